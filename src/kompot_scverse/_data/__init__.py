@@ -1,0 +1,1 @@
+"""Everything that reads from and writes to AnnData and MuData."""

@@ -1,0 +1,177 @@
+"""Which cells belong to which condition and sample."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from .resolve import cell_mask, match_label, obs_column
+
+__all__ = ["MIN_CELLS", "Design", "resolve_design"]
+
+MIN_CELLS = 10
+"""Cells that a condition needs, and a sample to count as a replicate."""
+MIN_SAMPLES = 2
+
+
+@dataclass(frozen=True)
+class Design:
+    """Conditions and samples of the cells; a sample is a pair of condition and `sample_key` label."""
+
+    groupby: str
+    conditions: tuple[object, ...]
+    """Reference first, then the groups."""
+    condition_codes: np.ndarray
+    """Condition number of every cell, -1 for cells that take no part."""
+    sample_key: str | None
+    samples: tuple[str, ...]
+    """Names of the samples, in the order of their conditions; without `sample_key` one per condition."""
+    sample_codes: np.ndarray
+    """Sample number of every cell, -1 for cells that take no part."""
+    sample_conditions: np.ndarray
+    """Condition number of every sample."""
+    usable: np.ndarray
+    """Whether a sample counts as a replicate."""
+
+    @property
+    def reference(self) -> object:
+        """The condition that the groups are compared with."""
+        return self.conditions[0]
+
+    @property
+    def groups(self) -> tuple[object, ...]:
+        """Each is compared with the reference."""
+        return self.conditions[1:]
+
+    @property
+    def cells(self) -> np.ndarray:
+        """Whether a cell takes part."""
+        return self.condition_codes >= 0
+
+    def members(self, condition: int, *, usable: bool = False) -> np.ndarray:
+        """Numbers of the samples of a condition; with `usable`, of those that count as replicates."""
+        own = self.sample_conditions == condition
+        return np.flatnonzero(own & self.usable) if usable else np.flatnonzero(own)
+
+    def condition_sizes(self) -> np.ndarray:
+        """Cells per condition."""
+        return np.bincount(self.condition_codes[self.cells], minlength=len(self.conditions))
+
+    def sample_sizes(self) -> np.ndarray:
+        """Cells per sample."""
+        return np.bincount(self.sample_codes[self.cells], minlength=len(self.samples))
+
+
+def resolve_design(
+    adata: AnnData,
+    groupby: str,
+    *,
+    reference: object,
+    groups: object | Sequence[object] | None,
+    sample_key: str | None,
+    mask_obs: object = None,
+) -> Design:
+    """
+    Read conditions and samples from obs and check that they can be compared.
+
+    Parameters
+    ----------
+    adata
+        The cells.
+    groupby, sample_key
+        Obs columns.
+    reference, groups
+        Categories of `groupby`; `groups` may be one, several or None for all others.
+    mask_obs
+        Cells to use.
+    """
+    column = obs_column(adata, groupby, "groupby")
+    mask = cell_mask(adata, mask_obs)
+    reference = match_label(column, reference, "reference")
+    if groups is None:
+        chosen = [category for category in column.cat.categories if category != reference]
+        # categories that the mask empties are not asked for
+        chosen = [category for category in chosen if ((column == category).to_numpy() & mask).any()]
+        if not chosen:
+            raise ValueError(f"obs[{groupby!r}] has no category to compare with {reference!r}.")
+    else:
+        given = [groups] if isinstance(groups, str) or not isinstance(groups, Sequence | np.ndarray | pd.Index) else list(groups)
+        chosen = list(dict.fromkeys(match_label(column, group, "groups") for group in given))
+        if not chosen:
+            raise ValueError("`groups` is empty; name at least one category, or pass None for all others.")
+    if reference in chosen:
+        raise ValueError(f"{reference!r} is both `reference` and in `groups`; a condition cannot be compared with itself.")
+    conditions = (reference, *chosen)
+    codes = np.full(adata.n_obs, -1, dtype=np.int32)
+    for number, condition in enumerate(conditions):
+        codes[(column == condition).to_numpy() & mask] = number
+    sizes = np.bincount(codes[codes >= 0], minlength=len(conditions))
+    for condition, size in zip(conditions, sizes, strict=True):
+        if size < MIN_CELLS:
+            raise ValueError(
+                f"Condition {condition!r} of obs[{groupby!r}] has {size} cells in the analysis; at least {MIN_CELLS} are "
+                "needed. Check `mask_obs=`, or leave this category out of `groups=`."
+            )
+    if sample_key is None:
+        everything = np.ones(len(conditions), dtype=bool)
+        names = tuple(str(condition) for condition in conditions)
+        return Design(groupby, conditions, codes, None, names, codes, np.arange(len(conditions)), everything)
+    return _with_samples(adata, groupby, conditions, codes, sample_key)
+
+
+def _with_samples(adata: AnnData, groupby: str, conditions: tuple, codes: np.ndarray, sample_key: str) -> Design:
+    labels = obs_column(adata, sample_key, "sample_key")
+    unlabelled = int((labels.isna().to_numpy() & (codes >= 0)).sum())
+    if unlabelled:
+        raise ValueError(
+            f"obs[{sample_key!r}] (`sample_key`) is missing for {unlabelled:,} cells of the analysis. "
+            "Label them, or leave them out with `mask_obs=`."
+        )
+    label_codes = labels.cat.codes.to_numpy()
+    sample_codes = np.full(len(codes), -1, dtype=np.int32)
+    names: list[str] = []
+    of_condition: list[int] = []
+    for number in range(len(conditions)):
+        for label in np.unique(label_codes[codes == number]):
+            sample_codes[(codes == number) & (label_codes == label)] = len(names)
+            names.append(str(labels.cat.categories[label]))
+            of_condition.append(number)
+    design = Design(
+        groupby,
+        conditions,
+        codes,
+        sample_key,
+        tuple(names),
+        sample_codes,
+        np.array(of_condition),
+        np.bincount(sample_codes[codes >= 0], minlength=len(names)) >= MIN_CELLS,
+    )
+    _check_samples(design)
+    return design
+
+
+def _check_samples(design: Design) -> None:
+    """Name the samples that are too small; raise where a condition is left with fewer than two."""
+    small = [
+        f"{design.samples[sample]!r} ({design.conditions[design.sample_conditions[sample]]}, {size} cells)"
+        for sample, size in enumerate(design.sample_sizes())
+        if not design.usable[sample]
+    ]
+    for number, condition in enumerate(design.conditions):
+        usable, present = len(design.members(number, usable=True)), len(design.members(number))
+        if usable < MIN_SAMPLES:
+            raise ValueError(
+                f"Condition {condition!r} has {usable} sample(s) with at least {MIN_CELLS} cells (of {present} in "
+                f"obs[{design.sample_key!r}]); the variance between replicates needs {MIN_SAMPLES} per condition. "
+                "Check that `sample_key` names the biological replicates, or leave it out to compare cells only."
+            )
+    if small:
+        warnings.warn(
+            f"Samples with fewer than {MIN_CELLS} cells do not count as replicates: {', '.join(small)}. "
+            "Their cells still count for their condition.",
+            UserWarning,
+            stacklevel=4,
+        )

@@ -1,0 +1,31 @@
+"""Error texts that name what was given, what exists (closest first) and what to do."""
+
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+
+__all__ = ["choices", "missing"]
+
+SHOWN = 12
+
+
+def choices(given: object, existing: Iterable[object]) -> str:
+    """What exists, closest match first, as text."""
+    names = [str(name) for name in existing]
+    if not names:
+        return "there are none"
+    names.sort(key=lambda name: -SequenceMatcher(None, str(given).lower(), name.lower()).ratio())
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return "existing: " + ", ".join(repr(name) for name in names[:SHOWN]) + more
+
+
+def missing(kind: str, given: object, existing: Iterable[object], hint: str = "") -> KeyError:
+    """A KeyError for a name that does not exist."""
+    return NamedError(f"No {kind} {given!r}; {choices(given, existing)}.{' ' + hint if hint else ''}")
+
+
+class NamedError(KeyError):
+    """A KeyError that prints its sentence as it is."""
+
+    def __str__(self) -> str:
+        """Without the quotes that KeyError adds."""
+        return str(self.args[0])

@@ -1,0 +1,77 @@
+"""Local statistics: the mean fold change over the cells of each category."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from kompot_scverse._stats.expression import ExpressionFit
+from kompot_scverse._stats.sample_covariance import factor_variance
+
+from .design import MIN_CELLS, Design
+
+__all__ = ["GroupStatistics", "category_means", "group_statistics"]
+
+
+@dataclass(frozen=True)
+class GroupStatistics:
+    """Genes × categories."""
+
+    mean_lfc: np.ndarray
+    std_error: np.ndarray
+    zscore: np.ndarray
+
+
+def category_means(phi: np.ndarray, categories: pd.Series, design: Design, group: int) -> np.ndarray:
+    """
+    Mean features over the cells of each category that belong to the reference or the group: categories × rank.
+
+    NaN where either condition has fewer than `MIN_CELLS` cells.
+    """
+    codes = categories.cat.codes.to_numpy()
+    means = np.full((len(categories.cat.categories), phi.shape[1]), np.nan)
+    for category in range(len(means)):
+        own = codes == category
+        in_condition = [own & (design.condition_codes == condition) for condition in (0, group)]
+        if min(cells.sum() for cells in in_condition) >= MIN_CELLS:
+            means[category] = phi[in_condition[0] | in_condition[1]].mean(axis=0)
+    return means
+
+
+def group_statistics(fit: ExpressionFit, means: np.ndarray, group: int) -> GroupStatistics:
+    r"""
+    Mean log fold change over the cells of each category, its standard error and their ratio.
+
+    With the mean features m of a category, the mean is :math:`m^\top \Delta_g` and its variance
+    :math:`m^\top (V_1 + V_2 + U_g U_g^\top) m`, without U where there are no replicates.
+
+    Parameters
+    ----------
+    fit
+        Posteriors.
+    means
+        Categories × rank, from :func:`category_means`.
+    group
+        Number of the condition compared with the first.
+    """
+    ok = np.isfinite(means).all(axis=1)
+    delta = fit.fold_change(group)
+    shape = (len(delta), len(means))
+    lfc, error, zscore = (np.full(shape, np.nan) for _ in range(3))
+    used = means[ok]
+    lfc[:, ok] = delta @ used.T
+    variance = sum(fit.posteriors[condition].variances(used) for condition in (0, group))
+    if fit.covariances is not None:
+        factor = fit.covariances[0].joined(fit.covariances[group])
+        variance = variance + np.concatenate(
+            [factor_variance(used, np.asarray(block)).T for block in _gene_chunks(factor)]
+        )
+    error[:, ok] = np.sqrt(variance)
+    zscore[:, ok] = lfc[:, ok] / error[:, ok]
+    return GroupStatistics(lfc, error, zscore)
+
+
+def _gene_chunks(factor):
+    edges = np.cumsum([0, *factor.chunks[0]])
+    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+        yield factor[start:stop].compute()

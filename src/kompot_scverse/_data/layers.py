@@ -1,0 +1,76 @@
+"""Cells × genes results as lazy dask arrays, built from the basis and the weights."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kompot_scverse._stats.sample_covariance import factor_variance
+
+if TYPE_CHECKING:
+    import dask.array as da
+
+__all__ = ["lazy_product", "lazy_std", "materialize"]
+
+CELLS = 8192
+GENES = 512
+"""Size of a chunk: small enough in genes that reading one gene costs little."""
+
+
+def _chunks(phi: np.ndarray, weights: np.ndarray) -> tuple["da.Array", "da.Array"]:
+    import dask.array as da
+
+    # asarray=False, name=False: no hashing of large arrays, no copies
+    return (
+        da.from_array(phi, chunks=(CELLS, phi.shape[1]), name=False, asarray=False),
+        da.from_array(weights, chunks=(GENES, *weights.shape[1:]), name=False, asarray=False),
+    )
+
+
+def lazy_product(phi: np.ndarray, weights: np.ndarray) -> "da.Array":
+    """
+    ΦWᵀ, cells × genes, float32, computed when read.
+
+    Parameters
+    ----------
+    phi
+        Cells × rank, float32.
+    weights
+        Genes × rank, float32.
+    """
+    import dask.array as da
+
+    left, right = _chunks(phi, weights)
+    return da.blockwise(_product, "cg", left, "cr", right, "gr", concatenate=True, dtype=np.float32)
+
+
+def lazy_std(phi: np.ndarray, factor: np.ndarray, variance: np.ndarray) -> "da.Array":
+    """
+    Standard deviation with replicate variance, cells × genes, float32, computed when read.
+
+    Parameters
+    ----------
+    phi
+        Cells × rank, float32.
+    factor
+        Genes × rank × replicates, float32.
+    variance
+        Posterior variance of each cell.
+    """
+    import dask.array as da
+
+    left, right = _chunks(phi, factor)
+    base = da.from_array(variance.astype(np.float32), chunks=CELLS, name=False)
+    return da.blockwise(_std, "cg", left, "cr", right, "grk", base, "c", concatenate=True, dtype=np.float32)
+
+
+def materialize(layer: "da.Array") -> np.ndarray:
+    """Compute a lazy layer into memory."""
+    return layer.compute()
+
+
+def _product(phi: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return phi @ weights.T
+
+
+def _std(phi: np.ndarray, factor: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    return np.sqrt(variance[:, None] + factor_variance(phi, factor))

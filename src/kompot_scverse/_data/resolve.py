@@ -1,0 +1,156 @@
+"""Finding what the arguments name in an AnnData: representation, layer, columns, genes, cells."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from .errors import missing
+from .matrix import MatrixReader, matrix_reader
+
+__all__ = ["cell_mask", "expression", "gene_numbers", "obs_column", "representation"]
+
+DEFAULT_REPRESENTATIONS = ("DM_EigenVectors", "X_diffmap", "X_pca")
+
+
+def check_anndata(data: object) -> AnnData:
+    """`data` if it is an AnnData with cells, else an error that says what to pass."""
+    if not isinstance(data, AnnData):
+        raise TypeError(f"`data` must be an AnnData or MuData, not {type(data).__name__}.")
+    if data.n_obs == 0:
+        raise ValueError("`data` has no cells.")
+    return data
+
+
+def representation(adata: AnnData, use_rep: str | None) -> tuple[str, np.ndarray]:
+    """
+    The cell-state representation: its key in obsm and its values, cells × dimensions, float64.
+
+    `X_pca` and `pca` are the same to us, since scanpy is moving from one to the other.
+    """
+    wanted = DEFAULT_REPRESENTATIONS if use_rep is None else (use_rep,)
+    for name in wanted:
+        for spelling in (name, name.removeprefix("X_"), f"X_{name}"):
+            if spelling in adata.obsm:
+                return spelling, dense(adata.obsm[spelling], f"obsm[{spelling!r}]")
+    if use_rep is None:
+        raise missing(
+            "cell-state representation", "DM_EigenVectors, X_diffmap or X_pca", adata.obsm, "Run `sc.pp.pca` or pass `use_rep=`."
+        )
+    raise missing("representation in obsm", use_rep, adata.obsm, "Pass one of them as `use_rep=`, or run `sc.pp.pca`.")
+
+
+def dense(values: Any, name: str) -> np.ndarray:
+    """A representation as a two-dimensional float64 array."""
+    if hasattr(values, "dask"):
+        values = values.compute()
+    if hasattr(values, "toarray"):
+        values = values.toarray()
+    try:
+        x = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} is not numeric.") from error
+    if x.ndim != 2 or x.shape[1] == 0:
+        raise ValueError(f"{name} has shape {x.shape}; a representation is cells × dimensions.")
+    return np.ascontiguousarray(x)
+
+
+def check_finite(x: np.ndarray, rows: np.ndarray, name: str) -> None:
+    """Raise if a cell of the analysis has no cell state."""
+    bad = rows & ~np.isfinite(x).all(axis=1)
+    if bad.any():
+        raise ValueError(
+            f"obsm[{name!r}] is NaN or infinite for {bad.sum():,} of the {rows.sum():,} cells analysed. "
+            "Leave them out with `mask_obs=`, or pass another representation as `use_rep=`."
+        )
+
+
+def expression(adata: AnnData, layer: str | None, columns: np.ndarray | None) -> MatrixReader:
+    """The expression matrix as a reader of rows."""
+    if layer is None:
+        if adata.X is None:
+            raise missing("expression in X; pass `layer=`:", "X", adata.layers)
+        return matrix_reader(adata.X, columns, "X")
+    if layer not in adata.layers:
+        raise missing("layer", layer, [key for key in adata.layers if key is not None], "Pass `layer=None` for X.")
+    return matrix_reader(adata.layers[layer], columns, f"layers[{layer!r}]")
+
+
+def obs_column(adata: AnnData, key: str, argument: str) -> pd.Series:
+    """A categorical view of an obs column; categories without cells are dropped."""
+    if key not in adata.obs:
+        raise missing(f"obs column (`{argument}`)", key, adata.obs.columns)
+    column = adata.obs[key]
+    if pd.api.types.is_float_dtype(column.dtype) and not (column.dropna() % 1 == 0).all():
+        raise TypeError(f"obs[{key!r}] (`{argument}`) is continuous; it must hold categories.")
+    return column.astype("category").cat.remove_unused_categories()
+
+
+def match_label(column: pd.Series, label: object, argument: str) -> object:
+    """The category that `label` names: equal to it, or with the same text (1 and "1", True and "True")."""
+    categories = column.cat.categories
+    for category in categories:
+        if category == label and isinstance(category, bool | np.bool_) == isinstance(label, bool | np.bool_):
+            return category
+    for category in categories:
+        if str(category) == str(label):
+            return category
+    raise missing(f"cells with obs[{column.name!r}] (`{argument}`) equal to", label, categories)
+
+
+def cell_mask(adata: AnnData, mask_obs: str | Sequence[bool] | np.ndarray | pd.Series | None) -> np.ndarray:
+    """Which cells take part: a boolean array, a Series, or the name of a boolean obs column."""
+    if mask_obs is None:
+        return np.ones(adata.n_obs, dtype=bool)
+    return _boolean(mask_obs, adata.obs, adata.obs_names, "mask_obs", "cells")
+
+
+def gene_numbers(adata: AnnData, genes: str | Sequence[str] | Sequence[bool] | np.ndarray | None) -> np.ndarray | None:
+    """Numbers of the chosen genes (names, a boolean mask, or the name of a boolean var column); None for all."""
+    if genes is None:
+        return None
+    if isinstance(genes, str) and genes in adata.var:
+        numbers = np.flatnonzero(_boolean(genes, adata.var, adata.var_names, "genes", "genes"))
+    elif isinstance(genes, str):
+        numbers = name_numbers(adata.var_names, [genes])
+    else:
+        values = np.asarray(genes)
+        if values.dtype == bool:
+            numbers = np.flatnonzero(_boolean(genes, adata.var, adata.var_names, "genes", "genes"))
+        else:
+            numbers = np.unique(name_numbers(adata.var_names, list(values)))
+    if len(numbers) == 0:
+        raise ValueError("`genes` selects no genes.")
+    return numbers
+
+
+def name_numbers(names: pd.Index, wanted: Sequence[str]) -> np.ndarray:
+    """Positions of gene names, in the order asked for."""
+    if not names.is_unique:
+        twice = sorted(set(names[names.duplicated()]) & set(wanted))
+        if twice:
+            raise ValueError(f"Gene name {twice[0]!r} stands for several genes; call `var_names_make_unique()` first.")
+    unknown = [name for name in wanted if name not in names]
+    if unknown:
+        raise missing(f"gene (and {len(unknown) - 1} more)" if len(unknown) > 1 else "gene", unknown[0], names)
+    return np.array([names.get_loc(name) for name in wanted], dtype=np.intp)
+
+
+def _boolean(value: Any, frame: pd.DataFrame, names: pd.Index, argument: str, what: str) -> np.ndarray:
+    """A mask from a column name, a Series (aligned by name) or an array."""
+    if isinstance(value, str):
+        if value not in frame:
+            raise missing(f"column (`{argument}`)", value, frame.columns)
+        value = frame[value]
+    elif isinstance(value, pd.Series):
+        value = value.reindex(names)
+    mask = np.asarray(value)
+    if mask.dtype != bool:
+        raise TypeError(f"`{argument}` must be boolean, not {mask.dtype}.")
+    if mask.shape != (len(names),):
+        raise ValueError(f"`{argument}` has {mask.size:,} values for {len(names):,} {what}.")
+    if not mask.any():
+        raise ValueError(f"`{argument}` selects no {what}.")
+    return mask

@@ -1,0 +1,132 @@
+"""The low-rank basis: pivoted Cholesky of the kernel matrix, and its features at any point."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+from .kernel import Kernel
+
+__all__ = ["Basis", "fit_basis"]
+
+MAX_CANDIDATES = 50_000
+"""Cells among which pivots are searched; on larger data all cells still decide whether the basis is good enough."""
+BLOCK = 16_384
+"""Cells whose features are computed at a time."""
+FLOOR = 1e-12
+"""Residual prior variance (relative) below which a pivot would be rounding error."""
+
+
+@dataclass(frozen=True)
+class Basis:
+    r"""
+    Features :math:`\Phi(x) = L^{-1} k(P, x)` with :math:`L L^\top = k(P, P)`.
+
+    A Gaussian process with covariance `k` is then :math:`f(x) = \Phi(x)^\top w`, :math:`w \sim N(0, I)`, up to the
+    residual prior variance :math:`k(x, x) - |\Phi(x)|^2`.
+    """
+
+    pivots: np.ndarray
+    """Coordinates of the pivot cells: rank × dimensions."""
+    cholesky: np.ndarray
+    """L: rank × rank, lower triangular."""
+    kernel: Kernel = field(repr=False)
+    residual: float
+    """Mean residual prior variance over the cells the basis was fitted to, relative to the prior variance."""
+
+    @property
+    def rank(self) -> int:
+        """Number of features."""
+        return len(self.pivots)
+
+    def features(self, x: np.ndarray) -> np.ndarray:
+        """Φ at `x`: cells × rank, float64. Rows with a coordinate that is not finite are NaN."""
+        out = np.full((len(x), self.rank), np.nan)
+        for start in range(0, len(x), BLOCK):
+            block = x[start : start + BLOCK].astype(np.float64, copy=False)
+            finite = np.isfinite(block).all(axis=1)
+            if not finite.any():
+                continue
+            k = self.kernel(self.pivots, block[finite])
+            out[start : start + BLOCK][finite] = solve_triangular(
+                self.cholesky, k, lower=True, overwrite_b=True, check_finite=False
+            ).T
+        return out
+
+
+def fit_basis(x: np.ndarray, kernel: Kernel, *, max_rank: int = 5000, rtol: float = 1e-6) -> Basis:
+    """
+    Choose pivot cells by greedy pivoted Cholesky.
+
+    Each pivot is the cell with the largest residual prior variance, until the mean residual over all cells is at most
+    `rtol` of the prior variance, or `max_rank` is reached. The order of the cells does not matter.
+
+    Parameters
+    ----------
+    x
+        Cells × dimensions, float64, finite.
+    kernel
+        Covariance function.
+    max_rank
+        Largest number of pivots.
+    rtol
+        Largest mean residual prior variance, relative to the mean prior variance.
+
+    References
+    ----------
+    Harbrecht, Peters & Schneider (2012), Applied Numerical Mathematics 62, 428-440.
+    """
+    n = len(x)
+    prior = kernel.diagonal(x)
+    target = rtol * float(prior.mean())
+    candidates = np.arange(n)
+    if n > MAX_CANDIDATES:
+        # evenly spread over a canonical order of the cells: a random-like draw that does not depend on the file's order
+        canonical = np.lexsort(x.T[:2][::-1])
+        candidates = canonical[np.linspace(0, n - 1, MAX_CANDIDATES).astype(np.intp)]
+    while True:
+        chosen, cholesky, residual = _pivoted_cholesky(x[candidates], prior[candidates], kernel, max_rank, target)
+        basis = Basis(x[candidates[chosen]], cholesky, kernel, float(residual.mean() / prior.mean()))
+        if len(candidates) == n:
+            return basis
+        residual = _residual(basis, x, prior)
+        basis = Basis(basis.pivots, cholesky, kernel, float(residual.mean() / prior.mean()))
+        if residual.mean() <= target or basis.rank == max_rank:
+            return basis
+        # some region was missed by the draw: let the cells that fit worst be pivots, too
+        worst = np.argsort(-residual)[: MAX_CANDIDATES // 5]
+        candidates = np.union1d(candidates, worst)
+
+
+def _pivoted_cholesky(
+    x: np.ndarray, prior: np.ndarray, kernel: Kernel, max_rank: int, target: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pivot rows of `x`, their Cholesky factor, and the residual variance of every row."""
+    n = len(x)
+    residual = prior.copy()
+    rows = np.empty((min(64, n), n))
+    pivots: list[int] = []
+    x_device = kernel.to_device(x)
+    floor = FLOOR * prior.max()
+    # with a stationary kernel all cells tie for the first pivot; the most central one is the same in any order
+    tied = np.flatnonzero(prior >= (1 - 1e-9) * prior.max())
+    pivot = int(tied[np.square(x[tied] - x.mean(axis=0)).sum(axis=1).argmin()])
+    while len(pivots) < min(max_rank, n) and residual.mean() > target and residual[pivot] > floor:
+        rank = len(pivots)
+        if rank == len(rows):
+            rows = np.concatenate([rows, np.empty((min(rank, n - rank), n))])
+        column = kernel(x[pivot][None], x_device)[0] - rows[:rank, pivot] @ rows[:rank]
+        rows[rank] = column / np.sqrt(residual[pivot])
+        residual = np.maximum(residual - rows[rank] ** 2, 0.0)
+        residual[pivot] = 0.0
+        pivots.append(pivot)
+        pivot = int(residual.argmax())
+    chosen = np.array(pivots, dtype=np.intp)
+    return chosen, np.tril(rows[: len(chosen), chosen].T), residual
+
+
+def _residual(basis: Basis, x: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """Residual prior variance of every cell, in blocks."""
+    blocks = range(0, len(x), BLOCK)
+    explained = [np.square(basis.features(x[start : start + BLOCK])).sum(axis=1) for start in blocks]
+    return np.maximum(prior - np.concatenate(explained), 0.0)

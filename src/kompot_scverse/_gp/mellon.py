@@ -1,0 +1,98 @@
+"""The only module that imports mellon.
+
+Importing mellon switches jax to 64 bit globally, pins jax to the CPU, reconfigures logging (which closes everybody's
+handlers), warns about jaxopt, and imports pynndescent, which compiles for seconds. All of that is prevented or undone.
+"""
+
+import importlib
+import logging.config
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from types import ModuleType
+from unittest.mock import patch
+
+import numpy as np
+
+__all__ = ["kernel_function", "length_scale", "load_mellon", "prior_log_density"]
+
+
+@cache
+def load_mellon() -> ModuleType:
+    """Import mellon; jax, logging and the warnings filters stay as they were."""
+    import jax
+
+    before = {name: jax.config.values[name] for name in ("jax_enable_x64", "jax_platform_name")}
+    try:
+        # dictConfig closes all existing handlers, so it has to be kept from running rather than undone
+        with warnings.catch_warnings(), patch.object(logging.config, "dictConfig"), _deferred("pynndescent"):
+            warnings.simplefilter("ignore")
+            return importlib.import_module("mellon")
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)
+
+
+@contextmanager
+def _deferred(name: str) -> Iterator[None]:
+    """Let `import name` succeed at once inside the block; the module is loaded when first used (never, by us)."""
+    if name in sys.modules:
+        yield
+        return
+    proxy = ModuleType(name)
+    # a module's __getattr__ (PEP 562): whoever holds the proxy reaches the real module through it
+    proxy.__getattr__ = lambda attribute: getattr(importlib.import_module(name), attribute)  # type: ignore[method-assign]
+    sys.modules[name] = proxy
+    try:
+        yield
+    finally:
+        if sys.modules.get(name) is proxy:
+            del sys.modules[name]
+
+
+def kernel_function(kernel: object, ls: float) -> Callable:
+    """
+    The covariance to use.
+
+    Parameters
+    ----------
+    kernel
+        None for Matérn-5/2, a mellon covariance class or the name of one in `mellon.cov` (both get `ls`),
+        or a covariance instance, which is used as it is.
+    ls
+        Length scale, in the units of the representation.
+    """
+    mellon = load_mellon()
+    if kernel is None:
+        kernel = mellon.cov.Matern52
+    elif isinstance(kernel, str):
+        named = getattr(mellon.cov, kernel, None)
+        if named is None:
+            raise ValueError(f"mellon has no covariance {kernel!r}; it has {', '.join(sorted(mellon.cov.__all__))}.")
+        kernel = named
+    if isinstance(kernel, type) and issubclass(kernel, mellon.Covariance):
+        return kernel(ls=ls)
+    if isinstance(kernel, mellon.Covariance):
+        return kernel
+    raise TypeError(f"`kernel` must be a mellon covariance (class, instance or name), not {type(kernel).__name__}.")
+
+
+def length_scale(nn_distances: np.ndarray) -> float:
+    """Mellon's `compute_ls`: the geometric mean of the positive nearest-neighbour distances times e³."""
+    import jax
+
+    positive = nn_distances[nn_distances > 0]
+    if positive.size == 0:
+        raise ValueError("All cells are identical in the representation: no length scale can be estimated.")
+    with jax.enable_x64(True):
+        return float(load_mellon().parameters.compute_ls(positive.astype(np.float64)))
+
+
+def prior_log_density(nn_distances: np.ndarray, d: float) -> float:
+    """Mellon's `compute_mu`: the first percentile of the nearest-neighbour log densities, minus 10."""
+    import jax
+
+    with jax.enable_x64(True):
+        return float(load_mellon().parameters.compute_mu(nn_distances.astype(np.float64), d))

@@ -1,0 +1,175 @@
+"""Per-sample moments of features and expression, collected in one pass over row blocks."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import scipy.sparse as sp
+
+__all__ = ["RowReader", "collect_moments", "sample_grams"]
+
+TASK_ROWS = 4096
+"""Rows of one parallel task."""
+PRODUCT_ROWS = 1024
+"""Rows summed in the precision of the expression; longer sums are accumulated in float64."""
+
+type Rows = np.ndarray | sp.csr_array | sp.csr_matrix
+
+
+class RowReader(Protocol):
+    """What the pass needs from an expression matrix."""
+
+    shape: tuple[int, int]
+    """Cells × genes."""
+    chunks: Sequence[tuple[int, int]] | None
+    """Row ranges that are cheap to read, where arbitrary rows are not (disk, dask); None for memory."""
+
+    def read(self, rows: slice | np.ndarray) -> Rows:
+        """The rows as a dense array or csr, float32 or float64."""
+        ...
+
+
+@dataclass
+class Partial:
+    """What one task, or several together, found."""
+
+    cross: dict[int, np.ndarray]
+    """Sum y Φᵀ per sample."""
+    extracted: list[tuple[np.ndarray, sp.csr_array]]
+    """Cells and their values of the extracted genes."""
+
+    def add(self, other: "Partial") -> "Partial":
+        """Sum of both; `self` is used up."""
+        for sample, value in other.cross.items():
+            if sample in self.cross:
+                self.cross[sample] += value
+            else:
+                self.cross[sample] = value
+        self.extracted += other.extracted
+        return self
+
+
+def sample_grams(phi: np.ndarray, codes: np.ndarray, n_samples: int) -> np.ndarray:
+    """
+    ΦᵀΦ of every sample: samples × rank × rank.
+
+    Parameters
+    ----------
+    phi
+        Cells × rank.
+    codes
+        Sample number of each cell, -1 for cells that take no part.
+    n_samples
+        Number of samples.
+    """
+    grams = np.empty((n_samples, phi.shape[1], phi.shape[1]))
+    for sample in range(n_samples):
+        own = phi[codes == sample]
+        grams[sample] = own.T @ own
+    return grams
+
+
+def collect_moments(
+    y: RowReader,
+    phi: np.ndarray,
+    codes: np.ndarray,
+    n_samples: int,
+    *,
+    extract: np.ndarray | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[np.ndarray, sp.csr_array | None]:
+    """
+    Sum y Φᵀ of every sample, and on the way pick out the values of some genes.
+
+    Each task multiplies its rows of one sample, in the precision of `y`; the tasks' sums are added up as a tree by
+    dask, on its threads or, where a `dask.distributed` client is active, on its workers. Sparse rows stay sparse.
+
+    Parameters
+    ----------
+    y
+        Expression: cells × genes.
+    phi
+        Features: cells × rank.
+    codes
+        Sample number of each cell, -1 for cells that take no part.
+    n_samples
+        Number of samples.
+    extract
+        Numbers of genes whose values are returned, too.
+    progress
+        Called with the number of cells done after each task.
+
+    Returns
+    -------
+    The sums, samples × genes × rank, float64; and the extracted genes, cells × len(extract), in which cells that take
+    no part are empty.
+    """
+    import dask
+
+    phi32 = phi.astype(np.float32)
+
+    def run(rows: slice | np.ndarray) -> Partial:
+        values = y.read(rows)
+        left = (phi32 if values.dtype == np.float32 else phi)[rows]
+        part = Partial(_products(values, left, codes[rows]), [])
+        if extract is not None:
+            part.extracted = [(np.arange(len(codes))[rows], sp.csr_array(values[:, extract]))]
+        if progress is not None:
+            progress(len(left))
+        return part
+
+    task = dask.delayed(run, pure=False)
+    parts = [task(rows) for rows in _tasks(y, codes)]
+    total: Partial = dask.compute(_tree(parts, dask.delayed(Partial.add, pure=False)))[0]
+    sums = np.zeros((n_samples, y.shape[1], phi.shape[1]))
+    for sample in list(total.cross):
+        sums[sample] = total.cross.pop(sample)
+    return sums, None if extract is None else _assemble(total.extracted, codes)
+
+
+def _tasks(y: RowReader, codes: np.ndarray) -> Iterator[slice | np.ndarray]:
+    """Row sets of one task each: of a single sample where rows can be picked freely, else consecutive."""
+    if y.chunks is not None:
+        for start, stop in y.chunks:
+            if (codes[start:stop] >= 0).any():
+                yield slice(start, stop)
+        return
+    for sample in range(codes.max() + 1):
+        rows = np.flatnonzero(codes == sample)
+        for start in range(0, len(rows), TASK_ROWS):
+            yield rows[start : start + TASK_ROWS]
+
+
+def _products(values: Rows, left: np.ndarray, codes: np.ndarray) -> dict[int, np.ndarray]:
+    """Y Φᵀ summed over the rows of each sample."""
+    cross = {}
+    for sample in np.unique(codes[codes >= 0]):
+        own = np.flatnonzero(codes == sample)
+        total = np.zeros((values.shape[1], left.shape[1]))
+        for start in range(0, len(own), PRODUCT_ROWS):
+            part = own[start : start + PRODUCT_ROWS]
+            total += values[part].T @ left[part]
+        cross[int(sample)] = total
+    return cross
+
+
+def _assemble(pieces: list[tuple[np.ndarray, sp.csr_array]], codes: np.ndarray) -> sp.csr_array:
+    """Put extracted rows in the order of the cells; cells that take no part become empty rows."""
+    rows = np.concatenate([cells for cells, _ in pieces])
+    stacked = sp.vstack([values for _, values in pieces], format="csr")
+    place = np.full(len(codes), -1)
+    place[rows] = np.arange(len(rows))
+    place[codes < 0] = -1
+    taking_part = sp.csr_array(
+        (np.ones((place >= 0).sum(), dtype=stacked.dtype), (np.flatnonzero(place >= 0), place[place >= 0])),
+        shape=(len(codes), len(rows)),
+    )
+    return sp.csr_array(taking_part @ stacked)
+
+
+def _tree(items: list, combine: Callable) -> object:
+    """Combine neighbours until one is left."""
+    while len(items) > 1:
+        items = [combine(*items[i : i + 2]) if i + 1 < len(items) else items[i] for i in range(0, len(items), 2)]
+    return items[0]

@@ -1,0 +1,92 @@
+"""The Gaussian-process posterior in weight space, for many genes at once."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.linalg import eigh
+
+__all__ = ["Posterior", "loo_noise", "posterior"]
+
+
+@dataclass(frozen=True)
+class Posterior:
+    r"""
+    Posterior of the weights :math:`w` of :math:`f(x) = \Phi(x)^\top w`.
+
+    With the Gram matrix G, cross moments B and noise :math:`\sigma^2`, per gene
+    :math:`V = (I + G/\sigma^2)^{-1}` and :math:`W = V B / \sigma^2` (Rasmussen & Williams 2006, eq. 2.11).
+    """
+
+    weights: np.ndarray
+    """Posterior mean: genes × rank."""
+    gram: np.ndarray
+    """G: rank × rank."""
+    sigma: float | np.ndarray
+    """Noise standard deviation, one for all genes or one each."""
+
+    @cached_property
+    def _eigen(self) -> tuple[np.ndarray, np.ndarray]:
+        values, vectors = eigh(self.gram, check_finite=False)
+        return np.maximum(values, 0.0), vectors
+
+    def covariance(self) -> np.ndarray:
+        """V, rank × rank; defined where all genes share one noise level."""
+        values, vectors = self._eigen
+        return (vectors / (1 + values / np.square(self.sigma))) @ vectors.T
+
+    def variances(self, phi: np.ndarray) -> np.ndarray:
+        r""":math:`\Phi^\top V \Phi` for every gene at every cell: genes × cells (1 × cells if all share one noise)."""
+        values, vectors = self._eigen
+        return (1 / (1 + values / _column(self.sigma) ** 2)) @ np.square(phi @ vectors).T
+
+    def std(self, phi: np.ndarray) -> np.ndarray:
+        """Posterior standard deviation at each cell; defined where all genes share one noise level."""
+        return np.sqrt(self.variances(phi)[0])
+
+
+def posterior(gram: np.ndarray, cross: np.ndarray, sigma: float | np.ndarray) -> Posterior:
+    """
+    Posterior from the moments of the cells.
+
+    Parameters
+    ----------
+    gram
+        ΦᵀΦ: rank × rank.
+    cross
+        YᵀΦ: genes × rank.
+    sigma
+        Noise standard deviation, in the units of the expression; a number or one per gene.
+    """
+    values, vectors = eigh(gram, check_finite=False)
+    # W = Q (σ² + λ)⁻¹ Qᵀ B, which serves a shared and a per-gene noise alike
+    weights = ((cross @ vectors) / (_column(sigma) ** 2 + np.maximum(values, 0.0))) @ vectors.T
+    return Posterior(weights, gram, sigma)
+
+
+def loo_noise(
+    weights: np.ndarray, weighted_gram: np.ndarray, weighted_cross: np.ndarray, weighted_square: np.ndarray, n: int
+) -> np.ndarray:
+    r"""
+    Noise standard deviation of each gene from leave-one-out residuals.
+
+    :math:`\hat\sigma^2 = \frac1n \sum_i \frac{(y_i - \Phi_i^\top W)^2}{(1 - h_i)^2}` with the leverage
+    :math:`h_i = \Phi_i^\top V \Phi_i / \sigma^2`, from moments weighted by :math:`(1 - h_i)^{-2}`.
+
+    Parameters
+    ----------
+    weights
+        Posterior mean: genes × rank.
+    weighted_gram, weighted_cross, weighted_square
+        Weighted sums of ΦΦᵀ (rank × rank), yΦᵀ (genes × rank) and y² (genes).
+    n
+        Number of cells.
+    """
+    fitted = np.einsum("gr,gr->g", weights @ weighted_gram, weights)
+    crossed = np.einsum("gr,gr->g", weights, weighted_cross)
+    return np.sqrt(np.maximum(weighted_square - 2 * crossed + fitted, 0.0) / n)
+
+
+def _column(sigma: float | np.ndarray) -> np.ndarray:
+    """σ as a column that broadcasts over genes × rank."""
+    return np.asarray(sigma, dtype=np.float64).reshape(-1, 1)

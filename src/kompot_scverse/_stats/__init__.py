@@ -1,0 +1,1 @@
+"""Statistics on posteriors: arrays in, arrays out."""

@@ -1,0 +1,73 @@
+"""Log fold changes of densities: normalisation, z, posterior tail probability, direction."""
+
+import numpy as np
+from scipy.special import log_ndtr, logsumexp
+
+__all__ = ["DIRECTIONS", "direction", "mass_offsets", "neg_log10_tail"]
+
+DIRECTIONS = ("down", "neutral", "up")
+MAX_STEPS = 500
+TOLERANCE = 1e-10
+
+
+def mass_offsets(log_densities: np.ndarray, n_cells: np.ndarray) -> np.ndarray:
+    r"""
+    Offsets that give every log density unit mass.
+
+    The mass of a density p is estimated on the pooled cells, which are a draw from the mixture of all densities:
+    :math:`\int p = \mathrm{mean}_i\, p(x_i) / \sum_k \frac{n_k}{n} p_k(x_i)`. Subtracting the log masses changes the
+    mixture, so this is repeated to a fixed point.
+
+    Parameters
+    ----------
+    log_densities
+        Natural log densities at the pooled cells: densities × cells.
+    n_cells
+        Number of cells behind each density; proportional to its share of the pooled cells.
+
+    Returns
+    -------
+    What to add to each log density.
+    """
+    log_shares = np.log(n_cells / np.sum(n_cells))[:, None]
+    offsets = np.zeros(len(log_densities))
+    log_n = np.log(log_densities.shape[1])
+    for _ in range(MAX_STEPS):
+        shifted = log_densities + offsets[:, None]
+        mixture = logsumexp(shifted + log_shares, axis=0)
+        log_mass = logsumexp(shifted - mixture, axis=1) - log_n
+        offsets -= log_mass
+        if np.abs(log_mass).max() <= TOLERANCE:
+            break
+    return offsets
+
+
+def neg_log10_tail(z: np.ndarray) -> np.ndarray:
+    r"""
+    Posterior tail probability of the other sign, :math:`-\log_{10} \mathcal{N}(-|z|)`, one-sided, in log space.
+
+    Parameters
+    ----------
+    z
+        Posterior mean over posterior standard deviation.
+    """
+    return -log_ndtr(-np.abs(z)) / np.log(10)
+
+
+def direction(lfc: np.ndarray, neg_log10_ptp: np.ndarray, *, lfc_threshold: float, ptp_threshold: float) -> np.ndarray:
+    """
+    Position in :data:`DIRECTIONS` of each cell; "neutral" unless both thresholds are passed.
+
+    Parameters
+    ----------
+    lfc
+        Natural log fold change of the density.
+    neg_log10_ptp
+        From :func:`neg_log10_tail`.
+    lfc_threshold
+        Smallest absolute log fold change.
+    ptp_threshold
+        Largest posterior tail probability.
+    """
+    passed = (np.abs(lfc) >= lfc_threshold) & (neg_log10_ptp >= -np.log10(ptp_threshold))
+    return np.where(passed, np.sign(lfc), 0).astype(np.int8) + 1

@@ -1,0 +1,94 @@
+"""Variance of the smoothed expression between replicates, as a low-rank factor on dask."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kompot_scverse._gp.posterior import posterior
+
+if TYPE_CHECKING:
+    import dask.array as da
+
+__all__ = ["SampleCovariance", "factor_variance", "sample_covariance"]
+
+CHUNK = 1024
+"""Genes of one chunk of the factor."""
+
+
+@dataclass(frozen=True)
+class SampleCovariance:
+    r"""
+    Covariance between replicates of the smoothed expression, gene by gene, in factored form.
+
+    :math:`U_g = [w_{1g} - \bar w_g, \ldots, w_{kg} - \bar w_g] / \sqrt{k - 1}` from the replicates' posterior weights;
+    the covariance at two cells is :math:`\Phi(x)^\top U_g U_g^\top \Phi(x')` and never formed on cells × cells.
+    """
+
+    factor: "da.Array"
+    """Genes × rank × replicates, chunked over genes, computed when read."""
+
+    def joined(self, other: "SampleCovariance") -> "da.Array":
+        """Factor of the sum of two covariances."""
+        import dask.array as da
+
+        return da.concatenate([self.factor, other.factor], axis=2)
+
+    def dense(self, phi: np.ndarray, gene: int) -> np.ndarray:
+        """Covariance of one gene at the cells with features `phi` (cells × rank): cells × cells."""
+        left = phi @ np.asarray(self.factor[gene])
+        return left @ left.T
+
+    def variance(self, phi: np.ndarray) -> np.ndarray:
+        """Variance of every gene at the cells with features `phi`, the diagonal of :meth:`dense`: cells × genes."""
+        return factor_variance(phi, np.asarray(self.factor))
+
+
+def factor_variance(phi: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """Diagonal of ΦᵀUUᵀΦ for `phi`, cells × rank, and `factor`, genes × rank × replicates: cells × genes."""
+    total = np.zeros((len(phi), len(factor)), dtype=np.result_type(phi, factor))
+    for column in range(factor.shape[2]):
+        total += np.square(phi @ factor[:, :, column].T)
+    return total
+
+
+def sample_covariance(
+    grams: np.ndarray, cross: np.ndarray, sigma: float | np.ndarray, replicates: np.ndarray
+) -> SampleCovariance:
+    """
+    Covariance (ddof = 1) of the posteriors of each replicate alone.
+
+    Parameters
+    ----------
+    grams
+        ΦᵀΦ of the samples: samples × rank × rank.
+    cross
+        YᵀΦ: samples × genes × rank.
+    sigma
+        Noise standard deviation; a number or one per gene.
+    replicates
+        Numbers of k ≥ 2 samples.
+    """
+    import dask
+    import dask.array as da
+
+    n_genes, rank = cross.shape[1:]
+    k = len(replicates)
+    if k < 2:
+        raise ValueError("The variance between replicates needs at least 2 of them.")
+    sigmas = np.broadcast_to(sigma, n_genes)
+
+    def block(genes: slice) -> np.ndarray:
+        weights = np.empty((len(sigmas[genes]), rank, k))
+        for column, sample in enumerate(replicates):
+            weights[:, :, column] = posterior(grams[sample], cross[sample, genes], sigmas[genes]).weights
+        weights -= weights.mean(axis=2, keepdims=True)
+        weights /= np.sqrt(k - 1)
+        return weights
+
+    chunks = []
+    for start in range(0, n_genes, CHUNK):
+        genes = slice(start, min(start + CHUNK, n_genes))
+        shape = (genes.stop - genes.start, rank, k)
+        chunks.append(da.from_delayed(dask.delayed(block, pure=False)(genes), shape=shape, dtype=np.float64))
+    return SampleCovariance(da.concatenate(chunks))

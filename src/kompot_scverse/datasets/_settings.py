@@ -1,0 +1,135 @@
+"""The rarely changed settings of a simulation, and the checks on its arguments."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+from ._manifold import BRANCHES
+
+MIN_CELLS_PER_SAMPLE = 20
+MIN_LATENT = 5  # four branches span three dimensions, the width of the tree two more
+MAX_LATENT = 100  # finer functions would be beyond the grid of the tree
+
+DEFAULT_SAMPLES = {"Young": 3, "Mid": 2, "Old": 3}
+# ageing bone marrow: stem cells and myeloid cells gain, B cells lose
+DEFAULT_DENSITY_CHANGE = {"HSC": 1.0, "Erythroid": 0.0, "Monocyte": 0.5, "B cell": -1.0}
+
+
+@dataclass(frozen=True)
+class SimulationSettings:
+    """Rarely changed settings of :func:`~kompot_scverse.datasets.simulate`.
+
+    Parameters
+    ----------
+    frac_local
+        Share of the DE genes whose effect is confined to one branch; the others change everywhere.
+    frac_outliers
+        Share of all genes that one single replicate expresses differently (drawn from the genes without DE).
+    outlier_factor
+        Log fold change of that replicate, in multiples of `sample_effect`.
+    composition_sd
+        Standard deviation, per sample and branch, of the log density at the tip of the branch (natural log).
+    size_spread
+        Expected sample sizes vary between `1 - size_spread` and `1 + size_spread` times the mean.
+    depth_sd
+        Standard deviation of the log size factors of the cells (natural log).
+    dispersion
+        Median over genes of the dispersion φ of the negative binomial: variance = mean + φ mean².
+    """
+
+    frac_local: float = 0.5
+    frac_outliers: float = 0.05
+    outlier_factor: float = 10.0
+    composition_sd: float = 0.2
+    size_spread: float = 0.4
+    depth_sd: float = 0.35
+    dispersion: float = 0.3
+
+    def __post_init__(self) -> None:
+        check_fraction("frac_local", self.frac_local)
+        check_fraction("frac_outliers", self.frac_outliers)
+        for name in ("outlier_factor", "composition_sd", "depth_sd"):
+            check_not_negative(name, getattr(self, name))
+        check_fraction("size_spread", self.size_spread)
+        if self.size_spread > 0.9:
+            raise ValueError(f"`size_spread` is {self.size_spread}, but samples need cells: choose at most 0.9.")
+        check_not_negative("dispersion", self.dispersion)
+        if self.dispersion == 0:
+            raise ValueError(
+                "`dispersion` must be above 0: choose a small number, such as 0.01, for nearly Poisson counts."
+            )
+
+
+def check_fraction(name: str, value: float) -> None:
+    """Raise unless `value` is a number from 0 to 1."""
+    if not isinstance(value, Real) or not 0 <= value <= 1:
+        raise ValueError(f"`{name}` must be a number from 0 to 1, not {value!r}.")
+
+
+def check_not_negative(name: str, value: float) -> None:
+    """Raise unless `value` is a finite number of at least 0."""
+    if not isinstance(value, Real) or not (math.isfinite(value) and value >= 0):
+        raise ValueError(f"`{name}` must be a finite number of at least 0, not {value!r}.")
+
+
+def check_count(name: str, value: int, at_least: int) -> None:
+    """Raise unless `value` is a whole number of at least `at_least`."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < at_least:
+        raise ValueError(f"`{name}` must be a whole number of at least {at_least}, not {value!r}.")
+
+
+def check_samples(samples: Mapping[str, int], n_obs: int, reference: str, group: str) -> dict[str, int]:
+    """Return the number of samples of each condition, after checking that the design can be simulated."""
+    if not isinstance(samples, Mapping) or not all(isinstance(label, str) and label for label in samples):
+        raise ValueError(f"`samples` must map labels (text) to numbers of samples, such as {DEFAULT_SAMPLES}.")
+    for label, n_samples in samples.items():
+        check_count(f"samples[{label!r}]", n_samples, at_least=1)
+    for name, label in (("reference", reference), ("group", group)):
+        if label not in samples:
+            raise ValueError(f"`{name}` is {label!r}, but `samples` has only {list(samples)}: choose one of these.")
+    if reference == group:
+        raise ValueError(f"`reference` and `group` are both {group!r}: choose two different conditions.")
+    n_samples = sum(samples.values())
+    check_count("n_obs", n_obs, at_least=1)
+    if n_obs < n_samples * MIN_CELLS_PER_SAMPLE:
+        raise ValueError(
+            f"`n_obs` is {n_obs}, but {n_samples} samples need at least {n_samples * MIN_CELLS_PER_SAMPLE} cells "
+            f"({MIN_CELLS_PER_SAMPLE} each): ask for more cells or fewer samples."
+        )
+    return {label: int(number) for label, number in samples.items()}
+
+
+def check_density_change(change: float | Mapping[str, float]) -> dict[str, float]:
+    """Return the change of the log density at the tip of each branch."""
+    if isinstance(change, Mapping):
+        unknown = [name for name in change if name not in BRANCHES]
+        if unknown:
+            raise ValueError(f"`density_change` names {unknown}, but the branches are {list(BRANCHES)}.")
+        by_branch = {name: change.get(name, 0.0) for name in BRANCHES}
+    else:
+        check_not_negative("density_change", change)
+        by_branch = {name: change * weight for name, weight in DEFAULT_DENSITY_CHANGE.items()}
+    for name, value in by_branch.items():
+        if not isinstance(value, Real) or not abs(value) <= 5:
+            raise ValueError(
+                f"The change of the log density of branch {name!r} is {value!r}: give a number from -5 to 5, "
+                "because more leaves parts of the tree without cells."
+            )
+    return {name: float(value) for name, value in by_branch.items()}
+
+
+def check_numbers(
+    n_vars: int, n_latent: int, frac_de: float, effect_size: float, sample_effect: float, density: float
+) -> None:
+    """Raise unless the sizes and the genes can be simulated."""
+    check_count("n_vars", n_vars, at_least=1)
+    check_count("n_latent", n_latent, at_least=MIN_LATENT)
+    if n_latent > MAX_LATENT:
+        raise ValueError(f"`n_latent` is {n_latent}, but the tree has no more than {MAX_LATENT} smooth coordinates.")
+    check_fraction("frac_de", frac_de)
+    check_not_negative("effect_size", effect_size)
+    check_not_negative("sample_effect", sample_effect)
+    check_fraction("density", density)
+    if not 0.01 <= density <= 0.95:
+        raise ValueError(f"`density` is {density}: choose a share of non-zero counts from 0.01 to 0.95.")

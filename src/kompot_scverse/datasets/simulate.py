@@ -1,0 +1,203 @@
+"""Simulate single cells of a branching differentiation with known differences between conditions."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from . import _expression as ex
+from . import _manifold as tree
+from . import _settings as checks
+from ._settings import SimulationSettings
+
+EFFECTS = ["global", *tree.BRANCHES]
+
+
+def simulate(
+    n_obs: int = 3000,
+    n_vars: int = 1000,
+    *,
+    samples: Mapping[str, int] | None = None,
+    reference: str = "Young",
+    group: str = "Old",
+    n_latent: int = 10,
+    frac_de: float = 0.1,
+    effect_size: float = 1.0,
+    density_change: float | Mapping[str, float] = 1.0,
+    sample_effect: float = 0.15,
+    density: float = 0.2,
+    settings: SimulationSettings | None = None,
+    rng: int | np.random.Generator = 0,
+) -> AnnData:
+    """Simulate a study of blood formation with conditions, replicates and known truth.
+
+    Cells lie on a tree: stem cells (HSC) become progenitors, which part into the erythroid, monocyte and B cell
+    branches. From the reference to the group condition, the density of cells changes along the tree, and some genes
+    change their expression, everywhere or on one branch. Other conditions lie between the two in the order of
+    `samples` (with the default, "Mid" has half of each change); conditions beyond the two are like the nearer one.
+    Counts are negative binomial. Changes and effects are on the natural log scale.
+
+    Parameters
+    ----------
+    n_obs
+        Number of cells, at least 20 per sample.
+    n_vars
+        Number of genes.
+    samples
+        Number of samples (replicates) of each condition, in the order of the conditions.
+        Default: `{"Young": 3, "Mid": 2, "Old": 3}`.
+    reference
+        Condition against which changes are defined.
+    group
+        Condition that has the whole of each change.
+    n_latent
+        Number of dimensions of the cell-state representation, 5 to 100.
+    frac_de
+        Share of genes with an effect of the condition: half of them in all cells, half on one branch.
+    effect_size
+        Mean absolute log fold change (natural log) of these genes, everywhere or in the middle of their branch. Half
+        go up, half down.
+    density_change
+        Change of the natural log density at the tips of the branches, relative to the branch point and before both are
+        scaled to unit mass. A mapping gives it by branch (`"HSC"`, `"Erythroid"`, `"Monocyte"`, `"B cell"`; 0 if left
+        out). A number scales the default, which imitates ageing: HSC +1, Monocyte +0.5, B cell -1. 0 means no change.
+    sample_effect
+        Standard deviation of the natural log expression of a gene between samples of one condition. Half of the
+        variance is the same in all cells, half varies along the tree. With 0, there are no outlying samples either.
+    density
+        Share of counts that are not zero.
+    settings
+        Rarely changed settings, see :class:`~kompot_scverse.datasets.SimulationSettings`.
+    rng
+        Seed or generator. The same seed gives the same data.
+
+    Returns
+    -------
+    The cells in random order, with
+
+    - `X`: raw counts, and `layers["logged_counts"]`: log(1 + counts per 10,000); both sparse (csr) and float32.
+    - `obs`: condition `Age` (ordered), sample `Replicate` (such as `Young_1`), true place on the tree `celltype`,
+      `branch` and `pseudotime` (0 to 1), true factor `size_factor` on the mean of all genes, and
+      `true_log_density_lfc`, which is log p_group - log p_reference at the cell, with unit mass for each condition and
+      without the samples' own deviations.
+    - `obsm`: cell-state representation `DM_EigenVectors`, in which distances follow the tree; a picture `X_umap` of it.
+    - `var`: `is_de`; `effect_type` (none, global, local); `effect_branch` of a local effect; `true_lfc_mean`, the true
+      log fold change averaged over the cells of reference and group; `is_sample_outlier`, true where one sample alone
+      differs (a lure for methods that ignore samples), and that `outlier_sample`; `marker_of`, a branch with much
+      higher expression in all conditions; `base_mean`, the mean count without effects of condition and sample at size
+      factor 1; `dispersion` φ in variance = mean + φ mean².
+    - `obsm["true_effect_basis"]` (cells x 5) and `varm["true_effect"]` (genes x 5), data frames with a global column
+      and one per branch: `adata.obsm["true_effect_basis"] @ adata.varm["true_effect"].T` is the true log fold change
+      of every gene's mean count in every cell, group against reference. On `logged_counts` the fold change is a
+      different one, because log(1 + x) is not log(x): for weakly expressed genes mostly a smaller one.
+    - `uns["simulation"]`: the arguments.
+
+    Examples
+    --------
+    >>> import kompot_scverse as kp
+    >>> adata = kp.datasets.simulate(400, 50, rng=1)
+    >>> adata.shape
+    (400, 50)
+    >>> adata.obs["Age"].cat.categories.to_list()
+    ['Young', 'Mid', 'Old']
+    >>> lfc = adata.obsm["true_effect_basis"] @ adata.varm["true_effect"].T
+    >>> lfc.shape
+    (400, 50)
+    """
+    settings = SimulationSettings() if settings is None else settings
+    n_samples = checks.check_samples(checks.DEFAULT_SAMPLES if samples is None else samples, n_obs, reference, group)
+    change = checks.check_density_change(density_change)
+    checks.check_numbers(n_vars, n_latent, frac_de, effect_size, sample_effect, density)
+    arguments = {
+        "n_obs": n_obs, "n_vars": n_vars, "samples": json.dumps(n_samples), "reference": reference, "group": group,
+        "n_latent": n_latent, "frac_de": frac_de, "effect_size": effect_size, "density_change": json.dumps(change),
+        "sample_effect": sample_effect, "density": density, "settings": json.dumps(asdict(settings)),
+        "rng": "generator" if isinstance(rng, np.random.Generator) else str(rng),
+    }  # fmt: skip
+    rng = np.random.default_rng(rng)
+
+    # design: which sample belongs to which condition, how far along the change it is, and how many cells it has
+    conditions = list(n_samples)
+    first, last = conditions.index(reference), conditions.index(group)
+    condition = np.repeat(np.arange(len(conditions)), list(n_samples.values()))
+    fraction = np.clip((condition - first) / (last - first), 0, 1)
+    labels = [f"{label}_{i + 1}" for label, number in n_samples.items() for i in range(number)]
+    sizes = _sample_sizes(n_obs, len(labels), settings.size_spread, rng)
+
+    # cells
+    tip_change = np.array([change[name] for name in tree.BRANCHES])
+    shuffled = rng.permutation(n_obs)
+    sample = np.repeat(np.arange(len(labels)), sizes)[shuffled]
+    positions = tree.concatenate(
+        [
+            tree.sample_positions(n, tip_change, f, settings.composition_sd, rng)
+            for n, f in zip(sizes, fraction, strict=True)
+        ]
+    )[shuffled]
+    obs = pd.DataFrame(
+        {
+            "Age": pd.Categorical.from_codes(condition[sample], conditions, ordered=True),
+            "Replicate": pd.Categorical.from_codes(sample, labels),
+            "celltype": pd.Categorical.from_codes(positions.celltype_code, tree.CELLTYPES),
+            "branch": pd.Categorical.from_codes(positions.branch, tree.BRANCHES),
+            "pseudotime": positions.pseudotime,
+            "size_factor": np.exp(rng.normal(scale=settings.depth_sd, size=n_obs)),
+            "true_log_density_lfc": tree.log_density_change(positions.branch, positions.s, tip_change),
+        },
+        index=[f"Cell{i + 1:05d}-{labels[s]}" for i, s in enumerate(sample)],
+    )
+
+    # genes
+    n_de = round(frac_de * n_vars)
+    profile, marked = ex.draw_profiles(n_vars, rng)
+    effects = ex.draw_effects(
+        profile[ex.CONSTANT],
+        n_de,
+        n_local=round(n_de * settings.frac_local),
+        n_outliers=round(settings.frac_outliers * n_vars),
+        effect_size=effect_size,
+        outlier_size=settings.outlier_factor * sample_effect,
+        outlier_candidates=np.flatnonzero(np.isin(condition, [first, last])),
+        rng=rng,
+    )
+    # weakly expressed genes are noisier
+    dispersion = settings.dispersion * np.exp(rng.normal(scale=0.4, size=n_vars) - 0.15 * profile[ex.CONSTANT])
+
+    # counts
+    basis = ex.expression_basis(positions)
+    coef = ex.sample_coefficients(profile, effects, fraction, sample_effect, rng)
+    size_factor = obs["size_factor"].to_numpy(dtype=np.float32)
+    level = ex.level_for_density(density, basis, coef, sample, size_factor, dispersion, rng)
+    coef[:, ex.CONSTANT] += level
+    profile[ex.CONSTANT] += level
+    counts = ex.draw_counts(basis, coef, sample, size_factor, dispersion, rng)
+
+    # truth
+    effect_basis = np.column_stack([np.ones(n_obs), tree.bumps(positions.branch, positions.s)])
+    compared = np.isin(condition[sample], [first, last])
+    var = ex.truth_table(effects, marked, labels, effect_basis[compared].mean(axis=0))
+    var["base_mean"] = ex.base_means(basis, profile)
+    var["dispersion"] = dispersion
+    return AnnData(
+        counts,
+        obs=obs,
+        var=var,
+        layers={"logged_counts": ex.log_normalize(counts)},
+        obsm={
+            "DM_EigenVectors": tree.diffusion_coordinates(positions, n_latent, rng),
+            "X_umap": tree.embedding(positions, rng),
+            "true_effect_basis": pd.DataFrame(effect_basis, index=obs.index, columns=EFFECTS),
+        },
+        varm={"true_effect": pd.DataFrame(effects.amplitude, index=var.index, columns=EFFECTS)},
+        uns={"simulation": arguments},
+    )
+
+
+def _sample_sizes(n_obs: int, n_samples: int, spread: float, rng: np.random.Generator) -> np.ndarray:
+    """Return uneven numbers of cells per sample that sum to `n_obs`."""
+    share = rng.uniform(1 - spread, 1 + spread, size=n_samples)
+    ends = np.rint(n_obs * np.cumsum(share) / share.sum()).astype(int)
+    return np.diff(ends, prepend=0)
