@@ -1,10 +1,10 @@
-"""The fields that a differential expression writes."""
+"""The fields that a differential expression writes: first planned, then filled."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from anndata import AnnData
 
 from kompot_scverse._keys import Keys, slug
 from kompot_scverse._stats.fdr import NullComparison
@@ -13,93 +13,134 @@ from .design import Design
 from .groups import GroupStatistics
 from .store import Field
 
-__all__ = ["DEContrast", "condition_fields", "contrast_fields", "planned_fields"]
-
-BASIS = "basis"
+__all__ = ["DEPlan", "GeneResults", "gene_values", "plan_fields"]
 
 
 @dataclass(frozen=True)
-class DEContrast:
+class DEPlan:
+    """What a call will write."""
+
+    key_added: str
+    cell_groups: str | None
+    significance: bool
+    all_statistics: bool
+    layers: bool
+    gene_noise: bool
+
+    def keys(self, design: Design, group: object) -> Keys:
+        """Names of the fields of a contrast."""
+        return Keys(self.key_added, design.reference, group, design.sample_key is not None)
+
+
+@dataclass(frozen=True)
+class GeneResults:
     """What was found for one contrast, for the genes analysed."""
 
-    keys: Keys
     mahalanobis: np.ndarray
     mean_lfc: np.ndarray
-    is_de: np.ndarray | None
     comparison: NullComparison | None
+    is_de: np.ndarray | None
     groups: GroupStatistics | None
 
 
-def planned_fields(
-    design: Design, key_added: str, *, cell_groups: str | None, with_fdr: bool, all_statistics: bool, layers: bool, per_gene: bool
-) -> list[Field]:
-    """Everything that a call will write, without values: for the overwrite check and the resource plan."""
-    sample_var = design.sample_key is not None
-    fields = [Field("obsm", Keys(key_added, None, None).basis, BASIS, "features of the cell states, cells × rank")]
+def plan_fields(plan: DEPlan, design: Design) -> list[Field]:
+    """All fields of a call, without values."""
+    fields = [Field("obsm", plan.keys(design, None).basis, "basis", "features of the cell states, cells × rank")]
     for condition in design.conditions:
-        keys = Keys(key_added, design.reference, condition, sample_var)
-        name = str(condition)
-        fields.append(Field("varm", keys.of(condition, "weights"), f"{name}_weights", f"posterior mean weights of {name}"))
-        if not per_gene:
-            fields.append(
-                Field("obs", keys.of(condition, "std"), f"{name}_std", f"posterior SD of smoothed expression in {name}")
-            )
-        if per_gene:
-            fields.append(Field("varm", keys.of(condition, "noise"), f"{name}_noise", "noise SD of each gene"))
-        if sample_var:
-            fields.append(
-                Field(
-                    "varm",
-                    keys.of(condition, "sample_weights"),
-                    f"{name}_sample_weights",
-                    f"factor of the variance between the replicates of {name}, genes × rank × replicates",
-                )
-            )
-        if layers:
-            fields.append(Field("layers", keys.of(condition, "imputed"), f"{name}_imputed", f"smoothed expression in {name}"))
-            if sample_var:
-                fields.append(
-                    Field(
-                        "layers",
-                        keys.of(condition, "std", varies=True),
-                        f"{name}_std_layer",
-                        f"SD of smoothed expression in {name}, with replicate variance",
-                    )
-                )
+        fields += _condition_fields(plan, design, condition)
     for group in design.groups:
-        keys = Keys(key_added, design.reference, group, sample_var)
-        fields += _gene_fields(keys, with_fdr=with_fdr, all_statistics=all_statistics)
-        if cell_groups is not None:
-            fields += _group_fields(keys, cell_groups)
-        if layers:
-            fields.append(
-                Field("layers", keys.field("fold_change"), "fold_change", "log fold change, group - reference, natural log")
-            )
+        fields += _contrast_fields(plan, design, group)
     return fields
 
 
-def _gene_fields(keys: Keys, *, with_fdr: bool, all_statistics: bool) -> list[Field]:
-    entries = [
-        ("mahalanobis", True, "Mahalanobis distance of the fold change from zero"),
-        ("mean_lfc", False, "mean log fold change over the cells of the contrast, natural log"),
-    ]
-    if with_fdr:
-        entries += [
-            ("mahalanobis_local_fdr", True, "local false discovery rate of the distance"),
-            ("is_de", True, "differentially expressed at the FDR threshold"),
-        ]
-        if all_statistics:
-            entries += [
-                ("mahalanobis_pvalue", True, "empirical p-value of the distance among null genes"),
-                ("mahalanobis_tail_fdr", True, "tail false discovery rate of the distance"),
-            ]
-    return [Field("var", keys.field(name, varies=varies), name, text) for name, varies, text in entries]
-
-
-def _group_fields(keys: Keys, cell_groups: str) -> list[Field]:
-    prefix = slug(cell_groups)
+def _condition_fields(plan: DEPlan, design: Design, condition: object) -> list[Field]:
+    keys, name = plan.keys(design, condition), str(condition)
+    role = "reference" if condition == design.reference else "group"
+    rows = [("varm", "weights", False, f"weights of the smoothed expression in {name}, genes × rank")]
+    if plan.gene_noise:
+        rows.append(("var", "noise", False, f"noise SD of each gene in {name}"))
+    else:
+        rows.append(("obs", "std", False, f"posterior SD of the smoothed expression in {name}"))
+    if design.sample_key is not None:
+        rows.append(
+            ("varm", "sample_weights", False, f"factor of the variance between replicates of {name}, genes × rank × replicates")
+        )
+    if plan.layers:
+        rows.append(("layers", "imputed", False, f"smoothed expression in {name}"))
+        if design.sample_key is not None and not plan.gene_noise:
+            rows.append(("layers", "std", True, f"SD of the smoothed expression in {name}, with replicate variance"))
     return [
-        Field("varm", keys.field(f"{prefix}_mean_lfc"), "group_mean_lfc", f"mean log fold change per {cell_groups}"),
-        Field("varm", keys.field(f"{prefix}_lfc_se", varies=True), "group_lfc_se", f"standard error per {cell_groups}"),
-        Field("varm", keys.field(f"{prefix}_lfc_zscore", varies=True), "group_lfc_zscore", f"mean over its error per {cell_groups}"),
+        Field(slot, keys.of(condition, what, varies=varies), f"{role}_{what}", text, condition=condition)
+        for slot, what, varies, text in rows
     ]
+
+
+def _contrast_fields(plan: DEPlan, design: Design, group: object) -> list[Field]:
+    keys = plan.keys(design, group)
+    rows = [
+        ("var", "mahalanobis", True, "Mahalanobis distance of the fold change from zero"),
+        ("var", "mean_lfc", False, "mean log fold change over the cells of the contrast, natural log"),
+    ]
+    if plan.significance:
+        rows.append(("var", "mahalanobis_local_fdr", True, "local false discovery rate of the distance"))
+        rows.append(("var", "is_de", True, "differentially expressed at the FDR threshold"))
+        if plan.all_statistics:
+            rows.append(("var", "mahalanobis_pvalue", True, "empirical p-value of the distance among null genes"))
+            rows.append(("var", "mahalanobis_tail_fdr", True, "tail false discovery rate of the distance"))
+    fields = [Field(slot, keys.field(what, varies=varies), what, text, group=group) for slot, what, varies, text in rows]
+    if plan.cell_groups is not None:
+        for what, varies, text in _GROUP_ROWS:
+            key = keys.field(f"{slug(plan.cell_groups)}_{what}", varies=varies)
+            fields.append(Field("varm", key, f"group_{what}", f"{text} per {plan.cell_groups}", group=group))
+    if plan.layers:
+        text = "log fold change at each cell, natural log"
+        fields.append(Field("layers", keys.field("fold_change"), "fold_change", text, group=group))
+    return fields
+
+
+_GROUP_ROWS = (
+    ("mean_lfc", False, "mean log fold change over the cells, natural log"),
+    ("lfc_se", True, "standard error of the mean log fold change"),
+    ("lfc_zscore", True, "mean log fold change over its standard error"),
+)
+
+
+def gene_values(
+    plan: DEPlan, design: Design, group: object, results: GeneResults, place: "GenePlacer", categories: pd.Index | None
+) -> dict[tuple[str, str], Any]:
+    """Values of the gene-level fields of one contrast, on all genes."""
+    keys = plan.keys(design, group)
+    values: dict[tuple[str, str], Any] = {
+        ("var", keys.field("mahalanobis", varies=True)): place(results.mahalanobis),
+        ("var", keys.field("mean_lfc")): place(results.mean_lfc),
+    }
+    if results.comparison is not None:
+        found = results.comparison
+        values["var", keys.field("mahalanobis_local_fdr", varies=True)] = place(found.local_fdr)
+        values["var", keys.field("is_de", varies=True)] = place(results.is_de, fill=False)
+        if plan.all_statistics:
+            values["var", keys.field("mahalanobis_pvalue", varies=True)] = place(found.pvalue)
+            values["var", keys.field("mahalanobis_tail_fdr", varies=True)] = place(found.tail_fdr)
+    if results.groups is not None:
+        tables = (results.groups.mean_lfc, results.groups.std_error, results.groups.zscore)
+        for (what, varies, _), table in zip(_GROUP_ROWS, tables, strict=True):
+            key = keys.field(f"{slug(plan.cell_groups)}_{what}", varies=varies)
+            columns = [slug(category) for category in categories]
+            values["varm", key] = pd.DataFrame(place(table), index=place.names, columns=columns)
+    return values
+
+
+@dataclass(frozen=True)
+class GenePlacer:
+    """Spreads results of the analysed genes over all genes."""
+
+    names: pd.Index
+    numbers: np.ndarray | None
+
+    def __call__(self, values: np.ndarray, fill: Any = np.nan) -> np.ndarray:
+        """Values on all genes, `fill` where a gene was not analysed."""
+        if self.numbers is None:
+            return values
+        out = np.full((len(self.names), *values.shape[1:]), fill, dtype=values.dtype)
+        out[self.numbers] = values
+        return out

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import anndata
@@ -11,7 +11,7 @@ from anndata import AnnData
 
 from .provenance import Run, last_writer, store_runs
 
-__all__ = ["Field", "check_overwrite", "write"]
+__all__ = ["Field", "check_overwrite", "fill", "write"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,19 @@ class Field:
     statistic: str
     """Short name of what it is, the same for all contrasts."""
     description: str
+    condition: Any = None
+    """The condition it belongs to, if to one."""
+    group: Any = None
+    """The contrast (with the reference) it belongs to, if to one."""
     value: Any = None
+
+    def of_contrast(self, reference: Any, group: Any) -> bool:
+        """Whether the run of a contrast lists this field."""
+        return (self.condition is None or self.condition in (reference, group)) and (self.group is None or self.group == group)
+
+    def entry(self) -> dict[str, str]:
+        """As listed in a run."""
+        return {"slot": self.slot, "key": self.key, "statistic": self.statistic, "description": self.description}
 
 
 def check_overwrite(adata: AnnData, fields: Iterable[Field], overwrite: bool | None) -> None:
@@ -51,6 +63,11 @@ def check_overwrite(adata: AnnData, fields: Iterable[Field], overwrite: bool | N
         UserWarning,
         stacklevel=4,
     )
+
+
+def fill(fields: Iterable[Field], values: dict[tuple[str, str], Any]) -> list[Field]:
+    """Planned fields with their values, by slot and key."""
+    return [replace(field, value=values[field.slot, field.key]) for field in fields]
 
 
 def write(adata: AnnData, fields: list[Field], runs: list[Run]) -> None:

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["RowReader", "collect_moments", "sample_grams"]
+__all__ = ["RowReader", "collect_moments", "collect_squares", "sample_grams"]
 
 TASK_ROWS = 4096
 """Rows of one parallel task."""
@@ -126,6 +126,19 @@ def collect_moments(
     for sample in list(total.cross):
         sums[sample] = total.cross.pop(sample)
     return sums, None if extract is None else _assemble(total.extracted, codes)
+
+
+def collect_squares(y: RowReader, weight: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Weighted sum of y² of every gene, over the cells with a code ≥ 0."""
+    import dask
+
+    def run(rows: slice | np.ndarray) -> np.ndarray:
+        values = y.read(rows)
+        squares = values.multiply(values) if sp.issparse(values) else np.square(values)
+        return squares.T @ np.where(codes[rows] >= 0, weight[rows], 0.0)
+
+    task = dask.delayed(run, pure=False)
+    return np.sum(dask.compute(*[task(rows) for rows in _tasks(y, codes)]), axis=0)
 
 
 def _tasks(y: RowReader, codes: np.ndarray) -> Iterator[slice | np.ndarray]:

@@ -10,17 +10,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import cdist
 from scipy.special import softmax
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
 MAX_CELLS_FOR_CENTERS = 50_000
 """Above this number of cells the centres come from a random subset: 50 centres need no more."""
+
+
+TINY = 1e-12
+"""Stands for zero cells where a sum of weights is a denominator."""
 
 
 @dataclass(frozen=True)
@@ -92,28 +95,127 @@ def _bisect(x: NDArray[np.float64], n_centers: int) -> NDArray[np.float64]:
     return np.array([group.mean(axis=0) for group in groups])
 
 
+def neighborhood_tree(neighborhoods: Neighborhoods) -> NDArray[np.bool_]:
+    """Nested groups of neighbourhoods by Ward's linkage of their centres: several scales from one set of moments.
+
+    Returns
+    -------
+    Membership, shape (2 m - 1, m): first the m single neighbourhoods, the last row is everything.
+    """
+    m = len(neighborhoods.centers)
+    nodes = list(np.eye(m, dtype=bool))
+    if m > 1:
+        for first, second, *_ in linkage(neighborhoods.centers, "ward"):
+            nodes.append(nodes[int(first)] | nodes[int(second)])
+    return np.array(nodes)
+
+
 @dataclass(frozen=True)
 class NeighborhoodMoments:
-    """Sums over the cells of every sample; moments of disjoint sets of cells add up.
-
-    Attributes
-    ----------
-    mass
-        Weight sums :math:`\\sum_i w_{ij}`, shape (samples, m): soft cell counts.
-    gram
-        :math:`W_s^T W_s`, shape (samples, m, m).
-    sums
-        :math:`B_s = W_s^T y`, shape (samples, m, genes).
-    squares
-        :math:`\\sum_i w_{ij} y_{ig}^2` over the cells of all samples, shape (m, genes).
-    """
+    """Sums over the cells of every sample; the moments of disjoint sets of cells add up."""
 
     mass: NDArray[np.float64]
+    """Weight sums, soft cell numbers: samples x m."""
     gram: NDArray[np.float64]
-    sums: NDArray[np.float64]
-    squares: NDArray[np.float64]
+    """WᵀW of every sample: samples x m x m; its diagonal holds the sums of squared weights."""
+    sums: NDArray[np.floating]
+    """Wᵀy of every sample: samples x m x genes."""
+    squares: NDArray[np.floating]
+    """Wᵀy² over the cells of all samples: m x genes."""
 
     def __add__(self, other: NeighborhoodMoments) -> NeighborhoodMoments:
         return NeighborhoodMoments(
             self.mass + other.mass, self.gram + other.gram, self.sums + other.sums, self.squares + other.squares
         )
+
+
+def collect_neighborhood_moments(
+    weights: NDArray[np.float64], y: NDArray[np.floating] | sp.csr_array | sp.csr_matrix, codes: NDArray[np.integer]
+) -> NeighborhoodMoments:
+    """Moments of cells in memory.
+
+    Parameters
+    ----------
+    weights
+        Weights W, cells x m.
+    y
+        Expression, cells x genes; sparse stays sparse.
+    codes
+        Sample number of every cell, 0 to samples - 1.
+    """
+    rows = [codes == sample for sample in range(int(codes.max()) + 1)]
+    squared = y.power(2) if sp.issparse(y) else np.square(y)
+    return NeighborhoodMoments(
+        mass=np.array([weights[r].sum(axis=0) for r in rows]),
+        gram=np.array([weights[r].T @ weights[r] for r in rows]),
+        # yᵀW and not Wᵀy: the sparse matrix has to come first
+        sums=np.array([(y[r].T @ weights[r]).T for r in rows]),
+        squares=np.asarray((squared.T @ weights).T),
+    )
+
+
+def effective_cells(moments: NeighborhoodMoments, members: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Effective cell number (Σω)²/Σω² of every sample in a group of neighbourhoods, ω being the group's weights."""
+    norm = moments.gram[:, members][:, :, members].sum(axis=(1, 2))
+    return moments.mass[:, members].sum(axis=1) ** 2 / np.maximum(norm, TINY)
+
+
+@dataclass(frozen=True)
+class NodeMeans:
+    """Mean expression of every sample in one group of neighbourhoods."""
+
+    means: NDArray[np.float64]
+    """samples x genes; of no use for a sample without cells."""
+    covariance: NDArray[np.float64]
+    """Sampling covariance of the means in units of the variance between cells: samples x samples."""
+    level: NDArray[np.float64]
+    """Mean over the cells of all samples, per gene."""
+    cell_variance: NDArray[np.float64]
+    """Variance between cells within neighbourhoods, per gene."""
+    n_expressing: NDArray[np.float64]
+    """Effective number of expressing cells (Σωy)²/Σωy², per gene: the count itself if y is 0 or 1."""
+
+
+def node_means(moments: NeighborhoodMoments, members: NDArray[np.bool_]) -> NodeMeans:
+    r"""Sample means over a group of neighbourhoods, adjusted for how the sample's cells spread over them.
+
+    A plain mean over several neighbourhoods would change with the composition of the sample. So the mean of sample s is
+    the effect :math:`\alpha_s` of the two-way model :math:`\bar y_{sj} = \mu_j + \alpha_s` with the soft cell numbers
+    :math:`n_{sj}` as weights. Eliminating :math:`\mu_j` leaves :math:`L\alpha = r` with the graph Laplacian
+    :math:`L = \mathrm{diag}(n_{s\cdot}) - N\,\mathrm{diag}(n_{\cdot j})^{-1} N^T`, the same for all genes; its
+    pseudo-inverse is the covariance: samples that share no neighbourhood do not look comparable.
+
+    Parameters
+    ----------
+    moments
+        Moments of all samples.
+    members
+        Neighbourhoods of the group, m.
+    """
+    mass, sums = moments.mass[:, members], moments.sums[:, members]
+    per_sample, per_neighborhood = mass.sum(axis=1), mass.sum(axis=0)
+    total = per_sample.sum()
+    pooled = sums.sum(axis=0)
+    squares = moments.squares[members]
+    centers = pooled / per_neighborhood[:, None]
+    level = pooled.sum(axis=0) / total
+
+    n_eff = np.maximum(effective_cells(moments, members), TINY)
+    laplacian = np.diag(per_sample) - (mass / per_neighborhood) @ mass.T
+    inverse = np.linalg.pinv(laplacian, rcond=1e-8, hermitian=True)
+    if members.sum() == 1:
+        means = sums[:, 0] / np.maximum(per_sample, TINY)[:, None]
+        covariance = np.diag(1 / n_eff)
+    else:
+        means = level + inverse @ (sums.sum(axis=1) - mass @ centers)
+        # α is defined up to a constant: the one of mean zero; 1/total returns the variance of the overall mean.
+        # Soft weights average more cells than they sum to, hence the factor.
+        shrink = np.sqrt(per_sample / n_eff)
+        covariance = (inverse + 1 / total) * np.outer(shrink, shrink)
+    return NodeMeans(
+        means=means,
+        covariance=covariance,
+        level=level,
+        cell_variance=np.maximum(squares.sum(axis=0) - (pooled * centers).sum(axis=0), 0) / total,
+        n_expressing=pooled.sum(axis=0) ** 2 / np.maximum(squares.sum(axis=0), TINY),
+    )

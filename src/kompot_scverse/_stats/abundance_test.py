@@ -1,0 +1,101 @@
+"""Replicate-aware test of differential abundance: soft cell numbers per sample and neighbourhood."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .combine import cauchy_combination, spatial_fdr
+from .moderated import LinearFit, fit_linear, moderated_test, sample_variance
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .moderated import SampleDesign
+
+__all__ = ["AbundanceTest", "abundance_test"]
+
+PRIOR_CELLS = 0.5
+"""Added to the soft cell numbers inside and outside before the logit."""
+MIN_EXPECTED_CELLS = 2.0
+"""Expected cells per sample, on average, below which a neighbourhood is not tested."""
+
+
+@dataclass(frozen=True)
+class AbundanceTest:
+    """Tests of all neighbourhoods; NaN where not tested."""
+
+    effect: NDArray[np.float64]
+    """Contrast of the logit of the proportion, natural logarithm."""
+    z: NDArray[np.float64]
+    """Moderated z."""
+    pvalue: NDArray[np.float64]
+    """Two-sided."""
+    qvalue: NDArray[np.float64]
+    """Spatial false discovery rate."""
+    sample_variance: float
+    """Variance of the logits between samples beyond counting, in units of the counting variance of one cell."""
+
+    def to_cells(self, weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Carry the tests over to cells.
+
+        Parameters
+        ----------
+        weights
+            Weights of the cells, cells x m.
+
+        Returns
+        -------
+        p and q per cell: p by the Cauchy combination with the cell's weights; q as the weighted mean, so that a cell
+        halfway between a found and an unchanged neighbourhood does not count as found.
+        """
+        tested = np.isfinite(self.qvalue)
+        share = weights[:, tested]
+        # NaN for a cell with all its weight in untested neighbourhoods
+        with np.errstate(invalid="ignore"):
+            qvalue = share @ self.qvalue[tested] / share.sum(axis=1)
+        return cauchy_combination(self.pvalue, weights, axis=1), qvalue
+
+
+def abundance_test(
+    mass: NDArray[np.float64], gram: NDArray[np.float64], design: SampleDesign
+) -> AbundanceTest:
+    r"""Test every neighbourhood for a change of its share of the sample's cells.
+
+    The observations are the logits :math:`\log\frac{c_{sj} + 1/2}{n_s - c_{sj} + 1/2}`. Counting gives them the variance
+    :math:`\phi_j / (n_s \pi_j (1 - \pi_j))` with the pooled proportion :math:`\pi_j` and :math:`\phi_j = \sum w^2/\sum w`;
+    expected and not observed counts, since observed ones would give samples with few cells less weight and so bias the
+    contrast. Samples differ by more than counting; that variance is estimated together for all neighbourhoods.
+    Then the moderated t (Smyth 2004) over neighbourhoods, and the false discovery rate weighted by the reciprocal of the
+    overlap with other neighbourhoods (Lun 2017, Dann 2022).
+
+    Parameters
+    ----------
+    mass
+        Soft cell numbers :math:`c_{sj}`, samples x m; rows sum to the cells of the sample.
+    gram
+        WᵀW of every sample, samples x m x m.
+    design
+        Design of the samples.
+    """
+    n_cells = mass.sum(axis=1)
+    share = mass.sum(axis=0) / n_cells.sum()
+    pooled_gram = gram.sum(axis=0)
+    norm = np.diag(pooled_gram)
+    logit = np.log((mass + PRIOR_CELLS) / (n_cells[:, None] - mass + PRIOR_CELLS))
+    effect, z, pvalue = (np.full(len(share), np.nan) for _ in range(3))
+    tested = np.flatnonzero((mass.mean(axis=0) >= MIN_EXPECTED_CELLS) & (share < 1))
+
+    # counting variance relative to one cell of probability 1/2, so that one ratio fits all
+    counting = norm[tested] / mass.sum(axis=0)[tested] / (share[tested] * (1 - share[tested]))
+    covariances = [np.diag(c / n_cells) for c in counting]
+    ratio = sample_variance(
+        (logit[:, [j]], covariance, design) for j, covariance in zip(tested, covariances, strict=True)
+    )
+    fits = [
+        fit_linear(logit[:, [j]], covariance + ratio * np.eye(len(n_cells)), design)
+        for j, covariance in zip(tested, covariances, strict=True)
+    ]
+    return None

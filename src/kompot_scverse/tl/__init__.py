@@ -1,0 +1,5 @@
+"""Tools: differential abundance, differential expression, smoothing."""
+
+from .de import de
+
+__all__ = ["de"]

@@ -1,0 +1,125 @@
+"""The computation behind `kp.tl.de`: moments, posteriors, distances, null genes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from kompot_scverse._data.design import Design
+from kompot_scverse._data.matrix import matrix_reader
+from kompot_scverse._gp.moments import RowReader, collect_moments, collect_squares, sample_grams
+from kompot_scverse._gp.posterior import loo_noise
+from kompot_scverse._stats.expression import ExpressionFit, fit_expression
+from kompot_scverse._stats.fdr import compare_with_null
+from kompot_scverse._stats.null_genes import choose_null_genes, shuffle_cells
+from kompot_scverse.settings import FDRSettings, GPSettings
+
+from ._progress import progress_bar
+
+__all__ = ["DEModel", "fit_model", "significance"]
+
+@dataclass(frozen=True)
+class DEModel:
+    """Fits of the genes and of the null genes."""
+
+    genes: ExpressionFit
+    nulls: ExpressionFit | None
+    sigma: float | np.ndarray
+    grams: np.ndarray
+    """ΦᵀΦ of each condition."""
+
+
+def fit_model(
+    y: RowReader, x: np.ndarray, phi: np.ndarray, design: Design, gp: GPSettings, fdr: FDRSettings, rng: np.random.Generator
+) -> DEModel:
+    """
+    Fit every condition (and replicate) to the expression and to shuffled genes.
+
+    Parameters
+    ----------
+    y
+        Expression reader, cells × genes.
+    x
+        Representation, cells × dimensions: gives the cells an order that does not depend on the file.
+    phi
+        Features, cells × rank.
+    design
+        Conditions and samples.
+    gp, fdr
+        Settings.
+    rng
+        Chooses and shuffles the null genes.
+    """
+    n_null = fdr.null_genes if fdr.null_mahalanobis is None else 0
+    chosen = choose_null_genes(y.shape[1], n_null, rng) if n_null else None
+    fitter = _Fitter(phi, design, gp)
+    with progress_bar(int(design.cells.sum()), "expression", "cells") as advance:
+        cross, values = collect_moments(y, phi, fitter.codes, len(design.samples), extract=chosen, progress=advance)
+    genes, sigma = fitter.fit(y, cross)
+    del cross
+    nulls = None
+    if values is not None:
+        nulls = fitter.fit_shuffled(values, x, rng)
+    return DEModel(genes, nulls, sigma, fitter.condition_grams())
+
+
+class _Fitter:
+    """Posteriors of genes, from their sums; the features and the design stay the same."""
+
+    def __init__(self, phi: np.ndarray, design: Design, gp: GPSettings) -> None:
+        self.phi, self.design, self.gp = phi, design, gp
+        self.codes = design.sample_codes
+        self.grams = sample_grams(phi, self.codes, len(design.samples))
+        self.conditions = [design.members(number) for number in range(len(design.conditions))]
+        self.replicates = None
+        if design.sample_key is not None:
+            self.replicates = [design.members(number, usable=True) for number in range(len(design.conditions))]
+
+    def condition_grams(self) -> np.ndarray:
+        return np.stack([self.grams[members].sum(axis=0) for members in self.conditions])
+
+    def fit(self, y: RowReader, cross: np.ndarray) -> tuple[ExpressionFit, float | np.ndarray]:
+        sigma: float | np.ndarray = self.gp.sigma
+        if self.gp.empirical_variance:
+            sigma = self._noise(y, cross)
+        return fit_expression(self.grams, cross, sigma, self.conditions, self.replicates), sigma
+
+    def fit_shuffled(self, values: sp.csr_array, x: np.ndarray, rng: np.random.Generator) -> ExpressionFit:
+        cells = np.flatnonzero(self.design.cells)
+        order = np.empty(len(cells), dtype=np.intp)
+        order[np.lexsort(x[cells].T[:2][::-1])] = np.arange(len(cells))
+        shuffled = matrix_reader(shuffle_cells(values, cells, order, rng), None, "null genes")
+        cross, _ = collect_moments(shuffled, self.phi, self.codes, len(self.design.samples))
+        return self.fit(shuffled, cross)[0]
+
+    def _noise(self, y: RowReader, cross: np.ndarray) -> np.ndarray:
+        """Noise of each gene over all conditions, from the residuals that leave each cell out."""
+        fit = fit_expression(self.grams, cross, self.gp.sigma, self.conditions, None)
+        total, n = np.zeros(y.shape[1]), 0
+        for number, post in enumerate(fit.posteriors):
+            own = self.design.condition_codes == number
+            leverage = post.std(self.phi[own]) ** 2 / self.gp.sigma**2
+            weight = np.zeros(len(own))
+            weight[own] = 1 / (1 - leverage) ** 2
+            codes = np.where(own, 0, -1)
+            scaled = self.phi * weight[:, None]
+            weighted, _ = collect_moments(y, scaled, codes, 1)
+            squares = collect_squares(y, weight, codes)
+            gram = self.phi[own].T @ scaled[own]
+            total += loo_noise(post.weights, gram, weighted[0], squares, int(own.sum())) ** 2 * own.sum()
+            n += int(own.sum())
+        sigma = np.sqrt(total / n)
+        # a gene without any variation would make the posterior certain
+        floor = 1e-3 * np.median(sigma[sigma > 0]) if (sigma > 0).any() else 1e-6
+        return np.maximum(sigma, floor)
+
+
+def significance(model: DEModel, distances: np.ndarray, group: int, fdr: FDRSettings):
+    """Compare the distances of a contrast with those of the null genes; None without any."""
+    if fdr.null_mahalanobis is not None:
+        null = np.asarray(fdr.null_mahalanobis, dtype=np.float64)
+    elif model.nulls is not None:
+        null = model.nulls.distance(group)
+    else:
+        return None
+    return compare_with_null(distances, null)
