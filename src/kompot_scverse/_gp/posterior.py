@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import eigh
 
-__all__ = ["Posterior", "loo_noise", "posterior"]
+__all__ = ["Posterior", "loo_noise", "posterior", "posterior_weights", "spectrum"]
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,7 @@ class Posterior:
 
     @cached_property
     def _eigen(self) -> tuple[np.ndarray, np.ndarray]:
-        values, vectors = eigh(self.gram, check_finite=False)
-        return np.maximum(values, 0.0), vectors
+        return spectrum(self.gram)
 
     def covariance(self) -> np.ndarray:
         """V, rank × rank; defined where all genes share one noise level."""
@@ -58,10 +57,23 @@ def posterior(gram: np.ndarray, cross: np.ndarray, sigma: float | np.ndarray) ->
     sigma
         Noise standard deviation, in the units of the expression; a number or one per gene.
     """
+    return Posterior(posterior_weights(spectrum(gram), cross, sigma), gram, sigma)
+
+
+def spectrum(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues (not below 0) and eigenvectors of a Gram matrix."""
     values, vectors = eigh(gram, check_finite=False)
-    # W = Q (σ² + λ)⁻¹ Qᵀ B, which serves a shared and a per-gene noise alike
-    weights = ((cross @ vectors) / (_column(sigma) ** 2 + np.maximum(values, 0.0))) @ vectors.T
-    return Posterior(weights, gram, sigma)
+    return np.maximum(values, 0.0), vectors
+
+
+def posterior_weights(
+    eigen: tuple[np.ndarray, np.ndarray], cross: np.ndarray, sigma: float | np.ndarray
+) -> np.ndarray:
+    """W = Q (σ² + λ)⁻¹ Qᵀ B, genes × rank, with G = QλQᵀ; serves a shared and a per-gene noise alike."""
+    values, vectors = eigen
+    rotated = cross @ vectors
+    rotated /= _column(sigma) ** 2 + values
+    return rotated @ vectors.T
 
 
 def loo_noise(

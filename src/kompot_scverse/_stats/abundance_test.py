@@ -9,6 +9,7 @@ import numpy as np
 
 from .combine import cauchy_combination, spatial_fdr
 from .moderated import LinearFit, fit_linear, moderated_test, sample_variance
+from .neighborhoods import TINY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,7 +37,7 @@ class AbundanceTest:
     qvalue: NDArray[np.float64]
     """Spatial false discovery rate."""
     sample_variance: float
-    """Variance of the logits between samples beyond counting, in units of the counting variance of one cell."""
+    """Variance of the logits between samples beyond counting, in units of the residual variance (about 1)."""
 
     def to_cells(self, weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Carry the tests over to cells.
@@ -59,9 +60,7 @@ class AbundanceTest:
         return cauchy_combination(self.pvalue, weights, axis=1), qvalue
 
 
-def abundance_test(
-    mass: NDArray[np.float64], gram: NDArray[np.float64], design: SampleDesign
-) -> AbundanceTest:
+def abundance_test(mass: NDArray[np.float64], gram: NDArray[np.float64], design: SampleDesign) -> AbundanceTest:
     r"""Test every neighbourhood for a change of its share of the sample's cells.
 
     The observations are the logits :math:`\log\frac{c_{sj} + 1/2}{n_s - c_{sj} + 1/2}`. Counting gives them the variance
@@ -83,19 +82,28 @@ def abundance_test(
     n_cells = mass.sum(axis=1)
     share = mass.sum(axis=0) / n_cells.sum()
     pooled_gram = gram.sum(axis=0)
-    norm = np.diag(pooled_gram)
+    norm = np.maximum(np.diag(pooled_gram), TINY)
     logit = np.log((mass + PRIOR_CELLS) / (n_cells[:, None] - mass + PRIOR_CELLS))
     effect, z, pvalue = (np.full(len(share), np.nan) for _ in range(3))
     tested = np.flatnonzero((mass.mean(axis=0) >= MIN_EXPECTED_CELLS) & (share < 1))
+    if len(tested) == 0:
+        return AbundanceTest(effect, z, pvalue, pvalue.copy(), 0.0)
 
-    # counting variance relative to one cell of probability 1/2, so that one ratio fits all
     counting = norm[tested] / mass.sum(axis=0)[tested] / (share[tested] * (1 - share[tested]))
     covariances = [np.diag(c / n_cells) for c in counting]
-    ratio = sample_variance(
-        (logit[:, [j]], covariance, design) for j, covariance in zip(tested, covariances, strict=True)
+    data = [(logit[:, [j]], np.diag(c / n_cells), design) for j, c in zip(tested, counting, strict=True)]
+    ratio = sample_variance(data)
+    fits = [fit_linear(y, covariance + ratio * np.eye(len(y)), design) for y, covariance, _ in data]
+    scale = np.array([fit.scale for fit in fits])
+    # one fit of all: the neighbourhoods differ in their scale, so it is divided out before and multiplied in after
+    joint = LinearFit(
+        effect=np.concatenate([fit.effect for fit in fits]) / scale,
+        scale=1.0,
+        variance=np.concatenate([fit.variance for fit in fits]),
+        df=fits[0].df,
+        log_determinant=np.nan,
     )
-    fits = [
-        fit_linear(logit[:, [j]], covariance + ratio * np.eye(len(n_cells)), design)
-        for j, covariance in zip(tested, covariances, strict=True)
-    ]
-    return None
+    test = moderated_test(joint, np.log(share[tested]), "limma")
+    effect[tested], z[tested], pvalue[tested] = test.effect * scale, test.z, test.pvalue
+    overlap = pooled_gram / np.sqrt(np.outer(norm, norm))
+    return AbundanceTest(effect, z, pvalue, spatial_fdr(pvalue, 1 / overlap.sum(axis=1)), ratio)

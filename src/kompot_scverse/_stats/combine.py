@@ -122,7 +122,7 @@ def gene_test(
     moments: NeighborhoodMoments,
     nodes: NDArray[np.bool_],
     design: SampleDesign,
-    settings: GeneTestSettings = GeneTestSettings(),  # noqa: B008 (frozen)
+    settings: GeneTestSettings = GeneTestSettings(),
 ) -> GeneTest:
     """Test every gene for a change anywhere.
 

@@ -3,9 +3,8 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import eigh
 
-from kompot_scverse._gp.posterior import Posterior
+from kompot_scverse._gp.posterior import Posterior, spectrum
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -52,8 +51,7 @@ class _Bilinear:
     r"""The form :math:`(u, v) \mapsto u^\top (V_1 + V_2)^{-1} v` for every gene."""
 
     def __init__(self, reference: Posterior, group: Posterior) -> None:
-        values, self.vectors = eigh(reference.gram + group.gram, check_finite=False)
-        self.values = np.maximum(values, 0.0)
+        self.values, self.vectors = spectrum(reference.gram + group.gram)
         self.to_left = group.gram @ self.vectors
         self.to_right = reference.gram @ self.vectors
 

@@ -67,12 +67,12 @@ def fit_neighborhoods(
     """
     from sklearn.cluster import KMeans
 
-    x = np.asarray(x, dtype=np.float64)
-    if len(x) > MAX_CELLS_FOR_CENTERS:
-        x = x[(rng or np.random.default_rng(0)).choice(len(x), MAX_CELLS_FOR_CENTERS, replace=False)]
-    start = _bisect(x, n_centers)
-    centers = KMeans(len(start), init=start, n_init=1, algorithm="lloyd").fit(x).cluster_centers_.astype(np.float64)
-    typical = float(np.median(cdist(x, centers).min(axis=1)))
+    cells: NDArray[np.float64] = np.asarray(x, dtype=np.float64)
+    if len(cells) > MAX_CELLS_FOR_CENTERS:
+        cells = cells[(rng or np.random.default_rng(0)).choice(len(cells), MAX_CELLS_FOR_CENTERS, replace=False)]
+    start = _bisect(cells, n_centers)
+    centers = KMeans(len(start), init=start, n_init=1, algorithm="lloyd").fit(cells).cluster_centers_.astype(np.float64)
+    typical = float(np.median(cdist(cells, centers).min(axis=1)))
     # all cells on their centre: any positive width gives hard membership
     return Neighborhoods(centers, width * typical if typical > 0 else 1.0)
 
@@ -144,7 +144,7 @@ def collect_neighborhood_moments(
         Sample number of every cell, 0 to samples - 1.
     """
     rows = [codes == sample for sample in range(int(codes.max()) + 1)]
-    squared = y.power(2) if sp.issparse(y) else np.square(y)
+    squared = y.multiply(y).tocsr() if sp.issparse(y) else np.square(y)
     return NeighborhoodMoments(
         mass=np.array([weights[r].sum(axis=0) for r in rows]),
         gram=np.array([weights[r].T @ weights[r] for r in rows]),

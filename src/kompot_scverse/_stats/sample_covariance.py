@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kompot_scverse._gp.posterior import posterior
+from kompot_scverse._gp.posterior import posterior_weights, spectrum
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -77,11 +77,12 @@ def sample_covariance(
     if k < 2:
         raise ValueError("The variance between replicates needs at least 2 of them.")
     sigmas = np.broadcast_to(sigma, n_genes)
+    spectra = [spectrum(grams[sample]) for sample in replicates]
 
     def block(genes: slice) -> np.ndarray:
         weights = np.empty((len(sigmas[genes]), rank, k))
-        for column, sample in enumerate(replicates):
-            weights[:, :, column] = posterior(grams[sample], cross[sample, genes], sigmas[genes]).weights
+        for column, (sample, eigen) in enumerate(zip(replicates, spectra, strict=True)):
+            weights[:, :, column] = posterior_weights(eigen, cross[sample, genes], sigmas[genes])
         weights -= weights.mean(axis=2, keepdims=True)
         weights /= np.sqrt(k - 1)
         return weights

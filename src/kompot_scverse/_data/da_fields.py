@@ -1,0 +1,77 @@
+"""The fields that a differential abundance analysis writes: first planned, then filled."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kompot_scverse._keys import Keys
+from kompot_scverse._stats.abundance import DIRECTIONS
+
+from .design import Design
+from .store import Field
+
+__all__ = ["CellResults", "DAPlan", "cell_values", "plan_fields"]
+
+
+@dataclass(frozen=True)
+class DAPlan:
+    """What a call will write."""
+
+    key_added: str
+
+    def keys(self, design: Design, group: object) -> Keys:
+        """Names of the fields of a contrast."""
+        return Keys(self.key_added, design.reference, group, design.sample_key is not None)
+
+
+@dataclass(frozen=True)
+class CellResults:
+    """What was found for one contrast, at every cell."""
+
+    lfc: np.ndarray
+    zscore: np.ndarray
+    neg_log10_ptp: np.ndarray
+    direction: np.ndarray
+    """Position in `DIRECTIONS`."""
+
+
+def plan_fields(plan: DAPlan, design: Design) -> list[Field]:
+    """All fields of a call, without values."""
+    fields = []
+    for condition in design.conditions:
+        role = "reference" if condition == design.reference else "group"
+        key = plan.keys(design, condition).of(condition, "log_density")
+        text = f"log density of the cells of {condition}, natural log"
+        fields.append(Field("obs", key, f"{role}_log_density", text, condition=condition))
+    for group in design.groups:
+        keys = plan.keys(design, group)
+        fields += [
+            Field("obs", keys.field(what, varies=varies), what, text, group=group) for what, varies, text in _CONTRAST_ROWS
+        ]
+    return fields
+
+
+_CONTRAST_ROWS = (
+    ("lfc", False, "log fold change of the density, natural log"),
+    ("lfc_zscore", True, "log fold change over its posterior standard deviation"),
+    ("neg_log10_lfc_ptp", True, "-log10 of the posterior tail probability of the other sign, one-sided"),
+    ("lfc_direction", True, "up or down where both thresholds are passed, else neutral"),
+)
+
+
+def cell_values(plan: DAPlan, design: Design, group: object, results: CellResults) -> dict[tuple[str, str], Any]:
+    """Values of the fields of one contrast; missing where the cell has no state."""
+    keys = plan.keys(design, group)
+    codes = np.where(np.isfinite(results.lfc), results.direction, -1)
+    columns = (
+        results.lfc,
+        results.zscore,
+        results.neg_log10_ptp,
+        pd.Categorical.from_codes(codes, categories=list(DIRECTIONS), ordered=True),
+    )
+    return {
+        ("obs", keys.field(what, varies=varies)): column
+        for (what, varies, _), column in zip(_CONTRAST_ROWS, columns, strict=True)
+    }

@@ -1,0 +1,276 @@
+"""Differential abundance."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from anndata import AnnData
+
+from kompot_scverse._data.da_fields import CellResults, DAPlan, cell_values, plan_fields
+from kompot_scverse._data.design import Design, resolve_design
+from kompot_scverse._data.resolve import check_anndata
+from kompot_scverse._data.store import check_overwrite, fill, write
+from kompot_scverse._gp.density import DensityFit, fit_density
+from kompot_scverse._gp.mellon import prior_log_density
+from kompot_scverse._gp.neighbors import fractal_dimension, nearest_neighbor_distances
+from kompot_scverse._stats.abundance import direction, mass_offsets, neg_log10_tail
+from kompot_scverse.settings import DAThresholdSettings, GPSettings
+
+from ._common import States, build_runs, cell_states, describe_gp
+from ._progress import progress_bar
+
+__all__ = ["da"]
+
+logger = logging.getLogger("kompot_scverse")
+
+NORMALIZATIONS = ("mass", "count")
+
+
+def da(
+    data: AnnData,
+    groupby: str,
+    *,
+    reference: object,
+    groups: object | Sequence[object] | None = None,
+    sample_key: str | None = None,
+    use_rep: str | None = None,
+    mask_obs: str | Sequence[bool] | np.ndarray | None = None,
+    key_added: str = "kompot_da",
+    normalize: Literal["mass", "count"] = "mass",
+    gp: GPSettings | None = None,
+    thresholds: DAThresholdSettings | None = None,
+    overwrite: bool | None = None,
+    rng: int | np.random.Generator = 0,
+    copy: bool = False,
+) -> AnnData | None:
+    r"""
+    Differential abundance over cell states, without clusters.
+
+    The density of the cells of each condition is estimated from their nearest-neighbour distances within the condition
+    (mellon's model), on length scale, dimensionality and prior mean that all conditions share. The log fold change at a
+    cell is the difference of the two log densities, :math:`\log p_G - \log p_R`, and its variance the sum of the two
+    Laplace variances. With `sample_key`, the variance between the log densities of the replicates, each estimated from
+    its own cells, is added for both conditions.
+
+    Parameters
+    ----------
+    data
+        Annotated data; changed in place unless `copy`.
+    groupby
+        Obs column of the conditions.
+    reference
+        Category that the groups are compared with.
+    groups
+        One category or several (one contrast each); None for all others.
+    sample_key
+        Obs column of the biological replicates; adds the variance between them. The same label in two conditions
+        means two samples. Needs two samples of at least ten cells in each condition.
+    use_rep
+        Cell-state representation in obsm; None takes `DM_EigenVectors`, else `X_diffmap`, else `X_pca`.
+    mask_obs
+        Cells to use: boolean, or the name of a boolean obs column. All cells get results nevertheless.
+    key_added
+        Prefix K of everything written.
+    normalize
+        "count" divides each density by its number of cells; "mass" then also gives all densities of the call the same
+        mass over the pooled cells, without which errors of the estimate that are the same at all cells remain.
+    gp, thresholds
+        Settings of the model and of the direction.
+    overwrite
+        What happens to fields that exist: None warns, True is silent, False raises before anything is computed.
+    rng
+        As in :func:`de`; differential abundance draws nothing at random, so it has no influence.
+    copy
+        Return changed data instead of changing `data`.
+
+    Returns
+    -------
+    None, or the changed copy. Written are, with R the reference and G the group (suffix `_sample_var` with `sample_key`
+    where marked \*), for every cell with a state:
+
+    - obs: `K_R_to_G_lfc` (natural log, group − reference), `K_R_to_G_lfc_zscore`\*, `K_R_to_G_neg_log10_lfc_ptp`\*
+      (posterior tail probability of the other sign, one-sided), `K_R_to_G_lfc_direction`\* (down, neutral, up) and
+      `K_{R,G}_log_density`
+    - uns: one run per contrast in `kompot`
+
+    Raises
+    ------
+    KeyError
+        If a column, category or representation does not exist.
+    ValueError
+        If the cells or samples cannot be analysed. Nothing is written then.
+
+    References
+    ----------
+    Otto et al. (2025), Kompot, bioRxiv 10.1101/2025.06.03.657769; Otto et al. (2024), Mellon, Nature Methods.
+
+    Examples
+    --------
+    >>> import kompot_scverse as kp
+    >>> adata = kp.datasets.simulate(600, 100)
+    >>> kp.tl.da(adata, "Age", reference="Young", groups="Old")
+    >>> adata.obs["kompot_da_Young_to_Old_lfc_direction"].cat.categories.to_list()
+    ['down', 'neutral', 'up']
+    """
+    adata = check_anndata(data)
+    if normalize not in NORMALIZATIONS:
+        raise ValueError(f"`normalize` must be 'mass' or 'count', not {normalize!r}.")
+    gp, thresholds = gp or GPSettings(), thresholds or DAThresholdSettings()
+    design = resolve_design(
+        adata, groupby, reference=reference, groups=groups, sample_key=sample_key, mask_obs=mask_obs
+    )
+    plan = DAPlan(key_added)
+    planned = plan_fields(plan, design)
+    check_overwrite(adata, planned, overwrite)
+
+    states = cell_states(adata, use_rep, design.cells, gp, all_distances=True)
+    prior = _prior(states, design)
+    densities, variances = _conditions(states, design, prior, normalize)
+
+    values: dict[tuple[str, str], Any] = {
+        ("obs", plan.keys(design, condition).of(condition, "log_density")): density
+        for condition, density in zip(design.conditions, densities, strict=True)
+    }
+    summaries = []
+    for number, group in enumerate(design.groups, start=1):
+        results = _compare(densities, variances, number, thresholds)
+        values |= cell_values(plan, design, group, results)
+        summaries.append(_summary(results, np.isin(design.condition_codes, (0, number))))
+
+    params = describe_gp(states, gp) | {
+        "sample_key": sample_key,
+        "normalize": normalize,
+        "d": prior.d,
+        "mu": prior.mu,
+        "lfc_threshold": thresholds.lfc,
+        "ptp_threshold": thresholds.ptp,
+        "rng": rng if isinstance(rng, int) else "generator",
+    }
+    del params["sigma"]  # the noise of the expression
+    fields = fill(planned, values)
+    runs = build_runs(adata, "da", design, fields, key_added=key_added, params=params, summaries=summaries)
+    target = adata.copy() if copy else adata
+    write(target, fields, runs)
+    for group, summary in zip(design.groups, summaries, strict=True):
+        logger.info(
+            "%s to %s: %s cells up, %s down, of %s.",
+            design.reference, group, f"{summary['n_up']:,}", f"{summary['n_down']:,}", f"{summary['n_cells']:,}",
+        )  # fmt: skip
+    return target if copy else None
+
+
+@dataclass(frozen=True)
+class _Prior:
+    """What all densities of a call share, estimated on the pooled cells."""
+
+    d: float
+    """Dimensionality of the cell-state manifold."""
+    mu: float
+    """Prior mean of the log density of all pooled cells."""
+    n: int
+    """Number of pooled cells."""
+
+
+def _prior(states: States, design: Design) -> _Prior:
+    distances = states.model.nn_distances
+    positive = distances > 0
+    if not positive.any():
+        raise ValueError(f"All cells of the analysis are identical in obsm[{states.use_rep!r}]; they have no density.")
+    d = fractal_dimension(states.x[design.cells])
+    mu = prior_log_density(np.where(positive, distances, distances[positive].min()), d)
+    return _Prior(d, mu, len(distances))
+
+
+def _conditions(
+    states: States, design: Design, prior: _Prior, normalize: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Log density of each condition at every cell, and its variance: conditions × cells."""
+    names = [f"condition {condition!r}" for condition in design.conditions]
+    # replicates first: an error about them should not wait for the conditions
+    between = None if design.sample_key is None else _between_samples(states, design, prior, normalize)
+    fits, densities = _normalized_densities(states, design.condition_codes, names, prior, normalize)
+    variances = np.stack([fit.variance(states.phi) for fit in fits])
+    return densities, variances if between is None else variances + between
+
+
+def _between_samples(states: States, design: Design, prior: _Prior, normalize: str) -> np.ndarray:
+    """Variance of the log density between the replicates of each condition, at every cell: conditions × cells."""
+    usable = np.flatnonzero(design.usable)
+    renumbered = np.full(len(design.samples) + 1, -1)
+    renumbered[usable] = np.arange(len(usable))
+    # code -1 (takes no part) finds the last entry, which is -1
+    codes = renumbered[design.sample_codes]
+    of_condition = design.sample_conditions[usable]
+    names = [
+        f"sample {design.samples[sample]!r} ({design.conditions[design.sample_conditions[sample]]})" for sample in usable
+    ]
+    _, densities = _normalized_densities(states, codes, names, prior, normalize)
+    conditions = range(len(design.conditions))
+    return np.stack([densities[of_condition == condition].var(axis=0, ddof=1) for condition in conditions])
+
+
+def _normalized_densities(
+    states: States, codes: np.ndarray, names: list[str], prior: _Prior, normalize: str
+) -> tuple[list[DensityFit], np.ndarray]:
+    """
+    Density of each set of cells, from its own cells.
+
+    Parameters
+    ----------
+    states
+        Cell states and basis.
+    codes
+        Number of the set of every cell, -1 for none.
+    names
+        What each set is called in errors.
+    prior
+        What the densities share.
+    normalize
+        "mass" or "count".
+
+    Returns
+    -------
+    The fits, and the normalised log densities at every cell: sets × cells.
+    """
+    members = [np.flatnonzero(codes == number) for number in range(len(names))]
+    sizes = np.array([len(own) for own in members])
+    distances = [nearest_neighbor_distances(states.x[own]) for own in members]
+    for name, found in zip(names, distances, strict=True):
+        if not found.any():
+            raise ValueError(
+                f"All cells of {name} are identical in obsm[{states.use_rep!r}]; they have no density. "
+                "Pass another representation as `use_rep=`, or leave them out with `mask_obs=`."
+            )
+    fits, densities = [], np.empty((len(names), len(states.x)))
+    with progress_bar(int(sizes.sum()), "densities", "cells") as advance:
+        for number, own in enumerate(members):
+            mu = prior.mu + np.log(len(own) / prior.n)
+            fits.append(fit_density(states.phi[own], distances[number], prior.d, mu))
+            densities[number] = fits[number].log_density(states.phi) - np.log(len(own))
+            advance(len(own))
+    if normalize == "mass":
+        densities += mass_offsets(densities[:, codes >= 0], sizes)[:, None]
+    return fits, densities
+
+
+def _compare(densities: np.ndarray, variances: np.ndarray, group: int, thresholds: DAThresholdSettings) -> CellResults:
+    """A group with the reference, at every cell."""
+    lfc = densities[group] - densities[0]
+    zscore = lfc / np.sqrt(variances[group] + variances[0])
+    tail = neg_log10_tail(zscore)
+    codes = direction(lfc, tail, lfc_threshold=thresholds.lfc, ptp_threshold=thresholds.ptp)
+    return CellResults(lfc, zscore, tail, codes)
+
+
+def _summary(results: CellResults, cells: np.ndarray) -> dict[str, Any]:
+    """What a run remembers of its result, over the cells of the contrast."""
+    n_down, n_neutral, n_up = np.bincount(results.direction[cells], minlength=3)
+    return {
+        "n_cells": int(cells.sum()),
+        "n_up": int(n_up),
+        "n_down": int(n_down),
+        "n_neutral": int(n_neutral),
+        "mean_lfc": float(results.lfc[cells].mean()),
+    }
