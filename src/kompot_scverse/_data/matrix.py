@@ -1,7 +1,7 @@
 """Expression matrices of any container as blocks of rows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,8 @@ import scipy.sparse as sp
 
 __all__ = ["MatrixReader", "matrix_reader"]
 
+COUNT_ROWS = 200
+"""Rows looked at to tell counts from normalised expression."""
 DISK_ROWS = 8192
 """Rows read at a time from a file."""
 
@@ -24,6 +26,26 @@ class MatrixReader:
     chunks: Sequence[tuple[int, int]] | None
     name: str
     """What to call the matrix in an error."""
+
+    @property
+    def movable(self) -> bool:
+        """Whether pieces can be sent to another process: open files cannot."""
+        return self.chunks is None or hasattr(self.values, "dask")
+
+    def piece(self, rows: slice | np.ndarray) -> "MatrixReader":
+        """A reader of these rows alone; of a dask array only the recipe for them."""
+        values = self.values[rows]
+        if hasattr(values, "dask"):
+            import dask
+
+            (values,) = dask.optimize(values)
+        return replace(self, values=values, shape=(values.shape[0], self.shape[1]), chunks=None)
+
+    def looks_like_counts(self) -> bool:
+        """Whether the first rows hold whole numbers only, some of them above 1."""
+        block = self.read(slice(0, COUNT_ROWS))
+        stored = block.data if sp.issparse(block) else block.ravel()
+        return bool(stored.size and stored.max() > 1 and (stored == np.rint(stored)).all())
 
     def read(self, rows: slice | np.ndarray) -> np.ndarray | sp.csr_array:
         """The rows as a dense array or csr, float32 (also from integers) or float64."""

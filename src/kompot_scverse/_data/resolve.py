@@ -1,5 +1,6 @@
 """Finding what the arguments name in an AnnData: representation, layer, columns, genes, cells."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -68,14 +69,24 @@ def check_finite(x: np.ndarray, rows: np.ndarray, name: str) -> None:
 
 
 def expression(adata: AnnData, layer: str | None, columns: np.ndarray | None) -> MatrixReader:
-    """The expression matrix as a reader of rows."""
+    """The expression matrix as a reader of rows; counts are worth a warning."""
+    existing = [key for key in adata.layers if key is not None]
     if layer is None:
         if adata.X is None:
-            raise missing("expression in X; pass `layer=`:", "X", adata.layers)
-        return matrix_reader(adata.X, columns, "X")
-    if layer not in adata.layers:
-        raise missing("layer", layer, [key for key in adata.layers if key is not None], "Pass `layer=None` for X.")
-    return matrix_reader(adata.layers[layer], columns, f"layers[{layer!r}]")
+            raise missing("expression: X is empty; pass `layer=`, not", None, existing)
+        reader = matrix_reader(adata.X, columns, "X")
+    else:
+        if layer not in existing:
+            raise missing("layer", layer, existing, "Pass `layer=None` for X.")
+        reader = matrix_reader(adata.layers[layer], columns, f"layers[{layer!r}]")
+    if reader.looks_like_counts():
+        warnings.warn(
+            f"{reader.name} holds whole numbers, which look like counts. The model expects log-normalised expression: "
+            "run `sc.pp.normalize_total` and `sc.pp.log1p`, or pass the right `layer=`.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return reader
 
 
 def obs_column(adata: AnnData, key: str, argument: str) -> pd.Series:
@@ -83,6 +94,9 @@ def obs_column(adata: AnnData, key: str, argument: str) -> pd.Series:
     if key not in adata.obs:
         raise missing(f"obs column (`{argument}`)", key, adata.obs.columns)
     column = adata.obs[key]
+    if not isinstance(column, pd.Series):
+        # lazily read data
+        column = adata.obs[[key]].to_memory()[key]
     if pd.api.types.is_float_dtype(column.dtype) and not (column.dropna() % 1 == 0).all():
         raise TypeError(f"obs[{key!r}] (`{argument}`) is continuous; it must hold categories.")
     return column.astype("category").cat.remove_unused_categories()

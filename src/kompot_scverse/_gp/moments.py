@@ -1,5 +1,6 @@
 """Per-sample moments of features and expression, collected in one pass over row blocks."""
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -24,6 +25,13 @@ class RowReader(Protocol):
     """Cells × genes."""
     chunks: Sequence[tuple[int, int]] | None
     """Row ranges that are cheap to read, where arbitrary rows are not (disk, dask); None for memory."""
+
+    movable: bool
+    """Whether pieces can be sent to another process."""
+
+    def piece(self, rows: slice | np.ndarray) -> "RowReader":
+        """A reader of these rows alone, small enough to be sent."""
+        ...
 
     def read(self, rows: slice | np.ndarray) -> Rows:
         """The rows as a dense array or csr, float32 or float64."""
@@ -108,24 +116,63 @@ def collect_moments(
     import dask
 
     phi32 = phi.astype(np.float32)
+    ship = y.movable and distributed_client()
 
     def run(rows: slice | np.ndarray) -> Partial:
-        values = y.read(rows)
-        left = (phi32 if values.dtype == np.float32 else phi)[rows]
-        part = Partial(_products(values, left, codes[rows]), [])
-        if extract is not None:
-            part.extracted = [(np.arange(len(codes))[rows], sp.csr_array(values[:, extract]))]
+        part = _sum_rows(y, rows, (phi32[rows], phi[rows]), codes[rows], _row_numbers(rows, len(codes)), extract)
         if progress is not None:
-            progress(len(left))
+            progress(len(codes[rows]))
         return part
 
-    task = dask.delayed(run, pure=False)
-    parts = [task(rows) for rows in _tasks(y, codes)]
-    total: Partial = dask.compute(_tree(parts, dask.delayed(Partial.add, pure=False)))[0]
+    if ship:
+        # each worker gets the rows of its task (or the recipe to read them), not everything
+        task = dask.delayed(_sum_rows, pure=False)
+        parts = [
+            task(y.piece(rows), slice(None), (phi32[rows], phi[rows]), codes[rows], _row_numbers(rows, len(codes)), extract)
+            for rows in _tasks(y, codes)
+        ]
+        options = {}
+    else:
+        task = dask.delayed(run, pure=False)
+        parts = [task(rows) for rows in _tasks(y, codes)]
+        options = {"scheduler": "threads"} if distributed_client() else {}
+    total: Partial = dask.compute(_tree(parts, dask.delayed(Partial.add, pure=False)), **options)[0]
     sums = np.zeros((n_samples, y.shape[1], phi.shape[1]))
     for sample in list(total.cross):
         sums[sample] = total.cross.pop(sample)
     return sums, None if extract is None else _assemble(total.extracted, codes)
+
+
+def distributed_client() -> bool:
+    """Whether the session has an active `dask.distributed` client."""
+    distributed = sys.modules.get("distributed")
+    if distributed is None:
+        return False
+    try:
+        distributed.get_client()
+    except ValueError:
+        return False
+    return True
+
+
+def _row_numbers(rows: slice | np.ndarray, n: int) -> np.ndarray:
+    return np.arange(*rows.indices(n)) if isinstance(rows, slice) else rows
+
+
+def _sum_rows(
+    y: RowReader,
+    rows: slice | np.ndarray,
+    phi: tuple[np.ndarray, np.ndarray],
+    codes: np.ndarray,
+    numbers: np.ndarray,
+    extract: np.ndarray | None,
+) -> Partial:
+    """One task: `phi` (in float32 and float64), `codes` and the row `numbers` are those of its rows."""
+    values = y.read(rows)
+    part = Partial(_products(values, phi[values.dtype != np.float32], codes), [])
+    if extract is not None:
+        part.extracted = [(numbers, sp.csr_array(values[:, extract]))]
+    return part
 
 
 def collect_squares(y: RowReader, weight: np.ndarray, codes: np.ndarray) -> np.ndarray:
