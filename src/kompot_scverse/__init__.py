@@ -2,4 +2,17 @@
 
 from importlib.metadata import version
 
+from . import datasets, pp, tl
+from .settings import DAThresholdSettings, FDRSettings, GPSettings, StorageSettings
+
+__all__ = [
+    "DAThresholdSettings",
+    "FDRSettings",
+    "GPSettings",
+    "StorageSettings",
+    "datasets",
+    "pp",
+    "tl",
+]
+
 __version__ = version("kompot-scverse")

@@ -11,6 +11,7 @@ __all__ = ["MatrixReader", "matrix_reader"]
 
 COUNT_ROWS = 200
 """Rows looked at to tell counts from normalised expression."""
+UNKNOWN_DENSITY = 0.1
 DISK_ROWS = 8192
 """Rows read at a time from a file."""
 
@@ -40,6 +41,13 @@ class MatrixReader:
 
             (values,) = dask.optimize(values)
         return replace(self, values=values, shape=(values.shape[0], self.shape[1]), chunks=None)
+
+    def density(self) -> float:
+        """Share of stored values; 1 for dense and, where it is not known without reading, 0.1 for sparse."""
+        if sp.issparse(self.values):
+            return self.values.nnz / max(np.prod(self.values.shape), 1)
+        sparse = hasattr(self.values, "format") or sp.issparse(getattr(self.values, "_meta", None))
+        return UNKNOWN_DENSITY if sparse else 1.0
 
     def looks_like_counts(self) -> bool:
         """Whether the first rows hold whole numbers only, some of them above 1."""

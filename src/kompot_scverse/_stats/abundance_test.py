@@ -90,7 +90,6 @@ def abundance_test(mass: NDArray[np.float64], gram: NDArray[np.float64], design:
         return AbundanceTest(effect, z, pvalue, pvalue.copy(), 0.0)
 
     counting = norm[tested] / mass.sum(axis=0)[tested] / (share[tested] * (1 - share[tested]))
-    covariances = [np.diag(c / n_cells) for c in counting]
     data = [(logit[:, [j]], np.diag(c / n_cells), design) for j, c in zip(tested, counting, strict=True)]
     ratio = sample_variance(data)
     fits = [fit_linear(y, covariance + ratio * np.eye(len(y)), design) for y, covariance, _ in data]

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import isotonic_regression
 
 __all__ = ["NullComparison", "compare_with_null"]
 
@@ -38,6 +37,8 @@ def compare_with_null(distances: np.ndarray, null: np.ndarray) -> NullComparison
     null
         Distances of the null genes, finite.
     """
+    from scipy.optimize import isotonic_regression
+
     if null.size == 0:
         raise ValueError("No null genes to compare with.")
     ok = np.isfinite(distances)

@@ -144,7 +144,7 @@ def collect_neighborhood_moments(
         Sample number of every cell, 0 to samples - 1.
     """
     rows = [codes == sample for sample in range(int(codes.max()) + 1)]
-    squared = y.multiply(y).tocsr() if sp.issparse(y) else np.square(y)
+    squared = np.square(y) if isinstance(y, np.ndarray) else y.multiply(y).tocsr()
     return NeighborhoodMoments(
         mass=np.array([weights[r].sum(axis=0) for r in rows]),
         gram=np.array([weights[r].T @ weights[r] for r in rows]),

@@ -11,6 +11,7 @@ from anndata import AnnData
 from kompot_scverse._data.da_fields import CellResults, DAPlan, cell_values, plan_fields
 from kompot_scverse._data.design import Design, resolve_design
 from kompot_scverse._data.resolve import check_anndata
+from kompot_scverse._data.resource_plan import ResourcePlan
 from kompot_scverse._data.store import check_overwrite, fill, write
 from kompot_scverse._gp.density import DensityFit, fit_density
 from kompot_scverse._gp.mellon import prior_log_density
@@ -19,6 +20,8 @@ from kompot_scverse._stats.abundance import direction, mass_offsets, neg_log10_t
 from kompot_scverse.settings import DAThresholdSettings, GPSettings
 
 from ._common import States, build_runs, cell_states, describe_gp
+from ._dry_run import plan_da
+
 from ._progress import progress_bar
 
 __all__ = ["da"]
@@ -44,7 +47,8 @@ def da(
     overwrite: bool | None = None,
     rng: int | np.random.Generator = 0,
     copy: bool = False,
-) -> AnnData | None:
+    dry_run: bool = False,
+) -> AnnData | ResourcePlan | None:
     r"""
     Differential abundance over cell states, without clusters.
 
@@ -84,10 +88,12 @@ def da(
         As in :func:`de`; differential abundance draws nothing at random, so it has no influence.
     copy
         Return changed data instead of changing `data`.
+    dry_run
+        Compute nothing and return the plan of resources and fields (:func:`kompot_scverse.pp.plan`).
 
     Returns
     -------
-    None, or the changed copy. Written are, with R the reference and G the group (suffix `_sample_var` with `sample_key`
+    None, the changed copy, or the plan. Written are, with R the reference and G the group (suffix `_sample_var` with `sample_key`
     where marked \*), for every cell with a state:
 
     - obs: `K_R_to_G_lfc` (natural log, group − reference), `K_R_to_G_lfc_zscore`\*, `K_R_to_G_neg_log10_lfc_ptp`\*
@@ -123,6 +129,8 @@ def da(
     )
     plan = DAPlan(key_added)
     planned = plan_fields(plan, design)
+    if dry_run:
+        return plan_da(adata, design, planned, use_rep=use_rep, gp=gp)
     check_overwrite(adata, planned, overwrite)
 
     states = cell_states(adata, use_rep, design.cells, gp, all_distances=True)

@@ -10,13 +10,16 @@ from anndata import AnnData
 from kompot_scverse._data.de_fields import DEPlan, GenePlacer, GeneResults, gene_values, plan_fields
 from kompot_scverse._data.design import Design, resolve_design
 from kompot_scverse._data.groups import category_means, group_statistics
+from kompot_scverse._data.disk import to_disk
 from kompot_scverse._data.layers import lazy_product, lazy_std
 from kompot_scverse._data.resolve import check_anndata, expression, gene_numbers, obs_column
+from kompot_scverse._data.resource_plan import ResourcePlan
 from kompot_scverse._data.store import check_overwrite, fill, write
 from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
 
 from ._common import States, build_runs, cell_states, describe_gp
 from ._de_model import DEModel, fit_model, significance
+from ._dry_run import plan_de
 
 __all__ = ["de"]
 
@@ -42,7 +45,8 @@ def de(
     overwrite: bool | None = None,
     rng: int | np.random.Generator = 0,
     copy: bool = False,
-) -> AnnData | None:
+    dry_run: bool = False,
+) -> AnnData | ResourcePlan | None:
     r"""
     Differential expression over cell states, without clusters.
 
@@ -88,10 +92,12 @@ def de(
         Seed or generator for the null genes.
     copy
         Return changed data instead of changing `data`.
+    dry_run
+        Compute nothing and return the plan of resources and fields (:func:`kompot_scverse.pp.plan`).
 
     Returns
     -------
-    None, or the changed copy. Written are, with R the reference and G the group (suffix `_sample_var` with `sample_key`
+    None, the changed copy, or the plan. Written are, with R the reference and G the group (suffix `_sample_var` with `sample_key`
     where marked \*):
 
     - var: `K_R_to_G_mahalanobis`\*, `_mean_lfc` (natural log, group − reference, over the cells of the contrast),
@@ -137,13 +143,16 @@ def de(
         key_added, cell_groups, significant, fdr.all_statistics, storage.layers is not None, gp.empirical_variance
     )
     planned = plan_fields(plan, design)
+    if dry_run:
+        return plan_de(adata, design, planned, y, use_rep=use_rep, gp=gp, fdr=fdr, storage=storage)
     check_overwrite(adata, planned, overwrite)
 
     states = cell_states(adata, use_rep, design.cells, gp)
     model = fit_model(y, states.x, states.phi, design, gp, fdr, np.random.default_rng(rng))
 
     placer = GenePlacer(adata.var_names, numbers)
-    values = _condition_values(plan, design, model, states, placer, storage)
+    target = adata.copy() if copy else adata
+    values = _condition_values(plan, design, model, states, placer, storage, target)
     summaries = []
     for number, group in enumerate(design.groups, start=1):
         distances = model.genes.distance(number)
@@ -172,14 +181,13 @@ def de(
     }
     fields = fill(planned, values)
     runs = build_runs(adata, "de", design, fields, key_added=key_added, params=params, summaries=summaries)
-    target = adata.copy() if copy else adata
     write(target, fields, runs)
     _log(design, summaries, fields)
     return target if copy else None
 
 
 def _condition_values(
-    plan: DEPlan, design: Design, model: DEModel, states: States, place: GenePlacer, storage: StorageSettings
+    plan: DEPlan, design: Design, model: DEModel, states: States, place: GenePlacer, storage: StorageSettings, owner: AnnData
 ) -> dict[tuple[str, str], Any]:
     """Basis, weights and layers, from which everything else can be rebuilt."""
     phi = states.phi.astype(np.float32)
@@ -204,7 +212,11 @@ def _condition_values(
     for number, group in enumerate(design.groups, start=1):
         layers[plan.keys(design, group).field("fold_change")] = lazy_product(phi, weights[number] - weights[0])
     if plan.layers:
-        values |= {("layers", key): layer if storage.layers == "lazy" else layer.compute() for key, layer in layers.items()}
+        if storage.layers == "disk":
+            layers = to_disk(layers, storage.directory, owner, keep=storage.keep)
+        elif storage.layers == "memory":
+            layers = {key: layer.compute() for key, layer in layers.items()}
+        values |= {("layers", key): layer for key, layer in layers.items()}
     return values
 
 

@@ -1,0 +1,226 @@
+"""Error rates and power of the replicate-aware tests, on real data with nothing to find and with planted changes.
+
+Run from anywhere: ``python benchmarks/calibration.py --quick``. Needs the development data in ../shared/data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import scipy.sparse as sp
+
+from kompot_scverse._stats.abundance_test import abundance_test
+from kompot_scverse._stats.combine import GeneTestSettings, gene_test
+from kompot_scverse._stats.moderated import SampleDesign
+from kompot_scverse._stats.neighborhoods import collect_neighborhood_moments, fit_neighborhoods, neighborhood_tree
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+DETECTED = 0.05
+FOLD = 0.5
+PLANTED = 0.1
+
+
+@dataclass(frozen=True)
+class Cells:
+    counts: sp.csr_matrix
+    totals: np.ndarray
+    x: np.ndarray
+    samples: np.ndarray
+    labels: np.ndarray
+
+    def expression(self, counts: sp.csr_matrix | None = None) -> sp.csr_matrix:
+        """log1p CP10k by the totals before planting: size factors must not carry the planted change to other genes."""
+        y = sp.diags(1e4 / self.totals) @ (self.counts if counts is None else counts)
+        y.data = np.log1p(y.data)
+        return y.tocsr()
+
+
+@dataclass(frozen=True)
+class Regions:
+    weights: np.ndarray
+    nodes: np.ndarray
+
+
+def soft(x: np.ndarray, n_centers: int, width: float) -> Regions:
+    fitted = fit_neighborhoods(x, n_centers, width)
+    return Regions(fitted.weights(x), neighborhood_tree(fitted))
+
+
+def annotated(labels: np.ndarray) -> Regions:
+    names, codes = np.unique(labels, return_inverse=True)
+    return Regions(np.eye(len(names))[codes], np.eye(len(names), dtype=bool))
+
+
+def load_kang(condition: str | None = "ctrl") -> tuple[Cells, ad.AnnData]:
+    adata = ad.read_h5ad(DATA / "kang_pbmc_ifnb.h5ad")
+    if condition:
+        adata = adata[adata.obs["condition"] == condition].copy()
+    counts = sp.csr_matrix(adata.X).astype(float)
+    detected = np.asarray((counts > 0).mean(axis=0)).ravel() >= DETECTED
+    key = "donor" if condition else "sample"
+    cells = Cells(
+        counts[:, detected],
+        np.asarray(counts.sum(axis=1)).ravel(),
+        adata.obsm["X_pca_harmony"],
+        np.unique(adata.obs[key].astype(str), return_inverse=True)[1],
+        adata.obs["cell_type"].astype(str).to_numpy(),
+    )
+    return cells, adata
+
+
+def two_groups(n_samples: int, group: tuple[int, ...]) -> SampleDesign:
+    matrix = np.column_stack([np.ones(n_samples), np.isin(np.arange(n_samples), group)])
+    return SampleDesign(matrix.astype(float), np.array([0.0, 1.0]))
+
+
+def halves(n_samples: int) -> list[tuple[int, ...]]:
+    """Every way to split the samples into two equal halves, once."""
+    return [g for g in itertools.combinations(range(n_samples), n_samples // 2) if 0 in g]
+
+
+def average_precision(pvalues: np.ndarray, truth: np.ndarray) -> float:
+    hits = truth[np.argsort(np.where(np.isfinite(pvalues), pvalues, 1.0), kind="stable")]
+    return float((np.cumsum(hits) / np.arange(1, len(hits) + 1))[hits].mean())
+
+
+def rates(p: np.ndarray, q: np.ndarray) -> list[float]:
+    ok = np.isfinite(p)
+    return [float(np.mean(p[ok] < 0.05)), float(np.mean(p[ok] < 0.001)), float(np.mean(q[ok] < 0.05))]
+
+
+def table(title: str, columns: list[str], rows: list[tuple[str, list[float]]]) -> None:
+    print(f"\n{title}\n{'':34s}" + "".join(f"{c:>12s}" for c in columns))
+    for name, values in rows:
+        print(f"{name:34s}" + "".join(f"{v:12.4f}" for v in values), flush=True)
+
+
+def methods(args: argparse.Namespace, cells: Cells) -> dict[str, tuple[Regions, GeneTestSettings]]:
+    settings = GeneTestSettings()
+    tree = soft(cells.x, args.centers, args.width)
+    return {
+        "neighbourhood tree": (tree, settings),
+        "tree, limma prior": (tree, replace(settings, prior="limma")),
+        "single neighbourhoods": (replace(tree, nodes=np.eye(tree.nodes.shape[1], dtype=bool)), settings),
+        "pseudobulk per type": (annotated(cells.labels), settings),
+        "pseudobulk per type, limma": (annotated(cells.labels), replace(settings, prior="limma")),
+    }
+
+
+def de_null(args: argparse.Namespace) -> None:
+    cells, _ = load_kang()
+    y = cells.expression()
+    tercile = np.digitize(level := np.asarray(y.mean(axis=0)).ravel(), np.quantile(level, [1 / 3, 2 / 3]))
+    splits = halves(8)[:: 4 if args.quick else 1]
+    rows, strata = [], []
+    for name, (regions, settings) in methods(args, cells).items():
+        moments = collect_neighborhood_moments(regions.weights, y, cells.samples)
+        tests = [gene_test(moments, regions.nodes, two_groups(8, g), settings) for g in splits]
+        rows.append((name, np.mean([rates(t.pvalue, t.qvalue) for t in tests], axis=0).tolist()))
+        if name == "neighbourhood tree":
+            for k, label in enumerate(["low", "middle", "high"]):
+                values = [rates(t.pvalue[tercile == k], t.qvalue[tercile == k]) for t in tests]
+                strata.append((f"{label} expression", np.mean(values, axis=0).tolist()))
+    columns = ["p<.05", "p<.001", "q<.05"]
+    table(f"DE, Kang controls 4 against 4, {len(splits)} splits, {y.shape[1]} genes", columns, rows)
+    table("  neighbourhood tree by tercile of expression", columns, strata)
+    de_shuffled(args)
+
+
+def de_shuffled(args: argparse.Namespace) -> None:
+    """Real ctrl/stim samples would differ truly; so donors differ by a planted donor effect, and only labels change."""
+    cells, _ = load_kang()
+    regions, settings = methods(args, cells)["neighbourhood tree"]
+    rng = np.random.default_rng(0)
+    rows: dict[str, list[list[float]]] = {"true donors": [], "labels shuffled within condition": []}
+    for group in halves(8)[:: 12 if args.quick else 5]:
+        # each donor scales each gene by its own factor: variance between donors that cells cannot show
+        factor = np.exp(-np.abs(rng.normal(0, 0.4, (8, cells.counts.shape[1]))))
+        coo = cells.counts.tocoo()
+        data = rng.binomial(coo.data.astype(int), factor[cells.samples[coo.row], coo.col])
+        y = cells.expression(sp.csr_matrix((data, (coo.row, coo.col)), coo.shape))
+        shuffled = cells.samples.copy()
+        for side in (True, False):
+            rows_of_side = np.flatnonzero(np.isin(cells.samples, group) == side)
+            shuffled[rows_of_side] = shuffled[rng.permutation(rows_of_side)]
+        for name, samples in zip(rows, (cells.samples, shuffled), strict=True):
+            moments = collect_neighborhood_moments(regions.weights, y, samples)
+            test = gene_test(moments, regions.nodes, two_groups(8, group), settings)
+            rows[name].append(rates(test.pvalue, test.qvalue))
+    table(
+        "DE, controls with donor effects of SD 0.4 added: donors or cells as the unit",
+        ["p<.05", "p<.001", "q<.05"],
+        [(name, np.mean(values, axis=0).tolist()) for name, values in rows.items()],
+    )
+
+
+def plant(
+    cells: Cells, group: tuple[int, ...], strength: np.ndarray, rng: np.random.Generator
+) -> tuple[sp.csr_matrix, np.ndarray]:
+    """Thin a tenth of the genes, half of them in the group and half in the rest, by FOLD where strength is 1.
+
+    The genes are drawn from those detected in 5 % of the cells that change.
+    """
+    detected = np.flatnonzero(np.asarray((cells.counts[strength > 0.5] > 0).mean(axis=0)).ravel() >= DETECTED)
+    genes = rng.choice(detected, int(PLANTED * cells.counts.shape[1]), replace=False)
+    side = np.zeros(cells.counts.shape[1], dtype=int)
+    side[genes] = np.where(np.arange(len(genes)) % 2, 1, -1)
+    coo = cells.counts.tocoo()
+    hit = side[coo.col] == np.where(np.isin(cells.samples[coo.row], group), 1, -1)
+    data = rng.binomial(coo.data.astype(int), np.where(hit, 1 - (1 - FOLD) * strength[coo.row], 1.0))
+    return sp.csr_matrix((data, (coo.row, coo.col)), coo.shape), side != 0
+
+
+def de_planted(args: argparse.Namespace) -> None:
+    cells, _ = load_kang()
+    n = len(cells.labels)
+    first = cells.x[:, 0]
+    settings_of = {
+        "CD14+ monocytes": (cells.labels == "CD14+ Monocytes").astype(float),
+        "CD4 T cells": (cells.labels == "CD4 T cells").astype(float),
+        "all cells": np.ones(n),
+        "gradient along PC 1": (np.argsort(np.argsort(first)) + 0.5) / n,
+    }
+    for setting, strength in settings_of.items():
+        rng = np.random.default_rng(1)
+        found: dict[str, list[list[float]]] = {}
+        for _ in range(3 if args.quick else 12):
+            group = halves(8)[rng.integers(35)]
+            counts, truth = plant(cells, group, strength, rng)
+            y = cells.expression(counts)
+            for name, (regions, settings) in methods(args, cells).items():
+                moments = collect_neighborhood_moments(regions.weights, y, cells.samples)
+                test = gene_test(moments, regions.nodes, two_groups(8, group), settings)
+                called = test.qvalue < 0.05
+                fdp = (called & ~truth).sum() / max(1, called.sum())
+                found.setdefault(name, []).append(
+                    [average_precision(test.pvalue, truth), fdp, (called & truth).sum() / truth.sum(), called.sum()]
+                )
+        rows = [(name, np.mean(values, axis=0).tolist()) for name, values in found.items()]
+        table(f"DE planted, {setting}", ["AUPRC", "FDP", "power", "called"], rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer splits and repetitions")
+    parser.add_argument("--centers", type=int, default=25)
+    parser.add_argument("--width", type=float, default=0.4)
+    parts = {f.__name__: f for f in (de_null, de_planted)}
+    parser.add_argument("--only", choices=sorted(parts), nargs="*", default=list(parts))
+    args = parser.parse_args()
+    if not DATA.is_dir():
+        sys.exit(f"No data: this benchmark reads the development data in {DATA}, which is not there.")
+    for name in args.only:
+        start = time.perf_counter()
+        parts[name](args)
+        print(f"  [{name}: {time.perf_counter() - start:.0f} s]")
+
+
+if __name__ == "__main__":
+    main()

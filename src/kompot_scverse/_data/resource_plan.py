@@ -1,0 +1,123 @@
+"""The plan of a run: costs, fields, warnings."""
+
+import html
+from dataclasses import dataclass, field
+
+import pandas as pd
+from anndata import AnnData
+
+from .cost import Item, available_memory
+from .provenance import last_writer
+from .store import Field
+
+__all__ = ["ResourcePlan", "make_plan"]
+
+COMFORT = 0.8
+"""Share of the available memory that a run may take without a warning."""
+
+
+@dataclass(frozen=True)
+class ResourcePlan:
+    """Predicted cost and effect of a call."""
+
+    items: list[Item]
+    disk: float
+    """Bytes written to disk by the call."""
+    layer_bytes: float
+    """Bytes that the layers add to the file when the object is written."""
+    available: float
+    """Bytes of memory that can still be taken."""
+    fields: list[tuple[str, str, str]]
+    """Slot, key and, where it replaces something, by whom that was written."""
+    notes: list[str]
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def peak_memory(self) -> float:
+        """Largest memory above what is in use before the call, bytes."""
+        return max(
+            sum(item.n_bytes for item in self.items if item.stage in ("both", stage)) for stage in ("moments", "results")
+        )
+
+    @property
+    def status(self) -> str:
+        """Whether the call can run: feasible, feasible with warnings, or not feasible."""
+        if self.peak_memory > self.available:
+            return "not feasible"
+        return "feasible with warnings" if self.warnings or self.peak_memory > COMFORT * self.available else "feasible"
+
+    @property
+    def advice(self) -> str:
+        """What to change if it cannot run."""
+        if self.status != "not feasible":
+            return ""
+        largest = max(self.items, key=lambda item: item.n_bytes)
+        hints = {
+            "layers": "use `StorageSettings(layers='lazy')` or 'disk'",
+            "null genes": "use fewer `FDRSettings(null_genes=...)`",
+            "row blocks": "store the expression as a sparse matrix",
+        }
+        hint = hints.get(largest.name, "analyse fewer genes at a time with `genes=`, or set a lower `GPSettings(n_landmarks=...)`")
+        return f"Most memory goes to {largest.name} ({_size(largest.n_bytes)}): {hint}."
+
+    def to_df(self) -> pd.DataFrame:
+        """One row per array."""
+        rows = [(item.name, item.shape, int(item.n_bytes), item.stage) for item in self.items]
+        return pd.DataFrame(rows, columns=["array", "shape", "bytes", "stage"])
+
+    def _lines(self) -> list[tuple[str, str]]:
+        lines = [
+            ("status", self.status),
+            ("peak memory", f"{_size(self.peak_memory)} of {_size(self.available)} available"),
+            ("disk", _size(self.disk)),
+            ("layers, when written", _size(self.layer_bytes)),
+        ]
+        lines += [("note", note) for note in self.notes]
+        lines += [("warning", warning) for warning in self.warnings]
+        return lines + ([("advice", self.advice)] if self.advice else [])
+
+    def __repr__(self) -> str:
+        """As text."""
+        width = max(len(name) for name, _ in self._lines())
+        text = ["ResourcePlan", *(f"  {name:<{width}}  {value}" for name, value in self._lines()), "  memory by array:"]
+        for item in sorted(self.items, key=lambda item: -item.n_bytes):
+            text.append(f"    {_size(item.n_bytes):>9}  {item.name} {item.shape}")
+        text.append(f"  fields ({len(self.fields)}):")
+        text += [f"    {slot}[{key!r}]{f'  [{note}]' if note else ''}" for slot, key, note in self.fields]
+        return "\n".join(text)
+
+    def _repr_html_(self) -> str:
+        """As HTML."""
+
+        def table(rows: list[tuple[str, ...]]) -> str:
+            cells = ("".join(f"<td style='text-align:left'>{html.escape(cell)}</td>" for cell in row) for row in rows)
+            return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
+
+        arrays = [(item.name, item.shape, _size(item.n_bytes)) for item in sorted(self.items, key=lambda item: -item.n_bytes)]
+        return (
+            f"<div><b>Resource plan</b>{table(self._lines())}"
+            f"<details><summary>Memory by array</summary>{table(arrays)}</details>"
+            f"<details><summary>{len(self.fields)} fields</summary>{table(self.fields)}</details></div>"
+        )
+
+
+def make_plan(
+    adata: AnnData, planned: list[Field], items: list[Item], *, disk: float, layer_bytes: float, notes: list[str], warnings: list[str]
+) -> ResourcePlan:
+    """Put the plan together with what it would overwrite."""
+    fields = []
+    for entry in planned:
+        note = ""
+        if entry.key in getattr(adata, entry.slot):
+            writer = last_writer(adata, entry.slot, entry.key)
+            note = "OVERWRITES" if writer is None else f"OVERWRITES run {writer}"
+        fields.append((entry.slot, entry.key, note))
+    return ResourcePlan(items, disk, layer_bytes, available_memory(), fields, notes, warnings)
+
+
+def _size(n_bytes: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if n_bytes < 1000:
+            return f"{n_bytes:.3g} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.3g} TB"

@@ -1,0 +1,5 @@
+"""Preprocessing: planning."""
+
+from .plan import plan
+
+__all__ = ["plan"]
