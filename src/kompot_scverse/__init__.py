@@ -1,18 +1,36 @@
 """Cluster-free, replicate-aware differential abundance and expression for single-cell data."""
 
+import importlib
 from importlib.metadata import version
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-from . import datasets, pp, tl
 from .settings import DAThresholdSettings, FDRSettings, GPSettings, StorageSettings
+
+if TYPE_CHECKING:
+    from . import datasets, get, pp, tl
 
 __all__ = [
     "DAThresholdSettings",
     "FDRSettings",
     "GPSettings",
     "StorageSettings",
+    "__version__",
     "datasets",
+    "get",
     "pp",
     "tl",
 ]
 
 __version__ = version("kompot-scverse")
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Load a submodule when it is first used, which keeps the import quick."""
+    if name in __all__:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -13,6 +13,8 @@ __all__ = ["Item", "Sizes", "available_memory", "estimate_rank", "memory_items"]
 
 OVERHEAD = 120e6
 """Compiled kernels, thread pools and allocator slack of any run, bytes; measured by `benchmarks/memory.py`."""
+REPLICATE_OVERHEAD = 40e6
+"""Chunks of the replicate factors in flight."""
 PROBE_CELLS = 1000
 """Cells of the representation that the rank is estimated from."""
 
@@ -55,7 +57,7 @@ def memory_items(s: Sizes) -> list[Item]:
     sums = s.n_genes * s.rank * 8
     items = [
         Item("representation", f"{s.n_obs:,} × {s.n_dims}", 2 * s.n_obs * s.n_dims * 8, "both"),
-        Item("features", f"{s.n_obs:,} × {s.rank}", s.n_obs * s.rank * (8 + 4), "both"),
+        Item("features", f"{s.n_obs:,} × {s.rank}", s.n_obs * s.rank * 20, "both"),
         Item("sums per sample", f"{s.n_samples} × {s.n_genes:,} × {s.rank}", s.n_samples * sums, "both"),
         Item("partial sums", f"{threads + 1} × {s.n_genes:,} × {s.rank}", (threads + 1) * sums, "moments"),
         Item(
@@ -69,12 +71,16 @@ def memory_items(s: Sizes) -> list[Item]:
     ]  # fmt: skip
     if s.replicates:
         items.append(
-            Item("replicate factors", f"{s.n_all_genes:,} × {s.rank} × {s.n_samples}", 1.5 * s.n_all_genes * s.rank * s.n_samples * 4,
+            Item("replicate factors", f"{s.n_all_genes:,} × {s.rank} × {s.n_samples}", 2.5 * s.n_all_genes * s.rank * s.n_samples * 4 + REPLICATE_OVERHEAD,
                  "results")
         )  # fmt: skip
     if s.n_layers:
         items.append(
-            Item("layers", f"{s.n_layers} × {s.n_obs:,} × {s.n_all_genes:,}", s.n_layers * s.n_obs * s.n_all_genes * 4, "results")
+            # one more than is kept: the chunks of the one being put together
+            Item(
+                "layers", f"{s.n_layers} + 1 × {s.n_obs:,} × {s.n_all_genes:,}",
+                (s.n_layers + 1) * s.n_obs * s.n_all_genes * 4, "results",
+            )  # fmt: skip
         )
     items.append(Item("overhead", "", OVERHEAD, "both"))
     return items

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .combine import cauchy_combination, spatial_fdr
-from .moderated import LinearFit, fit_linear, moderated_test, sample_variance
+from .moderated import LinearFit, SampleMeans, fit_means, moderated_test, sample_variance
 from .neighborhoods import TINY
 
 if TYPE_CHECKING:
@@ -90,10 +90,13 @@ def abundance_test(mass: NDArray[np.float64], gram: NDArray[np.float64], design:
         return AbundanceTest(effect, z, pvalue, pvalue.copy(), 0.0)
 
     counting = norm[tested] / mass.sum(axis=0)[tested] / (share[tested] * (1 - share[tested]))
-    data = [(logit[:, [j]], np.diag(c / n_cells), design) for j, c in zip(tested, counting, strict=True)]
+    one = np.ones(1)
+    data = [
+        SampleMeans(logit[:, [j]], np.diag(c / n_cells), one, design) for j, c in zip(tested, counting, strict=True)
+    ]
     ratio = sample_variance(data)
-    fits = [fit_linear(y, covariance + ratio * np.eye(len(y)), design) for y, covariance, _ in data]
-    scale = np.array([fit.scale for fit in fits])
+    fits = [fit_means(means, ratio) for means in data]
+    scale = np.concatenate([fit.scale for fit in fits])
     # one fit of all: the neighbourhoods differ in their scale, so it is divided out before and multiplied in after
     joint = LinearFit(
         effect=np.concatenate([fit.effect for fit in fits]) / scale,

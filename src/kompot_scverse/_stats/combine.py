@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy.stats import false_discovery_control
 
-from .moderated import SampleDesign, fit_linear, moderated_test, sample_variance
-from .neighborhoods import effective_cells, node_means
+from .moderated import SampleDesign, SampleMeans, fit_means, moderated_test, sample_variance
+from .neighborhoods import TINY, effective_cells, node_means
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from .neighborhoods import NeighborhoodMoments
+    from .neighborhoods import NeighborhoodMoments, NodeMeans
 
 __all__ = ["GeneTest", "GeneTestSettings", "benjamini_hochberg", "cauchy_combination", "gene_test", "spatial_fdr"]
 
@@ -115,7 +115,7 @@ class GeneTest:
     node_pvalue: NDArray[np.float64]
     """p, nodes x genes."""
     sample_variance: float
-    """Variance between samples in units of the variance between cells, ρ."""
+    """Squared coefficient of variation between samples, κ²."""
 
 
 def gene_test(
@@ -146,11 +146,10 @@ def gene_test(
     weight = np.zeros(shape)
     n_eff = np.array([effective_cells(moments, members) for members in nodes])
     usable = {i: use for i, n in enumerate(n_eff) if (use := _usable(n, design, settings)) is not None}
-    ratio = _sample_variance(moments, {i: nodes[i] for i in usable}, usable, design)
+    variation = _sample_variance(moments, {i: nodes[i] for i in usable}, usable, design)
     for i, use in usable.items():
         data = node_means(moments, nodes[i])
-        covariance = (data.covariance + ratio * np.eye(len(use)))[np.ix_(use, use)]
-        fit = fit_linear(data.means[use], covariance, design.restricted(use))
+        fit = fit_means(_observations(data, use, design), variation)
         # a residual variance of rounding errors only is a gene that does not vary
         genes = np.flatnonzero((data.n_expressing >= settings.min_expressing) & (fit.variance > 1e-12 * data.level**2))
         if len(genes) == 0:
@@ -159,7 +158,7 @@ def gene_test(
         effect[i, genes], z[i, genes], pvalue[i, genes] = test.effect, test.z, test.pvalue
         weight[i, genes] = data.level[genes] / test.prior_stderr
     combined = cauchy_combination(pvalue, weight)
-    return GeneTest(combined, benjamini_hochberg(combined), effect, z, pvalue, ratio)
+    return GeneTest(combined, benjamini_hochberg(combined), effect, z, pvalue, variation)
 
 
 def _usable(n_eff: NDArray[np.float64], design: SampleDesign, settings: GeneTestSettings) -> NDArray[np.bool_] | None:
@@ -171,6 +170,14 @@ def _usable(n_eff: NDArray[np.float64], design: SampleDesign, settings: GeneTest
     return use
 
 
+def _observations(
+    data: NodeMeans, use: NDArray[np.bool_], design: SampleDesign, genes: NDArray[np.intp] | slice = slice(None)
+) -> SampleMeans:
+    relative = data.level[genes] ** 2 / np.maximum(data.cell_variance[genes], TINY)
+    covariance = data.covariance[np.ix_(use, use)]
+    return SampleMeans(data.means[use][:, genes], covariance, relative, design.restricted(use))
+
+
 def _sample_variance(
     moments: NeighborhoodMoments,
     nodes: dict[int, NDArray[np.bool_]],
@@ -179,10 +186,10 @@ def _sample_variance(
 ) -> float:
     """Variance between samples, from the genes with the most expressing cells of every node."""
 
-    def prepared() -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64], SampleDesign]]:
+    def prepared() -> Iterator[SampleMeans]:
         for i, use in usable.items():
             data = node_means(moments, nodes[i])
             genes = np.argsort(-data.n_expressing, kind="stable")[:SAMPLE_VARIANCE_GENES]
-            yield data.means[np.ix_(use, genes)], data.covariance[np.ix_(use, use)], design.restricted(use)
+            yield _observations(data, use, design, genes)
 
     return sample_variance(prepared())

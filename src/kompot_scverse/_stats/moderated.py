@@ -29,8 +29,10 @@ MAX_PRIOR_DF = 1e6
 """Stands for infinite prior degrees of freedom, where arithmetic would give inf/inf."""
 GENES_PER_BIN = 40
 """Genes whose median gives one point of the trend of the variance."""
-RATIOS = np.array([0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2])
-"""Variances between samples that are tried, in units of the variance between cells."""
+RATIOS = np.concatenate([[0], np.geomspace(1e-4, 10, 16)])
+"""Variances between samples, in units of the variance between cells, that are told apart."""
+VARIATIONS = np.concatenate([[0], np.geomspace(1e-4, 1, 25)])
+"""Squared coefficients of variation between samples that are tried."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class LinearFit:
 
     effect: NDArray[np.float64]
     """Estimated contrast cᵀβ, per gene."""
-    scale: float
+    scale: NDArray[np.float64] | float
     """Its standard deviation for residual variance 1: √(cᵀ(XᵀV⁻¹X)⁻¹c)."""
     variance: NDArray[np.float64]
     """Residual variance s², per gene."""
@@ -73,7 +75,12 @@ class LinearFit:
 
     def subset(self, genes: NDArray[np.intp]) -> LinearFit:
         """The fit of some of the genes."""
-        return replace(self, effect=self.effect[genes], variance=self.variance[genes])
+        return replace(
+            self,
+            effect=self.effect[genes],
+            variance=self.variance[genes],
+            scale=np.broadcast_to(self.scale, self.effect.shape)[genes],
+        )
 
 
 def fit_linear(y: NDArray[np.floating], covariance: NDArray[np.float64], design: SampleDesign) -> LinearFit:
@@ -106,25 +113,67 @@ def fit_linear(y: NDArray[np.floating], covariance: NDArray[np.float64], design:
     )
 
 
-def sample_variance(data: Iterable[tuple[NDArray[np.floating], NDArray[np.float64], SampleDesign]]) -> float:
-    r"""Variance between samples in units of the variance between cells, one for all genes and neighbourhoods.
+@dataclass(frozen=True)
+class SampleMeans:
+    """Observations of one neighbourhood."""
 
-    The means then have covariance :math:`\sigma_g^2 (V + \rho I)`: weights from the cell numbers alone would trust a
-    sample with many cells too much. ρ maximises the mean restricted log likelihood over a grid, with the variance of
-    each gene profiled out.
+    y: NDArray[np.floating]
+    """Means, samples x genes."""
+    covariance: NDArray[np.float64]
+    """Covariance from sampling cells, in units of the variance between cells: samples x samples."""
+    relative: NDArray[np.float64]
+    """Squared level of each gene over its variance between cells: what a relative change between samples amounts to."""
+    design: SampleDesign
+
+
+def sample_variance(data: Iterable[SampleMeans]) -> float:
+    r"""Squared coefficient of variation between samples, one for all genes and neighbourhoods.
+
+    Samples differ by more than the cells drawn from them: a relative difference of SD κ gives the means of gene g the
+    covariance :math:`\sigma_g^2 (V + \rho_g I)` with :math:`\rho_g = \kappa^2 \mu_g^2/\sigma_g^2`. Weights from cell
+    numbers alone (ρ = 0) would trust large samples too much, most of all for highly expressed genes.
+    κ² maximises the mean restricted likelihood, with each gene's variance profiled out, over a grid.
 
     Parameters
     ----------
     data
-        Means, covariance and design of each neighbourhood, as for :func:`fit_linear`.
+        Observations of each neighbourhood.
     """
-    score = np.zeros(len(RATIOS))
-    for y, covariance, design in data:
+    score = np.zeros(len(VARIATIONS))
+    for means in data:
+        likelihood = np.empty((len(RATIOS), means.y.shape[1]))
         for i, ratio in enumerate(RATIOS):
-            fit = fit_linear(y, covariance + ratio * np.eye(len(y)), design)
-            positive = fit.variance[fit.variance > 0]
-            score[i] -= 0.5 * (fit.df * np.log(positive).mean() + fit.log_determinant)
-    return float(RATIOS[np.argmax(score)])
+            fit = fit_linear(means.y, means.covariance + ratio * np.eye(len(means.y)), means.design)
+            # a gene without variance fits every ratio: its floor only keeps the logarithm finite
+            log_variance = np.log(np.maximum(fit.variance, np.finfo(float).tiny))
+            likelihood[i] = -0.5 * (fit.df * log_variance + fit.log_determinant)
+        nearest = [_nearest_ratio(variation * means.relative) for variation in VARIATIONS]
+        score += [likelihood[n, np.arange(len(n))].mean() for n in nearest]
+    return float(VARIATIONS[np.argmax(score)])
+
+
+def _nearest_ratio(ratio: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Positions in `RATIOS`; rounding lets genes share a covariance."""
+    return np.searchsorted((RATIOS[1:] + RATIOS[:-1]) / 2, ratio)
+
+
+def fit_means(means: SampleMeans, variation: float) -> LinearFit:
+    """Fit all genes of a neighbourhood, each with the covariance of its ratio ρ.
+
+    Parameters
+    ----------
+    means
+        Observations.
+    variation
+        Squared coefficient of variation between samples, κ².
+    """
+    nearest = _nearest_ratio(variation * means.relative)
+    effect, scale, variance = (np.empty(len(nearest)) for _ in range(3))
+    for i in np.unique(nearest):
+        genes = nearest == i
+        fit = fit_linear(means.y[:, genes], means.covariance + RATIOS[i] * np.eye(len(means.y)), means.design)
+        effect[genes], scale[genes], variance[genes] = fit.effect, fit.scale, fit.variance
+    return LinearFit(effect, scale, variance, means.design.residual_df, np.nan)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ effects of the sample all live in `coef`, so that of the matrix cells × genes o
 time.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,6 +90,11 @@ def draw_effects(
     return Effects(amplitude, outlier, outlier_sample)
 
 
+def labelled(codes: np.ndarray, labels: Sequence[str], ordered: bool = False) -> pd.Categorical:
+    """Return a categorical of the labels with these numbers."""
+    return pd.Categorical.from_codes(codes, pd.Index(labels), ordered=ordered)
+
+
 def truth_table(effects: Effects, marked: np.ndarray, labels: list[str], mean_basis: np.ndarray) -> pd.DataFrame:
     """Return what is true of each gene; `mean_basis` is the mean of the effect basis over the cells compared."""
     has_effect = effects.amplitude != 0
@@ -99,12 +105,12 @@ def truth_table(effects: Effects, marked: np.ndarray, labels: list[str], mean_ba
     return pd.DataFrame(
         {
             "is_de": has_effect.any(axis=1),
-            "effect_type": pd.Categorical.from_codes(has_effect[:, 0] + 2 * is_local, ["none", "global", "local"]),
-            "effect_branch": pd.Categorical.from_codes(branch + 1, branches),
+            "effect_type": labelled(has_effect[:, 0] + 2 * is_local, ["none", "global", "local"]),
+            "effect_branch": labelled(branch + 1, branches),
             "true_lfc_mean": effects.amplitude @ mean_basis,
             "is_sample_outlier": effects.outlier_sample >= 0,
-            "outlier_sample": pd.Categorical.from_codes(effects.outlier_sample + 1, ["none", *labels]),
-            "marker_of": pd.Categorical.from_codes(marked + 1, branches),
+            "outlier_sample": labelled(effects.outlier_sample + 1, ["none", *labels]),
+            "marker_of": labelled(marked + 1, branches),
         },
         index=[f"Gene{g + 1:0{max(4, len(str(n_vars)))}d}" for g in range(n_vars)],
     )

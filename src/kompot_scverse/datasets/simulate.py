@@ -139,10 +139,10 @@ def simulate(
     )[shuffled]
     obs = pd.DataFrame(
         {
-            "Age": pd.Categorical.from_codes(condition[sample], conditions, ordered=True),
-            "Replicate": pd.Categorical.from_codes(sample, labels),
-            "celltype": pd.Categorical.from_codes(positions.celltype_code, tree.CELLTYPES),
-            "branch": pd.Categorical.from_codes(positions.branch, tree.BRANCHES),
+            "Age": ex.labelled(condition[sample], conditions, ordered=True),
+            "Replicate": ex.labelled(sample, labels),
+            "celltype": ex.labelled(positions.celltype_code, tree.CELLTYPES),
+            "branch": ex.labelled(positions.branch, tree.BRANCHES),
             "pseudotime": positions.pseudotime,
             "size_factor": np.exp(rng.normal(scale=settings.depth_sd, size=n_obs)),
             "true_log_density_lfc": tree.log_density_change(positions.branch, positions.s, tip_change),
@@ -181,19 +181,13 @@ def simulate(
     var = ex.truth_table(effects, marked, labels, effect_basis[compared].mean(axis=0))
     var["base_mean"] = ex.base_means(basis, profile)
     var["dispersion"] = dispersion
-    return AnnData(
-        counts,
-        obs=obs,
-        var=var,
-        layers={"logged_counts": ex.log_normalize(counts)},
-        obsm={
-            "DM_EigenVectors": tree.diffusion_coordinates(positions, n_latent, rng),
-            "X_umap": tree.embedding(positions, rng),
-            "true_effect_basis": pd.DataFrame(effect_basis, index=obs.index, columns=EFFECTS),
-        },
-        varm={"true_effect": pd.DataFrame(effects.amplitude, index=var.index, columns=EFFECTS)},
-        uns={"simulation": arguments},
-    )
+    adata = AnnData(counts, obs=obs, var=var, uns={"simulation": arguments})
+    adata.layers["logged_counts"] = ex.log_normalize(counts)
+    adata.obsm["DM_EigenVectors"] = tree.diffusion_coordinates(positions, n_latent, rng)
+    adata.obsm["X_umap"] = tree.embedding(positions, rng)
+    adata.obsm["true_effect_basis"] = pd.DataFrame(effect_basis, index=obs.index, columns=EFFECTS)
+    adata.varm["true_effect"] = pd.DataFrame(effects.amplitude, index=var.index, columns=EFFECTS)
+    return adata
 
 
 def _sample_sizes(n_obs: int, n_samples: int, spread: float, rng: np.random.Generator) -> np.ndarray:

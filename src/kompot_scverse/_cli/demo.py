@@ -1,0 +1,187 @@
+"""`kompot-scverse demo`: the two analyses on simulated or own data, without and with replicate variance."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["demo"]
+
+LAYER_VALUES = 10_000_000
+"""Cells times genes up to which the smoothed layers are written to the file; they are quickly rebuilt otherwise."""
+DENSITY_CHANGE = 2.0
+"""Twice the default of the simulation, so that some cells pass the threshold of 1 on the log fold change."""
+
+
+@dataclass
+class Study:
+    """The data of a demonstration, and how long each step took."""
+
+    adata: "AnnData"
+    groupby: str
+    reference: str
+    group: str
+    sample_key: str | None
+    layer: str | None
+    use_rep: str | None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Measure and print the time of a step."""
+        typer.echo(f"{name} ...", nl=False)
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - start
+        typer.echo(f" {self.seconds[name]:.1f} s")
+
+
+def demo(
+    input: Annotated[
+        Path | None,
+        typer.Option(
+            help="Your data (.h5ad); left out, data are simulated.", exists=True, dir_okay=False, readable=True
+        ),
+    ] = None,
+    groupby: Annotated[str | None, typer.Option(help="Obs column of the conditions.")] = None,
+    reference: Annotated[str | None, typer.Option(help="Condition to compare with.")] = None,
+    group: Annotated[str | None, typer.Option(help="Condition that is compared.")] = None,
+    sample_key: Annotated[str | None, typer.Option(help="Obs column of the biological replicates.")] = None,
+    layer: Annotated[str | None, typer.Option(help="Layer of the expression; left out, X.")] = None,
+    use_rep: Annotated[str | None, typer.Option(help="Cell-state representation in obsm.")] = None,
+    output: Annotated[Path, typer.Option(help="Folder for the result.", file_okay=False)] = Path("kompot_demo"),
+    n_obs: Annotated[int, typer.Option(help="Simulated cells.")] = 3000,
+    n_vars: Annotated[int, typer.Option(help="Simulated genes.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the simulation and of the null genes.")] = 0,
+) -> None:
+    """Run differential abundance and expression, without and with replicate variance, and say what was found.
+
+    Without --input on simulated data, whose truth is known; with it on yours (--groupby, --reference and --group are
+    needed then).
+    """
+    own = {"--groupby": groupby, "--reference": reference, "--group": group}
+    extra = {"--sample-key": sample_key, "--layer": layer, "--use-rep": use_rep}
+    if input is None and (given := [name for name, value in (own | extra).items() if value is not None]):
+        raise typer.BadParameter(f"{', '.join(given)} describe your data; pass them with --input FILE.h5ad.")
+    if input is not None and (lacking := [name for name, value in own.items() if value is None]):
+        raise typer.BadParameter(f"--input also needs {', '.join(lacking)}.")
+    try:
+        if input is None:
+            study = _simulated(n_obs, n_vars, seed)
+        else:
+            study = _read(input, str(groupby), str(reference), str(group), sample_key, layer, use_rep)
+        _run(study, seed)
+        _report(study, truth=input is None)
+        path = output / ("simulated.h5ad" if input is None else f"{input.stem}_kompot.h5ad")
+        _write(study, path)
+    except (KeyError, OSError, TypeError, ValueError) as error:
+        typer.echo("")
+        typer.secho(f"Error: {error}", fg="red", err=True)
+        raise typer.Exit(1) from error
+
+
+def _simulated(n_obs: int, n_vars: int, seed: int) -> Study:
+    """The reference design: Young and Old with three replicates each, Mid with two."""
+    from kompot_scverse.datasets import simulate
+
+    start = time.perf_counter()
+    adata = simulate(n_obs, n_vars, density_change=DENSITY_CHANGE, rng=seed)
+    typer.echo(f"Simulated {n_obs:,} cells x {n_vars:,} genes in {time.perf_counter() - start:.1f} s.")
+    study = Study(adata, "Age", "Young", "Old", "Replicate", "logged_counts", "DM_EigenVectors")
+    _describe(study)
+    return study
+
+
+def _read(
+    path: Path,
+    groupby: str,
+    reference: str,
+    group: str,
+    sample_key: str | None,
+    layer: str | None,
+    use_rep: str | None,
+) -> Study:
+    """The user's data, log-normalised and with a representation."""
+    import anndata as ad
+
+    from .prepare import choose_representation, log_normalized
+
+    adata = ad.read_h5ad(path)
+    typer.echo(f"Read {path}: {adata.n_obs:,} cells x {adata.n_vars:,} genes.")
+    _check(adata, groupby, reference, group, sample_key)
+    layer = log_normalized(adata, layer)
+    use_rep = choose_representation(adata, use_rep, layer)
+    study = Study(adata, groupby, reference, group, sample_key, layer, use_rep)
+    _describe(study)
+    return study
+
+
+def _check(adata: "AnnData", groupby: str, reference: str, group: str, sample_key: str | None) -> None:
+    """Raise the errors of the analyses before anything is prepared for them."""
+    from kompot_scverse._data.design import resolve_design
+
+    resolve_design(adata, groupby, reference=reference, groups=group, sample_key=sample_key)
+
+
+def _describe(study: Study) -> None:
+    """Print conditions and replicates."""
+    obs = study.adata.obs
+    for condition, rows in obs.groupby(study.groupby, observed=True):
+        replicates = "" if study.sample_key is None else f" in {rows[study.sample_key].nunique()} replicates"
+        compared = str(condition) in (study.reference, study.group)
+        typer.echo(f"  {condition}: {len(rows):,} cells{replicates}{'' if compared else ' (not compared)'}")
+    typer.echo("")
+
+
+def _run(study: Study, seed: int) -> None:
+    """Both analyses, without and, if there are replicates, with their variance."""
+    # loaded when first used; done here so that the seconds below are those of the analyses
+    start = time.perf_counter()
+    from kompot_scverse import StorageSettings, tl
+    from kompot_scverse._gp.mellon import load_mellon
+
+    load_mellon()
+    typer.echo(f"Loaded jax and mellon in {time.perf_counter() - start:.1f} s.")
+    adata = study.adata
+    storage = StorageSettings(layers="lazy" if adata.n_obs * adata.n_vars <= LAYER_VALUES else None)
+    common = {"reference": study.reference, "groups": study.group, "use_rep": study.use_rep, "rng": seed}
+    for sample_key in [None] if study.sample_key is None else [None, study.sample_key]:
+        how = "" if sample_key is None else " with replicate variance"
+        with study.step(f"Differential abundance{how}"):
+            tl.da(adata, study.groupby, sample_key=sample_key, overwrite=True, **common)
+        with study.step(f"Differential expression{how}"):
+            tl.de(
+                adata,
+                study.groupby,
+                sample_key=sample_key,
+                layer=study.layer,
+                storage=storage,
+                overwrite=True,
+                **common,
+            )
+    if study.sample_key is None:
+        typer.echo("No --sample-key, so differences between replicates count as differences between conditions.")
+
+
+def _report(study: Study, *, truth: bool) -> None:
+    from .report import found, realised_errors
+
+    typer.echo(found(study.adata, study.groupby, study.reference, study.group, study.sample_key is not None))
+    if truth:
+        typer.echo(realised_errors(study.adata, study.groupby, study.reference, study.group))
+    typer.echo(f"\nThe analyses took {sum(study.seconds.values()):.1f} s.")
+
+
+def _write(study: Study, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    study.adata.write_h5ad(path)
+    typer.echo(f"Written: {path} ({path.stat().st_size / 1e6:.0f} MB).")
+    if study.adata.n_obs * study.adata.n_vars > LAYER_VALUES:
+        typer.echo("It holds basis and weights, from which `kp.get.layer` rebuilds the smoothed expression.")

@@ -1,0 +1,91 @@
+"""The basis reproduces the kernel, whatever the order of the cells."""
+
+import numpy as np
+import pytest
+
+from kompot_scverse._gp import basis as module
+from kompot_scverse._gp.basis import fit_basis
+from kompot_scverse._gp.kernel import Kernel
+from kompot_scverse._gp.mellon import kernel_function
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Kernel:
+    return Kernel(kernel_function(None, 2.0))
+
+
+@pytest.fixture(scope="module")
+def x() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(300, 3))
+
+
+def test_features_reproduce_kernel(x, kernel):
+    basis = fit_basis(x, kernel, rtol=1e-8)
+    phi = basis.features(x)
+    assert phi.shape == (300, basis.rank)
+    assert basis.residual <= 1e-8
+    # |residual covariance| ≤ its diagonal's maximum
+    residual = kernel.diagonal(x) - np.square(phi).sum(axis=1)
+    assert residual.mean() == pytest.approx(basis.residual, abs=1e-10)
+    np.testing.assert_allclose(phi @ phi.T, kernel(x, x), atol=residual.max() + 1e-10)
+
+
+def test_cholesky_of_the_pivots(x, kernel):
+    basis = fit_basis(x, kernel, rtol=1e-4)
+    np.testing.assert_allclose(basis.cholesky @ basis.cholesky.T, kernel(basis.pivots, basis.pivots), atol=1e-12)
+    assert (np.triu(basis.cholesky, 1) == 0).all()
+    np.testing.assert_allclose(basis.features(basis.pivots), basis.cholesky, atol=1e-9)
+
+
+def test_rank_is_no_larger_than_needed_or_allowed(x, kernel):
+    full = fit_basis(x, kernel, rtol=1e-4)
+    shorter = fit_basis(x, kernel, max_rank=full.rank - 1, rtol=1e-4)
+    assert shorter.rank == full.rank - 1
+    assert shorter.residual > 1e-4 >= full.residual
+    np.testing.assert_array_equal(shorter.pivots, full.pivots[:-1])
+
+
+def test_order_of_cells_does_not_matter(x, kernel):
+    order = np.random.default_rng(1).permutation(len(x))
+    a, b = fit_basis(x, kernel), fit_basis(x[order], kernel)
+    np.testing.assert_array_equal(a.pivots, b.pivots)
+
+
+def test_fewer_cells_than_rank(kernel):
+    x = np.random.default_rng(2).normal(size=(12, 3))
+    basis = fit_basis(x, kernel, rtol=0)
+    assert basis.rank == 12
+    phi = basis.features(x)
+    np.testing.assert_allclose(phi @ phi.T, kernel(x, x), atol=1e-8)
+
+
+def test_duplicates_and_identical_cells(x, kernel):
+    assert fit_basis(np.ones((40, 3)), kernel, rtol=0).rank == 1
+    doubled = fit_basis(np.concatenate([x[:20], x[:20]]), kernel, rtol=0)
+    assert doubled.rank == 20
+
+
+def test_cells_without_a_state_have_no_features(x, kernel):
+    basis = fit_basis(x, kernel)
+    y = x[:5].copy()
+    y[1, 0], y[3, 2] = np.nan, np.inf
+    phi = basis.features(y)
+    assert np.isnan(phi[[1, 3]]).all()
+    np.testing.assert_allclose(phi[[0, 2, 4]], basis.features(x[[0, 2, 4]]), rtol=1e-12)
+
+
+def test_blocks_do_not_matter(x, kernel, monkeypatch):
+    basis = fit_basis(x, kernel)
+    whole = basis.features(x)
+    monkeypatch.setattr(module, "BLOCK", 37)
+    np.testing.assert_allclose(basis.features(x), whole, atol=1e-9)
+
+
+def test_pivots_from_a_draw_serve_all_cells(x, kernel, monkeypatch):
+    """A far cluster that the draw of candidates misses still gets pivots."""
+    far = np.concatenate([x, [[30.0, 0, 0]]])
+    monkeypatch.setattr(module, "MAX_CANDIDATES", 60)
+    basis = fit_basis(far, kernel, rtol=1e-4)
+    assert basis.residual <= 1e-4
+    residual = 1 - np.square(basis.features(far)).sum(axis=1)
+    assert residual.mean() <= 1e-4

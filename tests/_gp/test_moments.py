@@ -1,0 +1,118 @@
+"""Moments equal plain numpy on the dense copy, for every container, block size and number of threads."""
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from kompot_scverse._data.matrix import matrix_reader
+from kompot_scverse._gp import moments
+from kompot_scverse._gp.moments import collect_moments, collect_squares, sample_grams
+
+CONTAINERS = {
+    "numpy": np.asarray,
+    "csr_array": sp.csr_array,
+    "csc_array": sp.csc_array,
+    "csr_matrix": sp.csr_matrix,
+    "csc_matrix": sp.csc_matrix,
+    "dask": lambda y: da.from_array(y, chunks=(70, 7)),
+    "dask_csr": lambda y: da.from_array(y, chunks=(70, -1)).map_blocks(sp.csr_array),
+}
+
+
+@pytest.fixture(scope="module")
+def y() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return rng.poisson(0.4, size=(250, 20)) * rng.uniform(0.5, 2, size=(250, 20))
+
+
+@pytest.fixture(scope="module")
+def phi() -> np.ndarray:
+    return np.random.default_rng(1).normal(size=(250, 6))
+
+
+@pytest.fixture(scope="module")
+def codes() -> np.ndarray:
+    return np.random.default_rng(2).integers(-1, 3, size=250)
+
+
+def expected(y, phi, codes):
+    return np.stack([y[codes == s].T @ phi[codes == s] for s in range(3)])
+
+
+@pytest.fixture(params=CONTAINERS)
+def container(request):
+    return CONTAINERS[request.param]
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [(np.float64, 1e-11), (np.float32, 1e-4)])
+def test_containers(container, y, phi, codes, dtype, rtol):
+    cross, nothing = collect_moments(matrix_reader(container(y.astype(dtype)), None, "X"), phi, codes, 3)
+    assert nothing is None
+    np.testing.assert_allclose(cross, expected(y, phi, codes), rtol=rtol, atol=rtol * 10)
+
+
+def test_integer_expression(container, y, phi, codes):
+    counts = y.astype(np.int64)
+    cross, _ = collect_moments(matrix_reader(container(counts), None, "X"), phi, codes, 3)
+    np.testing.assert_allclose(cross, expected(counts, phi, codes), rtol=1e-4, atol=1e-3)
+
+
+def test_columns_and_extracted_genes(container, y, phi, codes):
+    columns, extract = np.array([3, 4, 9, 15]), np.array([2, 0, 2])
+    cross, values = collect_moments(matrix_reader(container(y), columns, "X"), phi, codes, 3, extract=extract)
+    np.testing.assert_allclose(cross, expected(y[:, columns], phi, codes), rtol=1e-11, atol=1e-10)
+    dense = y[:, [9, 3, 9]].copy()
+    dense[codes < 0] = 0
+    np.testing.assert_array_equal(values.toarray(), dense)
+
+
+def test_weighted_squares(container, y, codes):
+    weight = np.random.default_rng(3).uniform(size=len(y))
+    found = collect_squares(matrix_reader(container(y), None, "X"), weight, codes)
+    own = codes >= 0
+    np.testing.assert_allclose(found, weight[own] @ y[own] ** 2, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("task_rows", "product_rows"), [(1, 1), (17, 5), (10_000, 10_000)])
+def test_block_size_does_not_matter(monkeypatch, y, phi, codes, task_rows, product_rows):
+    monkeypatch.setattr(moments, "TASK_ROWS", task_rows)
+    monkeypatch.setattr(moments, "PRODUCT_ROWS", product_rows)
+    reader = matrix_reader(sp.csr_array(y), None, "X")
+    cross, values = collect_moments(reader, phi, codes, 3, extract=np.arange(20))
+    np.testing.assert_allclose(cross, expected(y, phi, codes), rtol=1e-11, atol=1e-10)
+    np.testing.assert_array_equal(values.toarray(), np.where(codes[:, None] >= 0, y, 0))
+
+
+@pytest.mark.parametrize("options", [{"scheduler": "synchronous"}, {"num_workers": 1}, {"num_workers": 4}])
+def test_threads_do_not_matter(y, phi, codes, options):
+    with dask.config.set(**options):
+        cross, _ = collect_moments(matrix_reader(y, None, "X"), phi, codes, 3)
+    np.testing.assert_allclose(cross, expected(y, phi, codes), rtol=1e-11, atol=1e-10)
+
+
+def test_progress_counts_every_cell(y, phi, codes):
+    done = []
+    collect_moments(matrix_reader(y, None, "X"), phi, codes, 3, progress=done.append)
+    assert sum(done) == (codes >= 0).sum()
+
+
+def test_a_sample_without_cells_has_no_moments(y, phi, codes):
+    cross, _ = collect_moments(matrix_reader(y, None, "X"), phi, codes, 4)
+    assert (cross[3] == 0).all()
+
+
+def test_grams_add_up(phi, codes):
+    grams = sample_grams(phi, codes, 3)
+    own = phi[codes >= 0]
+    np.testing.assert_allclose(grams.sum(axis=0), own.T @ own, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(grams[1], phi[codes == 1].T @ phi[codes == 1], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_values_that_are_not_finite(container, y, phi, codes, bad):
+    broken = y.copy()
+    broken[np.flatnonzero(codes >= 0)[3], 4] = bad
+    with pytest.raises(ValueError, match=r"layers\['a'\] has values that are not finite"):
+        collect_moments(matrix_reader(container(broken), None, "layers['a']"), phi, codes, 3)
