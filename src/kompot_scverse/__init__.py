@@ -9,11 +9,13 @@ from .settings import DAThresholdSettings, FDRSettings, GPSettings, StorageSetti
 
 if TYPE_CHECKING:
     from . import datasets, get, pp, tl
+    from ._data.run_info import RunInfo
 
 __all__ = [
     "DAThresholdSettings",
     "FDRSettings",
     "GPSettings",
+    "RunInfo",
     "StorageSettings",
     "__version__",
     "datasets",
@@ -25,8 +27,12 @@ __all__ = [
 __version__ = version("kompot-scverse")
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> ModuleType | type:
     """Load a submodule when it is first used, which keeps the import quick."""
+    if name == "RunInfo":
+        from ._data.run_info import RunInfo
+
+        return RunInfo
     if name in __all__:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

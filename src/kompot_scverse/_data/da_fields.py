@@ -48,7 +48,8 @@ def plan_fields(plan: DAPlan, design: Design) -> list[Field]:
     for group in design.groups:
         keys = plan.keys(design, group)
         fields += [
-            Field("obs", keys.field(what, varies=varies), what, text, group=group) for what, varies, text in _CONTRAST_ROWS
+            Field("obs", keys.field(what, varies=varies), what, text, group=group)
+            for what, varies, text in _CONTRAST_ROWS
         ]
     return fields
 

@@ -11,6 +11,7 @@ from kompot_scverse._stats.fdr import NullComparison
 
 from .design import Design
 from .groups import GroupStatistics
+from .partial import GenePlacer
 from .store import Field
 
 __all__ = ["DEPlan", "GeneResults", "gene_values", "plan_fields"]
@@ -106,41 +107,30 @@ _GROUP_ROWS = (
 
 
 def gene_values(
-    plan: DEPlan, design: Design, group: object, results: GeneResults, place: "GenePlacer", categories: pd.Index | None
+    plan: DEPlan, design: Design, group: object, results: GeneResults, place: GenePlacer, categories: pd.Index | None
 ) -> dict[tuple[str, str], Any]:
     """Values of the gene-level fields of one contrast, on all genes."""
     keys = plan.keys(design, group)
-    values: dict[tuple[str, str], Any] = {
-        ("var", keys.field("mahalanobis", varies=True)): place(results.mahalanobis),
-        ("var", keys.field("mean_lfc")): place(results.mean_lfc),
+    columns: dict[str, np.ndarray] = {
+        keys.field("mahalanobis", varies=True): results.mahalanobis,
+        keys.field("mean_lfc"): results.mean_lfc,
     }
     if results.comparison is not None:
         found = results.comparison
-        values["var", keys.field("mahalanobis_local_fdr", varies=True)] = place(found.local_fdr)
-        values["var", keys.field("is_de", varies=True)] = place(results.is_de, fill=False)
+        columns[keys.field("mahalanobis_local_fdr", varies=True)] = found.local_fdr
+        columns[keys.field("is_de", varies=True)] = results.is_de
         if plan.all_statistics:
-            values["var", keys.field("mahalanobis_pvalue", varies=True)] = place(found.pvalue)
-            values["var", keys.field("mahalanobis_tail_fdr", varies=True)] = place(found.tail_fdr)
+            columns[keys.field("mahalanobis_pvalue", varies=True)] = found.pvalue
+            columns[keys.field("mahalanobis_tail_fdr", varies=True)] = found.tail_fdr
+    values: dict[tuple[str, str], Any] = {
+        ("var", key): place(column, "var", key, fill=False if column.dtype == bool else np.nan)
+        for key, column in columns.items()
+    }
     if results.groups is not None:
         tables = (results.groups.mean_lfc, results.groups.std_error, results.groups.zscore)
         for (what, varies, _), table in zip(_GROUP_ROWS, tables, strict=True):
             key = keys.field(f"{slug(plan.cell_groups)}_{what}", varies=varies)
-            columns = [slug(category) for category in categories]
-            values["varm", key] = pd.DataFrame(place(table), index=place.names, columns=columns)
+            names = [slug(category) for category in categories]
+            filled = place(table, "varm", key, columns=names)
+            values["varm", key] = pd.DataFrame(filled, index=place.names, columns=names)
     return values
-
-
-@dataclass(frozen=True)
-class GenePlacer:
-    """Spreads results of the analysed genes over all genes."""
-
-    names: pd.Index
-    numbers: np.ndarray | None
-
-    def __call__(self, values: np.ndarray, fill: Any = np.nan) -> np.ndarray:
-        """Values on all genes, `fill` where a gene was not analysed."""
-        if self.numbers is None:
-            return values
-        out = np.full((len(self.names), *values.shape[1:]), fill, dtype=values.dtype)
-        out[self.numbers] = values
-        return out

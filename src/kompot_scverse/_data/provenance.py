@@ -1,7 +1,7 @@
 """Runs in uns: what was computed, from what, with which settings, and where it was written."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from anndata import AnnData
 
-__all__ = ["Run", "find_run", "iterate_runs", "last_writer", "next_run_id", "store_runs", "versions"]
+__all__ = ["Run", "find_run", "iterate_runs", "last_writer", "next_run_id", "overwriter", "store_runs", "versions"]
 
 UNS_KEY = "kompot"
 SCHEMA_VERSION = 1
@@ -37,7 +37,7 @@ class Run:
     fields: list[dict[str, str]]
     """slot, key, statistic and description of everything written."""
     call: dict[str, Any] = field(default_factory=dict)
-    """Arguments as given, for repeating the call."""
+    """Arguments as given, for repeating the call, and `first_run`, the first of the runs of the call."""
     environment: dict[str, str] = field(default_factory=dict)
     """Package versions."""
     time: str = ""
@@ -46,6 +46,14 @@ class Run:
     def to_json(self) -> str:
         """As one line of JSON; numpy scalars become numbers."""
         return json.dumps(asdict(self), default=_plain, allow_nan=True)
+
+    def same_call(self, other: "Run") -> bool:
+        """Whether both come from one call, which writes what they share once."""
+        return self.call.get("first_run", self.run_id) == other.call.get("first_run", other.run_id)
+
+    def writes(self, slot: str, key: str) -> bool:
+        """Whether a field is one of this run."""
+        return any(entry["slot"] == slot and entry["key"] == key for entry in self.fields)
 
     def key(self, statistic: str) -> str | None:
         """Where a statistic was written; None if it was not."""
@@ -107,9 +115,15 @@ def last_writer(data: AnnData, slot: str, key: str) -> int | None:
     """The latest run that wrote a field."""
     found = None
     for run in iterate_runs(data):
-        if any(entry["slot"] == slot and entry["key"] == key for entry in run.fields):
+        if run.writes(slot, key):
             found = run.run_id
     return found
+
+
+def overwriter(history: Iterable[Run], run: Run, slot: str, key: str) -> Run | None:
+    """The latest run of a later call that wrote a field of `run`; None if it still is as `run` wrote it."""
+    later = [other for other in history if other.run_id > run.run_id and not other.same_call(run)]
+    return next((other for other in reversed(later) if other.writes(slot, key)), None)
 
 
 def find_run(data: AnnData, run_id: int = -1, analysis: str | None = None) -> Run:

@@ -93,8 +93,10 @@ def fit_basis(x: np.ndarray, kernel: Kernel, *, max_rank: int = 5000, rtol: floa
         basis = Basis(basis.pivots, cholesky, kernel, float(residual.mean() / prior.mean()))
         if residual.mean() <= target or basis.rank == max_rank:
             return basis
-        # some region was missed by the draw: let the cells that fit worst be pivots, too
-        worst = np.argsort(-residual)[: MAX_CANDIDATES // 5]
+        # some region was missed by the draw: let the cells that fit worst be pivots, too; candidates that fit badly
+        # add nothing, and if only they were taken there would be no end
+        residual[candidates] = -1.0
+        worst = np.argsort(-residual)[: min(max(MAX_CANDIDATES // 5, 1), n - len(candidates))]
         candidates = np.union1d(candidates, worst)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .combine import cauchy_combination, spatial_fdr
-from .moderated import LinearFit, SampleMeans, fit_means, moderated_test, sample_variance
+from .moderated import fit_linear, moderated_test, tempered_covariance
 from .neighborhoods import TINY
 
 if TYPE_CHECKING:
@@ -36,8 +36,6 @@ class AbundanceTest:
     """Two-sided."""
     qvalue: NDArray[np.float64]
     """Spatial false discovery rate."""
-    sample_variance: float
-    """Variance of the logits between samples beyond counting, in units of the residual variance (about 1)."""
 
     def to_cells(self, weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Carry the tests over to cells.
@@ -66,7 +64,7 @@ def abundance_test(mass: NDArray[np.float64], gram: NDArray[np.float64], design:
     The observations are the logits :math:`\log\frac{c_{sj} + 1/2}{n_s - c_{sj} + 1/2}`. Counting gives them the variance
     :math:`\phi_j / (n_s \pi_j (1 - \pi_j))` with the pooled proportion :math:`\pi_j` and :math:`\phi_j = \sum w^2/\sum w`;
     expected and not observed counts, since observed ones would give samples with few cells less weight and so bias the
-    contrast. Samples differ by more than counting; that variance is estimated together for all neighbourhoods.
+    contrast. Samples differ by more than counting (:func:`tempered_covariance`).
     Then the moderated t (Smyth 2004) over neighbourhoods, and the false discovery rate weighted by the reciprocal of the
     overlap with other neighbourhoods (Lun 2017, Dann 2022).
 
@@ -87,25 +85,12 @@ def abundance_test(mass: NDArray[np.float64], gram: NDArray[np.float64], design:
     effect, z, pvalue = (np.full(len(share), np.nan) for _ in range(3))
     tested = np.flatnonzero((mass.mean(axis=0) >= MIN_EXPECTED_CELLS) & (share < 1))
     if len(tested) == 0:
-        return AbundanceTest(effect, z, pvalue, pvalue.copy(), 0.0)
+        return AbundanceTest(effect, z, pvalue, pvalue.copy())
 
-    counting = norm[tested] / mass.sum(axis=0)[tested] / (share[tested] * (1 - share[tested]))
-    one = np.ones(1)
-    data = [
-        SampleMeans(logit[:, [j]], np.diag(c / n_cells), one, design) for j, c in zip(tested, counting, strict=True)
-    ]
-    ratio = sample_variance(data)
-    fits = [fit_means(means, ratio) for means in data]
-    scale = np.concatenate([fit.scale for fit in fits])
-    # one fit of all: the neighbourhoods differ in their scale, so it is divided out before and multiplied in after
-    joint = LinearFit(
-        effect=np.concatenate([fit.effect for fit in fits]) / scale,
-        scale=1.0,
-        variance=np.concatenate([fit.variance for fit in fits]),
-        df=fits[0].df,
-        log_determinant=np.nan,
-    )
-    test = moderated_test(joint, np.log(share[tested]), "limma")
-    effect[tested], z[tested], pvalue[tested] = test.effect * scale, test.z, test.pvalue
+    # in units of the counting SD of one cell all neighbourhoods have the same covariance between samples, 1/n
+    unit = np.sqrt(norm[tested] / mass.sum(axis=0)[tested] / (share[tested] * (1 - share[tested])))
+    fit = fit_linear(logit[:, tested] / unit, tempered_covariance(np.diag(1 / n_cells)), design)
+    test = moderated_test(fit, np.log(share[tested]), "limma")
+    effect[tested], z[tested], pvalue[tested] = test.effect * unit, test.z, test.pvalue
     overlap = pooled_gram / np.sqrt(np.outer(norm, norm))
-    return AbundanceTest(effect, z, pvalue, spatial_fdr(pvalue, 1 / overlap.sum(axis=1)), ratio)
+    return AbundanceTest(effect, z, pvalue, spatial_fdr(pvalue, 1 / overlap.sum(axis=1)))

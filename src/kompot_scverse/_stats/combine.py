@@ -8,23 +8,21 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy.stats import false_discovery_control
 
-from .moderated import SampleDesign, SampleMeans, fit_means, moderated_test, sample_variance
-from .neighborhoods import TINY, effective_cells, node_means
+from .moderated import SampleDesign, fit_linear, moderated_test, tempered_covariance
+from .neighborhoods import effective_cells, node_means
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
-    from .neighborhoods import NeighborhoodMoments, NodeMeans
+    from .neighborhoods import NeighborhoodMoments
 
 __all__ = ["GeneTest", "GeneTestSettings", "benjamini_hochberg", "cauchy_combination", "gene_test", "spatial_fdr"]
 
 LARGEST_P = 0.99
 """Larger p are taken as this. One p next to 1 would otherwise outvote any evidence elsewhere: its Cauchy deviate tends
 to minus infinity (truncated Cauchy combination: Gui, Jiang & Wang 2023)."""
-SAMPLE_VARIANCE_GENES = 1000
-"""Genes per neighbourhood that estimate the variance between samples."""
+ENRICHED_P = 0.01
+"""A node with more p below this than by chance weighs more."""
 
 
 def cauchy_combination(
@@ -114,8 +112,6 @@ class GeneTest:
     """Moderated z, nodes x genes."""
     node_pvalue: NDArray[np.float64]
     """p, nodes x genes."""
-    sample_variance: float
-    """Squared coefficient of variation between samples, κ²."""
 
 
 def gene_test(
@@ -127,8 +123,9 @@ def gene_test(
     """Test every gene for a change anywhere.
 
     Per node: generalised least squares of the sample means with precision from the cell numbers, a variance moderated
-    along a trend with the variance between cells, then the Cauchy combination over nodes. Its weights are the expected
-    |z| of a given relative change, level / prior standard error, which does not depend on the samples' conditions.
+    along a trend with the variance between cells, then the Cauchy combination over nodes. Its weights are the product of
+    the expected |z| of a given relative change, level / prior standard error, which does not depend on the samples'
+    conditions, and of the node's :func:`enrichment` over all genes.
 
     Parameters
     ----------
@@ -144,21 +141,31 @@ def gene_test(
     shape = (len(nodes), moments.sums.shape[2])
     effect, z, pvalue = (np.full(shape, np.nan) for _ in range(3))
     weight = np.zeros(shape)
-    n_eff = np.array([effective_cells(moments, members) for members in nodes])
-    usable = {i: use for i, n in enumerate(n_eff) if (use := _usable(n, design, settings)) is not None}
-    variation = _sample_variance(moments, {i: nodes[i] for i in usable}, usable, design)
-    for i, use in usable.items():
-        data = node_means(moments, nodes[i])
-        fit = fit_means(_observations(data, use, design), variation)
+    for i, members in enumerate(nodes):
+        use = _usable(effective_cells(moments, members), design, settings)
+        if use is None:
+            continue
+        data = node_means(moments, members)
+        covariance = tempered_covariance(data.covariance[np.ix_(use, use)])
+        fit = fit_linear(data.means[use], covariance, design.restricted(use))
         # a residual variance of rounding errors only is a gene that does not vary
         genes = np.flatnonzero((data.n_expressing >= settings.min_expressing) & (fit.variance > 1e-12 * data.level**2))
         if len(genes) == 0:
             continue
         test = moderated_test(fit.subset(genes), np.log(data.cell_variance[genes]), settings.prior)
         effect[i, genes], z[i, genes], pvalue[i, genes] = test.effect, test.z, test.pvalue
-        weight[i, genes] = data.level[genes] / test.prior_stderr
+        weight[i, genes] = data.level[genes] / test.prior_stderr * enrichment(test.pvalue)
     combined = cauchy_combination(pvalue, weight)
-    return GeneTest(combined, benjamini_hochberg(combined), effect, z, pvalue, variation)
+    return GeneTest(combined, benjamini_hochberg(combined), effect, z, pvalue)
+
+
+def enrichment(pvalues: NDArray[np.float64]) -> float:
+    r"""How many more p below 0.01 a node has than nothing to find would give, shrunk by ten expected ones.
+
+    As weight over nodes it directs the combination to where many genes change (hypothesis weights learnt from the data:
+    Ignatiadis et al. 2016). One gene hardly moves it, so for a null gene it is as good as fixed.
+    """
+    return (float((pvalues < ENRICHED_P).sum()) + 10) / (ENRICHED_P * len(pvalues) + 10)
 
 
 def _usable(n_eff: NDArray[np.float64], design: SampleDesign, settings: GeneTestSettings) -> NDArray[np.bool_] | None:
@@ -168,28 +175,3 @@ def _usable(n_eff: NDArray[np.float64], design: SampleDesign, settings: GeneTest
     if not use.any() or rest.residual_df < max(1, design.residual_df / 2) or not rest.estimable:
         return None
     return use
-
-
-def _observations(
-    data: NodeMeans, use: NDArray[np.bool_], design: SampleDesign, genes: NDArray[np.intp] | slice = slice(None)
-) -> SampleMeans:
-    relative = data.level[genes] ** 2 / np.maximum(data.cell_variance[genes], TINY)
-    covariance = data.covariance[np.ix_(use, use)]
-    return SampleMeans(data.means[use][:, genes], covariance, relative, design.restricted(use))
-
-
-def _sample_variance(
-    moments: NeighborhoodMoments,
-    nodes: dict[int, NDArray[np.bool_]],
-    usable: dict[int, NDArray[np.bool_]],
-    design: SampleDesign,
-) -> float:
-    """Variance between samples, from the genes with the most expressing cells of every node."""
-
-    def prepared() -> Iterator[SampleMeans]:
-        for i, use in usable.items():
-            data = node_means(moments, nodes[i])
-            genes = np.argsort(-data.n_expressing, kind="stable")[:SAMPLE_VARIANCE_GENES]
-            yield _observations(data, use, design, genes)
-
-    return sample_variance(prepared())

@@ -10,8 +10,6 @@ from scipy import special, stats
 from scipy.optimize import brentq
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
 __all__ = [
@@ -22,17 +20,13 @@ __all__ = [
     "fit_f_dist",
     "fit_linear",
     "moderated_test",
-    "sample_variance",
+    "tempered_covariance",
 ]
 
 MAX_PRIOR_DF = 1e6
 """Stands for infinite prior degrees of freedom, where arithmetic would give inf/inf."""
 GENES_PER_BIN = 40
 """Genes whose median gives one point of the trend of the variance."""
-RATIOS = np.concatenate([[0], np.geomspace(1e-4, 10, 16)])
-"""Variances between samples, in units of the variance between cells, that are told apart."""
-VARIATIONS = np.concatenate([[0], np.geomspace(1e-4, 1, 25)])
-"""Squared coefficients of variation between samples that are tried."""
 
 
 @dataclass(frozen=True)
@@ -64,23 +58,16 @@ class LinearFit:
 
     effect: NDArray[np.float64]
     """Estimated contrast cᵀβ, per gene."""
-    scale: NDArray[np.float64] | float
+    scale: float
     """Its standard deviation for residual variance 1: √(cᵀ(XᵀV⁻¹X)⁻¹c)."""
     variance: NDArray[np.float64]
     """Residual variance s², per gene."""
     df: int
     """Residual degrees of freedom."""
-    log_determinant: float
-    """log|V| + log|XᵀV⁻¹X|, the part of the restricted likelihood without data."""
 
     def subset(self, genes: NDArray[np.intp]) -> LinearFit:
         """The fit of some of the genes."""
-        return replace(
-            self,
-            effect=self.effect[genes],
-            variance=self.variance[genes],
-            scale=np.broadcast_to(self.scale, self.effect.shape)[genes],
-        )
+        return replace(self, effect=self.effect[genes], variance=self.variance[genes])
 
 
 def fit_linear(y: NDArray[np.floating], covariance: NDArray[np.float64], design: SampleDesign) -> LinearFit:
@@ -109,71 +96,24 @@ def fit_linear(y: NDArray[np.floating], covariance: NDArray[np.float64], design:
         scale=float(np.linalg.norm(direction)),
         variance=np.einsum("sg,sg->g", residual, residual) / max(df, 1),
         df=df,
-        log_determinant=float(2 * np.log(np.diag(root)).sum() + 2 * np.log(singular).sum()),
     )
 
 
-@dataclass(frozen=True)
-class SampleMeans:
-    """Observations of one neighbourhood."""
+def tempered_covariance(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    r"""Sampling covariance of the samples' means plus variance between samples: :math:`V + \operatorname{med}(V_{ss}) I`.
 
-    y: NDArray[np.floating]
-    """Means, samples x genes."""
-    covariance: NDArray[np.float64]
-    """Covariance from sampling cells, in units of the variance between cells: samples x samples."""
-    relative: NDArray[np.float64]
-    """Squared level of each gene over its variance between cells: what a relative change between samples amounts to."""
-    design: SampleDesign
-
-
-def sample_variance(data: Iterable[SampleMeans]) -> float:
-    r"""Squared coefficient of variation between samples, one for all genes and neighbourhoods.
-
-    Samples differ by more than the cells drawn from them: a relative difference of SD κ gives the means of gene g the
-    covariance :math:`\sigma_g^2 (V + \rho_g I)` with :math:`\rho_g = \kappa^2 \mu_g^2/\sigma_g^2`. Weights from cell
-    numbers alone (ρ = 0) would trust large samples too much, most of all for highly expressed genes.
-    κ² maximises the mean restricted likelihood, with each gene's variance profiled out, over a grid.
+    Samples differ by more than the cells drawn from them. How much varies with the gene and is hardly estimable from a
+    handful of samples, but too little is the costly side: weights from cell numbers alone trust the largest samples too
+    much and give the small p too often (Kang controls: 2.2 per 1000 below 0.001, against 1.1 with this and 0.6 with
+    equal weights). So the typical sample is taken to vary as much between individuals as from sampling its cells: no
+    sample weighs more than twice the typical one.
 
     Parameters
     ----------
-    data
-        Observations of each neighbourhood.
+    covariance
+        Sampling covariance V, samples x samples.
     """
-    score = np.zeros(len(VARIATIONS))
-    for means in data:
-        likelihood = np.empty((len(RATIOS), means.y.shape[1]))
-        for i, ratio in enumerate(RATIOS):
-            fit = fit_linear(means.y, means.covariance + ratio * np.eye(len(means.y)), means.design)
-            # a gene without variance fits every ratio: its floor only keeps the logarithm finite
-            log_variance = np.log(np.maximum(fit.variance, np.finfo(float).tiny))
-            likelihood[i] = -0.5 * (fit.df * log_variance + fit.log_determinant)
-        nearest = [_nearest_ratio(variation * means.relative) for variation in VARIATIONS]
-        score += [likelihood[n, np.arange(len(n))].mean() for n in nearest]
-    return float(VARIATIONS[np.argmax(score)])
-
-
-def _nearest_ratio(ratio: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Positions in `RATIOS`; rounding lets genes share a covariance."""
-    return np.searchsorted((RATIOS[1:] + RATIOS[:-1]) / 2, ratio)
-
-
-def fit_means(means: SampleMeans, variation: float) -> LinearFit:
-    """Fit all genes of a neighbourhood, each with the covariance of its ratio ρ.
-
-    Parameters
-    ----------
-    means
-        Observations.
-    variation
-        Squared coefficient of variation between samples, κ².
-    """
-    nearest = _nearest_ratio(variation * means.relative)
-    effect, scale, variance = (np.empty(len(nearest)) for _ in range(3))
-    for i in np.unique(nearest):
-        genes = nearest == i
-        fit = fit_linear(means.y[:, genes], means.covariance + RATIOS[i] * np.eye(len(means.y)), means.design)
-        effect[genes], scale[genes], variance[genes] = fit.effect, fit.scale, fit.variance
-    return LinearFit(effect, scale, variance, means.design.residual_df, np.nan)
+    return covariance + np.median(np.diag(covariance)) * np.eye(len(covariance))
 
 
 @dataclass(frozen=True)

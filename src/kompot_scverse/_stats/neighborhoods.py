@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse as sp
 from scipy.cluster.hierarchy import linkage
-from scipy.spatial.distance import cdist
+from scipy.spatial.distance import cdist, pdist
 from scipy.special import softmax
 
 if TYPE_CHECKING:
+    import scipy.sparse as sp
     from numpy.typing import NDArray
 
 MAX_CELLS_FOR_CENTERS = 50_000
@@ -73,8 +73,11 @@ def fit_neighborhoods(
     start = _bisect(cells, n_centers)
     centers = KMeans(len(start), init=start, n_init=1, algorithm="lloyd").fit(cells).cluster_centers_.astype(np.float64)
     typical = float(np.median(cdist(cells, centers).min(axis=1)))
-    # all cells on their centre: any positive width gives hard membership
-    return Neighborhoods(centers, width * typical if typical > 0 else 1.0)
+    if typical == 0:
+        # most cells lie on their centre; a width well below the distances between centres keeps each to its own
+        apart = pdist(centers)
+        typical = float(apart.min()) / 5 if len(apart) else 1.0
+    return Neighborhoods(centers, width * typical)
 
 
 def _bisect(x: NDArray[np.float64], n_centers: int) -> NDArray[np.float64]:

@@ -90,7 +90,7 @@ def draw_effects(
     return Effects(amplitude, outlier, outlier_sample)
 
 
-def labelled(codes: np.ndarray, labels: Sequence[str], ordered: bool = False) -> pd.Categorical:
+def labelled(codes: np.ndarray, labels: Sequence[str], ordered: bool = False) -> "pd.Categorical[str]":
     """Return a categorical of the labels with these numbers."""
     return pd.Categorical.from_codes(codes, pd.Index(labels), ordered=ordered)
 

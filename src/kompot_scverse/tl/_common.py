@@ -1,5 +1,6 @@
 """Steps that the tools share: inputs, runs."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,11 @@ from kompot_scverse._gp.model import CellStates, fit_cell_states
 from kompot_scverse.settings import GPSettings
 
 __all__ = ["States", "build_runs", "cell_states", "describe_gp"]
+
+
+MAX_SAMPLE_CHARACTERS = 10_000
+MAX_LEFT_OUT = 40
+"""How much of the samples a run lists, so that it stays small."""
 
 
 @dataclass(frozen=True)
@@ -60,21 +66,14 @@ def build_runs(
     key_added: str,
     params: dict[str, Any],
     summaries: list[dict[str, Any]],
+    call: dict[str, Any] | None = None,
 ) -> list[Run]:
     """One run per contrast."""
     first, time = next_run_id(adata), now()
     sizes, sample_sizes = design.condition_sizes(), design.sample_sizes()
     runs = []
     for number, (group, summary) in enumerate(zip(design.groups, summaries, strict=True)):
-        of_contrast = (0, number + 1)
-        cells: dict[str, Any] = {"conditions": {str(design.conditions[c]): int(sizes[c]) for c in of_contrast}}
-        if design.sample_key is not None:
-            cells["samples"] = {
-                str(design.conditions[c]): {design.samples[s]: int(sample_sizes[s]) for s in design.members(c)} for c in of_contrast
-            }
-            cells["left_out"] = [
-                design.samples[s] for c in of_contrast for s in design.members(c) if not design.usable[s]
-            ]
+        cells = _cell_numbers(design, (0, number + 1), sizes, sample_sizes)
         runs.append(
             Run(
                 run_id=first + number,
@@ -84,6 +83,7 @@ def build_runs(
                 params=params,
                 cells=cells,
                 summary=summary,
+                call={} if call is None else call | {"first_run": first},
                 fields=[field.entry() for field in fields if field.of_contrast(design.reference, group)],
                 environment=versions(),
                 time=time,
@@ -92,3 +92,22 @@ def build_runs(
     return runs
 
 
+def _cell_numbers(design: Design, of_contrast: tuple[int, int], sizes: np.ndarray, sample_sizes: np.ndarray) -> dict[str, Any]:
+    """Cells per condition and sample of a contrast; where the samples are very many, the first of them by name."""
+    cells: dict[str, Any] = {"conditions": {str(design.conditions[c]): int(sizes[c]) for c in of_contrast}}
+    if design.sample_key is None:
+        return cells
+    cells["samples"], room = {}, MAX_SAMPLE_CHARACTERS
+    for c in of_contrast:
+        listed = cells["samples"].setdefault(str(design.conditions[c]), {})
+        for number, s in enumerate(design.members(c)):
+            room -= len(json.dumps(design.samples[s])) + 8
+            if room < 0:
+                cells[f"samples_of_{design.conditions[c]}_not_listed"] = len(design.members(c)) - number
+                break
+            listed[design.samples[s]] = int(sample_sizes[s])
+    left_out = [design.samples[s] for c in of_contrast for s in design.members(c) if not design.usable[s]]
+    cells["left_out"] = left_out[:MAX_LEFT_OUT]
+    if len(left_out) > MAX_LEFT_OUT:
+        cells["more_left_out"] = len(left_out) - MAX_LEFT_OUT
+    return cells

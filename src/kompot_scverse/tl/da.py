@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from anndata import AnnData
 
+from kompot_scverse._data.call_record import record_call
 from kompot_scverse._data.da_fields import CellResults, DAPlan, cell_values, plan_fields
 from kompot_scverse._data.design import Design, resolve_design
 from kompot_scverse._data.resolve import check_anndata
@@ -120,6 +121,7 @@ def da(
     >>> adata.obs["kompot_da_Young_to_Old_lfc_direction"].cat.categories.to_list()
     ['down', 'neutral', 'up']
     """
+    call = record_call(da, locals())
     adata = check_anndata(data)
     if normalize not in NORMALIZATIONS:
         raise ValueError(f"`normalize` must be 'mass' or 'count', not {normalize!r}.")
@@ -131,7 +133,7 @@ def da(
     planned = plan_fields(plan, design)
     if dry_run:
         return plan_da(adata, design, planned, use_rep=use_rep, gp=gp)
-    check_overwrite(adata, planned, overwrite)
+    check_overwrite(adata, planned, overwrite, call)
 
     states = cell_states(adata, use_rep, design.cells, gp, all_distances=True)
     prior = _prior(states, design)
@@ -158,7 +160,7 @@ def da(
     }
     del params["sigma"]  # the noise of the expression
     fields = fill(planned, values)
-    runs = build_runs(adata, "da", design, fields, key_added=key_added, params=params, summaries=summaries)
+    runs = build_runs(adata, "da", design, fields, key_added=key_added, params=params, summaries=summaries, call=call)
     target = adata.copy() if copy else adata
     write(target, fields, runs)
     for group, summary in zip(design.groups, summaries, strict=True):
@@ -191,9 +193,7 @@ def _prior(states: States, design: Design) -> _Prior:
     return _Prior(d, mu, len(distances))
 
 
-def _conditions(
-    states: States, design: Design, prior: _Prior, normalize: str
-) -> tuple[np.ndarray, np.ndarray]:
+def _conditions(states: States, design: Design, prior: _Prior, normalize: str) -> tuple[np.ndarray, np.ndarray]:
     """Log density of each condition at every cell, and its variance: conditions × cells."""
     names = [f"condition {condition!r}" for condition in design.conditions]
     # replicates first: an error about them should not wait for the conditions
@@ -212,7 +212,8 @@ def _between_samples(states: States, design: Design, prior: _Prior, normalize: s
     codes = renumbered[design.sample_codes]
     of_condition = design.sample_conditions[usable]
     names = [
-        f"sample {design.samples[sample]!r} ({design.conditions[design.sample_conditions[sample]]})" for sample in usable
+        f"sample {design.samples[sample]!r} ({design.conditions[design.sample_conditions[sample]]})"
+        for sample in usable
     ]
     _, densities = _normalized_densities(states, codes, names, prior, normalize)
     conditions = range(len(design.conditions))

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from anndata import AnnData
 
-from kompot_scverse._data.de_fields import DEPlan, GenePlacer, GeneResults, gene_values, plan_fields
+from kompot_scverse._data.call_record import record_call
+from kompot_scverse._data.de_fields import DEPlan, GeneResults, gene_values, plan_fields
 from kompot_scverse._data.design import Design, resolve_design
 from kompot_scverse._data.groups import category_means, group_statistics
-from kompot_scverse._data.disk import to_disk
 from kompot_scverse._data.layers import lazy_product, lazy_std
+from kompot_scverse._data.partial import GenePlacer, genes_covered
 from kompot_scverse._data.resolve import check_anndata, expression, gene_numbers, obs_column
 from kompot_scverse._data.resource_plan import ResourcePlan
 from kompot_scverse._data.store import check_overwrite, fill, write
@@ -77,7 +78,8 @@ def de(
     layer
         Log-normalised expression; None for X.
     genes
-        Names, a boolean mask, or the name of a boolean var column; None for all. Others get NaN and False.
+        Names, a boolean mask, or the name of a boolean var column; None for all. Others keep the results of an earlier
+        run with the same cells, basis and parameters, or else get NaN and False.
     mask_obs
         Cells to use: boolean, or the name of a boolean obs column.
     cell_groups
@@ -130,6 +132,7 @@ def de(
     >>> int(adata.var["kompot_de_Young_to_Old_is_de"].sum()) > 0
     True
     """
+    call = record_call(de, locals())
     adata = check_anndata(data)
     gp, fdr, storage = gp or GPSettings(), fdr or FDRSettings(), storage or StorageSettings()
     design = resolve_design(
@@ -145,14 +148,25 @@ def de(
     planned = plan_fields(plan, design)
     if dry_run:
         return plan_de(adata, design, planned, y, use_rep=use_rep, gp=gp, fdr=fdr, storage=storage)
-    check_overwrite(adata, planned, overwrite)
+    check_overwrite(adata, planned, overwrite, call)
 
     states = cell_states(adata, use_rep, design.cells, gp)
     model = fit_model(y, states.x, states.phi, design, gp, fdr, np.random.default_rng(rng))
 
-    placer = GenePlacer(adata.var_names, numbers)
-    target = adata.copy() if copy else adata
-    values = _condition_values(plan, design, model, states, placer, storage, target)
+    params = describe_gp(states, gp) | {
+        "layer": layer,
+        "sample_key": sample_key,
+        "cell_groups": cell_groups,
+        "n_genes": y.shape[1],
+        "null_genes": 0 if model.nulls is None else fdr.null_genes,
+        "fdr_threshold": fdr.threshold,
+        "empirical_variance": gp.empirical_variance,
+        "layers": storage.layers,
+        "rng": rng if isinstance(rng, int) else "generator",
+    }
+    phi = states.phi.astype(np.float32)
+    placer = GenePlacer(adata, numbers, design, (plan.keys(design, None).basis, phi), params)
+    values = _condition_values(plan, design, model, states.phi, placer)
     summaries = []
     for number, group in enumerate(design.groups, start=1):
         distances = model.genes.distance(number)
@@ -168,54 +182,45 @@ def de(
         values |= gene_values(plan, design, group, results, placer, names)
         summaries.append(_summary(results, y.shape[1]))
 
-    params = describe_gp(states, gp) | {
-        "layer": layer,
-        "sample_key": sample_key,
-        "cell_groups": cell_groups,
-        "n_genes": y.shape[1],
-        "null_genes": 0 if model.nulls is None else fdr.null_genes,
-        "fdr_threshold": fdr.threshold,
-        "empirical_variance": gp.empirical_variance,
-        "layers": storage.layers,
-        "rng": rng if isinstance(rng, int) else "generator",
-    }
+    params["updated_run"] = max(placer.updated, default=None)
+    summaries = [summary | genes_covered(adata.var_names, numbers, placer.updated) for summary in summaries]
     fields = fill(planned, values)
-    runs = build_runs(adata, "de", design, fields, key_added=key_added, params=params, summaries=summaries)
-    write(target, fields, runs)
+    runs = build_runs(adata, "de", design, fields, key_added=key_added, params=params, summaries=summaries, call=call)
+    target = adata.copy() if copy else adata
+    write(target, fields, runs, storage)
     _log(design, summaries, fields)
     return target if copy else None
 
 
 def _condition_values(
-    plan: DEPlan, design: Design, model: DEModel, states: States, place: GenePlacer, storage: StorageSettings, owner: AnnData
+    plan: DEPlan, design: Design, model: DEModel, features: np.ndarray, place: GenePlacer
 ) -> dict[tuple[str, str], Any]:
     """Basis, weights and layers, from which everything else can be rebuilt."""
-    phi = states.phi.astype(np.float32)
-    values: dict[tuple[str, str], Any] = {("obsm", plan.keys(design, None).basis): phi}
+    basis_key, phi = place.basis
+    values: dict[tuple[str, str], Any] = {("obsm", basis_key): phi}
     layers: dict[str, Any] = {}
     weights = []
     for number, condition in enumerate(design.conditions):
         keys = plan.keys(design, condition)
         post = model.genes.posteriors[number]
-        weights.append(place(post.weights.astype(np.float32)))
-        values["varm", keys.of(condition, "weights")] = weights[-1]
+        key = keys.of(condition, "weights")
+        weights.append(place(post.weights.astype(np.float32), "varm", key))
+        values["varm", key] = weights[-1]
         layers[keys.of(condition, "imputed")] = lazy_product(phi, weights[-1])
         if plan.gene_noise:
-            values["var", keys.of(condition, "noise")] = place(np.asarray(model.sigma))
+            key = keys.of(condition, "noise")
+            values["var", key] = place(np.asarray(model.sigma), "var", key)
         else:
-            std = values["obs", keys.of(condition, "std")] = post.std(states.phi)
+            std = values["obs", keys.of(condition, "std")] = post.std(features)
         if model.genes.covariances is not None:
-            factor = place(model.genes.covariances[number].factor.astype(np.float32).compute())
-            values["varm", keys.of(condition, "sample_weights")] = factor
+            key = keys.of(condition, "sample_weights")
+            factor = place(model.genes.covariances[number].factor.astype(np.float32).compute(), "varm", key)
+            values["varm", key] = factor
             if not plan.gene_noise:
                 layers[keys.of(condition, "std", varies=True)] = lazy_std(phi, factor, std**2)
     for number, group in enumerate(design.groups, start=1):
         layers[plan.keys(design, group).field("fold_change")] = lazy_product(phi, weights[number] - weights[0])
     if plan.layers:
-        if storage.layers == "disk":
-            layers = to_disk(layers, storage.directory, owner, keep=storage.keep)
-        elif storage.layers == "memory":
-            layers = {key: layer.compute() for key, layer in layers.items()}
         values |= {("layers", key): layer for key, layer in layers.items()}
     return values
 

@@ -1,0 +1,134 @@
+"""The call that made a run: recorded as plain values, and given back as Python."""
+
+import dataclasses
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["call_text", "record_call"]
+
+NOT_REPEATED = ("data", "copy", "dry_run", "overwrite")
+"""Arguments that say nothing about the result."""
+MAX_LENGTH = 1000
+"""Characters of an argument that is stored with the run."""
+
+
+def record_call(function: Callable, given: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    The arguments of a call that differ from their defaults, as JSON-able values.
+
+    Parameters
+    ----------
+    function
+        What was called, a function of `kp.tl`.
+    given
+        Its arguments by name; other names are ignored.
+    """
+    arguments = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name in NOT_REPEATED or name not in given:
+            continue
+        value = given[name]
+        if value is parameter.default or (_is_plain(value) and value == parameter.default):
+            continue
+        arguments[name] = _encode(value)
+    return {"function": function.__name__, "arguments": arguments}
+
+
+def call_text(call: Mapping[str, Any], data: str = "adata") -> str:
+    """
+    The call as Python, one argument a line, with `kp` for this package.
+
+    Arguments that were not stored appear as variables of their own name, with a comment that says what they were.
+    """
+    if not call:
+        return "# this run did not record its call"
+    lines = [f"kp.tl.{call['function']}(", f"    {data},"]
+    for name, value in call["arguments"].items():
+        text, comments = _decode(value, name)
+        if text is not None:
+            prefix = "" if name == "groupby" else f"{name}="
+            lines.append(f"    {prefix}{text},{f'  # {"; ".join(comments)}' if comments else ''}")
+    return "\n".join([*lines, ")"])
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def _encode(value: Any) -> Any:
+    encoded = _encode_any(value)
+    if len(json.dumps(encoded)) > MAX_LENGTH:
+        return {"not_stored": _describe(value)}
+    return encoded
+
+
+def _encode_any(value: Any) -> Any:
+    if isinstance(value, np.generic) and not isinstance(value, np.datetime64 | np.timedelta64):
+        value = value.item()
+    if _is_plain(value):
+        return value
+    if isinstance(value, pd.Series) or (isinstance(value, np.ndarray) and value.ndim != 1):
+        return {"not_stored": _describe(value)}
+    if isinstance(value, list | tuple | np.ndarray | pd.Index | pd.Categorical | set | range):
+        return [_encode_any(one) for one in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {"settings": type(value).__name__, "arguments": _settings(value)}
+    if isinstance(value, Path):
+        return {"not_stored": "a path"}
+    if isinstance(value, type) and value.__module__.split(".")[0] == "mellon":
+        return value.__name__
+    if isinstance(value, pd.Timestamp | pd.Timedelta | pd.Interval | pd.Period | np.datetime64 | np.timedelta64):
+        return str(value)
+    return {"not_stored": _describe(value)}
+
+
+def _settings(value: Any) -> dict[str, Any]:
+    """Arguments of a settings object that differ from their defaults."""
+    arguments = {}
+    for field in dataclasses.fields(value):
+        given = getattr(value, field.name)
+        if given is field.default or (_is_plain(given) and given == field.default):
+            continue
+        # nothing that could name a user or a machine
+        private = field.name == "directory"
+        arguments[field.name] = {"not_stored": "a path", "left_out": True} if private else _encode(given)
+    return arguments
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, np.random.Generator):
+        return "a random generator, in the state that it was in"
+    if isinstance(value, np.ndarray | pd.Series | pd.Index | list | tuple):
+        array = np.asarray(value)
+        if array.dtype == bool:
+            return f"a boolean mask, True for {int(array.sum()):,} of {array.size:,}"
+        return f"{array.size:,} values, too many to store"
+    return f"{'a' if type(value).__name__[:1].lower() not in 'aeiou' else 'an'} {type(value).__name__}"
+
+
+def _decode(value: Any, name: str) -> tuple[str | None, list[str]]:
+    """Python text of a stored value, and what to say about it."""
+    if isinstance(value, dict) and "not_stored" in value:
+        if value.get("left_out"):
+            return None, [f"`{name}` is not recorded"]
+        return name, [f"`{name}` was {value['not_stored']}; not stored with the run"]
+    if isinstance(value, dict):
+        parts, comments = [], []
+        for key, one in value["arguments"].items():
+            text, more = _decode(one, key)
+            comments += more
+            if text is not None:
+                parts.append(f"{key}={text}")
+        return f"kp.{value['settings']}({', '.join(parts)})", comments
+    if isinstance(value, list):
+        decoded = [_decode(one, name) for one in value]
+        return f"[{', '.join(str(text) for text, _ in decoded)}]", [note for _, notes in decoded for note in notes]
+    if isinstance(value, float) and not np.isfinite(value):
+        return f"float({str(value)!r})", []
+    return repr(value), []

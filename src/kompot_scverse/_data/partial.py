@@ -1,0 +1,107 @@
+"""Runs on some genes: what they leave of an earlier run on others."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from .design import Design
+from .provenance import Run, iterate_runs, last_writer
+
+__all__ = ["GenePlacer", "genes_covered"]
+
+IRRELEVANT = ("n_genes", "genes", "updated_run", "rng", "layers", "cell_groups", "sample_key")
+"""Parameters that do not change the results of a gene."""
+MAX_NAMES = 3000
+"""Characters of the gene names that a run lists."""
+
+
+@dataclass
+class GenePlacer:
+    """
+    Spreads results of the analysed genes over all genes.
+
+    Genes that were not analysed keep what an equal earlier run (same basis, cells and parameters) found, else they get
+    a missing value.
+    """
+
+    adata: AnnData
+    numbers: np.ndarray | None
+    """The genes analysed; None for all."""
+    design: Design
+    basis: tuple[str, np.ndarray]
+    """Key of the basis in obsm, and its values."""
+    params: dict[str, Any]
+    """Resolved parameters of this run."""
+    updated: set[int] = field(default_factory=set)
+    """Earlier runs whose other genes were kept."""
+
+    def __post_init__(self) -> None:
+        self._runs: dict[int, Run] = {}
+        key, phi = self.basis
+        if self.numbers is not None and key in self.adata.obsm and np.array_equal(self.adata.obsm[key], phi, equal_nan=True):
+            self._runs = {run.run_id: run for run in iterate_runs(self.adata)}
+
+    @property
+    def names(self) -> pd.Index:
+        """All genes."""
+        return self.adata.var_names
+
+    def __call__(self, values: np.ndarray, slot: str, key: str, fill: Any = np.nan, columns: list | None = None) -> np.ndarray:
+        """Values on all genes, as they go to a field; with `columns` if that is a table."""
+        values = np.asarray(values)
+        if self.numbers is None:
+            return values
+        out = np.full((len(self.names), *values.shape[1:]), fill, dtype=values.dtype)
+        earlier = self._earlier(slot, key, out, columns)
+        if earlier is not None:
+            out[...] = earlier
+        out[self.numbers] = values
+        return out
+
+    def _earlier(self, slot: str, key: str, like: np.ndarray, columns: list | None) -> np.ndarray | None:
+        """What is there already, if it comes from an equal run."""
+        run = self._runs.get(last_writer(self.adata, slot, key)) if self._runs else None
+        if run is None or key not in getattr(self.adata, slot) or not self._is_equal(run, slot, key):
+            return None
+        stored = getattr(self.adata, slot)[key]
+        if columns is not None and list(stored.columns) != columns:
+            return None
+        values = np.asarray(stored)
+        if values.shape != like.shape or not np.can_cast(values.dtype, like.dtype, "same_kind"):
+            return None
+        self.updated.add(run.run_id)
+        return values
+
+    def _is_equal(self, run: Run, slot: str, key: str) -> bool:
+        statistic = next(entry["statistic"] for entry in run.fields if entry["slot"] == slot and entry["key"] == key)
+        replicates = statistic.endswith("sample_weights") or key.endswith("_sample_var")
+        if replicates and run.params.get("sample_key") != self.params.get("sample_key"):
+            return False
+        names = (run.params.keys() | self.params.keys()) - set(IRRELEVANT)
+        sizes = dict(zip(map(str, self.design.conditions), map(int, self.design.condition_sizes()), strict=True))
+        return (
+            run.contrast.get("groupby") == self.design.groupby
+            and all(sizes.get(name, number) == number for name, number in run.cells["conditions"].items())
+            and all(run.params.get(name) == self.params.get(name) for name in names)
+        )
+
+
+def genes_covered(names: pd.Index, numbers: np.ndarray | None, updated: set[int]) -> dict[str, Any]:
+    """What a run on some genes remembers about them: their names, as far as they fit, and what the others are."""
+    if numbers is None:
+        return {}
+    chosen, room = [], MAX_NAMES
+    for name in names[numbers]:
+        room -= len(name) + 4
+        if room < 0:
+            break
+        chosen.append(str(name))
+    more = len(numbers) - len(chosen)
+    others = f"as run {', '.join(map(str, sorted(updated)))} left them" if updated else "missing"
+    covered: dict[str, Any] = {"genes": chosen}
+    if more:
+        covered["genes_not_listed"] = more
+    return covered | {"genes_covered": f"{len(numbers):,} of {len(names):,}; the others are {others}"}

@@ -1,0 +1,215 @@
+"""What a run did, from what, and where its results are now."""
+
+from typing import Any
+
+import pandas as pd
+from anndata import AnnData
+
+from .call_record import call_text
+from .provenance import Run, find_run, iterate_runs, overwriter
+from .resolve import check_anndata
+from .run_compare import RunComparison, compare_runs
+from .run_html import code, details, display, html_table, page, text_table
+
+__all__ = ["RunInfo"]
+
+PRESENT, MISSING = "present", "missing"
+
+
+class RunInfo:
+    """
+    One run of an analysis: what was compared, with which parameters, what was found, and where it was written.
+
+    Shows the state of `data` when it is made. Prints as text and, in notebooks, as HTML.
+
+    Parameters
+    ----------
+    data
+        Annotated data with runs.
+    run_id
+        Number of the run; negative numbers count from the last run of `analysis`.
+    analysis
+        `"de"`, `"da"` or `"smooth"`; None for any.
+
+    Raises
+    ------
+    LookupError
+        If there is no such run.
+
+    Examples
+    --------
+    >>> import kompot_scverse as kp
+    >>> adata = kp.datasets.simulate(600, 100)
+    >>> kp.tl.da(adata, "Age", reference="Young", groups="Old")
+    >>> run = kp.RunInfo(adata, analysis="da")
+    >>> run.contrast
+    {'groupby': 'Age', 'reference': 'Young', 'group': 'Old'}
+    >>> print(run.call())
+    kp.tl.da(
+        adata,
+        "Age",
+        reference="Young",
+        groups="Old",
+    )
+    """
+
+    def __init__(self, data: AnnData, run_id: int = -1, analysis: str | None = "de") -> None:
+        adata = check_anndata(data)
+        self._run = find_run(adata, run_id, analysis)
+        self._history = list(iterate_runs(adata))
+        self._fields = _field_table(adata, self._run, self._history)
+
+    @property
+    def run_id(self) -> int:
+        """Number of the run."""
+        return self._run.run_id
+
+    @property
+    def analysis(self) -> str:
+        """de, da or smooth."""
+        return self._run.analysis
+
+    @property
+    def key_added(self) -> str:
+        """Prefix of the fields."""
+        return self._run.key_added
+
+    @property
+    def contrast(self) -> dict[str, Any]:
+        """`groupby`, `reference` and `group`."""
+        return dict(self._run.contrast)
+
+    @property
+    def time(self) -> str:
+        """When the results were stored, UTC."""
+        return self._run.time
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Parameters as resolved: what was used, not only what was asked for."""
+        return dict(self._run.params)
+
+    @property
+    def fields(self) -> pd.DataFrame:
+        """Everything written: slot, key, statistic, description, and status (present, overwritten by run N, missing)."""
+        return self._fields.copy()
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What was found."""
+        return dict(self._run.summary)
+
+    @property
+    def cells(self) -> dict[str, Any]:
+        """Number of cells per condition and sample, and samples left out."""
+        return dict(self._run.cells)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Package versions."""
+        return dict(self._run.environment)
+
+    def call(self, data: str = "adata") -> str:
+        """
+        The Python call that repeats the run, as text.
+
+        Of a call with several groups, all runs have the same call, since the groups share cell states. `copy`,
+        `dry_run` and `overwrite` are left out. Arguments too large to store appear as variables, with a comment.
+
+        Parameters
+        ----------
+        data
+            Name of the variable that holds the data.
+        """
+        return call_text(self._run.call, data)
+
+    def compare_with(self, other: "RunInfo | int") -> RunComparison:
+        """
+        Compare parameters and fields with those of another run.
+
+        Parameters
+        ----------
+        other
+            Another run, also of other data; or the number of a run of the same data.
+
+        Returns
+        -------
+        Differing parameters, numbers of equal ones, shared fields with who wrote them last, fields of only one.
+        """
+        if isinstance(other, RunInfo):
+            return compare_runs(self._run, other._run, self._history, other._history)
+        for run in self._history:
+            if run.run_id == other:
+                return compare_runs(self._run, run, self._history, self._history)
+        raise LookupError(f"No run {other}; existing: {', '.join(str(run.run_id) for run in self._history)}.")
+
+    def _title(self) -> str:
+        run = self._run
+        text = f"Run {run.run_id}: {run.analysis}"
+        if "group" in run.contrast:
+            text += f", {run.contrast.get('reference')} to {run.contrast['group']} of {run.contrast.get('groupby')}"
+        return text
+
+    def _subtitle(self) -> str:
+        counts = self._fields["status"].str.split(" ").str[0].value_counts(sort=False)
+        states = ", ".join(f"{number} {state}" for state, number in counts.items())
+        return f"{self._run.time} · {self._run.key_added} · {len(self._fields)} fields ({states})"
+
+    def _sections(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        run = self._run
+        return [
+            ("Summary", [(name, display(value)) for name, value in run.summary.items()]),
+            ("Cells", _cell_rows(run.cells)),
+            ("Parameters", [(name, display(value)) for name, value in run.params.items()]),
+        ]
+
+    def __repr__(self) -> str:
+        lines = [self._title(), self._subtitle()]
+        for title, rows in self._sections():
+            lines += [title, *text_table(rows)]
+        fields = [(f"{row.slot}[{row.key!r}]", row.status) for row in self._fields.itertuples()]
+        lines += ["Fields", *text_table(fields), "Call", *(f"  {line}" for line in self.call().splitlines())]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        sections = self._sections()
+        content = [html_table(sections[0][1])]
+        content += [details(title, html_table(rows)) for title, rows in sections[1:]]
+        columns = ["slot", "key", "status", "statistic", "description"]
+        table = html_table(
+            self._fields[columns].itertuples(index=False, name=None), columns, notice=("overwritten", MISSING)
+        )
+        content.append(details(f"Fields ({len(self._fields)})", table, opened=True))
+        content.append(details("Call", code(self.call())))
+        content.append(details("Packages", html_table(self._run.environment.items())))
+        return page(self._title(), self._subtitle(), content)
+
+
+def _field_table(adata: AnnData, run: Run, history: list[Run]) -> pd.DataFrame:
+    """Everything a run wrote and what has become of it."""
+    rows = [{**entry, "status": _status(adata, run, entry, history)} for entry in run.fields]
+    return pd.DataFrame(rows, columns=["slot", "key", "statistic", "description", "status"], dtype=object)
+
+
+def _status(adata: AnnData, run: Run, entry: dict[str, str], history: list[Run]) -> str:
+    if entry["key"] not in getattr(adata, entry["slot"]):
+        return MISSING
+    writer = overwriter(history, run, entry["slot"], entry["key"])
+    return PRESENT if writer is None else f"overwritten by run {writer.run_id}{_extent(entry, writer)}"
+
+
+def _extent(entry: dict[str, str], writer: Run) -> str:
+    """Of a later run on some genes: for how many of them."""
+    if writer.params.get("updated_run") is None or entry["slot"] not in ("var", "varm", "layers"):
+        return ""
+    return f" for {writer.summary['n_genes']:,} genes"
+
+
+def _cell_rows(cells: dict[str, Any]) -> list[tuple[str, str]]:
+    rows = [(str(condition), f"{number:,} cells") for condition, number in cells.get("conditions", {}).items()]
+    for condition, samples in cells.get("samples", {}).items():
+        rows.append((f"samples of {condition}", display(samples)))
+    for name, value in cells.items():
+        if name not in ("conditions", "samples") and value:
+            rows.append((name.replace("_", " "), display(value)))
+    return rows

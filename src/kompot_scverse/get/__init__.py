@@ -1,0 +1,8 @@
+"""Results as tidy tables and arrays."""
+
+from .da_df import da_df
+from .de_df import de_df
+from .layer import layer
+from .runs import runs
+
+__all__ = ["da_df", "de_df", "layer", "runs"]

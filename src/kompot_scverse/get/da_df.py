@@ -1,0 +1,118 @@
+"""Differential abundance as a table."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from kompot_scverse._data.errors import missing
+from kompot_scverse._data.provenance import find_run
+from kompot_scverse._data.resolve import check_anndata
+
+from ._fields import RunFields
+
+__all__ = ["da_df"]
+
+COLUMNS = {
+    "lfc": "lfc",
+    "lfc_zscore": "lfc_zscore",
+    "neg_log10_lfc_ptp": "neg_log10_lfc_ptp",
+    "direction": "lfc_direction",
+    "log_density_reference": "reference_log_density",
+    "log_density_group": "group_log_density",
+}
+"""Columns of the table and the statistics of a run that they hold."""
+
+
+def da_df(
+    data: AnnData,
+    *,
+    run_id: int = -1,
+    obs_columns: str | Sequence[str] = (),
+    direction: str | Sequence[str] | None = None,
+    ptp: float | None = None,
+    min_lfc: float | None = None,
+    sort: bool = True,
+) -> pd.DataFrame:
+    """
+    Result of :func:`kompot_scverse.tl.da` as a table, one row per cell.
+
+    Parameters
+    ----------
+    data
+        Annotated data with a run of differential abundance.
+    run_id
+        Number of the run; negative numbers count from the last run of differential abundance.
+    obs_columns
+        Columns of obs to add, for example the cell type.
+    direction
+        Keep cells of these directions: `"up"`, `"down"`, `"neutral"`.
+    ptp
+        Keep cells with at most this posterior tail probability.
+    min_lfc
+        Keep cells with at least this absolute log fold change (natural log).
+    sort
+        Put the most significant cells (smallest posterior tail probability) first; False keeps the order of the cells.
+
+    Returns
+    -------
+    Table with the cells as index and the columns `lfc` (natural log, group − reference), `lfc_zscore`,
+    `neg_log10_lfc_ptp`, `direction`, `log_density_reference`, `log_density_group`, then those of `obs_columns`. Cells
+    without a state have missing values; any filter leaves them out.
+
+    Raises
+    ------
+    LookupError
+        If there is no such run, or its fields are gone.
+    KeyError
+        If a column does not exist.
+
+    Warns
+    -----
+    UserWarning
+        If a later run has overwritten fields of this run; the values are then those of the later run.
+
+    Examples
+    --------
+    >>> import kompot_scverse as kp
+    >>> adata = kp.datasets.simulate(600, 100)
+    >>> kp.tl.da(adata, "Age", reference="Young", groups="Old")
+    >>> len(kp.get.da_df(adata, obs_columns="celltype"))
+    600
+    """
+    adata = check_anndata(data)
+    fields = RunFields(adata, find_run(adata, run_id, "da"))
+    again = "Call `kp.tl.da` again."
+    columns = {name: fields.read("obs", statistic, again) for name, statistic in COLUMNS.items()}
+    table = pd.DataFrame(columns, index=adata.obs_names)
+    for name in [obs_columns] if isinstance(obs_columns, str) else obs_columns:
+        if name not in adata.obs:
+            raise missing("obs column (`obs_columns`)", name, adata.obs.columns)
+        if name in table:
+            raise ValueError(f"`obs_columns` names {name!r}, which is a column of the result already; rename it in obs.")
+        table[name] = adata.obs[name]
+    keep = _keep(table, direction, ptp, min_lfc)
+    fields.warn()
+    table = table[keep]
+    return table.sort_values("neg_log10_lfc_ptp", ascending=False, kind="stable") if sort else table
+
+
+def _keep(
+    table: pd.DataFrame, direction: str | Sequence[str] | None, ptp: float | None, min_lfc: float | None
+) -> np.ndarray:
+    """Which cells pass the filters."""
+    keep = np.ones(len(table), dtype=bool)
+    if direction is not None:
+        wanted = [direction] if isinstance(direction, str) else list(direction)
+        for name in wanted:
+            if name not in ("up", "down", "neutral"):
+                raise ValueError(f"`direction` must be 'up', 'down' or 'neutral' (or several), not {name!r}.")
+        keep &= table["direction"].isin(wanted).to_numpy()
+    if ptp is not None:
+        if not 0 < ptp <= 1:
+            raise ValueError(f"`ptp` must be above 0 and at most 1, not {ptp!r}.")
+        keep &= (table["neg_log10_lfc_ptp"] >= -np.log10(ptp)).to_numpy()
+    if min_lfc is not None:
+        keep &= (table["lfc"].abs() >= min_lfc).to_numpy()
+    return keep

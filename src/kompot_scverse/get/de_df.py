@@ -1,0 +1,103 @@
+"""Differential expression as a table."""
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from kompot_scverse._data.errors import missing
+from kompot_scverse._data.provenance import find_run
+from kompot_scverse._data.resolve import check_anndata
+
+from ._fields import RunFields
+
+__all__ = ["de_df"]
+
+COLUMNS = {
+    "mahalanobis": "mahalanobis",
+    "mean_lfc": "mean_lfc",
+    "local_fdr": "mahalanobis_local_fdr",
+    "is_de": "is_de",
+    "pvalue": "mahalanobis_pvalue",
+    "tail_fdr": "mahalanobis_tail_fdr",
+}
+"""Columns of the table and the statistics of a run that they hold."""
+ALWAYS = ("mahalanobis", "mean_lfc")
+
+
+def de_df(
+    data: AnnData,
+    *,
+    run_id: int = -1,
+    fdr: float | None = None,
+    min_lfc: float | None = None,
+    gene_symbols: str | None = None,
+    sort: bool = True,
+) -> pd.DataFrame:
+    """
+    Result of :func:`kompot_scverse.tl.de` as a table, one row per gene analysed.
+
+    Parameters
+    ----------
+    data
+        Annotated data with a run of differential expression.
+    run_id
+        Number of the run; negative numbers count from the last run of differential expression.
+    fdr
+        Keep genes with at most this local false discovery rate.
+    min_lfc
+        Keep genes with at least this absolute mean log fold change (natural log).
+    gene_symbols
+        Column of var to add in front, for example with gene symbols where genes are named by identifiers.
+    sort
+        Put the most significant genes (largest distance) first; False keeps the order of the genes.
+
+    Returns
+    -------
+    Table with the genes as index and the columns `mahalanobis`, `mean_lfc` (natural log, group − reference) and, if the
+    run has them, `local_fdr`, `is_de`, `pvalue` and `tail_fdr`. Genes that were not analysed are left out.
+
+    Raises
+    ------
+    LookupError
+        If there is no such run, or its fields are gone.
+
+    Warns
+    -----
+    UserWarning
+        If a later run has overwritten fields of this run; the values are then those of the later run.
+
+    Examples
+    --------
+    >>> import kompot_scverse as kp
+    >>> adata = kp.datasets.simulate(600, 100)
+    >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
+    >>> kp.get.de_df(adata, fdr=0.05).columns.to_list()
+    ['mahalanobis', 'mean_lfc', 'local_fdr', 'is_de']
+    """
+    adata = check_anndata(data)
+    fields = RunFields(adata, find_run(adata, run_id, "de"))
+    again = "Call `kp.tl.de` again."
+    wanted = [
+        name for name, statistic in COLUMNS.items() if name in ALWAYS or fields.key("var", statistic) is not None
+    ]
+    if fdr is not None and "local_fdr" not in wanted:
+        raise LookupError(
+            f"Run {fields.run.run_id} has no false discovery rates, which `fdr=` needs. "
+            "Call `kp.tl.de` with `fdr=FDRSettings(null_genes=2000)`, its default."
+        )
+    columns = {name: np.asarray(fields.read("var", COLUMNS[name], again)) for name in wanted}
+    table = pd.DataFrame(columns, index=adata.var_names)
+    if gene_symbols is not None:
+        if gene_symbols not in adata.var:
+            raise missing("var column (`gene_symbols`)", gene_symbols, adata.var.columns)
+        table.insert(0, gene_symbols, adata.var[gene_symbols])
+    fields.warn()
+    keep = table["mahalanobis"].notna()
+    if fdr is not None:
+        keep &= table["local_fdr"] <= fdr
+    if min_lfc is not None:
+        keep &= table["mean_lfc"].abs() >= min_lfc
+    table = table[keep]
+    if "is_de" in table:
+        table = table.assign(is_de=table["is_de"].astype(bool))
+    return table.sort_values("mahalanobis", ascending=False, kind="stable") if sort else table

@@ -1,0 +1,250 @@
+"""Smoothed layers, built from the basis and the weights when asked for."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from kompot_scverse._data.errors import missing
+from kompot_scverse._data.provenance import Run, find_run, iterate_runs
+from kompot_scverse._data.resolve import check_anndata, gene_numbers, name_numbers
+from kompot_scverse._stats.sample_covariance import factor_variance
+
+from ._fields import RunFields
+
+__all__ = ["layer"]
+
+STATISTICS = {
+    "de": (
+        "imputed_reference", "imputed_group", "std_reference", "std_group", "fold_change", "fold_change_std",
+        "fold_change_zscore",
+    ),
+    "smooth": ("imputed", "std"),
+}  # fmt: skip
+BASIS = ("use_rep", "ls", "kernel", "n_landmarks", "rtol", "rank", "residual")
+"""Parameters that two runs share if their bases are the same."""
+
+
+def layer(
+    data: AnnData,
+    statistic: str,
+    *,
+    run_id: int = -1,
+    analysis: Literal["de", "smooth"] = "de",
+    genes: str | Sequence[str] | Sequence[bool] | np.ndarray | None = None,
+    cells: str | Sequence[str] | Sequence[bool] | Sequence[int] | np.ndarray | None = None,
+) -> np.ndarray:
+    """
+    A cells × genes result of a run, for the cells and genes asked for.
+
+    It is computed from the basis in obsm and the weights in varm, so it also works where the layers were left out or
+    dropped, after writing and reading, and on a subset of the cells or genes.
+
+    Parameters
+    ----------
+    data
+        Annotated data with a run of :func:`kompot_scverse.tl.de` or :func:`kompot_scverse.tl.smooth`.
+    statistic
+        Of differential expression: `"imputed_reference"`, `"imputed_group"` or the name of the condition;
+        `"fold_change"` (natural log, group − reference), `"fold_change_std"`, `"fold_change_zscore"`;
+        `"std_reference"`, `"std_group"`. Of smoothing: `"imputed"`, `"std"`. Or the key of a layer, which also tells the
+        run if `run_id` is left out. Standard deviations are those of the posterior, with the variance between replicates
+        if the run has it.
+    run_id
+        Number of the run; negative numbers count from the last run of `analysis`.
+    analysis
+        Which runs negative numbers count.
+    genes
+        Names (in the order wanted), a boolean mask, or the name of a gene or of a boolean var column; None for all.
+    cells
+        Names, numbers (both in the order wanted), a boolean mask, or the name of a cell or of a boolean obs column; None
+        for all.
+
+    Returns
+    -------
+    Cells × genes, float32. NaN for genes that were not analysed and cells without a state.
+
+    Raises
+    ------
+    LookupError
+        If there is no such run or statistic, or the run's basis or weights are gone.
+    ValueError
+        If later runs have overwritten some of the basis and weights, so that the rest does not fit them.
+
+    Warns
+    -----
+    UserWarning
+        If a later run has overwritten all that is needed; the values are then those of the later run.
+
+    Examples
+    --------
+    >>> import kompot_scverse as kp
+    >>> adata = kp.datasets.simulate(600, 100)
+    >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
+    >>> genes = kp.get.de_df(adata).index[:3]
+    >>> kp.get.layer(adata, "fold_change", genes=genes, cells=adata.obs["Age"] == "Old").shape[1]
+    3
+    """
+    adata = check_anndata(data)
+    run, statistic = _find(adata, statistic, run_id, analysis)
+    rows, columns = _cells(adata, cells), _genes(adata, genes)
+    parts = _Parts(RunFields(adata, run), rows, columns)
+    values = _compute(parts, statistic)
+    parts.fields.warn()
+    return values
+
+
+def _find(adata: AnnData, statistic: str, run_id: int, analysis: str) -> tuple[Run, str]:
+    """The run, and the name in `STATISTICS` of what is asked for."""
+    if analysis not in STATISTICS:
+        raise ValueError(f"`analysis` must be 'de' or 'smooth', not {analysis!r}; only these have layers.")
+    if run_id == -1:
+        for run in reversed(list(iterate_runs(adata))):
+            if (name := _by_key(run, statistic)) is not None:
+                return run, name
+    run = find_run(adata, run_id, analysis if run_id < 0 else None)
+    if run.analysis not in STATISTICS:
+        raise LookupError(f"Run {run_id} is of kp.tl.{run.analysis}, which has no layers; `kp.get.runs` lists the runs.")
+    known = STATISTICS[run.analysis]
+    conditions = {run.contrast[role]: f"imputed_{role}" for role in ("reference", "group")}
+    if run.analysis == "smooth":
+        conditions = {run.contrast["group"]: "imputed"}
+    if statistic in known:
+        return run, statistic
+    name = conditions.get(str(statistic)) or _by_key(run, statistic)
+    if name is None:
+        labels = [label for label in conditions if label is not None]
+        keys = [entry["key"] for entry in run.fields if entry["slot"] == "layers"]
+        raise missing(f"layer of run {run.run_id} (kp.tl.{run.analysis})", statistic, [*known, *labels, *keys])
+    return run, name
+
+
+def _by_key(run: Run, key: str) -> str | None:
+    """The name of a layer that a run wrote at a key."""
+    for entry in run.fields:
+        if entry["slot"] == "layers" and entry["key"] == key:
+            role, _, what = entry["statistic"].partition("_")
+            if role not in ("reference", "group"):
+                return entry["statistic"]
+            return what if run.analysis == "smooth" else f"{what}_{role}"
+    return None
+
+
+def _genes(adata: AnnData, genes: object) -> np.ndarray | slice:
+    """Numbers of genes in the order asked for."""
+    if genes is None:
+        return slice(None)
+    if not isinstance(genes, str) and np.asarray(genes).dtype != bool:
+        names = list(np.asarray(genes))
+        if not names:
+            raise ValueError("`genes` selects no genes.")
+        return name_numbers(adata.var_names, names)
+    return gene_numbers(adata, genes)
+
+
+def _cells(adata: AnnData, cells: object) -> np.ndarray | slice:
+    """Numbers of cells in the order asked for."""
+    if cells is None:
+        return slice(None)
+    if isinstance(cells, str) and cells not in adata.obs:
+        cells = [cells]
+    elif isinstance(cells, str):
+        cells = adata.obs[cells]
+    if isinstance(cells, pd.Series) and cells.dtype == bool:
+        cells = cells.reindex(adata.obs_names)
+    wanted = np.asarray(cells)
+    if wanted.ndim != 1 or wanted.size == 0:
+        raise ValueError("`cells` selects no cells; pass names, numbers or a boolean mask.")
+    if wanted.dtype == bool:
+        if len(wanted) != adata.n_obs:
+            raise ValueError(f"`cells` has {len(wanted):,} values for {adata.n_obs:,} cells.")
+        return np.flatnonzero(wanted)
+    if np.issubdtype(wanted.dtype, np.integer):
+        if wanted.min() < -adata.n_obs or wanted.max() >= adata.n_obs:
+            raise IndexError(f"`cells` has numbers from {wanted.min():,} to {wanted.max():,}; there are {adata.n_obs:,} cells.")
+        return wanted
+    numbers = adata.obs_names.get_indexer(wanted) if adata.obs_names.is_unique else None
+    if numbers is None:
+        raise ValueError("Cell names are not unique; call `obs_names_make_unique()` first, or pass numbers as `cells=`.")
+    if (numbers < 0).any():
+        raise missing("cell", wanted[numbers < 0][0], adata.obs_names[:1000])
+    return numbers
+
+
+class _Parts:
+    """What results are computed from, cut to the cells and genes."""
+
+    def __init__(self, fields: RunFields, rows: np.ndarray | slice, columns: np.ndarray | slice) -> None:
+        self.fields, self.rows, self.columns = fields, rows, columns
+        self._weights: Run | None = None
+
+    def mean(self, *roles: str) -> np.ndarray:
+        """Smoothed expression; of two roles, the first minus the second."""
+        weights = [self._gene_part(f"{role}_weights") for role in roles]
+        return self._basis() @ (weights[0] if len(weights) == 1 else weights[0] - weights[1]).T
+
+    def variance(self, *roles: str) -> np.ndarray:
+        """Variance of the smoothed expression, added over roles."""
+        total = np.zeros((1, 1), dtype=np.float32)
+        for role in roles:
+            if self.fields.key("obs", f"{role}_std") is None:
+                raise LookupError(
+                    f"Run {self.fields.run.run_id} estimated the noise of each gene and kept no standard deviations. "
+                    f"Call `kp.tl.{self.fields.run.analysis}` with `gp=GPSettings(empirical_variance=False)`."
+                )
+            std = np.asarray(self._read("obs", f"{role}_std"), dtype=np.float32)[self.rows]
+            total = total + std[:, None] ** 2
+            if self.fields.run.params.get("sample_key") is not None:
+                total = total + factor_variance(self._basis(), self._gene_part(f"{role}_sample_weights"))
+        if total.shape[1] == 1:
+            n_genes = np.arange(self.fields.adata.n_vars)[self.columns].size
+            # replicate variance has NaN for genes that were not analysed; so has this
+            missing_genes = np.isnan(self._gene_part(f"{roles[0]}_weights")).any(axis=1)
+            total = np.repeat(total, n_genes, axis=1)
+            total[:, missing_genes] = np.nan
+        return total
+
+    def _basis(self) -> np.ndarray:
+        phi = self._read("obsm", "basis")
+        source = self.fields.source("obsm", "basis")
+        fitted = self._weights
+        if fitted is not None and not source.same_call(fitted) and any(
+            source.params.get(name) != fitted.params.get(name) for name in BASIS
+        ):
+            self._raise_mixed("obsm", "basis", source)
+        return np.asarray(phi, dtype=np.float32)[self.rows]
+
+    def _gene_part(self, statistic: str) -> np.ndarray:
+        values = self._read("varm", statistic)
+        source = self.fields.source("varm", statistic)
+        if self._weights is None:
+            self._weights = source
+        elif not source.same_call(self._weights):
+            self._raise_mixed("varm", statistic, max(source, self._weights, key=lambda run: run.run_id))
+        return np.asarray(values, dtype=np.float32)[self.columns]
+
+    def _read(self, slot: str, statistic: str) -> object:
+        analysis = self.fields.run.analysis
+        return self.fields.read(slot, statistic, f"Call `kp.tl.{analysis}` again to compute it.")
+
+    def _raise_mixed(self, slot: str, statistic: str, writer: Run) -> None:
+        run = self.fields.run
+        raise ValueError(
+            f"{slot}[{self.fields.key(slot, statistic)!r}] or what belongs to it was overwritten by run {writer.run_id}, so "
+            f"the layers of run {run.run_id} cannot be built. Call `kp.tl.{run.analysis}` again, with all groups in one call "
+            "or with another `key_added=`."
+        )
+
+
+def _compute(parts: _Parts, statistic: str) -> np.ndarray:
+    """Values of a name in `STATISTICS`."""
+    what, _, role = statistic.partition("_")
+    if what in ("imputed", "std"):
+        role = role or "group"
+        return parts.mean(role) if what == "imputed" else np.sqrt(parts.variance(role))
+    if statistic == "fold_change":
+        return parts.mean("group", "reference")
+    std = np.sqrt(parts.variance("reference", "group"))
+    return std if statistic == "fold_change_std" else parts.mean("group", "reference") / std

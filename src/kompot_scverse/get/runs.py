@@ -1,0 +1,60 @@
+"""Runs as a table."""
+
+from typing import Any
+
+import pandas as pd
+from anndata import AnnData
+
+from kompot_scverse._data.provenance import Run, iterate_runs
+from kompot_scverse._data.resolve import check_anndata
+
+__all__ = ["runs"]
+
+COLUMNS = [
+    "analysis", "key_added", "groupby", "reference", "group", "sample_key", "use_rep", "layer", "n_cells", "rank",
+    "n_de", "n_up", "n_down", "n_fields", "time",
+]  # fmt: skip
+INTEGERS = ["n_cells", "rank", "n_de", "n_up", "n_down", "n_fields"]
+
+
+def runs(data: AnnData) -> pd.DataFrame:
+    """
+    All runs recorded in the data, one row each, oldest first.
+
+    Parameters
+    ----------
+    data
+        Annotated data.
+
+    Returns
+    -------
+    Table with the run's number as index: the analysis (de, da or smooth), `key_added`, what was compared, the
+    representation and layer used, numbers of cells, of genes (de) or cells (da) found up and down, and of fields written,
+    and when. Missing where an analysis has no such entry; empty if there are no runs.
+
+    Examples
+    --------
+    >>> import kompot_scverse as kp
+    >>> adata = kp.datasets.simulate(600, 100)
+    >>> kp.tl.da(adata, "Age", reference="Young")
+    >>> kp.get.runs(adata)["group"].to_list()
+    ['Mid', 'Old']
+    """
+    found = list(iterate_runs(check_anndata(data)))
+    table = pd.DataFrame(
+        [_row(run) for run in found],
+        index=pd.Index([run.run_id for run in found], name="run_id", dtype="int64"),
+        columns=COLUMNS,
+    )
+    return table.astype(dict.fromkeys(INTEGERS, "Int64"))
+
+
+def _row(run: Run) -> dict[str, Any]:
+    row: dict[str, Any] = {"analysis": run.analysis, "key_added": run.key_added}
+    row |= {name: run.contrast.get(name) for name in ("groupby", "reference", "group")}
+    row |= {name: run.params.get(name) for name in ("sample_key", "use_rep", "layer", "rank")}
+    row |= {name: run.summary.get(name) for name in ("n_de", "n_up", "n_down")}
+    row["n_cells"] = sum(run.cells.get("conditions", {}).values())
+    row["n_fields"] = len(run.fields)
+    row["time"] = run.time
+    return row

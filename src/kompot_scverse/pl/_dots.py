@@ -1,0 +1,60 @@
+"""Dots whose colour is a fold change and whose area is a share of cells, with both keys."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ._style import SMALL, percentile_limits
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["draw_dots", "size_key"]
+
+LARGEST = 130.0
+"""Area of a dot for all cells, in square points."""
+
+
+def draw_dots(
+    ax: "Axes",
+    color: pd.DataFrame,
+    share: pd.DataFrame,
+    limits: tuple[float | str | None, float | str | None],
+    cmap: str,
+) -> tuple[Any, float]:
+    """Dots at rows and columns; returns them and the share that the largest dot stands for."""
+    rows, columns = np.indices(color.shape)
+    values, sizes = color.to_numpy(), share.to_numpy()
+    top = _round_up(np.nanmax(sizes, initial=0.0))
+    vmin, vmax = percentile_limits(values, *limits, signed=True)
+    shown = np.isfinite(values) & np.isfinite(sizes)
+    dots = ax.scatter(
+        columns[shown], rows[shown], s=LARGEST * sizes[shown] / top, c=values[shown], cmap=cmap, vmin=vmin, vmax=vmax,
+        linewidths=0.4, edgecolors="0.3",
+    )  # fmt: skip
+    gone = ~shown
+    ax.scatter(columns[gone], rows[gone], s=12, c="0.6", marker="x", linewidths=0.6)
+    ax.set_axisbelow(True)
+    return dots, top
+
+
+def _round_up(share: float) -> float:
+    """The next of some round shares."""
+    return next((level for level in (0.1, 0.25, 0.5, 0.75) if share <= level), 1.0)
+
+
+def size_key(ax: "Axes", top: float, bottom: float) -> None:
+    """What the areas mean, beside the axes; `bottom` in coordinates of the axes."""
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], marker="o", linestyle="", color="0.6", markeredgecolor="0.3", markeredgewidth=0.4,
+               markersize=np.sqrt(LARGEST * part), label=f"{top * part:.0%}" if top * part >= 0.01 else f"{top * part:.1%}")
+        for part in (0.25, 0.5, 1.0)
+    ]  # fmt: skip
+    legend = ax.legend(
+        handles=handles, title="cells expressing", loc="upper left", bbox_to_anchor=(1.01, bottom), frameon=False,
+        fontsize=SMALL, title_fontsize=SMALL, borderaxespad=0, labelspacing=0.7,
+    )  # fmt: skip
+    legend._legend_box.align = "left"

@@ -1,0 +1,156 @@
+"""Genes × categories: what is in the cells of a heatmap or dot plot, in which order, and how it is framed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from kompot_scverse._data.design import MIN_CELLS
+from kompot_scverse._data.errors import missing
+from kompot_scverse._data.resolve import match_label, obs_column
+
+from ._fields import RunData, gene_names, gene_numbers, gene_values, smoothed
+from ._style import NORMAL, SMALL
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["GeneTable", "cluster_order", "frame", "gene_table", "top_genes"]
+
+
+@dataclass(frozen=True)
+class GeneTable:
+    """Genes × categories, for each of two levels."""
+
+    means: tuple[pd.DataFrame, pd.DataFrame]
+    """Mean expression in the reference level and the other; NaN where there are too few cells."""
+    fold_change: pd.DataFrame
+    """Mean log fold change."""
+    share: pd.DataFrame
+    """Share of expressing cells, of both levels."""
+
+
+def top_genes(found: RunData, genes: Sequence[str] | str | None, n_genes: int, gene_symbols: str | None) -> np.ndarray:
+    """Positions of the genes to draw: given ones, or those with the largest Mahalanobis distance."""
+    if genes is not None:
+        return gene_numbers(found.data, genes, gene_symbols)
+    distance = found.values("var", "mahalanobis", "kp.tl.de(...)").to_numpy(dtype=np.float64)
+    order = np.argsort(-distance, kind="stable")
+    return order[np.isfinite(distance[order])][:n_genes]
+
+
+def gene_table(
+    found: RunData,
+    numbers: np.ndarray,
+    groupby: str,
+    *,
+    levels: tuple[str, object, object] | None,
+    layer: str | None,
+    exclude: Sequence[object],
+    gene_symbols: str | None,
+) -> GeneTable:
+    """
+    Means of each category and level.
+
+    Parameters
+    ----------
+    found
+        A de run.
+    numbers
+        Positions of the genes.
+    groupby
+        Obs column of the categories.
+    levels
+        Obs column and its two categories to compare; None for the conditions of the run.
+    layer
+        Expression.
+    exclude
+        Categories to leave out.
+    gene_symbols
+        Var column with the names to write.
+    """
+    column = obs_column(found.data, groupby, "groupby")
+    left_out = [match_label(column, label, "exclude") for label in exclude]
+    categories = [category for category in column.cat.categories if category not in left_out]
+    if not categories:
+        raise ValueError("`exclude` leaves no category.")
+    masks = found.conditions() if levels is None else _levels(found, levels)
+    values = gene_values(found.data, numbers, layer)
+    names = gene_names(found.data, gene_symbols)[numbers]
+    # the fold change of the run's own contrast is the model's, of others the difference of means
+    change = smoothed(found, numbers, "fold_change") if levels is None else None
+
+    own = [(column == category).to_numpy() for category in categories]
+    means = [np.column_stack([_mean(values, cells & mask) for cells in own]) for mask in masks]
+    both = masks[0] | masks[1]
+    enough = np.array([min((cells & mask).sum() for mask in masks) >= MIN_CELLS for cells in own])
+    if change is None:
+        lfc = means[1] - means[0]
+    else:
+        lfc = np.column_stack([_mean(change, cells & both) for cells in own])
+    lfc[:, ~enough] = np.nan
+    share = np.column_stack([_mean(values > 0, cells & both) for cells in own])
+    tables = [pd.DataFrame(table, index=names, columns=categories) for table in (*means, lfc, share)]
+    return GeneTable((tables[0], tables[1]), tables[2], tables[3])
+
+
+def _mean(values: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    return values[cells].mean(axis=0) if cells.sum() >= MIN_CELLS else np.full(values.shape[1], np.nan)
+
+
+def _levels(found: RunData, levels: tuple[str, object, object]) -> tuple[np.ndarray, np.ndarray]:
+    key, first, second = levels
+    if key not in found.data.obs:
+        raise missing("obs column (`levels`)", key, found.data.obs.columns)
+    column = obs_column(found.data, key, "levels")
+    labels = [match_label(column, label, "levels") for label in (first, second)]
+    return tuple((column == label).to_numpy() for label in labels)  # type: ignore[return-value]
+
+
+def standardize(
+    tables: tuple[pd.DataFrame, pd.DataFrame], how: Literal["zscore", "minmax"] | None
+) -> tuple[tuple[pd.DataFrame, pd.DataFrame], str]:
+    """Scale each gene over both tables; returns them with the name of the scale."""
+    if how is None:
+        return tables, "mean expression"
+    joined = pd.concat(tables, axis=1)
+    if how == "zscore":
+        center, width, name = joined.mean(axis=1), joined.std(axis=1, ddof=0), "mean expression\n(z per gene)"
+    elif how == "minmax":
+        center, name = joined.min(axis=1), "mean expression\n(0 to 1 per gene)"
+        width = joined.max(axis=1) - center
+    else:
+        raise ValueError(f"`standard_scale` must be 'zscore', 'minmax' or None, not {how!r}.")
+    width = width.where(width > 0, 1.0)
+    first, second = (table.sub(center, axis=0).div(width, axis=0) for table in tables)
+    return (first, second), name
+
+
+def cluster_order(values: np.ndarray) -> np.ndarray:
+    """Order of the rows by average linkage with optimal leaf order; missing values count as the row's mean."""
+    from scipy.cluster.hierarchy import leaves_list, linkage
+
+    if len(values) < 3:
+        return np.arange(len(values))
+    means = np.array([row[np.isfinite(row)].mean() if np.isfinite(row).any() else 0.0 for row in values])
+    filled = np.where(np.isfinite(values), values, means[:, None])
+    return leaves_list(linkage(filled, method="average", optimal_ordering=True))
+
+
+def matrix_size(n_genes: int, n_categories: int) -> tuple[float, float]:
+    """Figure size in inches, with room for names and scales."""
+    return 2.9 + 0.36 * n_categories, 1.4 + 0.23 * n_genes
+
+
+def frame(ax: "Axes", genes: Sequence[str], categories: Sequence[object], title: str) -> None:
+    """Genes down, categories across, all names readable."""
+    ax.set_xlim(-0.5, len(categories) - 0.5)
+    ax.set_ylim(len(genes) - 0.5, -0.5)
+    ax.set_xticks(range(len(categories)), [str(category) for category in categories], rotation=90, fontsize=NORMAL)
+    ax.set_yticks(range(len(genes)), list(genes), fontsize=NORMAL if len(genes) <= 60 else SMALL - 2)
+    ax.tick_params(length=2, width=0.5)
+    for spine in ax.spines.values():
+        spine.set_linewidth(0.5)
+    ax.set_title(title, fontsize=NORMAL + 1)

@@ -1,0 +1,134 @@
+"""Scatters of cells or genes coloured by a column."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ._style import NEUTRAL, RASTERIZE, category_colors, dot, outside_legend, percentile_limits, small_colorbar
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["color_scatter", "point_size", "scatter"]
+
+SEED = 0
+
+
+def point_size(n: int) -> float:
+    """Area of a point, in square points."""
+    return float(np.clip(40_000 / max(n, 1), 1.0, 24.0))
+
+
+def scatter(ax: "Axes", x: np.ndarray, y: np.ndarray, color: Any, kws: Mapping[str, Any] | None = None, **own: Any) -> Any:
+    """Points without edges, as an image if there are very many."""
+    options: dict[str, Any] = {"s": point_size(len(x)), "linewidths": 0, "rasterized": len(x) > RASTERIZE}
+    return ax.scatter(x, y, c=color, **(options | own | dict(kws or {})))
+
+
+def shuffled(n: int) -> np.ndarray:
+    """A fixed random order, so that no category lies on top of the others."""
+    return np.random.default_rng(SEED).permutation(n)
+
+
+def color_scatter(
+    ax: "Axes",
+    points: np.ndarray,
+    values: pd.Series | np.ndarray,
+    *,
+    data: Any,
+    key: str,
+    label: str,
+    signed: bool = False,
+    cmap: str | None = None,
+    limits: tuple[float | str | None, float | str | None] = (None, None),
+    shown: np.ndarray | None = None,
+    background: bool = True,
+    legend: bool = True,
+    kws: Mapping[str, Any] | None = None,
+) -> Any:
+    """
+    Draw points coloured by a column: categories with a legend, numbers with a colour bar.
+
+    Parameters
+    ----------
+    ax
+        Where.
+    points
+        Points × 2.
+    values
+        One per point; missing ones go to the grey background.
+    data, key
+        Where a stored palette is looked up.
+    label
+        Title of the legend or the colour bar.
+    signed
+        Whether the colours are centred at zero.
+    cmap, limits
+        Colour map and its limits.
+    shown
+        Which points are in the foreground; None for all.
+    background
+        Whether the others are drawn in grey.
+    legend
+        Whether to draw a legend or a colour bar.
+    kws
+        For `ax.scatter`.
+    """
+    values = pd.Series(np.asarray(values) if not isinstance(values, pd.Series) else values.array)
+    front = values.notna().to_numpy() & np.isfinite(points).all(axis=1)
+    if shown is not None:
+        front &= shown
+    size = {"s": point_size(len(points)), "rasterized": len(points) > RASTERIZE}
+    if background and not front.all():
+        scatter(ax, *points[~front].T, "0.88", kws, **(size | {"zorder": 1, "label": "_background"}))
+    if not pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype):
+        return _categories(ax, points, values, front, data, key, label, legend, size, kws)
+    numbers = values.to_numpy(dtype=np.float64)
+    # the extreme values on top
+    order = np.flatnonzero(front)
+    order = order[np.argsort(np.abs(numbers[order]) if signed else numbers[order], kind="stable")]
+    vmin, vmax = percentile_limits(numbers[front], *limits, signed=signed)
+    drawn = scatter(
+        ax,
+        *points[order].T,
+        numbers[order],
+        kws,
+        **(size | {"cmap": cmap or ("RdBu_r" if signed else "viridis"), "vmin": vmin, "vmax": vmax, "zorder": 2}),
+    )
+    if legend:
+        small_colorbar(ax, drawn, label)
+    return drawn
+
+
+def _categories(
+    ax: "Axes",
+    points: np.ndarray,
+    values: pd.Series,
+    front: np.ndarray,
+    data: Any,
+    key: str,
+    label: str,
+    legend: bool,
+    size: dict[str, Any],
+    kws: Mapping[str, Any] | None,
+) -> Any:
+    values = values.astype("category")
+    if not front.all():
+        values = values.where(front)
+    present = values.cat.remove_unused_categories().cat.categories
+    colors = category_colors(data, key, present)
+    order = shuffled(len(points))
+    order = order[front[order]]
+    table = np.array([_rgba(colors.get(category, NEUTRAL)) for category in values.cat.categories])
+    drawn = scatter(ax, *points[order].T, table[values.cat.codes.to_numpy()[order]], kws, **(size | {"zorder": 2}))
+    if legend:
+        outside_legend(ax, [dot(colors[category], str(category)) for category in present], label)
+    return drawn
+
+
+def _rgba(color: Any) -> tuple[float, ...]:
+    from matplotlib.colors import to_rgba
+
+    return to_rgba(color)

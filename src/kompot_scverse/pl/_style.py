@@ -1,0 +1,155 @@
+"""Colours, sizes and the small acts that every plot repeats."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["DIRECTION_COLORS", "category_colors", "finish", "new_axes", "outside_legend", "percentile_limits"]
+
+# ends of RdBu_r, which the common kinds of colour blindness tell apart
+UP, DOWN, NEUTRAL = "#B2182B", "#2166AC", "#C4C4C4"
+DIRECTION_COLORS = {"down": DOWN, "neutral": NEUTRAL, "up": UP}
+# Okabe & Ito, in an order that keeps neighbours apart; the yellow is darkened for white paper
+OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#B8A800", "#555555")
+
+SMALL, NORMAL, TITLE = 8.0, 9.0, 10.0
+"""Font sizes in points."""
+RASTERIZE = 50_000
+"""Number of points above which a scatter becomes an image in vector formats."""
+
+
+def new_axes(ax: "Axes | None", width: float, height: float) -> "Axes":
+    """The axes given, or those of a new figure that leaves room for what stands outside."""
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    _, ax = plt.subplots(figsize=(width, height), layout="constrained")
+    return ax
+
+
+def finish(result: Any, show: bool | None) -> Any:
+    """Show if asked to."""
+    if show:
+        import matplotlib.pyplot as plt
+
+        plt.show()
+    return result
+
+
+def despine(ax: "Axes") -> None:
+    """Only the left and the lower line, and small tick labels."""
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    ax.tick_params(labelsize=SMALL)
+
+
+def outside_legend(ax: "Axes", handles: Sequence[Any], title: str | None = None) -> None:
+    """A legend to the right of the axes, in columns of at most 15."""
+    legend = ax.legend(
+        handles=handles,
+        title=title,
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.0),
+        borderaxespad=0,
+        frameon=False,
+        fontsize=SMALL,
+        title_fontsize=NORMAL,
+        ncols=1 + (len(handles) - 1) // 15,
+        handletextpad=0.4,
+    )
+    legend.set_in_layout(True)
+    legend._legend_box.align = "left"
+
+
+def dot(color: Any, label: str) -> Any:
+    """A legend entry for points."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], marker="o", linestyle="", color=color, markersize=5, markeredgewidth=0, label=label)
+
+
+def line(label: str, style: str = "--") -> Any:
+    """A legend entry for a threshold."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color="0.4", linewidth=0.8, linestyle=style, label=label)
+
+
+def category_colors(data: Any, key: str, categories: pd.Index) -> dict[Any, Any]:
+    """Colour of each category: the palette stored with the data, else one for colour-blind eyes."""
+    names = [str(category) for category in categories]
+    if set(names) <= set(DIRECTION_COLORS):
+        return {category: DIRECTION_COLORS[str(category)] for category in categories}
+    stored = data.uns.get(f"{key}_colors")
+    if stored is not None:
+        everything = data.obs[key].astype("category").cat.categories
+        if isinstance(stored, Mapping):
+            return {category: stored.get(category, NEUTRAL) for category in categories}
+        if len(stored) >= len(everything):
+            known = dict(zip(everything, stored, strict=False))
+            return {category: known[category] for category in categories}
+    if len(categories) <= len(OKABE_ITO):
+        return dict(zip(categories, OKABE_ITO, strict=False))
+    import seaborn as sns
+
+    return dict(zip(categories, sns.husl_palette(len(categories), l=0.6, s=0.85), strict=True))
+
+
+def percentile_limits(
+    values: np.ndarray, vmin: float | str | None, vmax: float | str | None, *, signed: bool
+) -> tuple[float, float]:
+    """
+    Limits of a colour scale.
+
+    Parameters
+    ----------
+    values
+        What is drawn.
+    vmin, vmax
+        Numbers, percentiles such as "p1", or None for the 1st and 99th (all, if there are few values).
+    signed
+        Whether the scale is to be centred at zero; then the wider side counts for both.
+    """
+    finite = np.asarray(values, dtype=np.float64)
+    finite = finite[np.isfinite(finite)]
+    if finite.size == 0:
+        return (-1.0, 1.0) if signed else (0.0, 1.0)
+    tail = 1.0 if finite.size >= 1000 else 0.0
+    low = _limit(finite, vmin, tail, "vmin")
+    high = _limit(finite, vmax, 100 - tail, "vmax")
+    if signed:
+        # a limit that the user set alone counts for both sides
+        sides = [abs(side) for side, given in ((low, vmin), (high, vmax)) if given is not None] or [abs(low), abs(high)]
+        bound = max(sides) or 1.0
+        return -bound, bound
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def _limit(values: np.ndarray, given: float | str | None, default: float, argument: str) -> float:
+    if given is None:
+        return float(np.percentile(values, default))
+    if isinstance(given, str):
+        try:
+            percentile = float(given.removeprefix("p"))
+        except ValueError:
+            percentile = -1
+        if not given.startswith("p") or not 0 <= percentile <= 100:
+            raise ValueError(f'`{argument}` must be a number or a percentile such as "p1", not {given!r}.')
+        return float(np.percentile(values, percentile))
+    return float(given)
+
+
+def small_colorbar(ax: "Axes", mappable: Any, label: str, *, bounds: Sequence[float] = (1.03, 0.1, 0.035, 0.8)) -> Any:
+    """A colour bar beside the axes, in coordinates of the axes; returns its axes."""
+    inset = ax.inset_axes(bounds)
+    bar = ax.figure.colorbar(mappable, cax=inset)
+    bar.outline.set_linewidth(0.5)
+    bar.ax.tick_params(labelsize=SMALL, width=0.5, length=3)
+    bar.set_label(label, fontsize=SMALL)
+    return inset

@@ -1,0 +1,204 @@
+"""Genes × categories, each cell split between the two conditions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from ._dots import draw_dots, size_key
+from ._fields import find_run_data
+from ._matrix import cluster_order, frame, gene_table, matrix_size, standardize, top_genes
+from ._style import SMALL, finish, new_axes, percentile_limits
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Heatmap", "heatmap"]
+
+KINDS = ("split", "fold_change", "dots")
+
+
+@dataclass(frozen=True)
+class Heatmap:
+    """What was drawn."""
+
+    ax: "Axes"
+    """Genes × categories."""
+    colorbar: "Axes"
+    """The colour scale."""
+    values: tuple[pd.DataFrame, ...]
+    """What the colours show, in the order drawn: reference and group, or the fold change alone."""
+
+
+def heatmap(
+    data: Any,
+    groupby: str,
+    *,
+    genes: Sequence[str] | None = None,
+    n_genes: int = 20,
+    kind: Literal["split", "fold_change", "dots"] = "split",
+    levels: tuple[str, object, object] | None = None,
+    level_names: tuple[str, str] | None = None,
+    layer: str | None | Literal["run"] = "run",
+    standard_scale: Literal["zscore", "minmax"] | None = "zscore",
+    cluster: bool | Literal["genes", "categories"] = True,
+    exclude: Sequence[object] = (),
+    vmin: float | str | None = None,
+    vmax: float | str | None = None,
+    cmap: str | None = None,
+    run_id: int = -1,
+    key: str | None = None,
+    group: object = None,
+    gene_symbols: str | None = None,
+    mod: str | None = None,
+    ax: "Axes | None" = None,
+    show: bool | None = None,
+    patch_kws: Mapping[str, Any] | None = None,
+) -> Heatmap:
+    """
+    Expression of genes in each category, both conditions in one cell of the heatmap.
+
+    Parameters
+    ----------
+    data
+        Annotated data with a run of :func:`kompot_scverse.tl.de`.
+    groupby
+        Obs column of the categories, for example the cell type.
+    genes, n_genes
+        Genes to draw; None for the `n_genes` with the largest Mahalanobis distance.
+    kind
+        "split": mean expression in the reference (upper left) and in the group (lower right); "fold_change": the
+        model's mean log fold change; "dots": the same as colour, with the share of expressing cells as size.
+    levels, level_names
+        Obs column and its two categories to compare instead of the conditions of the run; what they are called.
+    layer
+        Expression; by default the layer of the run. None for X.
+    standard_scale
+        Scale each gene over all its values ("split" only): to mean 0 and variance 1, to 0 to 1, or not.
+    cluster
+        Order genes and categories by similarity, one of the two, or neither (then as given).
+    exclude
+        Categories to leave out.
+    vmin, vmax
+        Limits of the colours: numbers or percentiles such as "p1". Signed scales stay centred at zero.
+    cmap
+        Colour map.
+    run_id, key, group
+        Which run: its number (negative ones count from the end), its `key_added`, the group of its contrast.
+    gene_symbols
+        Var column with the names to write.
+    mod
+        Modality of a MuData.
+    ax, show
+        Axes to draw on; whether to call `plt.show`.
+    patch_kws
+        For the patches of the cells ("split" and "fold_change").
+
+    Returns
+    -------
+    Axes, colour bar and values. Categories with fewer than ten cells in a condition are grey.
+
+    Examples
+    --------
+    >>> import kompot_scverse as kp
+    >>> adata = kp.datasets.simulate(600, 100)
+    >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
+    >>> drawn = kp.pl.heatmap(adata, "celltype", n_genes=10)
+    """
+    if kind not in KINDS:
+        raise ValueError(f"`kind` must be one of {', '.join(map(repr, KINDS))}, not {kind!r}.")
+    found = find_run_data(data, "de", run_id=run_id, key=key, group=group, mod=mod)
+    numbers = top_genes(found, genes, n_genes, gene_symbols)
+    layer = found.run.params.get("layer") if layer == "run" else layer
+    table = gene_table(
+        found, numbers, groupby, levels=levels, layer=layer, exclude=exclude, gene_symbols=gene_symbols
+    )
+    if level_names is None:
+        level_names = (found.reference, found.group) if levels is None else (str(levels[1]), str(levels[2]))
+    if kind == "split":
+        shown, label = standardize(table.means, standard_scale)
+    else:
+        shown, label = (table.fold_change,), "mean log\nfold change"
+    rows, columns = _order(shown, cluster)
+    shown = tuple(frame_.iloc[rows, columns] for frame_ in shown)
+
+    n, m = shown[0].shape
+    ax = new_axes(ax, *matrix_size(n, m))
+    frame(ax, shown[0].index, shown[0].columns, " → ".join(level_names))
+    signed = kind != "split" or standard_scale == "zscore"
+    if kind == "dots":
+        drawn, top = draw_dots(ax, shown[0], table.share.iloc[rows, columns], (vmin, vmax), cmap or "RdBu_r")
+    else:
+        limits = percentile_limits(np.concatenate([f.to_numpy().ravel() for f in shown]), vmin, vmax, signed=signed)
+        drawn = _patches(ax, shown, limits, cmap or ("RdBu_r" if signed else "viridis"), patch_kws)
+    colorbar = _inch_inset(ax, m, n, top=0.0, height=1.0, width=0.12)
+    _fill_colorbar(colorbar, drawn, label)
+    if kind == "split":
+        _split_key(_inch_inset(ax, m, n, top=1.45, height=0.32, width=0.32), level_names)
+    elif kind == "dots":
+        size_key(ax, top, 1 - 1.4 / _height(n))
+    return finish(Heatmap(ax, colorbar, shown), show)
+
+
+def _order(shown: tuple[pd.DataFrame, ...], cluster: bool | str) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of genes and categories."""
+    if cluster not in (True, False, "genes", "categories"):
+        raise ValueError(f"`cluster` must be True, False, 'genes' or 'categories', not {cluster!r}.")
+    n, m = shown[0].shape
+    rows = cluster_order(np.hstack([f.to_numpy() for f in shown])) if cluster in (True, "genes") else np.arange(n)
+    stacked = np.vstack([f.to_numpy() for f in shown]).T
+    return rows, cluster_order(stacked) if cluster in (True, "categories") else np.arange(m)
+
+
+def _patches(
+    ax: "Axes", shown: tuple[pd.DataFrame, ...], limits: tuple[float, float], cmap: str, kws: Mapping[str, Any] | None
+) -> Any:
+    """One collection of triangles (two tables) or squares (one); missing values are grey."""
+    import matplotlib as mpl
+    from matplotlib.collections import PolyCollection
+
+    corners = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
+    # the y axis points down: (-, -) is the upper left corner
+    shapes = [corners[[0, 1, 3]], corners[[1, 2, 3]]] if len(shown) == 2 else [corners]
+    rows, columns = np.indices(shown[0].shape)
+    centers = np.column_stack([columns.ravel(), rows.ravel()])
+    polygons = np.concatenate([centers[:, None, :] + shape for shape in shapes])
+    values = np.ma.masked_invalid(np.concatenate([f.to_numpy().ravel() for f in shown]))
+    colors = mpl.colormaps[cmap].with_extremes(bad="0.85")
+    options = {"edgecolors": "white", "linewidths": 0.4} | dict(kws or {})
+    drawn = PolyCollection(polygons, array=values, cmap=colors, clim=limits, **options)
+    ax.add_collection(drawn, autolim=False)
+    return drawn
+
+
+def _height(n: int) -> float:
+    """Height of the axes in inches, as far as the figure size decides it."""
+    return max(0.23 * n, 0.5)
+
+
+def _inch_inset(ax: "Axes", m: int, n: int, *, top: float, height: float, width: float) -> "Axes":
+    """Axes to the right, given in inches from the upper right corner of axes of the default size."""
+    tall, wide = _height(n), 0.36 * m
+    return ax.inset_axes((1 + 0.15 / wide, 1 - (top + height) / tall, width / wide, height / tall))
+
+
+def _fill_colorbar(inset: "Axes", drawn: Any, label: str) -> None:
+    bar = inset.figure.colorbar(drawn, cax=inset)
+    bar.outline.set_linewidth(0.5)
+    inset.tick_params(labelsize=SMALL, width=0.5, length=3)
+    bar.set_label(label, fontsize=SMALL)
+
+
+def _split_key(key: "Axes", names: tuple[str, str]) -> None:
+    """A cell of the heatmap, with the name of each half."""
+    for half, corners in enumerate(([(0, 0), (0, 1), (1, 1)], [(0, 0), (1, 0), (1, 1)])):
+        key.fill(*zip(*corners, strict=True), color=("0.85", "0.55")[half], linewidth=0)
+    key.set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
+    for spine in key.spines.values():
+        spine.set_linewidth(0.5)
+    key.text(1.2, 0.95, f"upper left: {names[0]}", fontsize=SMALL, va="top")
+    key.text(1.2, 0.05, f"lower right: {names[1]}", fontsize=SMALL, va="bottom")
+
+

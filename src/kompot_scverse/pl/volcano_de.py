@@ -1,0 +1,165 @@
+"""Volcano plot of a differential expression."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from kompot_scverse._data.errors import missing
+from kompot_scverse._keys import slug
+
+from ._fields import RunData, find_run_data, gene_names, gene_numbers
+from ._labels import label_points, points_to_label
+from ._scatter import scatter
+from ._style import DOWN, NEUTRAL, NORMAL, TITLE, UP, despine, dot, finish, line, new_axes, outside_legend
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["volcano_de"]
+
+LOCAL_Z = 2.0
+"""|z| from which a gene is coloured in the plot of one category."""
+LOWEST_FDR = 1e-10
+
+
+def volcano_de(
+    data: Any,
+    *,
+    run_id: int = -1,
+    key: str | None = None,
+    group: object = None,
+    y: Literal["mahalanobis", "local_fdr"] = "mahalanobis",
+    labels: int | Sequence[str] = 10,
+    n_top: int = 100,
+    cell_group: object = None,
+    gene_symbols: str | None = None,
+    mod: str | None = None,
+    ax: "Axes | None" = None,
+    show: bool | None = None,
+    scatter_kws: Mapping[str, Any] | None = None,
+    text_kws: Mapping[str, Any] | None = None,
+) -> "Axes":
+    """
+    Mean log fold change of every gene against its Mahalanobis distance.
+
+    Parameters
+    ----------
+    data
+        Annotated data with a run of :func:`kompot_scverse.tl.de`.
+    run_id, key, group
+        Which run: its number (negative ones count from the end), its `key_added`, the group of its contrast.
+    y
+        Mahalanobis distance, or −log10 of the local false discovery rate.
+    labels
+        Number of genes to label, largest first, or the genes, which are labelled whether significant or not.
+    n_top
+        Number of genes coloured where the run has no false discovery rate.
+    cell_group
+        A category of the run's `cell_groups`: draw the statistics within it, with |z| as y. Coloured are genes that
+        are differentially expressed in the run and have |z| ≥ 2 in the category.
+    gene_symbols
+        Var column with the names to write.
+    mod
+        Modality of a MuData.
+    ax, show
+        Axes to draw on; whether to call `plt.show`.
+    scatter_kws, text_kws
+        For `ax.scatter` and `ax.text`.
+
+    Returns
+    -------
+    The axes.
+
+    Examples
+    --------
+    >>> import kompot_scverse as kp
+    >>> adata = kp.datasets.simulate(600, 100)
+    >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
+    >>> ax = kp.pl.volcano_de(adata, labels=5)
+    """
+    found = find_run_data(data, "de", run_id=run_id, key=key, group=group, mod=mod)
+    wanted = labels if isinstance(labels, int | np.integer) else gene_numbers(found.data, labels, gene_symbols)
+    if cell_group is None:
+        lfc, height, name, threshold = _global(found, y)
+    else:
+        lfc, height, name, threshold = _local(found, cell_group)
+    colored, rule = _significant(found, height, n_top, local=cell_group is not None)
+    up, down = colored & (lfc > 0), colored & (lfc < 0)
+    drawn = np.isfinite(lfc) & np.isfinite(height)
+
+    ax = new_axes(ax, 6.4, 4.2)
+    for chosen, color, order in ((drawn & ~colored, NEUTRAL, 1), (drawn & down, DOWN, 2), (drawn & up, UP, 2)):
+        size = {"s": 6.0 if order == 1 else 12.0, "zorder": order, "rasterized": drawn.sum() > 50_000}
+        scatter(ax, lfc[chosen], height[chosen], color, scatter_kws, **size)
+    _axes_limits(ax, lfc[drawn], height[drawn])
+    ax.axvline(0, color="0.4", linewidth=0.6, zorder=0)
+    handles = [dot(UP, f"up in {found.group} ({up.sum():,})"), dot(DOWN, f"down in {found.group} ({down.sum():,})")]
+    handles.append(dot(NEUTRAL, f"other genes ({(drawn & ~colored).sum():,})"))
+    if threshold is not None:
+        ax.axhline(threshold[0], color="0.4", linewidth=0.8, linestyle="--", zorder=0)
+        handles.append(line(threshold[1]))
+    ax.set_xlabel(f"mean log fold change ({found.group} − {found.reference})", fontsize=NORMAL)
+    ax.set_ylabel(name, fontsize=NORMAL)
+    ax.set_title(found.title if cell_group is None else f"{found.title}, {cell_group}", fontsize=TITLE)
+    despine(ax)
+    outside_legend(ax, handles, rule)
+
+    chosen = points_to_label(wanted, height, colored)
+    chosen = chosen[drawn[chosen]]
+    names = gene_names(found.data, gene_symbols)[chosen]
+    obstacles = np.column_stack([lfc, height])[drawn & colored]
+    label_points(ax, lfc[chosen], height[chosen], names, obstacles, text_kws)
+    return finish(ax, show)
+
+
+def _global(found: RunData, y: str) -> tuple[np.ndarray, np.ndarray, str, tuple[float, str] | None]:
+    """Fold change, y, its name, and the threshold with its text."""
+    if y not in ("mahalanobis", "local_fdr"):
+        raise ValueError(f"`y` must be 'mahalanobis' or 'local_fdr', not {y!r}.")
+    lfc = found.values("var", "mean_lfc", "kp.tl.de(...)").to_numpy(dtype=np.float64)
+    level = found.run.params.get("fdr_threshold")
+    if y == "local_fdr":
+        call = "kp.tl.de(..., fdr=kp.FDRSettings(null_genes=2000))"
+        fdr = found.values("var", "mahalanobis_local_fdr", call).to_numpy(dtype=np.float64)
+        text = f"local FDR = {level:g}"
+        return lfc, -np.log10(np.maximum(fdr, LOWEST_FDR)), "−log10 local FDR", (-np.log10(level), text)
+    distance = found.values("var", "mahalanobis", "kp.tl.de(...)").to_numpy(dtype=np.float64)
+    lowest = found.run.summary.get("threshold_distance")
+    threshold = None if lowest is None else (lowest, f"local FDR = {level:g}\n(distance {lowest:.2g})")
+    return lfc, distance, "Mahalanobis distance", threshold
+
+
+def _local(found: RunData, cell_group: object) -> tuple[np.ndarray, np.ndarray, str, tuple[float, str] | None]:
+    call = 'kp.tl.de(..., cell_groups="<obs column>")'
+    lfc, zscore = (found.values("varm", f"group_{what}", call) for what in ("mean_lfc", "lfc_zscore"))
+    name = slug(cell_group)
+    if name not in lfc.columns:
+        raise missing(f"category of {found.run.params.get('cell_groups')!r}", cell_group, lfc.columns)
+    values, z = (frame[name].to_numpy(dtype=np.float64) for frame in (lfc, zscore))
+    if not np.isfinite(values).any():
+        raise ValueError(f"{cell_group!r} has too few cells in {found.reference!r} or {found.group!r} for statistics.")
+    return values, np.abs(z), f"|z| of the mean log fold change in {cell_group}", (LOCAL_Z, f"|z| = {LOCAL_Z:g}")
+
+
+def _significant(found: RunData, height: np.ndarray, n_top: int, *, local: bool) -> tuple[np.ndarray, str]:
+    """Which genes are coloured, and the rule in words."""
+    if found.entry("var", "is_de") is not None:
+        colored = found.values("var", "is_de", "kp.tl.de(...)").to_numpy(dtype=bool)
+        rule = f"local FDR ≤ {found.run.params['fdr_threshold']:g}"
+        if local:
+            return colored & (height >= LOCAL_Z), f"{rule} and |z| ≥ {LOCAL_Z:g}"
+        return colored, rule
+    colored = np.zeros(len(height), dtype=bool)
+    colored[points_to_label(n_top, height, np.ones(len(height), dtype=bool))] = True
+    return colored, f"top {n_top} genes (run without FDR)"
+
+
+def _axes_limits(ax: "Axes", x: np.ndarray, y: np.ndarray) -> None:
+    """Zero in the middle would waste space; only leave room for labels."""
+    if len(x) == 0:
+        return
+    low, high = min(x.min(), 0), max(x.max(), 0)
+    pad = 0.08 * ((high - low) or 1)
+    ax.set_xlim(low - pad, high + pad)
+    ax.set_ylim(min(0, y.min()), y.max() * 1.08 or 1)

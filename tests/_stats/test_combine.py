@@ -1,0 +1,207 @@
+"""Combination against the direct formula in exact arithmetic, rates against brute force, the gene test end to end."""
+
+from decimal import Decimal, getcontext
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from scipy.stats import false_discovery_control
+
+from kompot_scverse._stats.combine import (
+    GeneTestSettings,
+    benjamini_hochberg,
+    cauchy_combination,
+    enrichment,
+    gene_test,
+    spatial_fdr,
+)
+from kompot_scverse._stats.moderated import SampleDesign
+from kompot_scverse._stats.neighborhoods import collect_neighborhood_moments, fit_neighborhoods, neighborhood_tree
+
+PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459")
+probabilities = st.floats(1e-290, 0.98)
+
+
+def arctan(x: Decimal) -> Decimal:
+    """Arctangent for 0 <= x by halving the angle and the power series."""
+    halvings = 12
+    for _ in range(halvings):
+        x = x / (1 + (1 + x * x).sqrt())
+    term, total, k = x, x, 1
+    while abs(term) > Decimal(10) ** -330:
+        term *= -x * x
+        k += 2
+        total += term / k
+    return total * 2**halvings
+
+
+def sine_cosine(x: Decimal) -> tuple[Decimal, Decimal]:
+    """Both by their power series, for 0 <= x <= pi."""
+    sine, cosine, term, k = Decimal(0), Decimal(0), Decimal(1), 0
+    while k < 20 or abs(term) > Decimal(10) ** -330:
+        sign = 1 if k % 4 < 2 else -1
+        if k % 2:
+            sine += sign * term
+        else:
+            cosine += sign * term
+        k += 1
+        term *= x / k
+    return sine, cosine
+
+
+def direct(pvalues: list[float]) -> float:
+    """Liu & Xie's formula, word for word, with 340 digits."""
+    getcontext().prec = 340
+    statistic = Decimal(0)
+    for p in pvalues:
+        sine, cosine = sine_cosine(PI * Decimal(p))
+        statistic += cosine / sine / len(pvalues)
+    angle = arctan(abs(statistic)).copy_sign(statistic)
+    return float(Decimal("0.5") - angle / PI)
+
+
+# PI has 63 digits only: the difference 1/2 - arctan(T)/pi is then good to about 1e-60
+@pytest.mark.parametrize(
+    "pvalues",
+    [[0.3, 0.5, 0.9], [1e-20, 0.5], [3e-16, 1e-16, 0.7], [1e-40, 1e-38, 0.98], [0.98, 0.97, 0.6], [1e-9, 0.2], [0.04]],
+)
+def test_combination_is_the_direct_formula(pvalues: list[float]) -> None:
+    assert cauchy_combination(np.array(pvalues)) == pytest.approx(direct(pvalues), rel=1e-11, abs=0)
+
+
+@given(probabilities, st.integers(1, 30))
+def test_equal_p_combine_to_themselves(p: float, n: int) -> None:
+    assert cauchy_combination(np.full(n, p)) == pytest.approx(p, rel=1e-9, abs=0)
+
+
+@given(st.lists(probabilities, min_size=2, max_size=8), st.integers(0, 7), st.floats(0.01, 0.99))
+def test_smaller_p_gives_smaller_combination_within_bounds(values: list[float], at: int, factor: float) -> None:
+    p = np.array(values)
+    combined = float(cauchy_combination(p))
+    assert p.min() * (1 - 1e-9) <= combined <= p.max() * (1 + 1e-9)
+    p[at % len(p)] *= factor
+    assert cauchy_combination(p) <= combined * (1 + 1e-9)
+
+
+def test_untested_do_not_count_and_weights_do() -> None:
+    p = np.array([[0.01, np.nan, np.nan], [np.nan, np.nan, 0.2], [0.3, np.nan, 0.4]])
+    found = cauchy_combination(p, axis=0)
+    np.testing.assert_allclose(found[[0, 2]], [cauchy_combination(p[[0, 2], 0]), cauchy_combination(p[1:, 2])])
+    assert np.isnan(found[1])
+    by_weight = cauchy_combination(np.array([0.01, 0.3]), np.array([2.0, 1.0]))
+    assert by_weight == pytest.approx(float(cauchy_combination(np.array([0.01, 0.01, 0.3]))), rel=1e-12)
+    assert cauchy_combination(np.array([0.01, 0.3]), np.array([1.0, 0.0])) == pytest.approx(0.01)
+
+
+def test_extremes_stay_finite_and_one_p_of_one_is_no_veto() -> None:
+    assert 0 < cauchy_combination(np.array([0.0, 1.0])) < 1e-300
+    assert cauchy_combination(np.array([1e-8, 1.0, 1.0])) < 1e-7
+    assert cauchy_combination(np.ones(3)) == pytest.approx(0.99)
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.5, 0.95])
+def test_combination_of_dependent_nulls_holds_its_level(correlation: float) -> None:
+    rng = np.random.default_rng(0)
+    z = np.sqrt(correlation) * rng.normal(size=(1, 100_000)) + np.sqrt(1 - correlation) * rng.normal(size=(12, 100_000))
+    combined = cauchy_combination(2 * stats.norm.sf(np.abs(z)))
+    assert np.mean(combined < 0.05) < 0.056
+    assert 0.0007 < np.mean(combined < 0.001) < 0.0013
+
+
+@given(st.lists(st.floats(1e-12, 1), min_size=1, max_size=30), st.integers(0, 2**31))
+def test_spatial_fdr_with_equal_weights_is_benjamini_hochberg(values: list[float], seed: int) -> None:
+    p = np.array(values)
+    order = np.random.default_rng(seed).permutation(len(p))
+    np.testing.assert_allclose(spatial_fdr(p, np.full(len(p), 3.0)), false_discovery_control(p), rtol=1e-9)
+    np.testing.assert_allclose(benjamini_hochberg(p[order]), false_discovery_control(p)[order], rtol=1e-12)
+
+
+def test_spatial_fdr_with_whole_weights_is_repetition() -> None:
+    p, weights = np.array([0.001, 0.3, 0.02, np.nan, 0.04]), np.array([1, 4, 2, 5, 3])
+    repeated = false_discovery_control(np.repeat(p[[0, 1, 2, 4]], weights[[0, 1, 2, 4]]))
+    found = spatial_fdr(p, weights.astype(float))
+    np.testing.assert_allclose(found[[0, 1, 2, 4]], repeated[[0, 1, 5, 7]], rtol=1e-12)
+    assert np.isnan(found[3])
+
+
+def test_rates_without_tests() -> None:
+    empty = np.full(3, np.nan)
+    assert np.isnan(benjamini_hochberg(empty)).all()
+    assert np.isnan(spatial_fdr(empty, np.ones(3))).all()
+
+
+def test_enrichment_counts_small_p_and_shrinks() -> None:
+    assert enrichment(np.linspace(0.0005, 0.9995, 1000)) == pytest.approx(1)
+    assert enrichment(np.full(1000, 0.001)) == pytest.approx(1010 / 20)
+    assert enrichment(np.full(1, 0.001)) < 1.2
+
+
+def simulate(seed: int, shift: float = 0.0, donor_sd: float = 0.2) -> dict:
+    """8 samples, 200 genes of Poisson counts over two cell states; shift in the first 20 genes, one state, late half."""
+    rng = np.random.default_rng(seed)
+    codes = np.repeat(np.arange(8), 80)
+    state = rng.integers(0, 2, len(codes))
+    x = rng.normal(size=(len(codes), 3)) * 0.5 + 5 * np.column_stack([state, state, 0 * state])
+    log_rate = rng.normal(0, 0.5, 200) + donor_sd * rng.normal(size=(8, 200))[codes]
+    log_rate[:, :20] += shift * ((codes >= 4) & (state == 1))[:, None]
+    fitted = fit_neighborhoods(x, 6)
+    moments = collect_neighborhood_moments(fitted.weights(x), np.log1p(rng.poisson(np.exp(log_rate))), codes)
+    return {"moments": moments, "nodes": neighborhood_tree(fitted)}
+
+
+def groups(flip: bool = False) -> SampleDesign:
+    late = (np.arange(8) >= 4) != flip
+    return SampleDesign(np.column_stack([np.ones(8), late]).astype(float), np.array([0.0, 1.0]))
+
+
+def test_gene_test_holds_its_level_without_change() -> None:
+    p = np.concatenate([gene_test(**simulate(seed), design=groups()).pvalue for seed in range(8)])
+    assert 0.025 < np.mean(p < 0.05) < 0.065
+    assert np.mean(p < 0.001) < 0.004
+
+
+def test_gene_test_finds_the_change_where_it_is() -> None:
+    test = gene_test(**simulate(0, shift=1.2), design=groups())
+    assert (test.qvalue[:20] < 0.05).mean() > 0.9
+    assert (test.qvalue[20:] < 0.05).mean() < 0.03
+    strongest = np.median(np.abs(test.z[:, :20]), axis=1)
+    # the nodes inside the unchanged state see nothing, those of the changed one the shift
+    assert strongest[:6].max() > 4
+    assert strongest[:6].min() < 1.5
+    best = np.nanargmax(strongest)
+    assert (test.effect[best, :20] > 0).all()
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.integers(0, 100))
+def test_swapping_conditions_flips_z(seed: int) -> None:
+    data = simulate(seed, shift=0.5)
+    first, second = gene_test(**data, design=groups()), gene_test(**data, design=groups(flip=True))
+    np.testing.assert_allclose(second.z, -first.z, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(second.pvalue, first.pvalue, rtol=1e-6)
+
+
+def test_sparse_neighborhoods_and_silent_genes_are_left_out() -> None:
+    codes = np.repeat(np.arange(8), 60)
+    rng = np.random.default_rng(0)
+    weights = np.zeros((480, 2))
+    # the second neighbourhood has cells of two samples only
+    second = (codes < 2) & (rng.random(480) < 0.5)
+    weights[second, 1] = weights[~second, 0] = 1
+    y = rng.poisson(1.0, (480, 100)).astype(float)
+    y[:, 0] = 0
+    y[:, 1] = 0
+    y[:14, 1] = 1
+    y[:, 2] = 2
+    test = gene_test(collect_neighborhood_moments(weights, y, codes), np.eye(2, dtype=bool), groups())
+    assert np.isnan(test.node_pvalue[1]).all()
+    assert np.isnan(test.pvalue[:3]).all()
+    assert np.isnan(test.qvalue[:3]).all()
+    np.testing.assert_allclose(test.pvalue[3:], test.node_pvalue[0, 3:], rtol=1e-9)
+
+
+def test_no_node_with_enough_samples() -> None:
+    test = gene_test(**simulate(0), design=groups(), settings=GeneTestSettings(min_cells=1e6))
+    assert np.isnan(test.pvalue).all()

@@ -1,0 +1,187 @@
+"""Least squares against statsmodels, priors against simulation with known truth, p against the uniform law."""
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from kompot_scverse._stats.moderated import (
+    LinearFit,
+    SampleDesign,
+    fit_f_dist,
+    fit_linear,
+    moderated_test,
+    tempered_covariance,
+)
+
+PRIORS = ["npmle", "limma"]
+
+
+def two_groups(n: int = 8) -> SampleDesign:
+    return SampleDesign(np.column_stack([np.ones(n), np.arange(n) >= n // 2]).astype(float), np.array([0.0, 1.0]))
+
+
+def paired(n: int = 5) -> SampleDesign:
+    """Donor blocks and one column for the condition."""
+    return SampleDesign(np.column_stack([np.tile(np.eye(n), (2, 1)), np.repeat([0.0, 1.0], n)]), np.eye(n + 1)[n])
+
+
+def draw(design: SampleDesign, variance: np.ndarray, rng: np.random.Generator) -> LinearFit:
+    """Null data with the given variances."""
+    n = len(design.matrix)
+    return fit_linear(rng.normal(size=(n, len(variance))) * np.sqrt(variance), np.eye(n), design)
+
+
+@pytest.mark.parametrize("design", [two_groups(), paired()], ids=["groups", "paired"])
+def test_fit_is_statsmodels_gls(design: SampleDesign) -> None:
+    rng = np.random.default_rng(0)
+    n = len(design.matrix)
+    a = rng.normal(size=(n, n))
+    covariance = a @ a.T + np.eye(n)
+    y = rng.normal(size=(n, 5))
+    fit = fit_linear(y, covariance, design)
+    for g in range(5):
+        witness = sm.GLS(y[:, g], design.matrix, sigma=covariance).fit()
+        test = witness.t_test(design.contrast)
+        assert fit.effect[g] == pytest.approx(test.effect[0], rel=1e-9)
+        assert fit.variance[g] == pytest.approx(witness.scale, rel=1e-9)
+        assert fit.scale * np.sqrt(fit.variance[g]) == pytest.approx(test.sd[0, 0], rel=1e-9)
+        assert fit.df == witness.df_resid
+
+
+def test_paired_fit_is_the_paired_t_test() -> None:
+    y = np.random.default_rng(0).normal(size=(10, 4)) + np.tile(np.arange(5.0), 2)[:, None]
+    fit = fit_linear(y, np.eye(10), paired())
+    witness = stats.ttest_rel(y[5:], y[:5])
+    np.testing.assert_allclose(fit.effect / (fit.scale * np.sqrt(fit.variance)), witness.statistic, rtol=1e-9)
+    assert fit.df == witness.df[0] == 4
+
+
+def test_precision_weights_are_wls_and_equal_variances_lstsq() -> None:
+    rng = np.random.default_rng(1)
+    y, weights, design = rng.normal(size=(8, 3)), rng.uniform(1, 9, 8), two_groups()
+    fit = fit_linear(y, np.diag(1 / weights), design)
+    root = np.sqrt(weights)[:, None]
+    np.testing.assert_allclose(fit.effect, np.linalg.lstsq(root * design.matrix, root * y, rcond=None)[0][1])
+
+
+def test_redundant_columns_change_nothing_and_lost_contrasts_show() -> None:
+    y, design = np.random.default_rng(2).normal(size=(8, 3)), two_groups()
+    redundant = SampleDesign(
+        np.column_stack([design.matrix, 1 - design.matrix[:, 1], np.zeros(8)]), np.array([0.0, 1.0, -1.0, 0.0])
+    )
+    assert redundant.estimable
+    assert redundant.residual_df == 6
+    first, second = (fit_linear(y, np.eye(8), d) for d in (design, redundant))
+    np.testing.assert_allclose(second.effect, first.effect, atol=1e-12)
+    assert second.scale == pytest.approx(first.scale)
+    assert second.df == 6
+    assert not design.restricted(np.arange(8) < 4).estimable
+    assert design.restricted(np.arange(8) < 5).estimable
+
+
+def test_tempering_bounds_the_weights() -> None:
+    tempered = np.diag(tempered_covariance(np.diag([1e-9, 1.0, 1.0, 1.0, 50.0])))
+    np.testing.assert_allclose(tempered, [1 + 1e-9, 2, 2, 2, 51])
+
+
+@pytest.mark.parametrize("robust", [True, False])
+@pytest.mark.parametrize(("d0", "s02"), [(4.0, 0.3), (20.0, 5.0)])
+def test_prior_is_recovered(d0: float, s02: float, robust: bool) -> None:
+    rng = np.random.default_rng(0)
+    variance = s02 * stats.f.rvs(6, d0, size=8000, random_state=rng)
+    found = fit_f_dist(variance, 6, np.zeros(8000), robust=robust)
+    assert np.median(found.df) == pytest.approx(d0, rel=0.2)
+    np.testing.assert_allclose(found.variance, s02, rtol=0.05)
+
+
+def test_prior_follows_the_trend() -> None:
+    rng = np.random.default_rng(0)
+    covariate = rng.uniform(-2, 2, 8000)
+    truth = np.exp(1 - covariate + 0.5 * covariate**2)
+    found = fit_f_dist(truth * stats.f.rvs(6, 10, size=8000, random_state=rng), 6, covariate)
+    error = np.log(found.variance / truth)
+    assert abs(error.mean()) < 0.03
+    assert error.std() < 0.12
+    assert np.median(found.df) == pytest.approx(10, rel=0.25)
+
+
+def test_constant_variance_gives_infinite_prior_df() -> None:
+    variance = stats.chi2.rvs(6, size=4000, random_state=np.random.default_rng(3)) / 6
+    assert np.median(fit_f_dist(variance, 6, np.zeros(4000), robust=False).df) > 200
+
+
+def test_robust_prior_ignores_outliers_and_marks_them() -> None:
+    rng = np.random.default_rng(0)
+    variance = stats.f.rvs(6, 20, size=4000, random_state=rng)
+    variance[:80] *= 200
+    plain, robust = (fit_f_dist(variance, 6, np.zeros(4000), robust=r) for r in (False, True))
+    assert np.median(robust.df) == pytest.approx(20, rel=0.3)
+    assert np.median(plain.df) < 8
+    assert np.median(robust.df[:80]) < 0.2 * np.median(robust.df)
+
+
+@pytest.mark.parametrize("prior", PRIORS)
+@pytest.mark.parametrize("design", [two_groups(4), two_groups(8), paired()], ids=["2v2", "4v4", "paired"])
+def test_null_p_is_uniform(design: SampleDesign, prior: str) -> None:
+    rng = np.random.default_rng(0)
+    covariate = rng.normal(size=12000)
+    variance = np.exp(covariate) * 8 / stats.chi2.rvs(8, size=12000, random_state=rng)
+    test = moderated_test(draw(design, variance, rng), covariate, prior)
+    assert stats.kstest(test.pvalue, "uniform").statistic < 0.02
+    assert 0.0003 < np.mean(test.pvalue < 0.001) < 0.002
+    assert stats.kstest(test.z, "norm").statistic < 0.02
+
+
+def test_limma_formula() -> None:
+    """Moderated t and its degrees of freedom, written out for one gene."""
+    rng = np.random.default_rng(0)
+    fit = draw(two_groups(), 4 / stats.chi2.rvs(4, size=2000, random_state=rng), rng)
+    prior, test = fit_f_dist(fit.variance, 6, np.zeros(2000)), moderated_test(fit, np.zeros(2000), "limma")
+    d0, s02, s2 = prior.df[7], prior.variance[7], fit.variance[7]
+    t = fit.effect[7] / np.sqrt((d0 * s02 + 6 * s2) / (d0 + 6) * (1 / 4 + 1 / 4))
+    assert test.effect[7] / test.stderr[7] == pytest.approx(t, rel=1e-9)
+    assert test.pvalue[7] == pytest.approx(2 * stats.t.sf(abs(t), d0 + 6), rel=1e-9)
+
+
+def test_flexible_prior_agrees_with_limma_where_limma_is_right() -> None:
+    rng = np.random.default_rng(0)
+    fit = draw(two_groups(), 10 / stats.chi2.rvs(10, size=20000, random_state=rng), rng)
+    npmle, limma = (moderated_test(fit, np.zeros(20000), p) for p in PRIORS)
+    assert np.median(np.abs(npmle.z - limma.z)) < 0.05
+    assert np.corrcoef(npmle.z, limma.z)[0, 1] > 0.998
+
+
+def test_flexible_prior_holds_where_few_genes_vary_much_more() -> None:
+    """Two kinds of genes: the inverse χ² prior of limma gives too many small p, the flexible one does not."""
+    rng = np.random.default_rng(0)
+    fit = draw(two_groups(), np.where(np.arange(40000) % 20 == 0, 4.0, 1.0), rng)
+    npmle, limma = (np.mean(moderated_test(fit, np.zeros(40000), p).pvalue < 1e-4) for p in PRIORS)
+    assert npmle < 3e-4
+    assert limma > 1.5 * npmle
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from(PRIORS), st.floats(0.01, 100))
+def test_swapping_conditions_flips_signs_and_units_do_not_matter(seed: int, prior: str, factor: float) -> None:
+    rng = np.random.default_rng(seed)
+    y, design = rng.normal(size=(6, 120)), two_groups(6)
+    other = SampleDesign(np.column_stack([np.ones(6), 1 - design.matrix[:, 1]]), design.contrast)
+    first, swapped, scaled = (
+        moderated_test(fit_linear(values, np.eye(6), d), np.zeros(120), prior)
+        for values, d in ((y, design), (y, other), (y * factor, design))
+    )
+    np.testing.assert_allclose(swapped.effect, -first.effect, atol=1e-12)
+    np.testing.assert_allclose(swapped.z, -first.z, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(swapped.pvalue, first.pvalue, rtol=1e-6)
+    np.testing.assert_allclose(scaled.pvalue, first.pvalue, rtol=1e-6)
+    np.testing.assert_allclose(scaled.stderr, first.stderr * factor, rtol=1e-6)
+
+
+def test_z_matches_p_far_in_the_tail() -> None:
+    fit = LinearFit(np.array([30.0, -30.0, 0.1]), 1.0, np.ones(3), 6)
+    z = moderated_test(fit, np.zeros(3), "npmle").z
+    np.testing.assert_allclose(z[:2], [30, -30], rtol=0.1)
+    assert z[2] > 0

@@ -1,0 +1,264 @@
+"""Differential abundance: symmetries, known truth, null data, and what is written."""
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import norm
+
+from kompot_scverse import settings
+from kompot_scverse._data.provenance import find_run
+from kompot_scverse._data.resolve import representation
+from kompot_scverse.datasets import simulate
+from kompot_scverse.tl import da
+
+# anndata asks pandas for an option that pandas 3.1 deprecates, whenever it is subset
+pytestmark = pytest.mark.filterwarnings("ignore:The 'mode.chained_assignment' option:Warning")
+
+ARGS = {"groupby": "Age", "reference": "Young", "groups": "Old"}
+K = "kompot_da_Young_to_Old"
+BACK = "kompot_da_Old_to_Young"
+
+
+def bare(obs: pd.DataFrame, x: np.ndarray) -> ad.AnnData:
+    return ad.AnnData(obs=obs.copy(), obsm={"DM_EigenVectors": x})
+
+
+@pytest.fixture(scope="module")
+def result(simulated):
+    """Without and with replicate variance."""
+    out = da(simulated, **ARGS, copy=True)
+    da(out, **ARGS, sample_key="Replicate", overwrite=True)
+    return out
+
+
+def test_fields(result, simulated):
+    new = set(result.obs) - set(simulated.obs)
+    varying = {f"{K}_lfc_zscore", f"{K}_neg_log10_lfc_ptp", f"{K}_lfc_direction"}
+    shared = {f"{K}_lfc", "kompot_da_Young_log_density", "kompot_da_Old_log_density"}
+    assert new == shared | varying | {f"{key}_sample_var" for key in varying}
+    for slot in ("var", "obsm", "varm", "layers"):
+        assert set(getattr(result, slot)) == set(getattr(simulated, slot))
+    direction = result.obs[f"{K}_lfc_direction"]
+    assert direction.cat.ordered
+    assert direction.cat.categories.to_list() == ["down", "neutral", "up"]
+
+
+def test_fields_agree_with_each_other(result):
+    obs = result.obs
+    lfc = obs["kompot_da_Old_log_density"] - obs["kompot_da_Young_log_density"]
+    np.testing.assert_allclose(obs[f"{K}_lfc"], lfc, atol=1e-12)
+    for suffix in ("", "_sample_var"):
+        z = obs[f"{K}_lfc_zscore{suffix}"]
+        np.testing.assert_allclose(obs[f"{K}_neg_log10_lfc_ptp{suffix}"], -norm.logsf(z.abs()) / np.log(10))
+
+
+def test_sample_variance_lowers_z(result):
+    plain, varied = result.obs[f"{K}_lfc_zscore"], result.obs[f"{K}_lfc_zscore_sample_var"]
+    assert (varied.abs() < plain.abs()).all()
+    assert (np.sign(varied) == np.sign(plain)).all()
+
+
+def test_run(result):
+    run = find_run(result, analysis="da")
+    assert run.key("lfc_zscore") == f"{K}_lfc_zscore_sample_var"
+    statistics = {
+        "lfc",
+        "lfc_zscore",
+        "neg_log10_lfc_ptp",
+        "lfc_direction",
+        "reference_log_density",
+        "group_log_density",
+    }
+    assert {entry["statistic"] for entry in run.fields} == statistics
+    assert {"d", "mu", "ls", "normalize", "lfc_threshold", "ptp_threshold"} <= set(run.params)
+    cells = result.obs["Age"].isin(["Young", "Old"])
+    counts = result.obs.loc[cells, f"{K}_lfc_direction_sample_var"].value_counts()
+    assert {name: run.summary[f"n_{name}"] for name in counts.index} == counts.to_dict()
+    assert run.summary["mean_lfc"] == pytest.approx(result.obs.loc[cells, f"{K}_lfc"].mean())
+
+
+@pytest.mark.parametrize("sample_key", [None, "Replicate"])
+def test_swapping_the_conditions_flips_signs(adata, sample_key):
+    da(adata, **ARGS, sample_key=sample_key)
+    da(adata, "Age", reference="Old", groups="Young", sample_key=sample_key, overwrite=True)
+    suffix = "" if sample_key is None else "_sample_var"
+    for field in ("lfc", f"lfc_zscore{suffix}"):
+        np.testing.assert_allclose(adata.obs[f"{BACK}_{field}"], -adata.obs[f"{K}_{field}"], atol=1e-8)
+
+
+def test_order_of_the_cells_does_not_matter(simulated, result):
+    order = np.random.default_rng(1).permutation(simulated.n_obs)
+    shuffled = bare(simulated.obs.iloc[order], representation(simulated, None)[1][order])
+    da(shuffled, **ARGS, sample_key="Replicate")
+    for field in ("lfc", "lfc_zscore_sample_var"):
+        np.testing.assert_allclose(shuffled.obs[f"{K}_{field}"], result.obs[f"{K}_{field}"].iloc[order], atol=1e-8)
+
+
+def test_units_of_the_representation_do_not_matter(simulated, result):
+    scaled = bare(simulated.obs, representation(simulated, None)[1] * 1000)
+    da(scaled, **ARGS, sample_key="Replicate")
+    for field in ("lfc", "lfc_zscore_sample_var"):
+        np.testing.assert_allclose(scaled.obs[f"{K}_{field}"], result.obs[f"{K}_{field}"], atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def strong():
+    return simulate(4000, 5, samples={"Young": 2, "Old": 2}, density_change=3, rng=1)
+
+
+def test_planted_change_is_recovered(strong):
+    found = da(strong, **ARGS, copy=True).obs
+    assert np.corrcoef(found[f"{K}_lfc"], strong.obs["true_log_density_lfc"])[0, 1] > 0.95
+    called = found[f"{K}_lfc_direction"] != "neutral"
+    assert called.sum() > 200
+    agree = np.sign(found[f"{K}_lfc"]) == np.sign(strong.obs["true_log_density_lfc"])
+    assert agree[called].mean() > 0.99
+
+
+def test_thresholds(strong):
+    loose, strict = settings.DAThresholdSettings(lfc=0.0, ptp=0.5), settings.DAThresholdSettings(lfc=50.0)
+    found = da(strong, **ARGS, thresholds=loose, copy=True).obs[f"{K}_lfc_direction"]
+    assert (found != "neutral").all()
+    assert (da(strong, **ARGS, thresholds=strict, copy=True).obs[f"{K}_lfc_direction"] == "neutral").all()
+
+
+def test_mass_normalisation_shifts_all_cells_alike(simulated, result):
+    count = da(simulated, **ARGS, normalize="count", copy=True).obs
+    shift = count[f"{K}_lfc"] - result.obs[f"{K}_lfc"]
+    np.testing.assert_allclose(shift, shift.iloc[0], atol=1e-10)
+
+
+def test_random_halves_do_not_differ(data_dir):
+    file = data_dir / "melanoma_daseq_embedding.h5ad"
+    if not file.is_file():
+        pytest.skip(f"{file} is absent")
+    cells = ad.read_h5ad(file)
+    x, sample = cells.obsm["X_pca"], cells.obs["sample"].astype(str).to_numpy()
+    names = np.unique(sample[cells.obs["condition"] == "Non-responder"])
+    rng = np.random.default_rng(0)
+    for _ in range(6):
+        chosen = rng.permutation(names)[:6]
+        rows = np.flatnonzero(np.isin(sample, chosen))
+        half = np.where(np.isin(sample[rows], chosen[:3]), "a", "b")
+        obs = pd.DataFrame({"half": half, "sample": sample[rows]}, index=rows.astype(str))
+        split = bare(obs, x[rows])
+        da(split, "half", reference="a", groups="b", sample_key="sample")
+        assert abs(split.obs["kompot_da_a_to_b_lfc"].mean()) < 0.02
+        assert (split.obs["kompot_da_a_to_b_lfc_direction_sample_var"] == "neutral").mean() > 0.95
+
+
+def test_several_groups_are_one_contrast_each(adata):
+    da(adata, "Age", reference="Young")
+    assert {f"kompot_da_Young_to_{group}_lfc" for group in ("Mid", "Old")} <= set(adata.obs)
+    assert find_run(adata, -2).contrast["group"] == "Mid"
+
+
+def test_cells_without_a_state_are_missing(adata, simulated):
+    x = representation(simulated, None)[1].copy()
+    x[:5] = np.nan
+    keep = np.arange(adata.n_obs) >= 20
+    with_nan, without = bare(adata.obs, x), bare(adata.obs, np.nan_to_num(x))
+    for data in (with_nan, without):
+        da(data, **ARGS, sample_key="Replicate", mask_obs=keep)
+    written = with_nan.obs.loc[:, with_nan.obs.columns.str.startswith("kompot_da")]
+    assert written.iloc[:5].isna().all(axis=None)
+    assert written.iloc[5:].notna().all(axis=None)
+    np.testing.assert_allclose(with_nan.obs[f"{K}_lfc"].iloc[5:], without.obs[f"{K}_lfc"].iloc[5:], atol=1e-10)
+
+
+def test_small_samples_do_not_count_as_replicates(adata):
+    """Their cells still shape their condition, so only the variance between replicates changes."""
+    adata.obs["Replicate"] = adata.obs["Replicate"].astype(str)
+    old = np.flatnonzero(adata.obs["Age"] == "Old")
+    adata.obs.iloc[old[:4], adata.obs.columns.get_loc("Replicate")] = "tiny"
+    plain = da(adata, **ARGS, copy=True).obs[f"{K}_lfc"]
+    with pytest.warns(UserWarning, match="'tiny' \\(Old, 4 cells\\)"):
+        da(adata, **ARGS, sample_key="Replicate")
+    np.testing.assert_allclose(adata.obs[f"{K}_lfc"], plain, atol=1e-12)
+    assert find_run(adata).cells["left_out"] == ["tiny"]
+
+
+def test_copy_leaves_the_data_alone(adata, unchanged):
+    with unchanged(adata):
+        out = da(adata, **ARGS, copy=True)
+    assert f"{K}_lfc" in out.obs
+    assert da(adata, **ARGS) is None
+    pd.testing.assert_series_equal(adata.obs[f"{K}_lfc"], out.obs[f"{K}_lfc"])
+
+
+def test_overwrite(adata, unchanged):
+    da(adata, **ARGS)
+    with unchanged(adata), pytest.raises(ValueError, match="run 0"):
+        da(adata, **ARGS, overwrite=False)
+    with pytest.warns(UserWarning, match="run 0"):
+        da(adata, **ARGS)
+    da(adata, **ARGS, overwrite=True)
+    da(adata, **ARGS, key_added="other", overwrite=False)
+
+
+def test_overwrite_is_checked_before_anything_is_computed(adata, monkeypatch):
+    da(adata, **ARGS)
+    monkeypatch.setitem(da.__globals__, "cell_states", lambda *_, **__: pytest.fail("computed"))
+    with pytest.raises(ValueError, match="exist already"):
+        da(adata, **ARGS, overwrite=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "match"),
+    [
+        ({"normalize": "area"}, ValueError, "'mass' or 'count', not 'area'"),
+        ({"groupby": "age"}, KeyError, "'Age'"),
+        ({"groups": "Odl"}, KeyError, "'Old'"),
+        ({"groups": "Young"}, ValueError, "both `reference` and in `groups`"),
+        ({"use_rep": "X_scvi"}, KeyError, "DM_EigenVectors"),
+        ({"sample_key": "mouse"}, KeyError, "'Replicate'"),
+        ({"mask_obs": "celltype"}, TypeError, "boolean"),
+    ],
+)
+def test_bad_arguments(adata, unchanged, change, error, match):
+    with unchanged(adata), pytest.raises(error, match=match):
+        da(adata, **(ARGS | change))
+
+
+@pytest.mark.parametrize(
+    ("rows", "value", "sample_key", "match"),
+    [
+        ("Old", np.nan, None, "NaN or infinite"),
+        ("Old", 1.0, None, "All cells of condition 'Old' are identical"),
+        ("Old_1", 1.0, "Replicate", r"All cells of sample 'Old_1' \(Old\) are identical"),
+        ("all", 1.0, None, "identical"),
+    ],
+)
+def test_bad_representations(adata, unchanged, rows, value, sample_key, match):
+    x = representation(adata, None)[1].copy()
+    chosen = (adata.obs["Age"] == rows) | (adata.obs["Replicate"] == rows) | (rows == "all")
+    x[chosen] = value
+    data = bare(adata.obs, x)
+    with unchanged(data), pytest.raises(ValueError, match=match):
+        da(data, **ARGS, sample_key=sample_key)
+
+
+def test_failure_while_writing_restores_everything(adata, unchanged, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("disk full")
+
+    monkeypatch.setitem(da.__globals__["write"].__globals__, "store_runs", fail)
+    with unchanged(adata), pytest.raises(RuntimeError, match="disk full"):
+        da(adata, **ARGS)
+
+
+def test_view_becomes_a_copy_of_its_own(adata):
+    view = adata[adata.obs["Age"] != "Mid"]
+    with pytest.warns(UserWarning, match="view"):
+        da(view, **ARGS)
+    assert f"{K}_lfc" in view.obs
+    assert f"{K}_lfc" not in adata.obs
+
+
+def test_written_file_reads_back(result, tmp_path):
+    result.write_h5ad(tmp_path / "da.h5ad")
+    back = ad.read_h5ad(tmp_path / "da.h5ad")
+    np.testing.assert_array_equal(back.obs[f"{K}_lfc"], result.obs[f"{K}_lfc"])
+    assert back.obs[f"{K}_lfc_direction"].cat.ordered
+    assert find_run(back).summary == find_run(result).summary
