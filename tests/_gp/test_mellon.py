@@ -25,7 +25,7 @@ def state():
     loggers = [logging.getLogger(name) for name in watched]
     return {
         "x64": jax.config.jax_enable_x64,
-        "platform": jax.config.jax_platform_name,
+        "platform": jax.config.values["jax_platform_name"],
         "platforms": jax.config.jax_platforms,
         "loggers": [(log.level, log.disabled, log.propagate, list(log.handlers)) for log in loggers],
         "handler open": handler.stream is not None and not handler.stream.closed,

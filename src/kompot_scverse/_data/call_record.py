@@ -131,4 +131,5 @@ def _decode(value: Any, name: str) -> tuple[str | None, list[str]]:
         return f"[{', '.join(str(text) for text, _ in decoded)}]", [note for _, notes in decoded for note in notes]
     if isinstance(value, float) and not np.isfinite(value):
         return f"float({str(value)!r})", []
-    return repr(value), []
+    # JSON's strings are Python's, in the quotes that we write
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value), []

@@ -195,14 +195,15 @@ def _status(adata: AnnData, run: Run, entry: dict[str, str], history: list[Run])
     if entry["key"] not in getattr(adata, entry["slot"]):
         return MISSING
     writer = overwriter(history, run, entry["slot"], entry["key"])
-    return PRESENT if writer is None else f"overwritten by run {writer.run_id}{_extent(entry, writer)}"
-
-
-def _extent(entry: dict[str, str], writer: Run) -> str:
-    """Of a later run on some genes: for how many of them."""
-    if writer.params.get("updated_run") is None or entry["slot"] not in ("var", "varm", "layers"):
-        return ""
-    return f" for {writer.summary['n_genes']:,} genes"
+    if writer is None:
+        return PRESENT
+    complete = [other for other in history if other.params.get("updated_run") is None]
+    if overwriter(complete, run, entry["slot"], entry["key"]) is not None:
+        return f"overwritten by run {writer.run_id}"
+    # only runs on some genes, which have the same cells and basis
+    if entry["slot"] not in ("var", "varm", "layers"):
+        return PRESENT
+    return f"overwritten by run {writer.run_id} for {writer.summary['n_genes']:,} genes"
 
 
 def _cell_rows(cells: dict[str, Any]) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from kompot_scverse._stats.sample_covariance import factor_variance
 
 from ._fields import RunFields
 
-__all__ = ["layer"]
+__all__ = ["cell_numbers", "layer"]
 
 STATISTICS = {
     "de": (
@@ -89,7 +89,7 @@ def layer(
     """
     adata = check_anndata(data)
     run, statistic = _find(adata, statistic, run_id, analysis)
-    rows, columns = _cells(adata, cells), _genes(adata, genes)
+    rows, columns = cell_numbers(adata, cells), _genes(adata, genes)
     parts = _Parts(RunFields(adata, run), rows, columns)
     values = _compute(parts, statistic)
     parts.fields.warn()
@@ -108,9 +108,10 @@ def _find(adata: AnnData, statistic: str, run_id: int, analysis: str) -> tuple[R
     if run.analysis not in STATISTICS:
         raise LookupError(f"Run {run_id} is of kp.tl.{run.analysis}, which has no layers; `kp.get.runs` lists the runs.")
     known = STATISTICS[run.analysis]
-    conditions = {run.contrast[role]: f"imputed_{role}" for role in ("reference", "group")}
     if run.analysis == "smooth":
-        conditions = {run.contrast["group"]: "imputed"}
+        conditions = {run.contrast.get("condition"): "imputed"}
+    else:
+        conditions = {run.contrast[role]: f"imputed_{role}" for role in ("reference", "group")}
     if statistic in known:
         return run, statistic
     name = conditions.get(str(statistic)) or _by_key(run, statistic)
@@ -144,13 +145,15 @@ def _genes(adata: AnnData, genes: object) -> np.ndarray | slice:
     return gene_numbers(adata, genes)
 
 
-def _cells(adata: AnnData, cells: object) -> np.ndarray | slice:
+def cell_numbers(adata: AnnData, cells: object) -> np.ndarray | slice:
     """Numbers of cells in the order asked for."""
     if cells is None:
         return slice(None)
     if isinstance(cells, str) and cells not in adata.obs:
         cells = [cells]
     elif isinstance(cells, str):
+        if adata.obs[cells].dtype != bool:
+            raise TypeError(f"obs[{cells!r}] (`cells`) must be boolean, not {adata.obs[cells].dtype}.")
         cells = adata.obs[cells]
     if isinstance(cells, pd.Series) and cells.dtype == bool:
         cells = cells.reindex(adata.obs_names)
@@ -178,56 +181,49 @@ class _Parts:
 
     def __init__(self, fields: RunFields, rows: np.ndarray | slice, columns: np.ndarray | slice) -> None:
         self.fields, self.rows, self.columns = fields, rows, columns
-        self._weights: Run | None = None
+        self._source: Run | None = None
 
     def mean(self, *roles: str) -> np.ndarray:
         """Smoothed expression; of two roles, the first minus the second."""
-        weights = [self._gene_part(f"{role}_weights") for role in roles]
+        weights = [self._part("varm", f"{role}_weights", self.columns) for role in roles]
         return self._basis() @ (weights[0] if len(weights) == 1 else weights[0] - weights[1]).T
 
     def variance(self, *roles: str) -> np.ndarray:
         """Variance of the smoothed expression, added over roles."""
-        total = np.zeros((1, 1), dtype=np.float32)
+        analysed = np.isfinite(self._part("varm", f"{roles[0]}_weights", self.columns)).all(axis=1)
+        basis = self._basis()
+        total = np.where(analysed, np.float32(0), np.float32(np.nan))[None]
         for role in roles:
             if self.fields.key("obs", f"{role}_std") is None:
                 raise LookupError(
                     f"Run {self.fields.run.run_id} estimated the noise of each gene and kept no standard deviations. "
                     f"Call `kp.tl.{self.fields.run.analysis}` with `gp=GPSettings(empirical_variance=False)`."
                 )
-            std = np.asarray(self._read("obs", f"{role}_std"), dtype=np.float32)[self.rows]
-            total = total + std[:, None] ** 2
+            total = total + self._part("obs", f"{role}_std", self.rows)[:, None] ** 2
             if self.fields.run.params.get("sample_key") is not None:
-                total = total + factor_variance(self._basis(), self._gene_part(f"{role}_sample_weights"))
-        if total.shape[1] == 1:
-            n_genes = np.arange(self.fields.adata.n_vars)[self.columns].size
-            # replicate variance has NaN for genes that were not analysed; so has this
-            missing_genes = np.isnan(self._gene_part(f"{roles[0]}_weights")).any(axis=1)
-            total = np.repeat(total, n_genes, axis=1)
-            total[:, missing_genes] = np.nan
+                total = total + factor_variance(basis, self._part("varm", f"{role}_sample_weights", self.columns))
         return total
 
     def _basis(self) -> np.ndarray:
-        phi = self._read("obsm", "basis")
-        source = self.fields.source("obsm", "basis")
-        fitted = self._weights
-        if fitted is not None and not source.same_call(fitted) and any(
-            source.params.get(name) != fitted.params.get(name) for name in BASIS
+        """The features; the parts that they are multiplied with come first."""
+        phi, source = self._read("obsm", "basis"), self.fields.source("obsm", "basis")
+        if self._source is not None and not source.same_call(self._source) and any(
+            source.params.get(name) != self._source.params.get(name) for name in BASIS
         ):
             self._raise_mixed("obsm", "basis", source)
         return np.asarray(phi, dtype=np.float32)[self.rows]
 
-    def _gene_part(self, statistic: str) -> np.ndarray:
-        values = self._read("varm", statistic)
-        source = self.fields.source("varm", statistic)
-        if self._weights is None:
-            self._weights = source
-        elif not source.same_call(self._weights):
-            self._raise_mixed("varm", statistic, max(source, self._weights, key=lambda run: run.run_id))
-        return np.asarray(values, dtype=np.float32)[self.columns]
+    def _part(self, slot: str, statistic: str, chosen: np.ndarray | slice) -> np.ndarray:
+        """A field, which must come from the same call as those read before."""
+        values, source = self._read(slot, statistic), self.fields.source(slot, statistic)
+        if self._source is None:
+            self._source = source
+        elif not source.same_call(self._source):
+            self._raise_mixed(slot, statistic, max(source, self._source, key=lambda run: run.run_id))
+        return np.asarray(values, dtype=np.float32)[chosen]
 
     def _read(self, slot: str, statistic: str) -> object:
-        analysis = self.fields.run.analysis
-        return self.fields.read(slot, statistic, f"Call `kp.tl.{analysis}` again to compute it.")
+        return self.fields.read(slot, statistic, f"Call `kp.tl.{self.fields.run.analysis}` again.")
 
     def _raise_mixed(self, slot: str, statistic: str, writer: Run) -> None:
         run = self.fields.run

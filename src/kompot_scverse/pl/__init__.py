@@ -1,5 +1,19 @@
 """Plots; matplotlib loads when one is drawn."""
 
+from .direction_barplot import direction_barplot
+from .dotplot import dotplot
+from .embedding import embedding
+from .expression import expression
+from .heatmap import heatmap
+from .volcano_da import volcano_da
 from .volcano_de import volcano_de
 
-__all__ = ["volcano_de"]
+__all__ = [
+    "direction_barplot",
+    "dotplot",
+    "embedding",
+    "expression",
+    "heatmap",
+    "volcano_da",
+    "volcano_de",
+]

@@ -139,9 +139,13 @@ def cluster_order(values: np.ndarray) -> np.ndarray:
     return leaves_list(linkage(filled, method="average", optimal_ordering=True))
 
 
-def matrix_size(n_genes: int, n_categories: int) -> tuple[float, float]:
+def matrix_size(genes: Sequence[str], categories: Sequence[object]) -> tuple[float, float]:
     """Figure size in inches, with room for names and scales."""
-    return 2.9 + 0.36 * n_categories, 1.4 + 0.23 * n_genes
+    longest_gene = max((len(str(gene)) for gene in genes), default=0)
+    longest_category = max((len(str(category)) for category in categories), default=0)
+    width = 2.0 + 0.36 * len(categories) + 0.08 * longest_gene
+    height = 0.45 + max(0.23 * len(genes), 0.5) + 0.075 * longest_category
+    return width, height
 
 
 def frame(ax: "Axes", genes: Sequence[str], categories: Sequence[object], title: str) -> None:

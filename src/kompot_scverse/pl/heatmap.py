@@ -125,7 +125,7 @@ def heatmap(
     shown = tuple(frame_.iloc[rows, columns] for frame_ in shown)
 
     n, m = shown[0].shape
-    ax = new_axes(ax, *matrix_size(n, m))
+    ax = new_axes(ax, *matrix_size(shown[0].index, shown[0].columns))
     frame(ax, shown[0].index, shown[0].columns, " → ".join(level_names))
     signed = kind != "split" or standard_scale == "zscore"
     if kind == "dots":

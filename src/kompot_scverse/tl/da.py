@@ -22,7 +22,6 @@ from kompot_scverse.settings import DAThresholdSettings, GPSettings
 
 from ._common import States, build_runs, cell_states, describe_gp
 from ._dry_run import plan_da
-
 from ._progress import progress_bar
 
 __all__ = ["da"]

@@ -18,7 +18,7 @@ from kompot_scverse._data.resource_plan import ResourcePlan
 from kompot_scverse._data.store import check_overwrite, fill, write
 from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
 
-from ._common import States, build_runs, cell_states, describe_gp
+from ._common import build_runs, cell_states, describe_gp
 from ._de_model import DEModel, fit_model, significance
 from ._dry_run import plan_de
 

@@ -1,0 +1,58 @@
+"""Covariance between replicates of one gene."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from anndata import AnnData
+
+from kompot_scverse._data.provenance import find_run
+from kompot_scverse._data.resolve import check_anndata, name_numbers
+
+from ._fields import RunFields
+from .layer import cell_numbers
+
+__all__ = ["sample_covariance"]
+
+
+def sample_covariance(
+    data: AnnData,
+    gene: str,
+    *,
+    cells: Sequence[str] | np.ndarray | None = None,
+    run_id: int = -1,
+) -> np.ndarray:
+    r"""
+    Covariance between replicates of the smoothed expression of a gene, summed over the two conditions.
+
+    :math:`\Phi (U_R U_R^\top + U_G U_G^\top) \Phi^\top` at the chosen cells; it is what `sample_key` adds to the
+    posterior covariance of the fold change.
+
+    Parameters
+    ----------
+    data
+        Annotated data after :func:`kompot_scverse.tl.de` with `sample_key`.
+    gene
+        Name of the gene.
+    cells
+        Names, numbers or a boolean mask; None for all (mind the size: cells × cells).
+    run_id
+        Number of the run; negative numbers count from the last differential expression.
+
+    Returns
+    -------
+    Cells × cells, squared units of the expression.
+
+    Raises
+    ------
+    LookupError
+        If the run has no replicates.
+    """
+    adata = check_anndata(data)
+    fields = RunFields(adata, find_run(adata, run_id, "de"))
+    number = name_numbers(adata.var_names, [gene])[0]
+    hint = "Call `kp.tl.de` with `sample_key=`."
+    factors = [fields.read("varm", f"{role}_sample_weights", hint) for role in ("reference", "group")]
+    phi = np.asarray(fields.read("obsm", "basis", hint))[cell_numbers(adata, cells)]
+    fields.warn()
+    halves = [phi @ np.asarray(factor[number]) for factor in factors]
+    return halves[0] @ halves[0].T + halves[1] @ halves[1].T

@@ -1,0 +1,103 @@
+"""Shares of cells that became more or less abundant, by category."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from kompot_scverse._data.resolve import match_label, obs_column
+from kompot_scverse._stats.abundance import DIRECTIONS
+
+from ._fields import find_run_data
+from ._style import DIRECTION_COLORS, NORMAL, TITLE, despine, finish, new_axes, outside_legend
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["direction_barplot"]
+
+
+def direction_barplot(
+    data: Any,
+    groupby: str,
+    *,
+    normalize: bool = True,
+    order: Sequence[object] | None = None,
+    run_id: int = -1,
+    key: str | None = None,
+    group: object = None,
+    mod: str | None = None,
+    ax: "Axes | None" = None,
+    show: bool | None = None,
+    bar_kws: Mapping[str, Any] | None = None,
+) -> "Axes":
+    """
+    Shares (or numbers) of cells that are up, down or neutral in each category.
+
+    Parameters
+    ----------
+    data
+        Annotated data with a run of :func:`kompot_scverse.tl.da`.
+    groupby
+        Obs column of the categories.
+    normalize
+        Shares of each category; False for numbers of cells.
+    order
+        Categories from top to bottom; None sorts by the share up minus the share down.
+    run_id, key, group
+        Which run: its number (negative ones count from the end), its `key_added`, the group of its contrast.
+    mod
+        Modality of a MuData.
+    ax, show
+        Axes to draw on; whether to call `plt.show`.
+    bar_kws
+        For `ax.barh`.
+
+    Returns
+    -------
+    The axes. Counted are the cells of the two conditions of the run.
+
+    Examples
+    --------
+    >>> import kompot_scverse as kp
+    >>> adata = kp.datasets.simulate(600, 100)
+    >>> kp.tl.da(adata, "Age", reference="Young", groups="Old")
+    >>> ax = kp.pl.direction_barplot(adata, "celltype")
+    """
+    found = find_run_data(data, "da", run_id=run_id, key=key, group=group, mod=mod)
+    calls = found.values("obs", "lfc_direction", "kp.tl.da(...)")
+    column = obs_column(found.data, groupby, "groupby")
+    cells = np.logical_or(*found.conditions()) & calls.notna().to_numpy() & column.notna().to_numpy()
+    counts = pd.crosstab(column[cells], calls[cells].astype(str)).reindex(columns=list(DIRECTIONS), fill_value=0)
+    totals = counts.sum(axis=1)
+    shares = counts.div(totals, axis=0)
+    if order is None:
+        # ties (often: nothing up or down) by size
+        keys = pd.DataFrame({"balance": shares["up"] - shares["down"], "n": totals})
+        names = keys.sort_values(["balance", "n"], ascending=False, kind="stable").index.to_list()
+    else:
+        names = [match_label(column, label, "order") for label in order]
+        names = [name for name in names if name in counts.index]
+    table = (shares if normalize else counts).loc[names]
+
+    longest = max((len(str(name)) for name in names), default=0)
+    ax = new_axes(ax, 4.3 + 0.08 * longest, 1.0 + 0.28 * len(names))
+    left = np.zeros(len(table))
+    rows = np.arange(len(table))
+    handles = []
+    for direction in DIRECTIONS:
+        own = table[direction].to_numpy(dtype=np.float64)
+        options = {"color": DIRECTION_COLORS[direction], "height": 0.75, "linewidth": 0} | dict(bar_kws or {})
+        text = direction if direction == "neutral" else f"{direction} in {found.group}"
+        handles.append(ax.barh(rows, own, left=left, label=text, **options))
+        left += own
+    ax.set_yticks(rows, [f"{name} (n = {totals[name]:,})" for name in names], fontsize=NORMAL)
+    ax.set_ylim(len(table) - 0.5, -0.5)
+    ax.set_xlim(0, left.max(initial=0) or 1)
+    ax.set_xlabel("share of cells" if normalize else "cells", fontsize=NORMAL)
+    ax.set_title(found.title, fontsize=TITLE)
+    despine(ax)
+    ax.tick_params(axis="y", length=0, labelsize=NORMAL)
+    outside_legend(ax, handles)
+    return finish(ax, show)

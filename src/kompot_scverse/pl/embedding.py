@@ -1,0 +1,201 @@
+"""Cells on an embedding, coloured by what a run found."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from kompot_scverse._data.errors import missing
+from kompot_scverse._data.provenance import iterate_runs
+from kompot_scverse._data.resolve import match_label, obs_column
+
+from ._fields import embedding_coordinates, find_run_data, gene_names, gene_numbers, smoothed, target
+from ._scatter import color_scatter
+from ._style import NORMAL, TITLE, finish, new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["embedding"]
+
+SIGNED = ("lfc", "lfc_zscore")
+LABELS = {
+    "lfc": "log fold change\nof density",
+    "lfc_zscore": "z of log fold change\nof density",
+    "lfc_direction": "direction",
+    "neg_log10_lfc_ptp": "−log10 posterior\ntail probability",
+    "reference_log_density": "log density",
+    "group_log_density": "log density",
+    "reference_std": "posterior SD",
+    "group_std": "posterior SD",
+}
+GENE_LABELS = {"fold_change": "log fold change", "reference": "smoothed expression", "group": "smoothed expression"}
+
+
+@dataclass(frozen=True)
+class _Panel:
+    values: pd.Series
+    title: str
+    label: str
+    signed: bool
+    key: str
+
+
+def embedding(
+    data: Any,
+    basis: str = "umap",
+    *,
+    color: str | Sequence[str] = "lfc",
+    analysis: Literal["da", "de"] | None = None,
+    value: Literal["fold_change", "reference", "group"] = "fold_change",
+    highlight: Mapping[str, Any] | None = None,
+    run_id: int = -1,
+    key: str | None = None,
+    group: object = None,
+    ncols: int = 3,
+    vmin: float | str | None = None,
+    vmax: float | str | None = None,
+    cmap: str | None = None,
+    gene_symbols: str | None = None,
+    mod: str | None = None,
+    ax: "Axes | None" = None,
+    show: bool | None = None,
+    scatter_kws: Mapping[str, Any] | None = None,
+) -> "Axes | list[Axes]":
+    """
+    Cells on an embedding, coloured by the fields of a run.
+
+    Parameters
+    ----------
+    data
+        Annotated data with a run of :func:`kompot_scverse.tl.da` or :func:`kompot_scverse.tl.de`.
+    basis
+        Embedding in obsm, with or without `X_`.
+    color
+        One or several of: a statistic of a differential abundance (`lfc`, `lfc_zscore`, `neg_log10_lfc_ptp`,
+        `lfc_direction`, `reference_log_density`, `group_log_density`), or of a differential expression
+        (`reference_std`, `group_std`), a gene, or any obs column.
+    analysis
+        Analysis that the statistics belong to; None: the one that has them.
+    value
+        What is shown of a gene: its log fold change or its smoothed expression in one condition, rebuilt from the
+        run, so also after `kp.tl.cleanup`.
+    highlight
+        Obs column and its category or categories to show in colour; all other cells are grey.
+    run_id, key, group
+        Which run: its number (negative ones count from the end), its `key_added`, the group of its contrast.
+    ncols
+        Panels per row.
+    vmin, vmax
+        Limits of the colours: numbers or percentiles such as "p1". Signed scales stay centred at zero.
+    cmap
+        Colour map; default RdBu_r for signed values and viridis for others.
+    gene_symbols
+        Var column in which genes are looked up.
+    mod
+        Modality of a MuData.
+    ax, show
+        Axes to draw on, for one panel; whether to call `plt.show`.
+    scatter_kws
+        For `ax.scatter`.
+
+    Returns
+    -------
+    The axes; a list if `color` is one.
+
+    Examples
+    --------
+    >>> import kompot_scverse as kp
+    >>> adata = kp.datasets.simulate(600, 100)
+    >>> kp.tl.da(adata, "Age", reference="Young", groups="Old")
+    >>> ax = kp.pl.embedding(adata, "umap", color="lfc_zscore", highlight={"branch": ["Monocyte", "HSC"]})
+    """
+    if value not in GENE_LABELS:
+        raise ValueError(f"`value` must be one of {', '.join(map(repr, GENE_LABELS))}, not {value!r}.")
+    colors = [color] if isinstance(color, str) else list(color)
+    if ax is not None and len(colors) != 1:
+        raise ValueError(f"`ax=` holds one panel, but `color` names {len(colors)}.")
+    own = target(data, mod)
+    points, name = embedding_coordinates(own, basis)
+    shown = _highlighted(own, highlight)
+    which = {"run_id": run_id, "key": key, "group": group, "mod": mod}
+    panels = [_panel(data, own, one, analysis, value, gene_symbols, which) for one in colors]
+    axes = _grid(ax, len(panels), ncols)
+    for one, panel in zip(axes, panels, strict=True):
+        color_scatter(
+            one, points, panel.values, data=own, key=panel.key, label=panel.label, signed=panel.signed, cmap=cmap,
+            limits=(vmin, vmax), shown=shown, kws=scatter_kws,
+        )  # fmt: skip
+        embedding_frame(one, name, panel.title)
+    return finish(axes[0] if isinstance(color, str) else axes, show)
+
+
+def embedding_frame(ax: "Axes", name: str, title: str) -> None:
+    """No ticks, since the coordinates mean nothing; two short axes in the corner say what they are."""
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.set_xlabel(f"{name} 1", fontsize=NORMAL, loc="left")
+    ax.set_ylabel(f"{name} 2", fontsize=NORMAL, loc="bottom")
+    for side, spine in ax.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_linewidth(0.6)
+    ax.set_title(title, fontsize=TITLE)
+
+
+def _grid(ax: "Axes | None", n: int, ncols: int) -> "list[Axes]":
+    if n == 1:
+        return [new_axes(ax, 4.8, 3.5)]
+    import matplotlib.pyplot as plt
+
+    columns = max(1, min(ncols, n))
+    rows = -(-n // columns)
+    figure, grid = plt.subplots(rows, columns, figsize=(4.5 * columns, 3.3 * rows), layout="constrained", squeeze=False)
+    for unused in grid.ravel()[n:]:
+        figure.delaxes(unused)
+    return list(grid.ravel()[:n])
+
+
+def _highlighted(own: Any, highlight: Mapping[str, Any] | None) -> np.ndarray | None:
+    if highlight is None:
+        return None
+    shown = np.ones(own.n_obs, dtype=bool)
+    for key, wanted in highlight.items():
+        column = obs_column(own, key, "highlight")
+        several = [wanted] if isinstance(wanted, str) or not isinstance(wanted, Sequence | np.ndarray) else wanted
+        labels = [match_label(column, label, "highlight") for label in several]
+        shown &= column.isin(labels).to_numpy()
+    return shown
+
+
+def _panel(
+    data: Any, own: Any, color: str, analysis: str | None, value: str, gene_symbols: str | None, which: dict[str, Any]
+) -> _Panel:
+    """What to draw for one entry of `color`."""
+    holder = _analysis_of(own, color) if analysis is None else analysis
+    if color in LABELS and holder is not None:
+        found = find_run_data(data, holder, **which)
+        values = found.values("obs", color, f"kp.tl.{holder}(...)")
+        role = {"reference": found.reference, "group": found.group}.get(color.split("_")[0])
+        title = found.title if role is None else role
+        return _Panel(values, title, LABELS[color], color in SIGNED, "")
+    if hasattr(own, "var_names") and (color in gene_names(own, gene_symbols) or color in own.var_names):
+        found = find_run_data(data, "de", **which)
+        values = pd.Series(smoothed(found, gene_numbers(own, color, gene_symbols), value)[:, 0], index=own.obs_names)
+        suffix = {"fold_change": found.title, "reference": found.reference, "group": found.group}[value]
+        return _Panel(values, f"{color}, {suffix}", GENE_LABELS[value], value == "fold_change", "")
+    if color in own.obs:
+        return _Panel(own.obs[color], color, "", False, color)
+    if color in LABELS:
+        call = "de" if color.endswith("std") else "da"
+        raise LookupError(f"No run has {color!r}; call `kp.tl.{call}` first.")
+    raise missing("statistic, gene or obs column (`color`)", color, [*LABELS, *own.obs.columns, *own.var_names])
+
+
+def _analysis_of(own: Any, statistic: str) -> str | None:
+    """The analysis whose latest run wrote an obs field of this kind."""
+    for run in reversed(list(iterate_runs(own))):
+        if any(f["slot"] == "obs" and f["statistic"] == statistic for f in run.fields):
+            return run.analysis
+    return None

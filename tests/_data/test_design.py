@@ -1,0 +1,125 @@
+"""Conditions and samples of the cells."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kompot_scverse._data.design import resolve_design
+
+
+def design(adata, groupby="Age", *, reference="Young", groups="Old", sample_key=None, mask_obs=None):
+    return resolve_design(
+        adata, groupby, reference=reference, groups=groups, sample_key=sample_key, mask_obs=mask_obs
+    )
+
+
+def test_conditions(adata):
+    found = design(adata)
+    assert found.conditions == ("Young", "Old")
+    age = adata.obs["Age"].to_numpy()
+    np.testing.assert_array_equal(found.condition_codes, np.select([age == "Young", age == "Old"], [0, 1], -1))
+    np.testing.assert_array_equal(found.sample_codes, found.condition_codes)
+    np.testing.assert_array_equal(found.condition_sizes(), [(age == "Young").sum(), (age == "Old").sum()])
+
+
+@pytest.mark.parametrize(
+    ("groups", "expected"), [(None, ("Mid", "Old")), (["Old", "Mid"], ("Old", "Mid")), (["Old", "Old"], ("Old",))]
+)
+def test_several_groups(adata, groups, expected):
+    assert design(adata, groups=groups).groups == expected
+
+
+def test_samples(adata):
+    found = design(adata, sample_key="Replicate")
+    assert found.samples == ("Young_1", "Young_2", "Young_3", "Old_1", "Old_2", "Old_3")
+    np.testing.assert_array_equal(found.sample_conditions, [0, 0, 0, 1, 1, 1])
+    np.testing.assert_array_equal(found.members(1, usable=True), [3, 4, 5])
+    replicate = adata.obs["Replicate"].to_numpy()
+    for number, name in enumerate(found.samples):
+        np.testing.assert_array_equal(found.sample_codes == number, replicate == name)
+    assert found.sample_sizes().sum() == found.cells.sum()
+
+
+def test_a_label_in_two_conditions_is_two_samples(adata):
+    """As donors measured before and after."""
+    adata.obs["donor"] = adata.obs["Replicate"].astype(str).str[-1]
+    found = design(adata, sample_key="donor")
+    assert found.samples == ("1", "2", "3", "1", "2", "3")
+    np.testing.assert_array_equal(found.sample_conditions, [0, 0, 0, 1, 1, 1])
+
+
+def test_mask(adata):
+    mask = np.arange(adata.n_obs) < 300
+    found = design(adata, mask_obs=mask)
+    assert not found.cells[300:].any()
+    # a category that the mask empties is not among "all others"
+    assert design(adata, groups=None, mask_obs=(adata.obs["Age"] != "Mid").to_numpy()).groups == ("Old",)
+
+
+def test_integer_and_boolean_labels(adata):
+    adata.obs["months"] = adata.obs["Age"].map({"Young": 3, "Mid": 12, "Old": 24}).astype(int)
+    assert design(adata, "months", reference=3, groups=24).conditions == (3, 24)
+    assert design(adata, "months", reference="3", groups=["24", 12]).conditions == (3, 24, 12)
+    adata.obs["aged"] = (adata.obs["Age"] == "Old").to_numpy()
+    found = design(adata, "aged", reference=False, groups=None)
+    np.testing.assert_array_equal(found.condition_codes == 1, adata.obs["aged"])
+
+
+def test_unused_categories(adata):
+    adata.obs["Age"] = adata.obs["Age"].cat.add_categories(["Ancient"])
+    assert design(adata, groups=None).groups == ("Mid", "Old")
+    with pytest.raises(KeyError, match=r"equal to 'Ancient'; existing: "):
+        design(adata, groups="Ancient")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        ({"groups": "Young"}, ValueError, "'Young' is both `reference` and in `groups`"),
+        ({"groups": []}, ValueError, "`groups` is empty"),
+        ({"reference": "Yung"}, KeyError, r"\(`reference`\) equal to 'Yung'; existing: 'Young'"),
+        ({"groupby": "Aeg"}, KeyError, r"No obs column \(`groupby`\) 'Aeg'; existing: 'Age'"),
+        ({"sample_key": "Mouse"}, KeyError, r"\(`sample_key`\) 'Mouse'"),
+        ({"sample_key": "Age"}, ValueError, r"has 1 sample\(s\) with at least 10 cells .* leave it out"),
+    ],
+)
+def test_errors(adata, arguments, error, text):
+    with pytest.raises(error, match=text):
+        design(adata, **arguments)
+
+
+def test_only_one_category(adata):
+    with pytest.raises(ValueError, match="no category to compare with 'Young'"):
+        design(adata[adata.obs["Age"] == "Young"], groups=None)
+
+
+def test_too_few_cells(adata):
+    old = np.flatnonzero(adata.obs["Age"] == "Old")
+    mask = (adata.obs["Age"] == "Young").to_numpy()
+    mask[old[:2]] = True
+    with pytest.raises(ValueError, match="Condition 'Old' .* has 2 cells in the analysis; at least 10"):
+        design(adata, mask_obs=mask)
+
+
+def test_small_samples_are_left_out(adata):
+    replicate = adata.obs["Replicate"].to_numpy()
+    small = np.flatnonzero(replicate == "Old_2")
+    keep = np.ones(adata.n_obs, dtype=bool)
+    keep[small[4:]] = False
+    with pytest.warns(UserWarning, match=r"do not count as replicates: 'Old_2' \(Old, 4 cells\)"):
+        found = design(adata, sample_key="Replicate", mask_obs=keep)
+    np.testing.assert_array_equal(found.members(1, usable=True), [3, 5])
+    np.testing.assert_array_equal(found.members(1), [3, 4, 5])
+    keep[replicate == "Old_1"] = False
+    with pytest.raises(ValueError, match=r"Condition 'Old' has 1 sample\(s\)"):
+        design(adata, sample_key="Replicate", mask_obs=keep)
+
+
+def test_missing_sample_labels(adata):
+    labels = adata.obs["Replicate"].astype(object)
+    labels.iloc[np.flatnonzero(adata.obs["Age"] == "Old")[:3]] = np.nan
+    adata.obs["Replicate"] = pd.Categorical(labels)
+    with pytest.raises(ValueError, match="is missing for 3 cells"):
+        design(adata, sample_key="Replicate")
+    # where the cells take no part, it does not matter
+    assert design(adata, groups="Mid", sample_key="Replicate").groups == ("Mid",)

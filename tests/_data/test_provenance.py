@@ -1,0 +1,198 @@
+"""What runs record, what later runs leave of earlier ones, and interruptions."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from anndata import AnnData
+
+import kompot_scverse as kp
+from kompot_scverse._data import store
+from kompot_scverse._data.provenance import find_run
+from kompot_scverse.tl import cleanup
+
+FEW = kp.FDRSettings(null_genes=50)
+ARGUMENTS = {"reference": "Young", "groups": "Old", "layer": "logged_counts", "fdr": FEW}
+K = "kompot_de_Young_to_Old"
+
+
+def test_adding_samples_says_that_shared_fields_stay(adata: AnnData) -> None:
+    kp.tl.de(adata, "Age", **ARGUMENTS)
+    before = adata.copy()
+    with pytest.warns(UserWarning, match="only adds `sample_key` to that of run 0: these shared fields stay the same"):
+        kp.tl.de(adata, "Age", **ARGUMENTS, sample_key="Replicate")
+    np.testing.assert_allclose(adata.var[f"{K}_mean_lfc"], before.var[f"{K}_mean_lfc"], rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(
+        np.asarray(adata.layers[f"{K}_fold_change"]), np.asarray(before.layers[f"{K}_fold_change"]), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_other_changes_do_not_claim_that(adata: AnnData) -> None:
+    kp.tl.de(adata, "Age", **ARGUMENTS)
+    with pytest.warns(UserWarning, match="Overwriting") as caught:
+        kp.tl.de(adata, "Age", **ARGUMENTS, sample_key="Replicate", gp=kp.GPSettings(sigma=0.5))
+    assert not any("stay the same" in str(one.message) for one in caught)
+
+
+@pytest.mark.parametrize("sample_key", [None, "Replicate"])
+def test_some_genes_update_only_those(adata: AnnData, sample_key: str | None) -> None:
+    kp.tl.de(adata, "Age", **ARGUMENTS, sample_key=sample_key, cell_groups="celltype")
+    before = adata.copy()
+    adata.layers["logged_counts"] = adata.layers["logged_counts"] * 2
+    genes = adata.var_names[[3, 7]]
+    kp.tl.de(adata, "Age", **ARGUMENTS, sample_key=sample_key, cell_groups="celltype", genes=list(genes), overwrite=True)
+    chosen = adata.var_names.isin(genes)
+    for key in adata.var.columns[adata.var.columns.str.startswith(K)]:
+        pd.testing.assert_series_equal(adata.var.loc[~chosen, key], before.var.loc[~chosen, key])
+    lfc, earlier = (data.var[f"{K}_mean_lfc"].to_numpy() for data in (adata, before))
+    np.testing.assert_allclose(lfc[chosen], 2 * earlier[chosen], rtol=1e-6)
+    for key in (key for key in before.varm if key.startswith("kompot")):
+        new, old = np.asarray(adata.varm[key]), np.asarray(before.varm[key])
+        np.testing.assert_array_equal(new[~chosen], old[~chosen])
+    for key in (key for key in before.layers if key and key.startswith("kompot")):
+        new, old = np.asarray(adata.layers[key]), np.asarray(before.layers[key])
+        np.testing.assert_allclose(new[:, ~chosen], old[:, ~chosen], rtol=1e-6)
+    run = kp.RunInfo(adata)
+    assert run.summary["genes"] == list(genes)
+    assert run.summary["genes_covered"] == "2 of 60; the others are as run 0 left them"
+    assert run.params["updated_run"] == 0
+    status = kp.RunInfo(adata, 0).fields.set_index("key")["status"]
+    assert status[f"{K}_mean_lfc"] == "overwritten by run 1 for 2 genes"
+    assert status["kompot_de_basis"] == "present"
+
+
+@pytest.mark.parametrize("change", [{"gp": kp.GPSettings(sigma=0.5)}, {"gp": kp.GPSettings(ls=2.0)}, {"mask": True}])
+def test_some_genes_after_another_run_are_alone(adata: AnnData, change: dict) -> None:
+    kp.tl.de(adata, "Age", **ARGUMENTS)
+    change = {"mask_obs": adata.obs["celltype"] != "HSC"} if "mask" in change else change
+    kp.tl.de(adata, "Age", **ARGUMENTS, genes=["Gene0004"], overwrite=True, **change)
+    assert adata.var[f"{K}_mean_lfc"].notna().sum() == 1
+    assert adata.var[f"{K}_is_de"].dtype == bool
+    assert kp.RunInfo(adata).summary["genes_covered"] == "1 of 60; the others are missing"
+
+
+def test_run_is_small_with_many_samples() -> None:
+    adata = kp.datasets.simulate(7200, 30, samples={"Young": 150, "Old": 150}, rng=0)
+    names = {name: f"a rather long name of a donor, site and batch {name}" for name in adata.obs["Replicate"].cat.categories}
+    adata.obs["Replicate"] = adata.obs["Replicate"].cat.rename_categories(names)
+    kp.tl.da(adata, "Age", reference="Young", groups="Old")
+    few = kp.FDRSettings(null_genes=5)
+    kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", sample_key="Replicate", fdr=few,
+             genes=list(adata.var_names[:20]), gp=kp.GPSettings(n_landmarks=8))  # fmt: skip
+    for text in adata.uns["kompot"]["runs"].values():
+        assert len(text.encode()) < 20_000
+    cells = kp.RunInfo(adata).cells
+    listed = sum(len(samples) for samples in cells["samples"].values())
+    assert listed + sum(cells.get(f"samples_of_{name}_not_listed", 0) for name in ("Young", "Old")) == 300
+    assert repr(kp.RunInfo(adata))
+
+
+def test_run_is_json_without_user_or_host(adata: AnnData) -> None:
+    kp.tl.de(adata, "Age", **ARGUMENTS)
+    text = adata.uns["kompot"]["runs"]["0"]
+    assert json.loads(text)["call"]["first_run"] == 0
+    assert str(Path.home()) not in text
+
+
+def test_newer_schema_is_refused(adata: AnnData) -> None:
+    adata.uns["kompot"] = {"schema_version": 99, "runs": {}}
+    with pytest.raises(ValueError, match="newer version"):
+        find_run(adata)
+
+
+PLACES = (
+    "kompot_scverse.tl.de.cell_states",
+    "kompot_scverse.tl.de.fit_model",
+    "kompot_scverse.tl.de.gene_values",
+    "kompot_scverse.tl.de.build_runs",
+    "kompot_scverse._data.store.store_runs",
+    "kompot_scverse._data.disk.DiskStore.commit",
+    "dask.array.from_zarr",
+)
+
+
+def _interrupt(*args: object, **kwargs: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("rerun", [False, True], ids=["first", "again"])
+def test_interruption_leaves_everything(adata: AnnData, monkeypatch, tmp_path, unchanged, place: str, rerun: bool) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    if rerun:
+        kp.tl.de(adata, "Age", **ARGUMENTS)
+    module, _, name = place.rpartition(".")
+    if module == "kompot_scverse.tl.de":
+        import sys
+
+        monkeypatch.setattr(sys.modules[module], name, _interrupt)
+    else:
+        monkeypatch.setattr(place, _interrupt)
+    runs = json.dumps(adata.uns.get("kompot"))
+    arguments = ARGUMENTS | {"gp": kp.GPSettings(sigma=0.7), "overwrite": True, "storage": kp.StorageSettings(layers="disk")}
+    with unchanged(adata), pytest.raises(KeyboardInterrupt):
+        kp.tl.de(adata, "Age", **arguments, sample_key="Replicate")
+    assert json.dumps(adata.uns.get("kompot")) == runs
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [1, 4, 9])
+def test_interruption_while_writing(adata: AnnData, monkeypatch, unchanged, number: int) -> None:
+    kp.tl.de(adata, "Age", **ARGUMENTS)
+    values = {slot: dict(getattr(adata, slot)) for slot in ("obsm", "varm", "layers")}
+    count = iter(range(100))
+
+    class Stops(dict):
+        def __init__(self, slot: object) -> None:
+            self.slot = slot
+
+        def __setitem__(self, key: str, value: object) -> None:
+            if next(count) == number:
+                raise KeyboardInterrupt
+            self.slot[key] = value
+
+    class Proxy:
+        def __getattr__(self, name: str) -> object:
+            return Stops(getattr(adata, name))
+
+    plain = store._unchanged_on_error
+    monkeypatch.setattr(store, "_unchanged_on_error", lambda _, places: plain(adata, places))
+    fields = [
+        store.Field(entry["slot"], entry["key"], "", "", value=np.zeros_like(getattr(adata, entry["slot"])[entry["key"]]))
+        for entry in find_run(adata).fields
+    ]
+    with unchanged(adata), pytest.raises(KeyboardInterrupt):
+        with plain(adata, [(field.slot, field.key) for field in fields]):
+            for field in fields:
+                getattr(Proxy(), field.slot)[field.key] = field.value
+    for slot, stored in values.items():
+        for key, value in stored.items():
+            assert getattr(adata, slot)[key] is value
+
+
+def test_interrupted_cleanup(adata: AnnData, monkeypatch, unchanged) -> None:
+    kp.tl.de(adata, "Age", **ARGUMENTS)
+    slot = type(adata.layers)
+    delete, count = slot.__delitem__, iter(range(100))
+
+    def stop(self: object, key: str) -> None:
+        if next(count) == 1:
+            raise KeyboardInterrupt
+        delete(self, key)
+
+    monkeypatch.setattr(slot, "__delitem__", stop)
+    keys = set(adata.layers)
+    with pytest.raises(KeyboardInterrupt):
+        cleanup(adata)
+    assert set(adata.layers) == keys
+
+
+def test_unwritable_directory(adata: AnnData, tmp_path, unchanged) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    storage = kp.StorageSettings(layers="disk", directory=blocked)
+    with unchanged(adata), pytest.raises(OSError, match="Pass another `directory=`"):
+        kp.tl.de(adata, "Age", **ARGUMENTS, storage=storage)

@@ -1,0 +1,84 @@
+"""Everything is written, or nothing."""
+
+import numpy as np
+import pytest
+
+from kompot_scverse._data import store
+from kompot_scverse._data.provenance import Run, find_run, iterate_runs
+from kompot_scverse._data.store import Field, check_overwrite, fill, write
+
+
+def run(run_id, fields=()):
+    entries = [field.entry() for field in fields]
+    return Run(run_id, "de", "k", {"groupby": "Age"}, {"sigma": np.float64(1)}, {}, {}, entries)
+
+
+@pytest.fixture
+def fields(adata):
+    n, p = adata.shape
+    return [
+        Field("obs", "k_std", "std", "an obs column", value=np.arange(n) * 1.0),
+        Field("var", "base_mean", "mean", "a var column that exists", value=np.zeros(p)),
+        Field("obsm", "k_basis", "basis", "features", value=np.ones((n, 2))),
+        Field("varm", "k_weights", "weights", "weights", value=np.ones((p, 2))),
+        Field("layers", "k_imputed", "imputed", "a layer", value=np.ones((n, p))),
+    ]
+
+
+def test_writes_every_slot(adata, fields):
+    write(adata, fields, [run(0, fields)])
+    for field in fields:
+        np.testing.assert_array_equal(np.asarray(getattr(adata, field.slot)[field.key]), field.value)
+    stored = find_run(adata)
+    assert stored.run_id == 0
+    assert stored.key("weights") == "k_weights"
+    assert stored.params == {"sigma": 1.0}
+    write(adata, fields, [run(1, fields)])
+    assert [earlier.run_id for earlier in iterate_runs(adata)] == [0, 1]
+
+
+@pytest.mark.parametrize("failing", range(5))
+def test_a_value_that_cannot_be_written_leaves_nothing(adata, fields, unchanged, failing):
+    shape = (3,) if fields[failing].slot in ("obs", "var") else (3, 2)
+    fields[failing] = fill([fields[failing]], {(fields[failing].slot, fields[failing].key): np.ones(shape)})[0]
+    with unchanged(adata), pytest.raises(ValueError, match=r".+"):
+        write(adata, fields, [run(0)])
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, MemoryError])
+def test_an_interruption_restores_everything(adata, fields, unchanged, monkeypatch, error):
+    write(adata, fields[2:], [run(0)])
+    before = adata.uns["kompot"]
+
+    def fail(*_):
+        adata.uns["kompot"] = "half written"
+        raise error
+
+    monkeypatch.setattr(store, "store_runs", fail)
+    changed = fill(fields, {(field.slot, field.key): field.value + 5 for field in fields})
+    with unchanged(adata), pytest.raises(error):
+        write(adata, changed, [run(1)])
+    assert adata.uns["kompot"] is before
+    np.testing.assert_array_equal(adata.obsm["k_basis"], 1.0)
+    np.testing.assert_array_equal(adata.layers["k_imputed"], 1.0)
+
+
+def test_views_become_copies(adata, fields, unchanged):
+    view = adata[:100]
+    cut = [field if field.slot in ("var", "varm") else fill([field], {(field.slot, field.key): field.value[:100]})[0] for field in fields]
+    with unchanged(adata), pytest.warns(UserWarning, match="The data are a view"):
+        write(view, cut, [run(0)])
+    assert not view.is_view
+    assert view.obsm["k_basis"].shape == (100, 2)
+
+
+def test_overwrite(adata, fields):
+    new = [field for field in fields if field.key != "base_mean"]
+    for overwrite in (None, True, False):
+        check_overwrite(adata, new, overwrite)
+    check_overwrite(adata, fields, True)
+    with pytest.warns(UserWarning, match=r"1 fields written by something else than a recorded run: var\['base_mean'\]"):
+        check_overwrite(adata, fields, None)
+    write(adata, fields, [run(3, fields)])
+    with pytest.raises(ValueError, match=r"5 fields exist already \(written by run 3\).*overwrite=True"):
+        check_overwrite(adata, fields, False)

@@ -1,0 +1,67 @@
+"""Null genes are the genes' own values, shuffled over the cells of the analysis."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from kompot_scverse._stats.null_genes import SHARED, choose_null_genes, shuffle_cells
+
+N, GENES = 90, 2 * SHARED + 3
+
+
+@pytest.fixture
+def cells():
+    return np.flatnonzero(np.random.default_rng(1).uniform(size=N) < 0.7)
+
+
+@pytest.fixture
+def values(cells):
+    rng = np.random.default_rng(0)
+    dense = rng.poisson(0.5, size=(N, GENES)) * rng.uniform(size=(N, GENES))
+    dense[np.setdiff1d(np.arange(N), cells)] = 0
+    return sp.csr_array(dense)
+
+
+def test_values_stay_with_their_gene_and_the_cells(values, cells):
+    shuffled = shuffle_cells(values, cells, np.arange(len(cells)), np.random.default_rng(2)).toarray()
+    np.testing.assert_array_equal(np.sort(shuffled, axis=0), np.sort(values.toarray(), axis=0))
+    assert (shuffled[np.setdiff1d(np.arange(N), cells)] == 0).all()
+    assert (shuffled != values.toarray()).any(axis=0).all()
+
+
+def test_same_seed_same_result(values, cells):
+    order = np.arange(len(cells))
+    a, b, c = (shuffle_cells(values, cells, order, np.random.default_rng(seed)).toarray() for seed in (3, 3, 4))
+    np.testing.assert_array_equal(a, b)
+    assert (a != c).any()
+
+
+def test_genes_that_share_a_permutation(values, cells):
+    dense = values.toarray()
+    dense[:, 1] = dense[:, 0]
+    dense[:, SHARED] = dense[:, 0]
+    shuffled = shuffle_cells(sp.csr_array(dense), cells, np.arange(len(cells)), np.random.default_rng(0)).toarray()
+    np.testing.assert_array_equal(shuffled[:, 0], shuffled[:, 1])
+    assert (shuffled[:, 0] != shuffled[:, SHARED]).any()
+
+
+def test_order_of_the_file_does_not_matter(values, cells):
+    state = np.random.default_rng(5).normal(size=N)
+    file_order = np.random.default_rng(6).permutation(N)
+
+    def shuffle(values, cells, state):
+        rank = np.empty(len(cells), dtype=np.intp)
+        rank[np.argsort(state[cells])] = np.arange(len(cells))
+        return shuffle_cells(values, cells, rank, np.random.default_rng(0)).toarray()
+
+    moved = np.flatnonzero(np.isin(file_order, cells))
+    expected = shuffle(values, cells, state)[file_order]
+    np.testing.assert_array_equal(shuffle(values[file_order], moved, state[file_order]), expected)
+
+
+def test_choice_repeats_only_if_it_must():
+    rng = np.random.default_rng(0)
+    assert len(np.unique(choose_null_genes(50, 50, rng))) == 50
+    many = choose_null_genes(10, 200, rng)
+    assert len(many) == 200
+    assert set(many) == set(range(10))
