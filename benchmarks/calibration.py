@@ -206,12 +206,175 @@ def de_planted(args: argparse.Namespace) -> None:
         table(f"DE planted, {setting}", ["AUPRC", "FDP", "power", "called"], rows)
 
 
+def de_simulated(args: argparse.Namespace) -> None:
+    """Log-normalised values as Gaussians around cell states: nothing differs between conditions."""
+    rows = []
+    for noise in (0.0, 0.15, 0.3):
+        for name, sizes, group in (
+            ("2 vs 2", [150] * 4, (2, 3)),
+            ("3 vs 3", [150] * 6, (3, 4, 5)),
+            ("4 vs 4", [150] * 8, (4, 5, 6, 7)),
+            ("4 vs 4, 40 to 400 cells", [40, 400, 80, 150, 400, 40, 150, 80], (4, 5, 6, 7)),
+            ("2 vs 6", [150] * 8, (6, 7)),
+            ("4 vs 4, one odd sample", [150] * 8, (4, 5, 6, 7)),
+        ):
+            values = []
+            for seed in range(2 if args.quick else 6):
+                rng = np.random.default_rng(seed)
+                codes = np.repeat(np.arange(len(sizes)), sizes)
+                state = rng.integers(0, 4, len(codes))
+                x = rng.normal(size=(len(codes), 10)) + 4 * np.eye(10)[state]
+                genes = 1000
+                sd = np.full(len(sizes), noise)
+                if "odd" in name:
+                    # three times the variance between samples, or where there is none, a clear one
+                    sd[0] = max(3 * noise, 0.3)
+                y = 4 + rng.normal(size=(4, genes))[state] + rng.normal(size=(len(codes), genes))
+                y += (sd[:, None] * rng.normal(size=(len(sizes), genes)))[codes]
+                regions = soft(x, args.centers, args.width)
+                moments = collect_neighborhood_moments(regions.weights, y, codes)
+                test = gene_test(moments, regions.nodes, two_groups(len(sizes), group))
+                values.append(rates(test.pvalue, test.qvalue))
+            rows.append((f"{name}, sample SD {noise}", np.mean(values, axis=0).tolist()))
+    table("DE, simulated null", ["p<.05", "p<.001", "q<.05"], rows)
+
+
+def overlap(first: np.ndarray, second: np.ndarray, top: int = 500) -> float:
+    best = [set(np.argsort(np.where(np.isfinite(p), p, 1), kind="stable")[:top]) for p in (first, second)]
+    return len(best[0] & best[1]) / top
+
+
+def de_stimulation(args: argparse.Namespace) -> None:
+    """Kang ctrl to stim: donors 1 to 4 and 5 to 8 apart, unpaired and paired."""
+    cells, adata = load_kang(None)
+    names = np.unique(adata.obs["sample"].astype(str))
+    stimulated = np.array([n.startswith("stim") for n in names], dtype=float)
+    donors = np.unique([n.split("_")[1] for n in names], return_inverse=True)[1]
+    y = cells.expression()
+    rows = []
+    for name, (regions, settings) in methods(args, cells).items():
+        for label in ("unpaired", "paired"):
+            tests = []
+            for half in (donors < 4, donors >= 4):
+                chosen = half[cells.samples]
+                codes = np.unique(cells.samples[chosen], return_inverse=True)[1]
+                blocks = np.ones((8, 1)) if label == "unpaired" else np.eye(4)[donors[half] % 4]
+                matrix = np.column_stack([blocks, stimulated[half]])
+                design = SampleDesign(matrix, np.eye(matrix.shape[1])[-1])
+                moments = collect_neighborhood_moments(regions.weights[chosen], y[np.flatnonzero(chosen)], codes)
+                tests.append(gene_test(moments, regions.nodes, design, settings))
+            called = [float((t.qvalue < 0.05).sum()) for t in tests]
+            rows.append((f"{name}, {label}", [overlap(tests[0].pvalue, tests[1].pvalue), *called]))
+    table("DE, Kang ctrl to stim in two halves of the donors", ["top 500", "called 1", "called 2"], rows)
+
+
+def da_counts(x: np.ndarray, samples: np.ndarray, centers: int, width: float) -> tuple[np.ndarray, ...]:
+    fitted = fit_neighborhoods(x, centers, width)
+    weights = fitted.weights(x)
+    moments = collect_neighborhood_moments(weights, np.zeros((len(x), 1)), samples)
+    return weights, moments.mass, moments.gram
+
+
+def load_melanoma() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    adata = ad.read_h5ad(DATA / "melanoma_daseq_embedding.h5ad")
+    return (
+        np.asarray(adata.obsm["X_pca"], dtype=float),
+        adata.obs["sample"].astype(str).to_numpy(),
+        adata.obs["condition"].astype(str).to_numpy(),
+    )
+
+
+def da_null(args: argparse.Namespace) -> None:
+    kang, _ = load_kang()
+    x, sample, condition = load_melanoma()
+    rng = np.random.default_rng(0)
+    cases: list[tuple[str, np.ndarray, np.ndarray, list[np.ndarray]]] = []
+    cases.append(("Kang controls 4 vs 4", kang.x, kang.samples, [np.arange(8)] * 35))
+    one = condition == "Non-responder"
+    codes = np.unique(sample[one], return_inverse=True)[1]
+    for size in (3, 8):
+        drawn = [rng.permutation(codes.max() + 1)[: 2 * size] for _ in range(20 if args.quick else 100)]
+        cases.append((f"melanoma non-responders {size} vs {size}", x[one], codes, drawn))
+    rows = []
+    for name, points, samples, draws in cases:
+        _, mass, gram = da_counts(points, samples, args.da_centers, args.da_width)
+        splits = halves(8) if len(draws) == 35 else [tuple(range(len(draws[0]) // 2))] * len(draws)
+        tests = [
+            abundance_test(mass[d], gram[d], two_groups(len(d), group)) for d, group in zip(draws, splits, strict=True)
+        ]
+        p = np.concatenate([t.pvalue[np.isfinite(t.pvalue)] for t in tests])
+        any_call = [bool(np.nanmin(t.qvalue) < 0.1) for t in tests]
+        rows.append((name, [np.mean(p < 0.05), np.mean(p < 0.001), np.mean(any_call)]))
+    table("DA, nothing to find", ["p<.05", "p<.001", "any q<.1"], rows)
+
+
+def da_power(args: argparse.Namespace) -> None:
+    """Biased labels as in Milo's benchmark: cells of one region go to the group with raised probability.
+
+    Samples within a condition are drawn with Dirichlet weights per coarse state, so that donors differ in composition.
+    """
+    x, _, condition = load_melanoma()
+    x = x[condition == "Non-responder"]
+    weights, _, _ = da_counts(x, np.zeros(len(x), dtype=int), args.da_centers, args.da_width)
+    # regions of the truth must not be the neighbourhoods tested: another number of centres
+    coarse = fit_neighborhoods(x, 12, 0.4)
+    state = coarse.weights(x).argmax(axis=1)
+    rows = []
+    for n_samples in (6, 10):
+        for log_odds in (np.log(3), np.log(6)):
+            values = []
+            for seed in range(6 if args.quick else 24):
+                rng = np.random.default_rng(seed)
+                target = rng.integers(0, 12)
+                shift = np.exp(-0.5 * ((x - coarse.centers[target]) ** 2).sum(axis=1) / (2.5 * coarse.width) ** 2)
+                late = rng.random(len(x)) < 1 / (1 + np.exp(-log_odds * shift))
+                half = n_samples // 2
+                shares = rng.dirichlet(np.full(half, args.concentration), size=(2, 12))
+                cumulative = shares.cumsum(axis=2)[late.astype(int), state]
+                samples = (rng.random((len(x), 1)) > cumulative).sum(axis=1).clip(max=half - 1) + half * late
+                moments = collect_neighborhood_moments(weights, np.zeros((len(x), 1)), samples)
+                design = two_groups(n_samples, tuple(range(half, n_samples)))
+                test = abundance_test(moments.mass, moments.gram, design)
+                called = test.to_cells(weights)[1] < 0.1
+                # true where the odds of the group rise by half of what is planted in the centre
+                true = shift > 0.5
+                null = shift < 0.1
+                false = (called & null).sum() / max(1, called.sum())
+                values.append([called[true].mean(), false, float(called.any())])
+            name = f"{n_samples // 2} vs {n_samples // 2}, odds {np.exp(log_odds):.0f}"
+            rows.append((name, np.mean(values, axis=0).tolist()))
+    table("DA, biased labels with donor variation, per cell at q < 0.1", ["power", "FDR", "any"], rows)
+
+
+def cost(args: argparse.Namespace) -> None:
+    rng = np.random.default_rng(0)
+    n, genes = 8000, 16000
+    y = sp.random(n, genes, density=0.08, format="csr", random_state=0)
+    x, codes = rng.normal(size=(n, 20)), rng.integers(0, 8, n)
+    rows = []
+    start = time.perf_counter()
+    regions = soft(x, args.centers, args.width)
+    rows.append(("centres and weights", [time.perf_counter() - start]))
+    start = time.perf_counter()
+    moments = collect_neighborhood_moments(regions.weights, y, codes)
+    rows.append(("moments", [time.perf_counter() - start]))
+    start = time.perf_counter()
+    gene_test(moments, regions.nodes, two_groups(8, (4, 5, 6, 7)))
+    rows.append(("tests", [time.perf_counter() - start]))
+    table(f"Cost, {n} cells x {genes} genes, 8 samples, {args.centers} centres", ["seconds"], rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer splits and repetitions")
     parser.add_argument("--centers", type=int, default=25)
     parser.add_argument("--width", type=float, default=0.4)
-    parts = {f.__name__: f for f in (de_null, de_planted)}
+    parser.add_argument("--da-centers", type=int, default=40)
+    parser.add_argument("--da-width", type=float, default=0.6)
+    parser.add_argument(
+        "--concentration", type=float, default=20, help="Dirichlet concentration of the samples' shares"
+    )
+    parts = {f.__name__: f for f in (de_null, de_simulated, de_planted, de_stimulation, da_null, da_power, cost)}
     parser.add_argument("--only", choices=sorted(parts), nargs="*", default=list(parts))
     args = parser.parse_args()
     if not DATA.is_dir():

@@ -116,7 +116,7 @@ def write(adata: AnnData, fields: list[Field], runs: list[Run], storage: Storage
             for field, value in zip(fields, values, strict=True):
                 getattr(adata, field.slot)[field.key] = value
             store_runs(adata, runs)
-        disk.commit()
+            disk.commit()
 
 
 def drop(adata: AnnData, places: list[tuple[str, str]]) -> None:

@@ -90,7 +90,9 @@ def da_df(
         if name not in adata.obs:
             raise missing("obs column (`obs_columns`)", name, adata.obs.columns)
         if name in table:
-            raise ValueError(f"`obs_columns` names {name!r}, which is a column of the result already; rename it in obs.")
+            raise ValueError(
+                f"`obs_columns` names {name!r}, which is a column of the result already; rename it in obs."
+            )
         table[name] = adata.obs[name]
     keep = _keep(table, direction, ptp, min_lfc)
     fields.warn()

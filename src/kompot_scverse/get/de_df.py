@@ -77,9 +77,7 @@ def de_df(
     adata = check_anndata(data)
     fields = RunFields(adata, find_run(adata, run_id, "de"))
     again = "Call `kp.tl.de` again."
-    wanted = [
-        name for name, statistic in COLUMNS.items() if name in ALWAYS or fields.key("var", statistic) is not None
-    ]
+    wanted = [name for name, statistic in COLUMNS.items() if name in ALWAYS or fields.key("var", statistic) is not None]
     if fdr is not None and "local_fdr" not in wanted:
         raise LookupError(
             f"Run {fields.run.run_id} has no false discovery rates, which `fdr=` needs. "

@@ -106,7 +106,9 @@ def _find(adata: AnnData, statistic: str, run_id: int, analysis: str) -> tuple[R
                 return run, name
     run = find_run(adata, run_id, analysis if run_id < 0 else None)
     if run.analysis not in STATISTICS:
-        raise LookupError(f"Run {run_id} is of kp.tl.{run.analysis}, which has no layers; `kp.get.runs` lists the runs.")
+        raise LookupError(
+            f"Run {run_id} is of kp.tl.{run.analysis}, which has no layers; `kp.get.runs` lists the runs."
+        )
     known = STATISTICS[run.analysis]
     if run.analysis == "smooth":
         conditions = {run.contrast.get("condition"): "imputed"}
@@ -166,11 +168,15 @@ def cell_numbers(adata: AnnData, cells: object) -> np.ndarray | slice:
         return np.flatnonzero(wanted)
     if np.issubdtype(wanted.dtype, np.integer):
         if wanted.min() < -adata.n_obs or wanted.max() >= adata.n_obs:
-            raise IndexError(f"`cells` has numbers from {wanted.min():,} to {wanted.max():,}; there are {adata.n_obs:,} cells.")
+            raise IndexError(
+                f"`cells` has numbers from {wanted.min():,} to {wanted.max():,}; there are {adata.n_obs:,} cells."
+            )
         return wanted
     numbers = adata.obs_names.get_indexer(wanted) if adata.obs_names.is_unique else None
     if numbers is None:
-        raise ValueError("Cell names are not unique; call `obs_names_make_unique()` first, or pass numbers as `cells=`.")
+        raise ValueError(
+            "Cell names are not unique; call `obs_names_make_unique()` first, or pass numbers as `cells=`."
+        )
     if (numbers < 0).any():
         raise missing("cell", wanted[numbers < 0][0], adata.obs_names[:1000])
     return numbers
@@ -207,8 +213,10 @@ class _Parts:
     def _basis(self) -> np.ndarray:
         """The features; the parts that they are multiplied with come first."""
         phi, source = self._read("obsm", "basis"), self.fields.source("obsm", "basis")
-        if self._source is not None and not source.same_call(self._source) and any(
-            source.params.get(name) != self._source.params.get(name) for name in BASIS
+        if (
+            self._source is not None
+            and not source.same_call(self._source)
+            and any(source.params.get(name) != self._source.params.get(name) for name in BASIS)
         ):
             self._raise_mixed("obsm", "basis", source)
         return np.asarray(phi, dtype=np.float32)[self.rows]

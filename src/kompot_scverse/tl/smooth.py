@@ -201,7 +201,9 @@ def _plan_fields(prefix: str, name: str, storage: StorageSettings, gp: GPSetting
     """All fields of a call, without values; named as those of a group, since they can be rebuilt in the same way."""
     fields = [
         Field("obsm", f"{prefix}_basis", "basis", "features of the cell states, cells × rank"),
-        Field("varm", f"{prefix}_weights", "group_weights", f"weights of the smoothed expression in {name}, genes × rank"),
+        Field(
+            "varm", f"{prefix}_weights", "group_weights", f"weights of the smoothed expression in {name}, genes × rank"
+        ),
     ]
     if gp.empirical_variance:
         fields.append(Field("var", f"{prefix}_noise", "group_noise", f"noise SD of each gene in {name}"))

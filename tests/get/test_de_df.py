@@ -1,0 +1,92 @@
+"""The table of differential expression holds the fields of its run, and nothing of another."""
+
+import numpy as np
+import pytest
+
+from kompot_scverse import FDRSettings, tl
+from kompot_scverse.get import de_df
+
+COLUMNS = ["mahalanobis", "mean_lfc", "local_fdr", "is_de", "pvalue", "tail_fdr"]
+
+
+def test_values_are_those_of_the_run(analysed):
+    table = de_df(analysed, run_id=1, sort=False)
+    assert table.columns.to_list() == COLUMNS
+    assert table.index.equals(analysed.var_names)
+    prefix = "kompot_de_Young_to_Old"
+    np.testing.assert_array_equal(table["mahalanobis"], analysed.var[f"{prefix}_mahalanobis_sample_var"])
+    np.testing.assert_array_equal(table["mean_lfc"], analysed.var[f"{prefix}_mean_lfc"])
+    np.testing.assert_array_equal(table["local_fdr"], analysed.var[f"{prefix}_mahalanobis_local_fdr_sample_var"])
+    assert table["is_de"].dtype == bool
+
+
+def test_last_run_by_default(analysed):
+    table = de_df(analysed, sort=False)
+    np.testing.assert_array_equal(table["mahalanobis"], analysed.var["cells_only_Young_to_Old_mahalanobis"])
+    assert table.columns.to_list() == COLUMNS[:4]
+
+
+def test_sorted_by_distance(analysed):
+    assert de_df(analysed)["mahalanobis"].is_monotonic_decreasing
+
+
+def test_filters(analysed):
+    everything = de_df(analysed)
+    kept = de_df(analysed, fdr=0.1, min_lfc=0.05)
+    expected = everything[(everything["local_fdr"] <= 0.1) & (everything["mean_lfc"].abs() >= 0.05)]
+    assert 0 < len(kept) < len(everything)
+    assert kept.equals(expected)
+
+
+def test_gene_symbols_come_first(analysed):
+    analysed.var["symbol"] = [f"S{number}" for number in range(analysed.n_vars)]
+    table = de_df(analysed, gene_symbols="symbol", fdr=0.1)
+    assert table.columns[0] == "symbol"
+    assert (table["symbol"] == analysed.var.loc[table.index, "symbol"]).all()
+    with pytest.raises(KeyError, match="gene_symbols.*'symbols'.*existing: 'symbol'"):
+        de_df(analysed, gene_symbols="symbols")
+
+
+def test_genes_not_analysed_are_left_out(adata):
+    tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", genes=list(adata.var_names[:7]))
+    assert set(de_df(adata).index) == set(adata.var_names[:7])
+    assert de_df(adata)["is_de"].dtype == bool
+
+
+def test_without_null_genes(adata):
+    tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", fdr=FDRSettings(null_genes=0))
+    assert de_df(adata).columns.to_list() == ["mahalanobis", "mean_lfc"]
+    with pytest.raises(LookupError, match="no false discovery rates.*null_genes"):
+        de_df(adata, fdr=0.05)
+
+
+def test_overwritten_fields_are_named(adata):
+    for layer in ("logged_counts", None):
+        tl.de(adata, "Age", reference="Young", groups="Old", layer=layer, overwrite=True, fdr=FDRSettings(null_genes=0))
+    with pytest.warns(
+        UserWarning, match=r"run 0 were overwritten.*of run 1: var\['kompot_de_Young_to_Old_mahal"
+    ) as caught:
+        de_df(adata, run_id=0)
+    assert caught[0].filename == __file__
+    de_df(adata, run_id=1)  # no warning
+
+
+def test_groups_of_one_call_do_not_overwrite_each_other(analysed):
+    de_df(analysed, run_id=0)
+    de_df(analysed, run_id=1)
+
+
+def test_a_lost_column_says_what_to_call(analysed):
+    del analysed.var["cells_only_Young_to_Old_mean_lfc"]
+    with pytest.raises(LookupError, match=r"cells_only_Young_to_Old_mean_lfc.*is gone.*kp\.tl\.de"):
+        de_df(analysed)
+
+
+def test_no_run(adata):
+    with pytest.raises(LookupError, match=r"kp\.tl\.de"):
+        de_df(adata)
+
+
+def test_run_of_another_analysis(analysed):
+    with pytest.raises(LookupError, match="No de run 2; existing: 0, 1, 4"):
+        de_df(analysed, run_id=2)

@@ -1,0 +1,170 @@
+"""A layer built from basis and weights equals the layer that the tool attached, wherever the data have been since."""
+
+import anndata as ad
+import numpy as np
+import pytest
+
+from kompot_scverse import GPSettings, StorageSettings, tl
+from kompot_scverse.get import layer
+
+ATTACHED = {
+    "imputed_reference": "kompot_de_Young_imputed",
+    "imputed_group": "kompot_de_Old_imputed",
+    "fold_change": "kompot_de_Young_to_Old_fold_change",
+    "std_reference": "kompot_de_Young_std_sample_var",
+    "std_group": "kompot_de_Old_std_sample_var",
+}
+
+
+def close(found, expected):
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, np.asarray(expected), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("statistic", ATTACHED)
+def test_equals_the_attached_layer(analysed, statistic):
+    close(layer(analysed, statistic, run_id=1), analysed.layers[ATTACHED[statistic]])
+
+
+@pytest.mark.parametrize("statistic", ATTACHED)
+def test_by_key(analysed, statistic):
+    close(layer(analysed, ATTACHED[statistic]), analysed.layers[ATTACHED[statistic]])
+
+
+def test_by_condition(analysed):
+    close(layer(analysed, "Mid", run_id=0), analysed.layers["kompot_de_Mid_imputed"])
+    close(layer(analysed, "Young", run_id=0), analysed.layers["kompot_de_Young_imputed"])
+
+
+def test_std_without_replicates_is_that_of_the_cell(analysed):
+    expected = np.repeat(analysed.obs["cells_only_Old_std"].to_numpy()[:, None], analysed.n_vars, axis=1)
+    close(layer(analysed, "std_group"), expected)
+
+
+@pytest.mark.parametrize("run_id", [1, 4])
+def test_std_and_zscore_of_the_fold_change(analysed, run_id):
+    parts = [layer(analysed, f"std_{role}", run_id=run_id) for role in ("reference", "group")]
+    std = layer(analysed, "fold_change_std", run_id=run_id)
+    close(std, np.hypot(*parts))
+    close(layer(analysed, "fold_change_zscore", run_id=run_id) * std, layer(analysed, "fold_change", run_id=run_id))
+
+
+def test_smooth(analysed):
+    close(layer(analysed, "imputed", analysis="smooth"), analysed.layers["kompot_smooth_Old_imputed"])
+    close(layer(analysed, "Old", run_id=3), layer(analysed, "imputed", run_id=3))
+    close(layer(analysed, "kompot_smooth_Old_imputed"), layer(analysed, "imputed", run_id=3))
+    close(layer(analysed, "std", run_id=3)[:, 0], analysed.obs["kompot_smooth_Old_std"])
+
+
+@pytest.mark.parametrize("file", ["data.h5ad", "data.zarr"])
+@pytest.mark.parametrize("statistic", [*ATTACHED, "fold_change_zscore"])
+def test_after_writing_and_reading(analysed, tmp_path, file, statistic):
+    expected = layer(analysed, statistic, run_id=1)
+    tl.cleanup(analysed, keep="sample_weights")
+    assert not [key for key in analysed.layers if key and "kompot" in key]
+    path = tmp_path / file
+    if file.endswith("zarr"):
+        analysed.write_zarr(path)
+        read = ad.read_zarr(path)
+    else:
+        analysed.write_h5ad(path)
+        read = ad.read_h5ad(path)
+    np.testing.assert_array_equal(layer(read, statistic, run_id=1), expected)
+
+
+@pytest.mark.parametrize("view", [True, False])
+@pytest.mark.parametrize("statistic", [*ATTACHED, "fold_change_zscore"])
+def test_subset_gives_the_same_numbers(analysed, statistic, view):
+    expected = layer(analysed, statistic, run_id=1)[5:400:7, 3:50:2]
+    part = analysed[5:400:7, 3:50:2]
+    close(layer(part if view else part.copy(), statistic, run_id=1), expected)
+
+
+def test_chosen_genes_and_cells(analysed):
+    whole = layer(analysed, "std_group", run_id=1)
+    mask = (analysed.obs["Age"] == "Old").to_numpy()
+    analysed.obs["old"] = mask
+    genes = list(analysed.var_names[[9, 2, 30]])
+    expected = whole[mask][:, [9, 2, 30]]
+    for cells in (
+        mask,
+        analysed.obs["old"],
+        analysed.obs["old"][::-1],
+        "old",
+        np.flatnonzero(mask),
+        analysed.obs_names[mask],
+    ):
+        close(layer(analysed, "std_group", run_id=1, genes=genes, cells=cells), expected)
+    close(layer(analysed, "std_group", run_id=1, genes=genes[0], cells=[7, 3]), whole[[7, 3]][:, [9]])
+    close(layer(analysed, "std_group", run_id=1, cells=analysed.obs_names[4]), whole[[4]])
+    gene_mask = np.arange(analysed.n_vars) % 4 == 0
+    close(layer(analysed, "std_group", run_id=1, genes=gene_mask), whole[:, gene_mask])
+
+
+def test_without_stored_layers(adata):
+    storage = StorageSettings(layers=None)
+    tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", storage=storage)
+    tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", key_added="other")
+    close(layer(adata, "fold_change", run_id=0), adata.layers["other_Young_to_Old_fold_change"])
+
+
+def test_genes_not_analysed_are_missing(adata):
+    tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", genes=list(adata.var_names[:7]))
+    for statistic in ("imputed_group", "std_group", "fold_change_zscore"):
+        values = layer(adata, statistic)
+        assert np.isfinite(values[:, :7]).all()
+        assert np.isnan(values[:, 7:]).all()
+
+
+def test_overwritten_by_the_same_analysis_of_other_data(adata):
+    for source in ("logged_counts", None):
+        tl.de(adata, "Age", reference="Young", groups="Old", layer=source, overwrite=True)
+    with pytest.warns(UserWarning, match="run 0 were overwritten and now hold the values of run 1"):
+        earlier = layer(adata, "fold_change", run_id=0)
+    close(earlier, layer(adata, "fold_change", run_id=1))
+
+
+def test_parts_of_two_calls_are_not_mixed(adata):
+    tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
+    tl.de(adata, "Age", reference="Young", groups="Mid", layer="logged_counts", overwrite=True)
+    for statistic in ("imputed_group", "fold_change", "std_group"):
+        with pytest.raises(ValueError, match="overwritten by run 1.*layers of run 0 cannot be built"):
+            layer(adata, statistic, run_id=0)
+
+
+def test_lost_parts_say_what_to_call(analysed):
+    tl.cleanup(analysed)
+    with pytest.raises(LookupError, match=r"sample_weights.*is gone.*kp\.tl\.de"):
+        layer(analysed, "std_group", run_id=1)
+    del analysed.obsm["kompot_de_basis"]
+    with pytest.raises(LookupError, match=r"kompot_de_basis.*is gone.*kp\.tl\.de"):
+        layer(analysed, "fold_change", run_id=1)
+
+
+def test_noise_of_each_gene_leaves_no_std(adata):
+    gp = GPSettings(empirical_variance=True)
+    tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", gp=gp)
+    with pytest.raises(LookupError, match="empirical_variance=False"):
+        layer(adata, "std_group")
+    assert np.isfinite(layer(adata, "fold_change")).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"statistic": "fold_chnge"}, KeyError, "'fold_chnge'; existing: 'fold_change'"),
+        ({"statistic": "fold_change", "genes": ["nobody"]}, KeyError, "No gene 'nobody'"),
+        ({"statistic": "fold_change", "genes": []}, ValueError, "no genes"),
+        ({"statistic": "fold_change", "cells": ["nobody"]}, KeyError, "No cell 'nobody'"),
+        ({"statistic": "fold_change", "cells": [600]}, IndexError, "600 cells"),
+        ({"statistic": "fold_change", "cells": [True]}, ValueError, "1 values for 600 cells"),
+        ({"statistic": "fold_change", "cells": []}, ValueError, "no cells"),
+        ({"statistic": "fold_change", "cells": "Age"}, TypeError, "must be boolean"),
+        ({"statistic": "fold_change", "run_id": 2}, LookupError, "kp.tl.da, which has no layers"),
+        ({"statistic": "fold_change", "run_id": 9}, LookupError, "No run 9|run 9"),
+        ({"statistic": "imputed", "analysis": "da"}, ValueError, "'de' or 'smooth'"),
+    ],
+)
+def test_errors(analysed_once, arguments, error, message):
+    with pytest.raises(error, match=message):
+        layer(analysed_once, **arguments)
