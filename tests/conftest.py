@@ -49,9 +49,3 @@ def unchanged() -> Callable[[AnnData], AbstractContextManager[None]]:
         assert adata.is_view == is_view
 
     return check
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Leave out what other packages warn about and we cannot change."""
-    # anndata 0.13 sets a pandas option, whenever it makes a view, that pandas 3 has deprecated
-    config.addinivalue_line("filterwarnings", "ignore:The 'mode.chained_assignment' option is deprecated")

@@ -8,9 +8,7 @@ from kompot_scverse._data.design import resolve_design
 
 
 def design(adata, groupby="Age", *, reference="Young", groups="Old", sample_key=None, mask_obs=None):
-    return resolve_design(
-        adata, groupby, reference=reference, groups=groups, sample_key=sample_key, mask_obs=mask_obs
-    )
+    return resolve_design(adata, groupby, reference=reference, groups=groups, sample_key=sample_key, mask_obs=mask_obs)
 
 
 def test_conditions(adata):
@@ -95,7 +93,7 @@ def test_only_one_category(adata):
 
 def test_too_few_cells(adata):
     old = np.flatnonzero(adata.obs["Age"] == "Old")
-    mask = (adata.obs["Age"] == "Young").to_numpy()
+    mask = np.array(adata.obs["Age"] == "Young")
     mask[old[:2]] = True
     with pytest.raises(ValueError, match="Condition 'Old' .* has 2 cells in the analysis; at least 10"):
         design(adata, mask_obs=mask)

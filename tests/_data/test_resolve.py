@@ -49,7 +49,9 @@ def test_labels():
     booleans = pd.Series([True, False], name="b").astype("category")
     integers = pd.Series([1, 2, 10], name="i").astype("category")
     texts = pd.Series(["1", "2"], name="t").astype("category")
-    assert resolve.match_label(booleans, True, "reference") is np.True_ or resolve.match_label(booleans, True, "r") is True
+    assert (
+        resolve.match_label(booleans, True, "reference") is np.True_ or resolve.match_label(booleans, True, "r") is True
+    )
     assert resolve.match_label(booleans, "False", "reference") == False  # noqa: E712
     assert resolve.match_label(integers, "10", "reference") == 10
     assert resolve.match_label(integers, np.int64(2), "reference") == 2
@@ -61,7 +63,10 @@ def test_labels():
 
 
 def test_obs_columns(adata):
-    assert list(resolve.obs_column(adata[adata.obs["Age"] != "Mid"], "Age", "groupby").cat.categories) == ["Young", "Old"]
+    assert list(resolve.obs_column(adata[adata.obs["Age"] != "Mid"], "Age", "groupby").cat.categories) == [
+        "Young",
+        "Old",
+    ]
     with pytest.raises(KeyError, match=r"No obs column \(`groupby`\) 'age'; existing: 'Age'"):
         resolve.obs_column(adata, "age", "groupby")
     with pytest.raises(TypeError, match="continuous"):
@@ -99,8 +104,7 @@ def test_wrong_genes(adata, genes, error, text):
 def test_duplicate_gene_names(adata):
     names = adata.var_names.to_list()
     twice = names[0]
-    with pytest.warns(UserWarning, match="not unique"):
-        adata.var_names = [twice, twice, *names[2:]]
+    adata.var_names = [twice, twice, *names[2:]]
     np.testing.assert_array_equal(resolve.gene_numbers(adata, [names[5]]), [5])
     with pytest.raises(ValueError, match="stands for several genes"):
         resolve.gene_numbers(adata, [twice])

@@ -65,7 +65,10 @@ def test_an_interruption_restores_everything(adata, fields, unchanged, monkeypat
 
 def test_views_become_copies(adata, fields, unchanged):
     view = adata[:100]
-    cut = [field if field.slot in ("var", "varm") else fill([field], {(field.slot, field.key): field.value[:100]})[0] for field in fields]
+    cut = [
+        field if field.slot in ("var", "varm") else fill([field], {(field.slot, field.key): field.value[:100]})[0]
+        for field in fields
+    ]
     with unchanged(adata), pytest.warns(UserWarning, match="The data are a view"):
         write(view, cut, [run(0)])
     assert not view.is_view

@@ -53,7 +53,9 @@ def test_joined_is_the_sum(moments, points):
     a = sample_covariance(*moments, 0.6, np.array([0, 1]))
     b = sample_covariance(*moments, 0.6, np.array([2, 3, 4]))
     joined = np.asarray(a.joined(b)[2])
-    np.testing.assert_allclose(points @ joined @ joined.T @ points.T, a.dense(points, 2) + b.dense(points, 2), atol=1e-10)
+    np.testing.assert_allclose(
+        points @ joined @ joined.T @ points.T, a.dense(points, 2) + b.dense(points, 2), atol=1e-10
+    )
 
 
 def test_one_replicate(moments):

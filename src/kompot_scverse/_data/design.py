@@ -173,5 +173,5 @@ def _check_samples(design: Design) -> None:
             f"Samples with fewer than {MIN_CELLS} cells do not count as replicates: {', '.join(small)}. "
             "Their cells still count for their condition.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )

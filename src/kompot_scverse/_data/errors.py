@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
+import numpy as np
+
 __all__ = ["choices", "missing"]
 
 SHOWN = 12
@@ -20,6 +22,7 @@ def choices(given: object, existing: Iterable[object]) -> str:
 
 def missing(kind: str, given: object, existing: Iterable[object], hint: str = "") -> KeyError:
     """A KeyError for a name that does not exist."""
+    given = given.item() if isinstance(given, np.generic) else given  # or it reads np.str_('…')
     return NamedError(f"No {kind} {given!r}; {choices(given, existing)}.{' ' + hint if hint else ''}")
 
 

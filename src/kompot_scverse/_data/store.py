@@ -76,7 +76,7 @@ def check_overwrite(
         "Pass `overwrite=True` to silence this, or another `key_added=` to keep both."
         + (f" {same}" if same else ""),
         UserWarning,
-        stacklevel=4,
+        stacklevel=3,
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy.stats import false_discovery_control
 
-from .moderated import SampleDesign, fit_linear, moderated_test, tempered_covariance
+from .moderated import SMALLEST_P, SampleDesign, fit_linear, moderated_test, tempered_covariance
 from .neighborhoods import effective_cells, node_means
 
 if TYPE_CHECKING:
@@ -47,12 +47,11 @@ def cauchy_combination(
     Combined p, NaN where nothing was tested.
     """
     tested = np.isfinite(pvalues)
-    p = np.clip(np.where(tested, pvalues, 0.5), np.finfo(float).tiny, LARGEST_P)
+    p = np.clip(np.where(tested, pvalues, 0.5), SMALLEST_P, LARGEST_P)
     w = np.where(tested, 1.0 if weights is None else weights, 0.0)
     # 1/tan keeps full relative precision for small p; near 1/2 and above tan is exact enough
     total = w.sum(axis=axis)
-    with np.errstate(invalid="ignore"):
-        statistic = (w / np.tan(np.pi * p)).sum(axis=axis) / total
+    statistic = (w / np.tan(np.pi * p)).sum(axis=axis) / np.where(total > 0, total, 1)
     # arctan2(1, T) = π/2 − arctan(T) without the cancellation at large T
     return np.where(total > 0, np.arctan2(1, statistic) / np.pi, np.nan)
 
@@ -123,7 +122,7 @@ def gene_test(
     """Test every gene for a change anywhere.
 
     Per node: generalised least squares of the sample means with precision from the cell numbers, a variance moderated
-    along a trend with the variance between cells, then the Cauchy combination over nodes. Its weights are the product of
+    along its trend with the level, then the Cauchy combination over nodes. Its weights are the product of
     the expected |z| of a given relative change, level / prior standard error, which does not depend on the samples'
     conditions, and of the node's :func:`enrichment` over all genes.
 
@@ -152,7 +151,7 @@ def gene_test(
         genes = np.flatnonzero((data.n_expressing >= settings.min_expressing) & (fit.variance > 1e-12 * data.level**2))
         if len(genes) == 0:
             continue
-        test = moderated_test(fit.subset(genes), np.log(data.cell_variance[genes]), settings.prior)
+        test = moderated_test(fit.subset(genes), np.log(data.level[genes]), settings.prior)
         effect[i, genes], z[i, genes], pvalue[i, genes] = test.effect, test.z, test.pvalue
         weight[i, genes] = data.level[genes] / test.prior_stderr * enrichment(test.pvalue)
     combined = cauchy_combination(pvalue, weight)

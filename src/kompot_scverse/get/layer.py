@@ -140,7 +140,7 @@ def _genes(adata: AnnData, genes: object) -> np.ndarray | slice:
     if genes is None:
         return slice(None)
     if not isinstance(genes, str) and np.asarray(genes).dtype != bool:
-        names = list(np.asarray(genes))
+        names = np.asarray(genes).tolist()
         if not names:
             raise ValueError("`genes` selects no genes.")
         return name_numbers(adata.var_names, names)
@@ -178,7 +178,7 @@ def cell_numbers(adata: AnnData, cells: object) -> np.ndarray | slice:
             "Cell names are not unique; call `obs_names_make_unique()` first, or pass numbers as `cells=`."
         )
     if (numbers < 0).any():
-        raise missing("cell", wanted[numbers < 0][0], adata.obs_names[:1000])
+        raise missing("cell", str(wanted[numbers < 0][0]), adata.obs_names[:1000])
     return numbers
 
 

@@ -82,7 +82,7 @@ def color_scatter(
         front &= shown
     size = {"s": point_size(len(points)), "rasterized": len(points) > RASTERIZE}
     if background and not front.all():
-        scatter(ax, *points[~front].T, "0.88", kws, **(size | {"zorder": 1, "label": "_background"}))
+        scatter(ax, *points[~front].T, "0.92", kws, **(size | {"zorder": 1, "label": "_background"}))
     if not pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype):
         return _categories(ax, points, values, front, data, key, label, legend, size, kws)
     numbers = values.to_numpy(dtype=np.float64)

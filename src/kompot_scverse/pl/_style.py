@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["DIRECTION_COLORS", "category_colors", "finish", "new_axes", "outside_legend", "percentile_limits"]
 
 # ends of RdBu_r, which the common kinds of colour blindness tell apart
-UP, DOWN, NEUTRAL = "#B2182B", "#2166AC", "#C4C4C4"
+UP, DOWN, NEUTRAL = "#B2182B", "#2166AC", "#B4B4B4"
 DIRECTION_COLORS = {"down": DOWN, "neutral": NEUTRAL, "up": UP}
 # Okabe & Ito, in an order that keeps neighbours apart; the yellow is darkened for white paper
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#B8A800", "#555555")
@@ -29,8 +29,15 @@ def new_axes(ax: "Axes | None", width: float, height: float) -> "Axes":
         return ax
     import matplotlib.pyplot as plt
 
-    _, ax = plt.subplots(figsize=(width, height), layout="constrained")
+    _, ax = plt.subplots(figsize=(width, height), layout=layout())
     return ax
+
+
+def layout() -> Any:
+    """Constrained layout with a margin wide enough for text that is drawn a little larger than measured."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    return ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
 
 
 def finish(result: Any, show: bool | None) -> Any:
@@ -120,7 +127,7 @@ def percentile_limits(
     finite = finite[np.isfinite(finite)]
     if finite.size == 0:
         return (-1.0, 1.0) if signed else (0.0, 1.0)
-    tail = 1.0 if finite.size >= 1000 else 0.0
+    tail = 1.0 if finite.size >= 100 else 0.0
     low = _limit(finite, vmin, tail, "vmin")
     high = _limit(finite, vmax, 100 - tail, "vmax")
     if signed:

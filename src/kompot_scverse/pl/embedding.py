@@ -13,7 +13,7 @@ from kompot_scverse._data.resolve import match_label, obs_column
 
 from ._fields import embedding_coordinates, find_run_data, gene_names, gene_numbers, smoothed, target
 from ._scatter import color_scatter
-from ._style import NORMAL, TITLE, finish, new_axes
+from ._style import NORMAL, TITLE, finish, layout, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -151,7 +151,7 @@ def _grid(ax: "Axes | None", n: int, ncols: int) -> "list[Axes]":
 
     columns = max(1, min(ncols, n))
     rows = -(-n // columns)
-    figure, grid = plt.subplots(rows, columns, figsize=(4.5 * columns, 3.3 * rows), layout="constrained", squeeze=False)
+    figure, grid = plt.subplots(rows, columns, figsize=(4.5 * columns, 3.3 * rows), layout=layout(), squeeze=False)
     for unused in grid.ravel()[n:]:
         figure.delaxes(unused)
     return list(grid.ravel()[:n])

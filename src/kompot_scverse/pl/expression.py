@@ -8,7 +8,7 @@ import numpy as np
 
 from ._fields import embedding_coordinates, find_run_data, gene_numbers, gene_values, smoothed
 from ._scatter import color_scatter
-from ._style import TITLE, finish, percentile_limits
+from ._style import TITLE, finish, layout, percentile_limits
 from .embedding import embedding_frame
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def expression(
 
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 4, figsize=(13.2, 3.2), layout="constrained")
+    figure, axes = plt.subplots(1, 4, figsize=(13.2, 3.2), layout=layout())
     series = [
         (np.where(cells, observed, np.nan), "observed"),
         (imputed[0], f"smoothed, {found.reference}"),

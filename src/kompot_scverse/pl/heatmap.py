@@ -167,9 +167,13 @@ def _patches(
     polygons = np.concatenate([centers[:, None, :] + shape for shape in shapes])
     values = np.ma.masked_invalid(np.concatenate([f.to_numpy().ravel() for f in shown]))
     colors = mpl.colormaps[cmap].with_extremes(bad="0.85")
-    options = {"edgecolors": "white", "linewidths": 0.4} | dict(kws or {})
+    options = {"edgecolors": "face", "linewidths": 0.2} | dict(kws or {})
     drawn = PolyCollection(polygons, array=values, cmap=colors, clim=limits, **options)
     ax.add_collection(drawn, autolim=False)
+    # white between the cells, nothing on the diagonal, so that the two halves read as one cell
+    n, m = shown[0].shape
+    ax.hlines(np.arange(n - 1) + 0.5, -0.5, m - 0.5, color="white", linewidth=1.5)
+    ax.vlines(np.arange(m - 1) + 0.5, -0.5, n - 0.5, color="white", linewidth=1.5)
     return drawn
 
 

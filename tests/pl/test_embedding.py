@@ -1,0 +1,81 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import kompot_scverse.pl as pl
+import kompot_scverse.pl._scatter as scatter_module
+
+
+def foreground(ax):
+    return next(c for c in ax.collections if c.get_label() != "_background")
+
+
+def test_statistic(analysed, unchanged, assert_not_clipped):
+    with unchanged(analysed):
+        ax = pl.embedding(analysed, "umap", color="lfc_zscore")
+    drawn = foreground(ax)
+    values = analysed.obs["kompot_da_Young_to_Old_lfc_zscore"]
+    np.testing.assert_allclose(np.sort(drawn.get_array()), np.sort(values))
+    low, high = drawn.get_clim()
+    assert low == -high
+    assert drawn.get_cmap().name == "RdBu_r"
+    assert ax.get_title() == "Young → Old"
+    xy = np.asarray(drawn.get_offsets())
+    order = np.argsort(np.abs(values.to_numpy()), kind="stable")
+    np.testing.assert_allclose(xy, analysed.obsm["X_umap"][order])
+    assert_not_clipped(ax.figure)
+
+
+@pytest.mark.parametrize("value", ["fold_change", "reference", "group"])
+def test_gene_is_rebuilt(analysed, value):
+    gene = analysed.var_names[3]
+    key = {"fold_change": "Young_to_Old_fold_change", "reference": "Young_imputed", "group": "Old_imputed"}[value]
+    expected = np.asarray(analysed.layers[f"kompot_de_{key}"][:, 3])
+    for name in [name for name in analysed.layers if name is not None and name.startswith("kompot")]:
+        del analysed.layers[name]
+    drawn = foreground(pl.embedding(analysed, color=gene, value=value))
+    np.testing.assert_allclose(np.sort(drawn.get_array()), np.sort(expected), atol=1e-4)
+
+
+def test_highlight(analysed):
+    ax = pl.embedding(analysed, color="lfc", highlight={"branch": ["HSC", "B cell"]})
+    n = analysed.obs["branch"].isin(["HSC", "B cell"]).sum()
+    assert len(foreground(ax).get_offsets()) == n
+    background = next(c for c in ax.collections if c.get_label() == "_background")
+    assert len(background.get_offsets()) == analysed.n_obs - n
+
+
+def test_several_panels(analysed):
+    axes = pl.embedding(analysed, color=["lfc", "branch", "group_std", "group_log_density"], ncols=2)
+    assert [ax.get_title() for ax in axes] == ["Young → Old", "branch", "Old", "Old"]
+    _, ax = plt.subplots()
+    with pytest.raises(ValueError, match="one panel"):
+        pl.embedding(analysed, color=["lfc", "branch"], ax=ax)
+    assert pl.embedding(analysed, color="lfc", ax=ax) is ax
+
+
+def test_errors_name_what_exists(analysed, adata):
+    with pytest.raises(KeyError, match="X_umap"):
+        pl.embedding(analysed, "umop")
+    with pytest.raises(KeyError, match="existing: 'lfc_zscore'"):
+        pl.embedding(analysed, color="lfc_zscor")
+    with pytest.raises(LookupError, match=r"call `kp\.tl\.da` first"):
+        pl.embedding(adata, color="lfc")
+
+
+def test_many_cells_are_rasterized(analysed, monkeypatch):
+    assert not foreground(pl.embedding(analysed)).get_rasterized()
+    monkeypatch.setattr(scatter_module, "RASTERIZE", 100)
+    assert foreground(pl.embedding(analysed)).get_rasterized()
+
+
+def test_expression_shares_a_scale(analysed, assert_not_clipped):
+    panels = pl.expression(analysed, analysed.var_names[0])
+    limits = {foreground(ax).get_clim() for ax in (panels.observed, panels.reference, panels.group)}
+    assert len(limits) == 1
+    low, high = foreground(panels.fold_change).get_clim()
+    assert low == -high
+    difference = np.asarray(analysed.layers["kompot_de_Young_to_Old_fold_change"][:, 0])
+    np.testing.assert_allclose(np.sort(foreground(panels.fold_change).get_array()), np.sort(difference), atol=1e-4)
+    assert len(foreground(panels.observed).get_offsets()) == analysed.obs["Age"].isin(["Young", "Old"]).sum()
+    assert_not_clipped(panels.observed.figure)

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+import kompot_scverse.pl as pl
+from kompot_scverse._data.provenance import find_run
+from kompot_scverse.settings import DAThresholdSettings
+
+PREFIX = "kompot_da_Young_to_Old"
+
+
+def contrast(adata):
+    return adata.obs["Age"].isin(["Young", "Old"]).to_numpy()
+
+
+def test_points_and_directions(analysed, unchanged, assert_not_clipped):
+    with unchanged(analysed):
+        ax = pl.volcano_da(analysed)
+    cells = contrast(analysed)
+    (drawn,) = [c for c in ax.collections if len(c.get_offsets()) == cells.sum()]
+    xy = np.asarray(drawn.get_offsets())
+    np.testing.assert_allclose(np.sort(xy[:, 0]), np.sort(analysed.obs[f"{PREFIX}_lfc"][cells]))
+    counts = analysed.obs[f"{PREFIX}_lfc_direction"][cells].value_counts()
+    colors = [to_hex(color).upper() for color in drawn.get_facecolors()]
+    assert counts["up"] > 0
+    assert colors.count("#B2182B") == counts["up"]
+    assert colors.count("#2166AC") == counts["down"]
+    assert ax.get_legend().get_texts()[0].get_text() == f"up in Old ({counts['up']:,})"
+    assert_not_clipped(ax.figure)
+
+
+def test_stored_palette(analysed):
+    names = analysed.obs["branch"].cat.categories
+    analysed.uns["branch_colors"] = ["#111111", "#222222", "#333333", "#444444"]
+    ax = pl.volcano_da(analysed, color="branch")
+    entries = {t.get_text(): h.get_color() for t, h in zip(ax.get_legend().get_texts(), ax.get_legend().legend_handles, strict=True)}
+    assert entries == dict(zip(names, analysed.uns["branch_colors"], strict=True))
+    with pytest.raises(KeyError, match="existing: 'branch'"):
+        pl.volcano_da(analysed, color="brnch")
+
+
+def test_continuous_color(analysed):
+    ax = pl.volcano_da(analysed, color="pseudotime")
+    assert ax.get_legend() is None
+    assert ax.child_axes[0].get_ylabel() == "pseudotime"
+
+
+def test_thresholds_and_update(analysed, unchanged):
+    loose = DAThresholdSettings(lfc=0.0, ptp=0.5)
+    with unchanged(analysed):
+        ax = pl.volcano_da(analysed, thresholds=loose)
+    assert "neutral (0)" in [t.get_text() for t in ax.get_legend().get_texts()]
+    assert find_run(analysed, analysis="da").params["lfc_threshold"] == 1.0
+    pl.volcano_da(analysed, thresholds=loose, update=True)
+    run = find_run(analysed, analysis="da")
+    cells = contrast(analysed)
+    direction = analysed.obs[f"{PREFIX}_lfc_direction"]
+    assert run.params["lfc_threshold"] == 0.0
+    assert run.summary["n_up"] == (direction[cells] == "up").sum()
+    assert (direction[analysed.obs[f"{PREFIX}_lfc"] > 0] == "up").all()
+    assert run.run_id == 1
+    with pytest.raises(ValueError, match="DAThresholdSettings"):
+        pl.volcano_da(analysed, update=True)
+
+
+def test_missing_run(adata):
+    with pytest.raises(LookupError, match=r"call `kp\.tl\.da` first"):
+        pl.volcano_da(adata)
+
+
+def test_missing_field(analysed):
+    del analysed.obs[f"{PREFIX}_lfc"]
+    with pytest.raises(LookupError, match=r"is gone; call `kp\.tl\.da"):
+        pl.volcano_da(analysed)

@@ -1,0 +1,190 @@
+"""Input that cannot be analysed, or that is merely unusual; nothing is written when a call fails."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+from kompot_scverse.settings import FDRSettings, GPSettings
+from kompot_scverse.tl.de import de
+
+K = "kompot_de_Young_to_Old"
+REP = "DM_EigenVectors"
+
+
+def run(adata, groupby="Age", **arguments):
+    given = {"reference": "Young", "groups": "Old", "layer": "logged_counts", "fdr": FDRSettings(null_genes=20)}
+    de(adata, groupby, **given | arguments)
+
+
+def nan_state(adata):
+    adata.obsm[REP][np.flatnonzero(adata.obs["Age"] == "Old")[:3], 1] = np.nan
+
+
+def infinite_expression(adata):
+    dense = adata.layers["logged_counts"].toarray()
+    dense[np.flatnonzero(adata.obs["Age"] == "Old")[0], 7] = np.inf
+    adata.layers["logged_counts"] = sp.csr_matrix(dense)
+
+
+def nan_expression(adata):
+    adata.layers["logged_counts"] = adata.layers["logged_counts"].toarray()
+    adata.layers["logged_counts"][np.flatnonzero(adata.obs["Age"] == "Young")[0], 7] = np.nan
+
+
+def identical_cells(adata):
+    adata.obsm[REP][:] = 1.0
+
+
+def text_in_frame(adata):
+    adata.obsm[REP] = pd.DataFrame({"a": ["x"] * adata.n_obs}, index=adata.obs_names)
+
+
+def unused_category(adata):
+    adata.obs["Age"] = adata.obs["Age"].cat.add_categories(["Ancient"])
+
+
+def two_cells(adata):
+    old = np.flatnonzero(adata.obs["Age"] == "Old")
+    keep = np.array(adata.obs["Age"] == "Young")
+    keep[old[:2]] = True
+    adata.obs["keep"] = keep
+
+
+def nothing(adata):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments", "error", "text"),
+    [
+        (nan_state, {}, ValueError, rf"obsm\['{REP}'\] is NaN or infinite for 3 of the .* `mask_obs=`"),
+        (infinite_expression, {}, ValueError, r"layers\['logged_counts'\] has values that are not finite"),
+        (nan_expression, {}, ValueError, r"layers\['logged_counts'\] has values that are not finite"),
+        (identical_cells, {}, ValueError, "All cells are identical"),
+        (text_in_frame, {}, TypeError, "is not numeric"),
+        (unused_category, {"groups": "Ancient"}, KeyError, "equal to 'Ancient'; existing:"),
+        (two_cells, {"mask_obs": "keep"}, ValueError, "Condition 'Old' .* has 2 cells"),
+        (nothing, {"groups": "Young"}, ValueError, "compared with itself"),
+        (nothing, {"reference": "young"}, KeyError, "equal to 'young'; existing: 'Young'"),
+        (nothing, {"groupby": "age"}, KeyError, "existing: 'Age'"),
+        (nothing, {"layer": "logged"}, KeyError, "No layer 'logged'; existing: 'logged_counts'"),
+        (nothing, {"use_rep": "X_pca"}, KeyError, "No representation in obsm 'X_pca'"),
+        (nothing, {"genes": ["Gene"]}, KeyError, "No gene 'Gene'; existing: 'Gene"),
+        (nothing, {"cell_groups": "cell_type"}, KeyError, r"\(`cell_groups`\) 'cell_type'; existing: 'celltype'"),
+        (nothing, {"cell_groups": "pseudotime"}, TypeError, "continuous"),
+        (nothing, {"sample_key": "Age"}, ValueError, r"1 sample\(s\).* needs 2 per condition"),
+        (nothing, {"sample_key": "replicate"}, KeyError, "existing: 'Replicate'"),
+        (nothing, {"mask_obs": "celltype"}, TypeError, "must be boolean"),
+        (nothing, {"mask_obs": np.ones(5, dtype=bool)}, ValueError, "5 values for 600 cells"),
+    ],
+)
+def test_bad_input(adata, unchanged, change, arguments, error, text):
+    change(adata)
+    with unchanged(adata), pytest.raises(error, match=text):
+        run(adata, **arguments)
+
+
+def test_what_is_no_anndata(adata):
+    with pytest.raises(TypeError, match="must be an AnnData or MuData, not str"):
+        run("data.h5ad")
+    with pytest.raises(ValueError, match="no cells"):
+        run(adata[:0])
+
+
+def test_an_interrupted_call_writes_nothing(adata, unchanged, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kompot_scverse._data.store.store_runs", interrupt)
+    with unchanged(adata), pytest.raises(KeyboardInterrupt):
+        run(adata)
+
+
+def test_states_and_values_may_be_missing_where_cells_take_no_part(adata):
+    mid = np.flatnonzero(adata.obs["Age"] == "Mid")
+    expected = adata.copy()
+    run(expected)
+    adata.obsm[REP][mid[0]] = np.nan
+    adata.layers["logged_counts"] = adata.layers["logged_counts"].toarray()
+    adata.layers["logged_counts"][mid[1], 3] = np.nan
+    run(adata)
+    np.testing.assert_allclose(adata.var[f"{K}_mahalanobis"], expected.var[f"{K}_mahalanobis"], rtol=1e-4)
+    layer = adata.layers[f"{K}_fold_change"].compute()
+    assert np.isnan(layer[mid[0]]).all()
+    assert np.isfinite(np.delete(layer, mid[0], axis=0)).all()
+
+
+def test_frame_as_representation(adata):
+    expected = adata.copy()
+    run(expected)
+    adata.obsm[REP] = pd.DataFrame(adata.obsm[REP], index=adata.obs_names)
+    adata.obsm[REP].columns = adata.obsm[REP].columns.astype(str)
+    run(adata)
+    np.testing.assert_allclose(adata.var[f"{K}_mahalanobis"], expected.var[f"{K}_mahalanobis"], rtol=1e-10)
+
+
+@pytest.mark.parametrize("sample_key", [None, "Replicate"])
+@pytest.mark.parametrize("empirical_variance", [False, True])
+def test_constant_genes(adata, sample_key, empirical_variance):
+    dense = adata.layers["logged_counts"].toarray()
+    dense[:, 3], dense[:, 4] = 0.0, 2.5
+    adata.layers["logged_counts"] = dense
+    run(adata, sample_key=sample_key, gp=GPSettings(empirical_variance=empirical_variance))
+    suffix = "_sample_var" if sample_key else ""
+    distance = adata.var[f"{K}_mahalanobis{suffix}"].to_numpy()
+    assert np.isfinite(distance).all()
+    assert distance[3] == 0
+    assert adata.var[f"{K}_mean_lfc"].iloc[3] == 0
+    assert not adata.var[f"{K}_is_de{suffix}"].iloc[3]
+
+
+def test_fewer_cells_than_rank(adata):
+    few = adata[
+        np.r_[np.flatnonzero(adata.obs["Age"] == "Young")[:12], np.flatnonzero(adata.obs["Age"] == "Old")[:12]]
+    ].copy()
+    run(few, gp=GPSettings(ls_factor=0.1, rtol=0))
+    assert few.obsm["kompot_de_basis"].shape[1] == 24
+    assert np.isfinite(few.var[f"{K}_mahalanobis"]).all()
+
+
+@pytest.mark.parametrize(
+    ("labels", "reference", "group"),
+    [
+        ({"Young": 3, "Mid": 12, "Old": 24}, 3, 24),
+        ({"Young": 3, "Mid": 12, "Old": 24}, "3", "24"),
+        ({"Young": False, "Mid": False, "Old": True}, False, True),
+        ({"Young": "3/m", "Mid": "12/m", "Old": "24/m"}, "3/m", "24/m"),
+    ],
+)
+def test_labels(adata, tmp_path, labels, reference, group):
+    adata.obs["label"] = [labels[age] for age in adata.obs["Age"]]
+    run(adata, "label", reference=reference, groups=group)
+    key = f"kompot_de_{reference}_to_{group}_mahalanobis".replace("/", "_")
+    assert np.isfinite(adata.var[key]).all()
+    # a slash in a key would be a group in the file
+    adata.write_h5ad(tmp_path / "labels.h5ad")
+
+
+def test_labels_that_share_a_key(adata, unchanged):
+    adata.obs["label"] = adata.obs["Age"].map({"Young": "y", "Mid": "a/b", "Old": "a_b"}).astype(str)
+    with unchanged(adata), pytest.raises(ValueError, match="a/b.*a_b"):
+        run(adata, "label", reference="y", groups=None)
+
+
+def test_a_sample_in_two_conditions_is_two_samples(adata):
+    adata.obs["donor"] = adata.obs["Replicate"].astype(str).str[-1]
+    expected = adata.copy()
+    run(expected, sample_key="Replicate")
+    run(adata, sample_key="donor")
+    key = f"{K}_mahalanobis_sample_var"
+    np.testing.assert_allclose(adata.var[key], expected.var[key], rtol=1e-10)
+
+
+def test_duplicate_gene_names(adata):
+    names = adata.var_names.to_list()
+    adata.var_names = [names[0], names[0], *names[2:]]
+    run(adata)
+    assert np.isfinite(adata.var[f"{K}_mahalanobis"]).all()
+    with pytest.raises(ValueError, match="stands for several genes"):
+        run(adata, genes=[names[0]], key_added="again")

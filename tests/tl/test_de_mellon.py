@@ -1,0 +1,82 @@
+"""On real cells, the numbers are those of mellon's `FunctionEstimator` with every cell as a landmark."""
+
+import anndata as ad
+import jax
+import numpy as np
+import pytest
+
+from kompot_scverse._gp.mellon import load_mellon
+from kompot_scverse._gp.model import fit_cell_states
+from kompot_scverse.settings import FDRSettings, GPSettings
+from kompot_scverse.tl.de import de
+
+K = "kompot_de_ctrl_to_stim"
+
+
+@pytest.fixture(scope="module")
+def kang(data_dir) -> ad.AnnData:
+    """1,000 cells × 500 genes, with results of ours."""
+    adata = ad.read_h5ad(data_dir / "kang_pbmc_ifnb.h5ad")
+    rows = np.sort(np.random.default_rng(0).choice(adata.n_obs, 1000, replace=False))
+    genes = np.argsort(-np.asarray(adata.X.mean(axis=0)).ravel())[:500]
+    size = np.asarray(adata.X[rows].sum(axis=1)).ravel()
+    y = np.log1p(adata.X[rows][:, genes].toarray().astype(np.float64) / size[:, None] * 1e4)
+    small = ad.AnnData(
+        y,
+        obs=adata.obs[["condition"]].iloc[rows],
+        var=adata.var.iloc[genes][[]],
+        obsm={"X_pca_harmony": np.asarray(adata.obsm["X_pca_harmony"], dtype=np.float64)[rows]},
+    )
+    de(small, "condition", reference="ctrl", use_rep="X_pca_harmony", fdr=FDRSettings(null_genes=0))
+    return small
+
+
+@pytest.fixture(scope="module")
+def mellons(kang):
+    """Mean and covariance of each condition at every cell, without any approximation."""
+    x = kang.obsm["X_pca_harmony"]
+    states = fit_cell_states(x, GPSettings())
+    found = {}
+    with jax.enable_x64(True):
+        mellon = load_mellon()
+        for condition in ("ctrl", "stim"):
+            own = (kang.obs["condition"] == condition).to_numpy()
+            estimator = mellon.FunctionEstimator(
+                cov_func=mellon.cov.Matern52(ls=states.ls),
+                landmarks=x[own],
+                gp_type="full",
+                sigma=1.0,
+                predictor_with_uncertainty=True,
+            )
+            estimator.fit(x[own], kang.X[own])
+            predict = estimator.predict
+            found[condition] = np.asarray(predict(x)), np.asarray(predict.covariance(x, diag=False))
+    return found, states
+
+
+def test_fold_change(kang, mellons):
+    found, _ = mellons
+    expected = found["stim"][0] - found["ctrl"][0]
+    ours = kang.layers[f"{K}_fold_change"].compute()
+    assert np.abs(ours - expected).max() <= 1e-2
+    np.testing.assert_allclose(kang.var[f"{K}_mean_lfc"], expected.mean(axis=0), atol=1e-4)
+
+
+@pytest.mark.parametrize("condition", ["ctrl", "stim"])
+def test_standard_deviation(kang, mellons, condition):
+    expected = np.sqrt(np.diag(mellons[0][condition][1]))
+    np.testing.assert_allclose(kang.obs[f"kompot_de_{condition}_std"], expected, rtol=1e-2)
+
+
+def test_mahalanobis(kang, mellons):
+    found, states = mellons
+    x = kang.obsm["X_pca_harmony"]
+    # the pivots: distinct points that determine the function
+    points = np.array([np.flatnonzero((x == pivot).all(axis=1))[0] for pivot in states.basis.pivots])
+    difference = (found["stim"][0] - found["ctrl"][0])[points]
+    covariance = (found["stim"][1] + found["ctrl"][1])[np.ix_(points, points)]
+    solved = np.linalg.solve(covariance + 1e-10 * np.eye(len(points)), difference)
+    expected = np.sqrt((difference * solved).sum(axis=0))
+    error = np.abs(kang.var[f"{K}_mahalanobis"].to_numpy() / expected - 1)
+    assert np.median(error) <= 1e-3
+    assert error.max() <= 1e-2
