@@ -368,7 +368,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer splits and repetitions")
     parser.add_argument("--centers", type=int, default=25)
-    parser.add_argument("--width", type=float, default=0.4)
+    parser.add_argument("--width", type=float, default=0.3)
     parser.add_argument("--da-centers", type=int, default=40)
     parser.add_argument("--da-width", type=float, default=0.6)
     parser.add_argument(

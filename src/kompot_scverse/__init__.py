@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .settings import DAThresholdSettings, FDRSettings, GPSettings, StorageSettings
 
 if TYPE_CHECKING:
-    from . import datasets, get, pp, tl
+    from . import datasets, get, pl, pp, tl
     from ._data.run_info import RunInfo
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "__version__",
     "datasets",
     "get",
+    "pl",
     "pp",
     "tl",
 ]

@@ -24,7 +24,7 @@ def test_adding_samples_says_that_shared_fields_stay(adata: AnnData) -> None:
     before = adata.copy()
     with pytest.warns(UserWarning, match="only adds `sample_key` to that of run 0: these shared fields stay the same"):
         kp.tl.de(adata, "Age", **ARGUMENTS, sample_key="Replicate")
-    np.testing.assert_allclose(adata.var[f"{K}_mean_lfc"], before.var[f"{K}_mean_lfc"], rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(adata.var[f"{K}_mean_lfc"], before.var[f"{K}_mean_lfc"], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(
         np.asarray(adata.layers[f"{K}_fold_change"]), np.asarray(before.layers[f"{K}_fold_change"]), rtol=1e-4, atol=1e-5
     )

@@ -133,6 +133,8 @@ def test_single_neighborhood_gives_weighted_means() -> None:
     np.testing.assert_allclose(data.means, expected, rtol=1e-10)
     np.testing.assert_allclose(data.covariance, np.diag(1 / effective_cells(moments, tree[2])), rtol=1e-12)
     np.testing.assert_allclose(data.level, np.average(y, axis=0, weights=weights[:, 2]))
+    deviation = y - data.level
+    np.testing.assert_allclose(data.cell_variance, np.average(deviation**2, axis=0, weights=weights[:, 2]), rtol=1e-9)
     binary = collect_neighborhood_moments(np.ones((len(y), 1)), (y > 2).astype(float), codes)
     np.testing.assert_allclose(node_means(binary, np.array([True])).n_expressing, (y > 2).sum(axis=0))
 

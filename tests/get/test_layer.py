@@ -117,7 +117,8 @@ def test_genes_not_analysed_are_missing(adata):
 
 
 def test_overwritten_by_the_same_analysis_of_other_data(adata):
-    for source in ("logged_counts", None):
+    adata.layers["halved"] = adata.layers["logged_counts"] / 2
+    for source in ("logged_counts", "halved"):
         tl.de(adata, "Age", reference="Young", groups="Old", layer=source, overwrite=True)
     with pytest.warns(UserWarning, match="run 0 were overwritten and now hold the values of run 1"):
         earlier = layer(adata, "fold_change", run_id=0)
@@ -127,7 +128,7 @@ def test_overwritten_by_the_same_analysis_of_other_data(adata):
 def test_parts_of_two_calls_are_not_mixed(adata):
     tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
     tl.de(adata, "Age", reference="Young", groups="Mid", layer="logged_counts", overwrite=True)
-    for statistic in ("imputed_group", "fold_change", "std_group"):
+    for statistic in ("imputed_group", "fold_change", "fold_change_std"):
         with pytest.raises(ValueError, match="overwritten by run 1.*layers of run 0 cannot be built"):
             layer(adata, statistic, run_id=0)
 

@@ -39,21 +39,15 @@ def clean_figures() -> Iterator[None]:
 
 
 def clipped(figure: object) -> list[str]:
-    """Texts that reach beyond the figure."""
-    from matplotlib.text import Text
-
+    """What reaches beyond the figure: everything in the layout, and the labels of points."""
     figure.canvas.draw()
+    width, height = figure.get_size_inches()
+    box = figure.get_tightbbox()
+    found = [] if min(box.x0, box.y0, width - box.x1, height - box.y1) > -0.01 else [f"{box} beyond {width} x {height}"]
     outer = figure.bbox
-    found = []
-    for text in figure.findobj(Text):
-        if not text.get_visible() or not text.get_text():
-            continue
-        box = text.get_window_extent()
-        # ticks beyond the limits have text, but are not drawn
-        axes = text.axes
-        if axes is not None and text in [label for axis in (axes.xaxis, axes.yaxis) for label in axis.get_ticklabels()]:
-            continue
-        if box.x0 < outer.x0 - 1 or box.y0 < outer.y0 - 1 or box.x1 > outer.x1 + 1 or box.y1 > outer.y1 + 1:
+    for text in [text for ax in figure.axes for text in ax.texts]:
+        own = text.get_window_extent()
+        if own.x0 < outer.x0 or own.y0 < outer.y0 or own.x1 > outer.x1 or own.y1 > outer.y1:
             found.append(text.get_text())
     return found
 

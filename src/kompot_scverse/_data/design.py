@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
+from kompot_scverse._keys import slug
+
 from .resolve import cell_mask, match_label, obs_column
 
 __all__ = ["MIN_CELLS", "Design", "resolve_design"]
@@ -98,13 +100,20 @@ def resolve_design(
         if not chosen:
             raise ValueError(f"obs[{groupby!r}] has no category to compare with {reference!r}.")
     else:
-        given = [groups] if isinstance(groups, str) or not isinstance(groups, Sequence | np.ndarray | pd.Index) else list(groups)
+        given = (
+            [groups]
+            if isinstance(groups, str) or not isinstance(groups, Sequence | np.ndarray | pd.Index)
+            else list(groups)
+        )
         chosen = list(dict.fromkeys(match_label(column, group, "groups") for group in given))
         if not chosen:
             raise ValueError("`groups` is empty; name at least one category, or pass None for all others.")
     if reference in chosen:
-        raise ValueError(f"{reference!r} is both `reference` and in `groups`; a condition cannot be compared with itself.")
+        raise ValueError(
+            f"{reference!r} is both `reference` and in `groups`; a condition cannot be compared with itself."
+        )
     conditions = (reference, *chosen)
+    _check_keys(groupby, conditions)
     codes = np.full(adata.n_obs, -1, dtype=np.int32)
     for number, condition in enumerate(conditions):
         codes[(column == condition).to_numpy() & mask] = number
@@ -120,6 +129,18 @@ def resolve_design(
         names = tuple(str(condition) for condition in conditions)
         return Design(groupby, conditions, codes, None, names, codes, np.arange(len(conditions)), everything)
     return _with_samples(adata, groupby, conditions, codes, sample_key)
+
+
+def _check_keys(groupby: str, conditions: tuple) -> None:
+    """Raise where two conditions would be written under one name."""
+    named: dict[str, object] = {}
+    for condition in conditions:
+        other = named.setdefault(slug(condition), condition)
+        if other is not condition:
+            raise ValueError(
+                f"{other!r} and {condition!r} of obs[{groupby!r}] would be written under the same name, {slug(condition)!r}, "
+                "since '/' cannot be part of a key. Rename one of them."
+            )
 
 
 def _with_samples(adata: AnnData, groupby: str, conditions: tuple, codes: np.ndarray, sample_key: str) -> Design:

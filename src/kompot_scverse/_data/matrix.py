@@ -51,12 +51,25 @@ class MatrixReader:
 
     def looks_like_counts(self) -> bool:
         """Whether the first rows hold whole numbers only, some of them above 1."""
-        block = self.read(slice(0, COUNT_ROWS))
+        # unchecked: cells that take no part may hold anything
+        block = self._block(slice(0, COUNT_ROWS))
         stored = block.data if sp.issparse(block) else block.ravel()
         return bool(stored.size and stored.max() > 1 and (stored == np.rint(stored)).all())
 
     def read(self, rows: slice | np.ndarray) -> np.ndarray | sp.csr_array:
         """The rows as a dense array or csr, float32 (also from integers) or float64."""
+        block = self._block(rows)
+        stored = block.data if sp.issparse(block) else block
+        # a sum is finite only if all terms are, and costs no temporary
+        if not np.isfinite(stored.sum(dtype=np.float64)):
+            raise ValueError(
+                f"{self.name} has values that are not finite (NaN or inf). Remove or impute them, for example with "
+                "`sc.pp.filter_genes`, or analyse other genes with `genes=`."
+            )
+        return block
+
+    def _block(self, rows: slice | np.ndarray) -> np.ndarray | sp.csr_array:
+        """As :meth:`read`, without the check."""
         block = self.values[rows]
         if hasattr(block, "dask"):
             block = block.compute(scheduler="synchronous")
@@ -68,13 +81,6 @@ class MatrixReader:
             block = block[:, self.columns]
         if block.dtype not in (np.float32, np.float64):
             block = block.astype(np.float32)
-        stored = block.data if sp.issparse(block) else block
-        # a sum is finite only if all terms are, and costs no temporary
-        if not np.isfinite(stored.sum(dtype=np.float64)):
-            raise ValueError(
-                f"{self.name} has values that are not finite (NaN or inf). Remove or impute them, for example with "
-                "`sc.pp.filter_genes`, or analyse other genes with `genes=`."
-            )
         return block
 
 

@@ -93,7 +93,7 @@ def _only_adds_samples(adata: AnnData, writers: list[int], call: dict[str, Any] 
     if not writers:
         return ""
     return (
-        f"The call only adds `sample_key` to that of run {', '.join(map(str, writers))}: these shared fields stay the same "
+        f"The call only adds `sample_key` to that of run {', '.join(map(str, writers))}: these shared fields stay the same, up to rounding, "
         "as long as the data are, and fields with the variance between replicates (`_sample_var`) are added."
     )
 

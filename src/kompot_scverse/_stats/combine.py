@@ -122,7 +122,7 @@ def gene_test(
     """Test every gene for a change anywhere.
 
     Per node: generalised least squares of the sample means with precision from the cell numbers, a variance moderated
-    along its trend with the level, then the Cauchy combination over nodes. Its weights are the product of
+    along its trend with the variance between cells, then the Cauchy combination over nodes. Its weights are the product of
     the expected |z| of a given relative change, level / prior standard error, which does not depend on the samples'
     conditions, and of the node's :func:`enrichment` over all genes.
 
@@ -148,10 +148,10 @@ def gene_test(
         covariance = tempered_covariance(data.covariance[np.ix_(use, use)])
         fit = fit_linear(data.means[use], covariance, design.restricted(use))
         # a residual variance of rounding errors only is a gene that does not vary
-        genes = np.flatnonzero((data.n_expressing >= settings.min_expressing) & (fit.variance > 1e-12 * data.level**2))
+        genes = np.flatnonzero((data.n_expressing >= settings.min_expressing) & (fit.variance > 1e-12 * data.level**2) & (data.cell_variance > 0))
         if len(genes) == 0:
             continue
-        test = moderated_test(fit.subset(genes), np.log(data.level[genes]), settings.prior)
+        test = moderated_test(fit.subset(genes), np.log(data.cell_variance[genes]), settings.prior)
         effect[i, genes], z[i, genes], pvalue[i, genes] = test.effect, test.z, test.pvalue
         weight[i, genes] = data.level[genes] / test.prior_stderr * enrichment(test.pvalue)
     combined = cauchy_combination(pvalue, weight)

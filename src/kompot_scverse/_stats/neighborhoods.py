@@ -47,7 +47,7 @@ class Neighborhoods:
 
 
 def fit_neighborhoods(
-    x: NDArray[np.floating], n_centers: int = 15, width: float = 0.6, rng: np.random.Generator | None = None
+    x: NDArray[np.floating], n_centers: int = 25, width: float = 0.3, rng: np.random.Generator | None = None
 ) -> Neighborhoods:
     """Place the centres by k-means and set the width from the spread of the cells around them.
 
@@ -173,6 +173,8 @@ class NodeMeans:
     """Sampling covariance of the means in units of the variance between cells: samples x samples."""
     level: NDArray[np.float64]
     """Mean over the cells of all samples, per gene."""
+    cell_variance: NDArray[np.float64]
+    """Variance between cells within neighbourhoods, per gene."""
     n_expressing: NDArray[np.float64]
     """Effective number of expressing cells (Σωy)²/Σωy², per gene: the count itself if y is 0 or 1."""
 
@@ -217,5 +219,6 @@ def node_means(moments: NeighborhoodMoments, members: NDArray[np.bool_]) -> Node
         means=means,
         covariance=covariance,
         level=level,
+        cell_variance=np.maximum(squares.sum(axis=0) - (pooled * centers).sum(axis=0), 0) / total,
         n_expressing=pooled.sum(axis=0) ** 2 / np.maximum(squares.sum(axis=0), TINY),
     )

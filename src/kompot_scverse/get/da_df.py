@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
+from kompot_scverse._data.da_fields import DIRECTIONS
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.provenance import find_run
 from kompot_scverse._data.resolve import check_anndata
@@ -85,15 +86,18 @@ def da_df(
     fields = RunFields(adata, find_run(adata, run_id, "da"))
     again = "Call `kp.tl.da` again."
     columns = {name: fields.read("obs", statistic, again) for name, statistic in COLUMNS.items()}
+    # subsetting drops categories without cells, and may have turned the column into text
+    columns["direction"] = pd.Categorical(columns["direction"], categories=list(DIRECTIONS), ordered=True)
     table = pd.DataFrame(columns, index=adata.obs_names)
-    for name in [obs_columns] if isinstance(obs_columns, str) else obs_columns:
+    added = [obs_columns] if isinstance(obs_columns, str) else list(obs_columns)
+    for name in added:
         if name not in adata.obs:
             raise missing("obs column (`obs_columns`)", name, adata.obs.columns)
         if name in table:
             raise ValueError(
                 f"`obs_columns` names {name!r}, which is a column of the result already; rename it in obs."
             )
-        table[name] = adata.obs[name]
+    table = pd.concat([table, adata.obs[added]], axis=1)
     keep = _keep(table, direction, ptp, min_lfc)
     fields.warn()
     table = table[keep]
@@ -108,7 +112,7 @@ def _keep(
     if direction is not None:
         wanted = [direction] if isinstance(direction, str) else list(direction)
         for name in wanted:
-            if name not in ("up", "down", "neutral"):
+            if name not in DIRECTIONS:
                 raise ValueError(f"`direction` must be 'up', 'down' or 'neutral' (or several), not {name!r}.")
         keep &= table["direction"].isin(wanted).to_numpy()
     if ptp is not None:

@@ -88,7 +88,7 @@ def de_df(
     if gene_symbols is not None:
         if gene_symbols not in adata.var:
             raise missing("var column (`gene_symbols`)", gene_symbols, adata.var.columns)
-        table.insert(0, gene_symbols, adata.var[gene_symbols])
+        table = pd.concat([adata.var[[gene_symbols]], table], axis=1)
     fields.warn()
     keep = table["mahalanobis"].notna()
     if fdr is not None:

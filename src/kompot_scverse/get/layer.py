@@ -1,16 +1,16 @@
 """Smoothed layers, built from the basis and the weights when asked for."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from anndata import AnnData
 
 from kompot_scverse._data.errors import missing
+from kompot_scverse._data.layers import lazy_product, lazy_std
 from kompot_scverse._data.provenance import Run, find_run, iterate_runs
 from kompot_scverse._data.resolve import check_anndata, gene_numbers, name_numbers
-from kompot_scverse._stats.sample_covariance import factor_variance
 
 from ._fields import RunFields
 
@@ -135,7 +135,7 @@ def _by_key(run: Run, key: str) -> str | None:
     return None
 
 
-def _genes(adata: AnnData, genes: object) -> np.ndarray | slice:
+def _genes(adata: AnnData, genes: Any) -> np.ndarray | slice:
     """Numbers of genes in the order asked for."""
     if genes is None:
         return slice(None)
@@ -144,7 +144,8 @@ def _genes(adata: AnnData, genes: object) -> np.ndarray | slice:
         if not names:
             raise ValueError("`genes` selects no genes.")
         return name_numbers(adata.var_names, names)
-    return gene_numbers(adata, genes)
+    numbers = gene_numbers(adata, genes)
+    return slice(None) if numbers is None else numbers
 
 
 def cell_numbers(adata: AnnData, cells: object) -> np.ndarray | slice:
@@ -172,7 +173,7 @@ def cell_numbers(adata: AnnData, cells: object) -> np.ndarray | slice:
                 f"`cells` has numbers from {wanted.min():,} to {wanted.max():,}; there are {adata.n_obs:,} cells."
             )
         return wanted
-    numbers = adata.obs_names.get_indexer(wanted) if adata.obs_names.is_unique else None
+    numbers = adata.obs_names.get_indexer(pd.Index(wanted)) if adata.obs_names.is_unique else None
     if numbers is None:
         raise ValueError(
             "Cell names are not unique; call `obs_names_make_unique()` first, or pass numbers as `cells=`."
@@ -192,23 +193,26 @@ class _Parts:
     def mean(self, *roles: str) -> np.ndarray:
         """Smoothed expression; of two roles, the first minus the second."""
         weights = [self._part("varm", f"{role}_weights", self.columns) for role in roles]
-        return self._basis() @ (weights[0] if len(weights) == 1 else weights[0] - weights[1]).T
+        return lazy_product(self._basis(), weights[0] if len(weights) == 1 else weights[0] - weights[1]).compute()
 
-    def variance(self, *roles: str) -> np.ndarray:
-        """Variance of the smoothed expression, added over roles."""
-        analysed = np.isfinite(self._part("varm", f"{roles[0]}_weights", self.columns)).all(axis=1)
-        basis = self._basis()
-        total = np.where(analysed, np.float32(0), np.float32(np.nan))[None]
+    def std(self, *roles: str) -> np.ndarray:
+        """Standard deviation of the smoothed expression; of two roles, of their difference."""
+        run = self.fields.run
+        weights = self._part("varm", f"{roles[0]}_weights", self.columns)
+        variance, factors = np.zeros(1, dtype=np.float32), []
         for role in roles:
             if self.fields.key("obs", f"{role}_std") is None:
                 raise LookupError(
-                    f"Run {self.fields.run.run_id} estimated the noise of each gene and kept no standard deviations. "
-                    f"Call `kp.tl.{self.fields.run.analysis}` with `gp=GPSettings(empirical_variance=False)`."
+                    f"Run {run.run_id} estimated the noise of each gene and kept no standard deviations. "
+                    f"Call `kp.tl.{run.analysis}` with `gp=GPSettings(empirical_variance=False)`."
                 )
-            total = total + self._part("obs", f"{role}_std", self.rows)[:, None] ** 2
-            if self.fields.run.params.get("sample_key") is not None:
-                total = total + factor_variance(basis, self._part("varm", f"{role}_sample_weights", self.columns))
-        return total
+            variance = variance + self._part("obs", f"{role}_std", self.rows) ** 2
+            if run.params.get("sample_key") is not None:
+                factors.append(self._part("varm", f"{role}_sample_weights", self.columns))
+        if factors:
+            return lazy_std(self._basis(), np.concatenate(factors, axis=2), variance).compute()
+        analysed = np.isfinite(weights).all(axis=1)
+        return np.where(analysed, np.sqrt(variance)[:, None], np.float32(np.nan))
 
     def _basis(self) -> np.ndarray:
         """The features; the parts that they are multiplied with come first."""
@@ -247,8 +251,8 @@ def _compute(parts: _Parts, statistic: str) -> np.ndarray:
     what, _, role = statistic.partition("_")
     if what in ("imputed", "std"):
         role = role or "group"
-        return parts.mean(role) if what == "imputed" else np.sqrt(parts.variance(role))
+        return parts.mean(role) if what == "imputed" else parts.std(role)
     if statistic == "fold_change":
         return parts.mean("group", "reference")
-    std = np.sqrt(parts.variance("reference", "group"))
+    std = parts.std("reference", "group")
     return std if statistic == "fold_change_std" else parts.mean("group", "reference") / std

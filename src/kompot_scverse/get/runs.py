@@ -51,7 +51,7 @@ def runs(data: AnnData) -> pd.DataFrame:
 
 def _row(run: Run) -> dict[str, Any]:
     row: dict[str, Any] = {"analysis": run.analysis, "key_added": run.key_added}
-    row |= {name: run.contrast.get(name) for name in ("groupby", "reference")}
+    row |= {name: run.contrast.get(name) or None for name in ("groupby", "reference")}
     row["group"] = run.contrast.get("group", run.contrast.get("condition"))
     row |= {name: run.params.get(name) for name in ("sample_key", "use_rep", "layer", "rank")}
     row |= {name: run.summary.get(name) for name in ("n_de", "n_up", "n_down")}

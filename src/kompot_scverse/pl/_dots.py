@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ._style import SMALL, percentile_limits
+from ._style import SMALL, corner_inches, percentile_limits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,8 +44,8 @@ def _round_up(share: float) -> float:
     return next((level for level in (0.1, 0.25, 0.5, 0.75) if share <= level), 1.0)
 
 
-def size_key(ax: "Axes", top: float, bottom: float) -> None:
-    """What the areas mean, beside the axes; `bottom` in coordinates of the axes."""
+def size_key(ax: "Axes", top: float, below: float) -> None:
+    """What the areas mean, beside the axes; `below` in inches from its upper right corner."""
     from matplotlib.lines import Line2D
 
     handles = [
@@ -54,7 +54,8 @@ def size_key(ax: "Axes", top: float, bottom: float) -> None:
         for part in (0.25, 0.5, 1.0)
     ]  # fmt: skip
     legend = ax.legend(
-        handles=handles, title="cells expressing", loc="upper left", bbox_to_anchor=(1.01, bottom), frameon=False,
+        handles=handles, title="cells expressing", loc="upper left", bbox_to_anchor=(0.1, -below),
+        bbox_transform=corner_inches(ax), frameon=False,
         fontsize=SMALL, title_fontsize=SMALL, borderaxespad=0, labelspacing=0.7,
     )  # fmt: skip
     legend._legend_box.align = "left"

@@ -144,8 +144,13 @@ def matrix_size(genes: Sequence[str], categories: Sequence[object]) -> tuple[flo
     longest_gene = max((len(str(gene)) for gene in genes), default=0)
     longest_category = max((len(str(category)) for category in categories), default=0)
     width = 2.0 + 0.36 * len(categories) + 0.08 * longest_gene
-    height = 0.45 + max(0.23 * len(genes), 0.5) + 0.075 * longest_category
+    height = 0.45 + matrix_height(len(genes)) + 0.075 * max(longest_category, 6)
     return width, height
+
+
+def matrix_height(n_genes: int) -> float:
+    """Height of the axes in inches: few genes get taller rows, so that the keys have room."""
+    return max(0.23 * n_genes, 1.6)
 
 
 def frame(ax: "Axes", genes: Sequence[str], categories: Sequence[object], title: str) -> None:

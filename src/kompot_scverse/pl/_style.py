@@ -160,3 +160,11 @@ def small_colorbar(ax: "Axes", mappable: Any, label: str, *, bounds: Sequence[fl
     bar.ax.tick_params(labelsize=SMALL, width=0.5, length=3)
     bar.set_label(label, fontsize=SMALL)
     return inset
+
+
+def corner_inches(ax: "Axes") -> Any:
+    """Coordinates in inches from the upper right corner of the axes, whatever their size."""
+    from matplotlib.transforms import ScaledTranslation
+
+    figure = ax.figure.get_figure(root=True)
+    return figure.dpi_scale_trans + ScaledTranslation(1, 1, ax.transAxes)

@@ -9,8 +9,8 @@ import pandas as pd
 
 from ._dots import draw_dots, size_key
 from ._fields import find_run_data
-from ._matrix import cluster_order, frame, gene_table, matrix_size, standardize, top_genes
-from ._style import SMALL, finish, new_axes, percentile_limits
+from ._matrix import cluster_order, frame, gene_table, matrix_height, matrix_size, standardize, top_genes
+from ._style import SMALL, corner_inches, finish, new_axes, percentile_limits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -124,7 +124,6 @@ def heatmap(
     rows, columns = _order(shown, cluster)
     shown = tuple(frame_.iloc[rows, columns] for frame_ in shown)
 
-    n, m = shown[0].shape
     ax = new_axes(ax, *matrix_size(shown[0].index, shown[0].columns))
     frame(ax, shown[0].index, shown[0].columns, " → ".join(level_names))
     signed = kind != "split" or standard_scale == "zscore"
@@ -133,12 +132,13 @@ def heatmap(
     else:
         limits = percentile_limits(np.concatenate([f.to_numpy().ravel() for f in shown]), vmin, vmax, signed=signed)
         drawn = _patches(ax, shown, limits, cmap or ("RdBu_r" if signed else "viridis"), patch_kws)
-    colorbar = _inch_inset(ax, m, n, top=0.0, height=1.0, width=0.12)
+    bar_height = min(1.0, 0.5 * matrix_height(len(shown[0])))
+    colorbar = _inset(ax, top=0.0, height=bar_height, width=0.12)
     _fill_colorbar(colorbar, drawn, label)
     if kind == "split":
-        _split_key(_inch_inset(ax, m, n, top=1.45, height=0.32, width=0.32), level_names)
+        _split_key(_inset(ax, top=bar_height + 0.3, height=0.32, width=0.32), level_names)
     elif kind == "dots":
-        size_key(ax, top, 1 - 1.4 / _height(n))
+        size_key(ax, top, bar_height + 0.3)
     return finish(Heatmap(ax, colorbar, shown), show)
 
 
@@ -167,7 +167,7 @@ def _patches(
     polygons = np.concatenate([centers[:, None, :] + shape for shape in shapes])
     values = np.ma.masked_invalid(np.concatenate([f.to_numpy().ravel() for f in shown]))
     colors = mpl.colormaps[cmap].with_extremes(bad="0.85")
-    options = {"edgecolors": "face", "linewidths": 0.2} | dict(kws or {})
+    options = {"edgecolors": "face", "linewidths": 0.6} | dict(kws or {})
     drawn = PolyCollection(polygons, array=values, cmap=colors, clim=limits, **options)
     ax.add_collection(drawn, autolim=False)
     # white between the cells, nothing on the diagonal, so that the two halves read as one cell
@@ -177,15 +177,9 @@ def _patches(
     return drawn
 
 
-def _height(n: int) -> float:
-    """Height of the axes in inches, as far as the figure size decides it."""
-    return max(0.23 * n, 0.5)
-
-
-def _inch_inset(ax: "Axes", m: int, n: int, *, top: float, height: float, width: float) -> "Axes":
-    """Axes to the right, given in inches from the upper right corner of axes of the default size."""
-    tall, wide = _height(n), 0.36 * m
-    return ax.inset_axes((1 + 0.15 / wide, 1 - (top + height) / tall, width / wide, height / tall))
+def _inset(ax: "Axes", *, top: float, height: float, width: float) -> "Axes":
+    """Axes to the right, in inches from the upper right corner."""
+    return ax.inset_axes((0.15, -(top + height), width, height), transform=corner_inches(ax))
 
 
 def _fill_colorbar(inset: "Axes", drawn: Any, label: str) -> None:

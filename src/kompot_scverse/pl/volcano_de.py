@@ -160,6 +160,6 @@ def _axes_limits(ax: "Axes", x: np.ndarray, y: np.ndarray) -> None:
     if len(x) == 0:
         return
     low, high = min(x.min(), 0), max(x.max(), 0)
-    pad = 0.08 * ((high - low) or 1)
+    pad = 0.12 * ((high - low) or 1)
     ax.set_xlim(low - pad, high + pad)
     ax.set_ylim(min(0, y.min()), y.max() * 1.08 or 1)

@@ -152,7 +152,7 @@ def smooth(
         run_id=run_id,
         analysis="smooth",
         key_added=key_added,
-        contrast={} if groupby is None else {"groupby": groupby, "condition": str(design.reference)},
+        contrast={"groupby": design.groupby, "condition": str(design.reference)},
         params=params,
         cells={"conditions": {str(design.reference): n_cells}},
         summary={"n_genes": y.shape[1]} | genes_covered(adata.var_names, numbers, place.updated),
@@ -172,7 +172,8 @@ def _design(adata: AnnData, groupby: str | None, group: object, mask: np.ndarray
     if groupby is None:
         if group is not None:
             raise ValueError(f"`group={group!r}` needs `groupby=`, the obs column that it is a category of.")
-        label, own, what = ALL, mask, "`mask_obs`"
+        label: object = ALL
+        own, what = mask, "`mask_obs`"
     else:
         column = obs_column(adata, groupby, "groupby")
         if group is None:
@@ -186,7 +187,7 @@ def _design(adata: AnnData, groupby: str | None, group: object, mask: np.ndarray
         raise ValueError(f"{what} has {own.sum()} cells in the analysis; at least {MIN_CELLS} are needed.")
     codes = np.where(own, 0, -1).astype(np.int32)
     return Design(
-        groupby,
+        groupby or "",
         conditions=(label,),
         condition_codes=codes,
         sample_key=None,
