@@ -61,7 +61,11 @@ def one(n_obs: int, n_vars: int, replicates: bool, layers: str) -> None:
     watcher.join()
     rank = adata.obsm["kompot_de_basis"].shape[1]
     measured = peak[0] - before
-    print(json.dumps({"predicted": plan.peak_memory, "measured": measured, "rank": rank, "seconds": seconds, "plan": planning}))
+    print(
+        json.dumps(
+            {"predicted": plan.peak_memory, "measured": measured, "rank": rank, "seconds": seconds, "plan": planning}
+        )
+    )
 
 
 def _rss() -> float:
@@ -79,7 +83,9 @@ def main() -> None:
         n_obs, n_vars, replicates, layers = options.one
         one(int(n_obs), int(n_vars), replicates == "1", layers)
         return
-    print(f"{'cells':>7} {'genes':>7} {'samples':>8} {'layers':>7} {'rank':>5} {'predicted':>10} {'measured':>9} {'ratio':>6} {'s':>6}")
+    print(
+        f"{'cells':>7} {'genes':>7} {'samples':>8} {'layers':>7} {'rank':>5} {'predicted':>10} {'measured':>9} {'ratio':>6} {'s':>6}"
+    )
     for n_obs, n_vars in GRID[:6] if options.quick else GRID:
         for replicates in (False, True):
             for layers in ("lazy", "memory"):

@@ -26,7 +26,10 @@ def test_adding_samples_says_that_shared_fields_stay(adata: AnnData) -> None:
         kp.tl.de(adata, "Age", **ARGUMENTS, sample_key="Replicate")
     np.testing.assert_allclose(adata.var[f"{K}_mean_lfc"], before.var[f"{K}_mean_lfc"], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(
-        np.asarray(adata.layers[f"{K}_fold_change"]), np.asarray(before.layers[f"{K}_fold_change"]), rtol=1e-4, atol=1e-5
+        np.asarray(adata.layers[f"{K}_fold_change"]),
+        np.asarray(before.layers[f"{K}_fold_change"]),
+        rtol=1e-4,
+        atol=1e-5,
     )
 
 
@@ -43,7 +46,9 @@ def test_some_genes_update_only_those(adata: AnnData, sample_key: str | None) ->
     before = adata.copy()
     adata.layers["logged_counts"] = adata.layers["logged_counts"] * 2
     genes = adata.var_names[[3, 7]]
-    kp.tl.de(adata, "Age", **ARGUMENTS, sample_key=sample_key, cell_groups="celltype", genes=list(genes), overwrite=True)
+    kp.tl.de(
+        adata, "Age", **ARGUMENTS, sample_key=sample_key, cell_groups="celltype", genes=list(genes), overwrite=True
+    )
     chosen = adata.var_names.isin(genes)
     for key in adata.var.columns[adata.var.columns.str.startswith(K)]:
         pd.testing.assert_series_equal(adata.var.loc[~chosen, key], before.var.loc[~chosen, key])
@@ -76,7 +81,9 @@ def test_some_genes_after_another_run_are_alone(adata: AnnData, change: dict) ->
 
 def test_run_is_small_with_many_samples() -> None:
     adata = kp.datasets.simulate(7200, 30, samples={"Young": 150, "Old": 150}, rng=0)
-    names = {name: f"a rather long name of a donor, site and batch {name}" for name in adata.obs["Replicate"].cat.categories}
+    names = {
+        name: f"a rather long name of a donor, site and batch {name}" for name in adata.obs["Replicate"].cat.categories
+    }
     adata.obs["Replicate"] = adata.obs["Replicate"].cat.rename_categories(names)
     kp.tl.da(adata, "Age", reference="Young", groups="Old")
     few = kp.FDRSettings(null_genes=5)
@@ -120,7 +127,9 @@ def _interrupt(*args: object, **kwargs: object) -> None:
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("rerun", [False, True], ids=["first", "again"])
-def test_interruption_leaves_everything(adata: AnnData, monkeypatch, tmp_path, unchanged, place: str, rerun: bool) -> None:
+def test_interruption_leaves_everything(
+    adata: AnnData, monkeypatch, tmp_path, unchanged, place: str, rerun: bool
+) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     if rerun:
         kp.tl.de(adata, "Age", **ARGUMENTS)
@@ -130,7 +139,11 @@ def test_interruption_leaves_everything(adata: AnnData, monkeypatch, tmp_path, u
     else:
         monkeypatch.setattr(place, _interrupt)
     runs = json.dumps(adata.uns.get("kompot"))
-    arguments = ARGUMENTS | {"gp": kp.GPSettings(sigma=0.7), "overwrite": True, "storage": kp.StorageSettings(layers="disk")}
+    arguments = ARGUMENTS | {
+        "gp": kp.GPSettings(sigma=0.7),
+        "overwrite": True,
+        "storage": kp.StorageSettings(layers="disk"),
+    }
     with unchanged(adata), pytest.raises(KeyboardInterrupt):
         kp.tl.de(adata, "Age", **arguments, sample_key="Replicate")
     assert json.dumps(adata.uns.get("kompot")) == runs

@@ -20,7 +20,14 @@ def done(simulated: AnnData) -> AnnData:
     adata = simulated.copy()
     kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", fdr=FEW)
     kp.tl.de(
-        adata, "Age", reference="Young", groups="Old", layer="logged_counts", fdr=FEW, sample_key="Replicate", overwrite=True
+        adata,
+        "Age",
+        reference="Young",
+        groups="Old",
+        layer="logged_counts",
+        fdr=FEW,
+        sample_key="Replicate",
+        overwrite=True,
     )
     kp.tl.de(adata, "Age", reference="Young", layer="logged_counts", fdr=FEW, key_added="other")
     kp.tl.da(adata, "Age", reference="Young", groups="Old")
@@ -113,7 +120,11 @@ def test_no_path_is_recorded(adata: AnnData, tmp_path) -> None:
 
 
 def test_call_text_of_odd_values() -> None:
-    given = {"groups": [np.int64(1), True, None, float("nan")], "reference": "a'b\"c\n", "genes": [f"g{i}" for i in range(9999)]}
+    given = {
+        "groups": [np.int64(1), True, None, float("nan")],
+        "reference": "a'b\"c\n",
+        "genes": [f"g{i}" for i in range(9999)],
+    }
     text = call_text(record_call(kp.tl.de, given))
     assert eval("[1, True, None, 'nan']") == [1, True, None, "nan"]
     assert 'groups=[1, True, None, float("nan")]' in text.replace("'", '"')

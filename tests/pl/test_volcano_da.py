@@ -33,7 +33,10 @@ def test_stored_palette(analysed):
     names = analysed.obs["branch"].cat.categories
     analysed.uns["branch_colors"] = ["#111111", "#222222", "#333333", "#444444"]
     ax = pl.volcano_da(analysed, color="branch")
-    entries = {t.get_text(): h.get_color() for t, h in zip(ax.get_legend().get_texts(), ax.get_legend().legend_handles, strict=True)}
+    entries = {
+        t.get_text(): h.get_color()
+        for t, h in zip(ax.get_legend().get_texts(), ax.get_legend().legend_handles, strict=True)
+    }
     assert entries == dict(zip(names, analysed.uns["branch_colors"], strict=True))
     with pytest.raises(KeyError, match="existing: 'branch'"):
         pl.volcano_da(analysed, color="brnch")

@@ -11,7 +11,11 @@ PREFIX = "kompot_de_Young_to_Old"
 
 
 def points(ax) -> dict[str, np.ndarray]:
-    return {to_hex(c.get_facecolors()[0]).upper(): np.asarray(c.get_offsets()) for c in ax.collections if len(c.get_offsets())}
+    return {
+        to_hex(c.get_facecolors()[0]).upper(): np.asarray(c.get_offsets())
+        for c in ax.collections
+        if len(c.get_offsets())
+    }
 
 
 def texts(ax) -> list[str]:

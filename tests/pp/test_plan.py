@@ -19,7 +19,12 @@ def test_plan_lists_what_the_run_writes(adata):
     for slot, key, note in plan.fields:
         assert key in getattr(own, slot)
         assert note == ""
-    written = {(slot, key) for slot in ("obs", "var", "obsm", "varm", "layers") for key in getattr(own, slot) if key and "kompot" in key}
+    written = {
+        (slot, key)
+        for slot in ("obs", "var", "obsm", "varm", "layers")
+        for key in getattr(own, slot)
+        if key and "kompot" in key
+    }
     assert written == {(slot, key) for slot, key, _ in plan.fields}
 
 

@@ -19,9 +19,7 @@ def _after_de(adata: AnnData) -> None:
 
 def _after_samples(adata: AnnData) -> None:
     _after_de(adata)
-    kp.tl.de(
-        adata, "Age", reference="Young", layer="logged_counts", fdr=FEW, sample_key="Replicate", overwrite=True
-    )
+    kp.tl.de(adata, "Age", reference="Young", layer="logged_counts", fdr=FEW, sample_key="Replicate", overwrite=True)
     kp.tl.da(adata, "Age", reference="Young", sample_key="Replicate")
 
 
@@ -36,7 +34,9 @@ def _after_restore(adata: AnnData) -> None:
 
 
 def _after_genes(adata: AnnData) -> None:
-    kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", fdr=FEW, genes=list(adata.var_names[:7]))
+    kp.tl.de(
+        adata, "Age", reference="Young", groups="Old", layer="logged_counts", fdr=FEW, genes=list(adata.var_names[:7])
+    )
 
 
 STATES = (_after_de, _after_samples, _after_cleanup, _after_restore, _after_genes)

@@ -78,8 +78,10 @@ def memory_items(s: Sizes) -> list[Item]:
         items.append(
             # one more than is kept: the chunks of the one being put together
             Item(
-                "layers", f"{s.n_layers} + 1 × {s.n_obs:,} × {s.n_all_genes:,}",
-                (s.n_layers + 1) * s.n_obs * s.n_all_genes * 4, "results",
+                "layers",
+                f"{s.n_layers} + 1 × {s.n_obs:,} × {s.n_all_genes:,}",
+                (s.n_layers + 1) * s.n_obs * s.n_all_genes * 4,
+                "results",
             )  # fmt: skip
         )
     items.append(Item("overhead", "", OVERHEAD, "both"))

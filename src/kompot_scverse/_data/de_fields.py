@@ -64,7 +64,12 @@ def _condition_fields(plan: DEPlan, design: Design, condition: object) -> list[F
         rows.append(("obs", "std", False, f"posterior SD of the smoothed expression in {name}"))
     if design.sample_key is not None:
         rows.append(
-            ("varm", "sample_weights", False, f"factor of the variance between replicates of {name}, genes × rank × replicates")
+            (
+                "varm",
+                "sample_weights",
+                False,
+                f"factor of the variance between replicates of {name}, genes × rank × replicates",
+            )
         )
     if plan.layers:
         rows.append(("layers", "imputed", False, f"smoothed expression in {name}"))
@@ -88,7 +93,9 @@ def _contrast_fields(plan: DEPlan, design: Design, group: object) -> list[Field]
         if plan.all_statistics:
             rows.append(("var", "mahalanobis_pvalue", True, "empirical p-value of the distance among null genes"))
             rows.append(("var", "mahalanobis_tail_fdr", True, "tail false discovery rate of the distance"))
-    fields = [Field(slot, keys.field(what, varies=varies), what, text, group=group) for slot, what, varies, text in rows]
+    fields = [
+        Field(slot, keys.field(what, varies=varies), what, text, group=group) for slot, what, varies, text in rows
+    ]
     if plan.cell_groups is not None:
         for what, varies, text in _GROUP_ROWS:
             key = keys.field(f"{slug(plan.cell_groups)}_{what}", varies=varies)

@@ -41,7 +41,11 @@ class GenePlacer:
     def __post_init__(self) -> None:
         self._runs: dict[int, Run] = {}
         key, phi = self.basis
-        if self.numbers is not None and key in self.adata.obsm and np.array_equal(self.adata.obsm[key], phi, equal_nan=True):
+        if (
+            self.numbers is not None
+            and key in self.adata.obsm
+            and np.array_equal(self.adata.obsm[key], phi, equal_nan=True)
+        ):
             self._runs = {run.run_id: run for run in iterate_runs(self.adata)}
 
     @property
@@ -49,7 +53,9 @@ class GenePlacer:
         """All genes."""
         return self.adata.var_names
 
-    def __call__(self, values: np.ndarray, slot: str, key: str, fill: Any = np.nan, columns: list | None = None) -> np.ndarray:
+    def __call__(
+        self, values: np.ndarray, slot: str, key: str, fill: Any = np.nan, columns: list | None = None
+    ) -> np.ndarray:
         """Values on all genes, as they go to a field; with `columns` if that is a table."""
         values = np.asarray(values)
         if self.numbers is None:

@@ -91,7 +91,9 @@ def iterate_runs(data: AnnData) -> Iterator[Run]:
     if stored is None:
         return
     if int(stored["schema_version"]) > SCHEMA_VERSION:
-        raise ValueError("The runs in uns['kompot'] were written by a newer version of kompot-scverse; update the package.")
+        raise ValueError(
+            "The runs in uns['kompot'] were written by a newer version of kompot-scverse; update the package."
+        )
     for run_id in sorted(stored["runs"], key=int):
         yield Run(**json.loads(str(stored["runs"][run_id])))
 
@@ -137,10 +139,14 @@ def find_run(data: AnnData, run_id: int = -1, analysis: str | None = None) -> Ru
     """
     runs = [run for run in iterate_runs(data) if analysis is None or run.analysis == analysis]
     if not runs:
-        raise LookupError(f"No {analysis or ''} run in uns['kompot']; call `kp.tl.{analysis or 'de'}` first.".replace("  ", " "))
+        raise LookupError(
+            f"No {analysis or ''} run in uns['kompot']; call `kp.tl.{analysis or 'de'}` first.".replace("  ", " ")
+        )
     if run_id < 0:
         if -run_id > len(runs):
-            raise LookupError(f"There are only {len(runs)} {analysis or ''} runs; `run_id={run_id}` counts from the end.")
+            raise LookupError(
+                f"There are only {len(runs)} {analysis or ''} runs; `run_id={run_id}` counts from the end."
+            )
         return runs[run_id]
     for run in runs:
         if run.run_id == run_id:

@@ -38,7 +38,10 @@ def representation(adata: AnnData, use_rep: str | None) -> tuple[str, np.ndarray
                 return spelling, dense(adata.obsm[spelling], f"obsm[{spelling!r}]")
     if use_rep is None:
         raise missing(
-            "cell-state representation", "DM_EigenVectors, X_diffmap or X_pca", adata.obsm, "Run `sc.pp.pca` or pass `use_rep=`."
+            "cell-state representation",
+            "DM_EigenVectors, X_diffmap or X_pca",
+            adata.obsm,
+            "Run `sc.pp.pca` or pass `use_rep=`.",
         )
     raise missing("representation in obsm", use_rep, adata.obsm, "Pass one of them as `use_rep=`, or run `sc.pp.pca`.")
 

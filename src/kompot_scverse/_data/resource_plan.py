@@ -36,7 +36,8 @@ class ResourcePlan:
     def peak_memory(self) -> float:
         """Largest memory above what is in use before the call, bytes."""
         return max(
-            sum(item.n_bytes for item in self.items if item.stage in ("both", stage)) for stage in ("moments", "results")
+            sum(item.n_bytes for item in self.items if item.stage in ("both", stage))
+            for stage in ("moments", "results")
         )
 
     @property
@@ -57,7 +58,9 @@ class ResourcePlan:
             "null genes": "use fewer `FDRSettings(null_genes=...)`",
             "row blocks": "store the expression as a sparse matrix",
         }
-        hint = hints.get(largest.name, "analyse fewer genes at a time with `genes=`, or set a lower `GPSettings(n_landmarks=...)`")
+        hint = hints.get(
+            largest.name, "analyse fewer genes at a time with `genes=`, or set a lower `GPSettings(n_landmarks=...)`"
+        )
         return f"Most memory goes to {largest.name} ({_size(largest.n_bytes)}): {hint}."
 
     def to_df(self) -> pd.DataFrame:
@@ -93,7 +96,9 @@ class ResourcePlan:
             cells = ("".join(f"<td style='text-align:left'>{html.escape(cell)}</td>" for cell in row) for row in rows)
             return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
 
-        arrays = [(item.name, item.shape, _size(item.n_bytes)) for item in sorted(self.items, key=lambda item: -item.n_bytes)]
+        arrays = [
+            (item.name, item.shape, _size(item.n_bytes)) for item in sorted(self.items, key=lambda item: -item.n_bytes)
+        ]
         return (
             f"<div><b>Resource plan</b>{table(self._lines())}"
             f"<details><summary>Memory by array</summary>{table(arrays)}</details>"
@@ -102,7 +107,14 @@ class ResourcePlan:
 
 
 def make_plan(
-    adata: AnnData, planned: list[Field], items: list[Item], *, disk: float, layer_bytes: float, notes: list[str], warnings: list[str]
+    adata: AnnData,
+    planned: list[Field],
+    items: list[Item],
+    *,
+    disk: float,
+    layer_bytes: float,
+    notes: list[str],
+    warnings: list[str],
 ) -> ResourcePlan:
     """Put the plan together with what it would overwrite."""
     fields = []

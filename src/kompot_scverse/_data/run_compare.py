@@ -49,7 +49,9 @@ class RunComparison:
         return text if self.same_data else f"{text}; the runs are of different objects"
 
     def _rows(self, table: pd.DataFrame) -> list[tuple[str, ...]]:
-        return [(str(name), *map(display, row)) for name, row in zip(table.index, table.to_numpy(dtype=object), strict=True)]
+        return [
+            (str(name), *map(display, row)) for name, row in zip(table.index, table.to_numpy(dtype=object), strict=True)
+        ]
 
     def __repr__(self) -> str:
         lines = [self._title(), self._subtitle()]

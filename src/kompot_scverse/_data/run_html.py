@@ -37,7 +37,9 @@ def text_table(rows: Iterable[Sequence[str]], indent: str = "  ", width: int = 1
     if not rows:
         return []
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [indent + "  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return [
+        indent + "  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
 
 
 def html_table(rows: Iterable[Sequence[str]], header: Sequence[str] = (), notice: Sequence[str] = ()) -> str:

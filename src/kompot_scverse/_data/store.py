@@ -39,7 +39,9 @@ class Field:
 
     def of_contrast(self, reference: Any, group: Any) -> bool:
         """Whether the run of a contrast lists this field."""
-        return (self.condition is None or self.condition in (reference, group)) and (self.group is None or self.group == group)
+        return (self.condition is None or self.condition in (reference, group)) and (
+            self.group is None or self.group == group
+        )
 
     def entry(self) -> dict[str, str]:
         """As listed in a run."""
@@ -57,7 +59,9 @@ def check_overwrite(
     existing = [field for field in fields if field.key in getattr(adata, field.slot)]
     if not existing:
         return
-    writers = sorted({writer for field in existing if (writer := last_writer(adata, field.slot, field.key)) is not None})
+    writers = sorted(
+        {writer for field in existing if (writer := last_writer(adata, field.slot, field.key)) is not None}
+    )
     same = _only_adds_samples(adata, writers, call)
     if overwrite:
         if same:
@@ -73,8 +77,7 @@ def check_overwrite(
         )
     warnings.warn(
         f"Overwriting {len(existing)} fields written by {origin}: {named}. "
-        "Pass `overwrite=True` to silence this, or another `key_added=` to keep both."
-        + (f" {same}" if same else ""),
+        "Pass `overwrite=True` to silence this, or another `key_added=` to keep both." + (f" {same}" if same else ""),
         UserWarning,
         stacklevel=3,
     )
@@ -175,7 +178,9 @@ def _actualize_view(adata: AnnData) -> None:
     """Turn a view into data of its own: anndata does this on the first assignment."""
     if not adata.is_view:
         return
-    warnings.warn("The data are a view; they become a copy of their own to hold the results.", UserWarning, stacklevel=5)
+    warnings.warn(
+        "The data are a view; they become a copy of their own to hold the results.", UserWarning, stacklevel=5
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", anndata.ImplicitModificationWarning)
         adata.obs = adata.obs.copy()

@@ -67,5 +67,7 @@ def fit_cell_states(x: np.ndarray, gp: "GPSettings", *, all_distances: bool = Fa
             "Raise `n_landmarks`, or use a longer length scale.",
             basis.rank, basis.residual, gp.rtol,
         )  # fmt: skip
-    logger.info("Basis: rank %d, residual %.1e, length scale %s.", basis.rank, basis.residual, f"{ls:.4g}" if ls else "own")
+    logger.info(
+        "Basis: rank %d, residual %.1e, length scale %s.", basis.rank, basis.residual, f"{ls:.4g}" if ls else "own"
+    )
     return CellStates(basis, ls, distances if all_distances else None)

@@ -128,7 +128,14 @@ def collect_moments(
         # each worker gets the rows of its task (or the recipe to read them), not everything
         task = dask.delayed(_sum_rows, pure=False)
         parts = [
-            task(y.piece(rows), slice(None), (phi32[rows], phi[rows]), codes[rows], _row_numbers(rows, len(codes)), extract)
+            task(
+                y.piece(rows),
+                slice(None),
+                (phi32[rows], phi[rows]),
+                codes[rows],
+                _row_numbers(rows, len(codes)),
+                extract,
+            )
             for rows in _tasks(y, codes)
         ]
         options = {}

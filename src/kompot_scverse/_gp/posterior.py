@@ -66,9 +66,7 @@ def spectrum(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.maximum(values, 0.0), vectors
 
 
-def posterior_weights(
-    eigen: tuple[np.ndarray, np.ndarray], cross: np.ndarray, sigma: float | np.ndarray
-) -> np.ndarray:
+def posterior_weights(eigen: tuple[np.ndarray, np.ndarray], cross: np.ndarray, sigma: float | np.ndarray) -> np.ndarray:
     """W = Q (σ² + λ)⁻¹ Qᵀ B, genes × rank, with G = QλQᵀ; serves a shared and a per-gene noise alike."""
     values, vectors = eigen
     rotated = cross @ vectors

@@ -148,7 +148,11 @@ def gene_test(
         covariance = tempered_covariance(data.covariance[np.ix_(use, use)])
         fit = fit_linear(data.means[use], covariance, design.restricted(use))
         # a residual variance of rounding errors only is a gene that does not vary
-        genes = np.flatnonzero((data.n_expressing >= settings.min_expressing) & (fit.variance > 1e-12 * data.level**2) & (data.cell_variance > 0))
+        genes = np.flatnonzero(
+            (data.n_expressing >= settings.min_expressing)
+            & (fit.variance > 1e-12 * data.level**2)
+            & (data.cell_variance > 0)
+        )
         if len(genes) == 0:
             continue
         test = moderated_test(fit.subset(genes), np.log(data.cell_variance[genes]), settings.prior)

@@ -220,9 +220,7 @@ def smoothed(found: RunData, numbers: np.ndarray, what: str) -> np.ndarray:
     call = "kp.tl.de(...)"
     phi = np.asarray(found.values("obsm", "basis", call), dtype=np.float64)
     roles = ("reference", "group") if what == "fold_change" else (what,)
-    weights = [
-        np.asarray(found.values("varm", f"{role}_weights", call)[numbers], dtype=np.float64) for role in roles
-    ]
+    weights = [np.asarray(found.values("varm", f"{role}_weights", call)[numbers], dtype=np.float64) for role in roles]
     return phi @ (weights[-1] - weights[0] if len(weights) == 2 else weights[0]).T
 
 

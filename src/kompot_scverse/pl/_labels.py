@@ -15,9 +15,7 @@ __all__ = ["label_points", "points_to_label"]
 MAX_OBSTACLES = 300
 
 
-def points_to_label(
-    labels: int | Sequence[int] | np.ndarray, score: np.ndarray, eligible: np.ndarray
-) -> np.ndarray:
+def points_to_label(labels: int | Sequence[int] | np.ndarray, score: np.ndarray, eligible: np.ndarray) -> np.ndarray:
     """
     Positions to label: given ones, or the eligible with the largest score.
 

@@ -21,7 +21,9 @@ def point_size(n: int) -> float:
     return float(np.clip(40_000 / max(n, 1), 1.0, 24.0))
 
 
-def scatter(ax: "Axes", x: np.ndarray, y: np.ndarray, color: Any, kws: Mapping[str, Any] | None = None, **own: Any) -> Any:
+def scatter(
+    ax: "Axes", x: np.ndarray, y: np.ndarray, color: Any, kws: Mapping[str, Any] | None = None, **own: Any
+) -> Any:
     """Points without edges, as an image if there are very many."""
     options: dict[str, Any] = {"s": point_size(len(x)), "linewidths": 0, "rasterized": len(x) > RASTERIZE}
     return ax.scatter(x, y, c=color, **(options | own | dict(kws or {})))

@@ -112,9 +112,7 @@ def heatmap(
     found = find_run_data(data, "de", run_id=run_id, key=key, group=group, mod=mod)
     numbers = top_genes(found, genes, n_genes, gene_symbols)
     layer = found.run.params.get("layer") if layer == "run" else layer
-    table = gene_table(
-        found, numbers, groupby, levels=levels, layer=layer, exclude=exclude, gene_symbols=gene_symbols
-    )
+    table = gene_table(found, numbers, groupby, levels=levels, layer=layer, exclude=exclude, gene_symbols=gene_symbols)
     if level_names is None:
         level_names = (found.reference, found.group) if levels is None else (str(levels[1]), str(levels[2]))
     if kind == "split":
@@ -198,5 +196,3 @@ def _split_key(key: "Axes", names: tuple[str, str]) -> None:
         spine.set_linewidth(0.5)
     key.text(1.2, 0.95, f"upper left: {names[0]}", fontsize=SMALL, va="top")
     key.text(1.2, 0.05, f"lower right: {names[1]}", fontsize=SMALL, va="bottom")
-
-

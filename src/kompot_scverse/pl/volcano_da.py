@@ -80,9 +80,7 @@ def volcano_da(
         raise ValueError("`update=True` writes new thresholds; pass them as `thresholds=kp.DAThresholdSettings(...)`.")
     if color is not None and color not in found.data.obs:
         raise missing("obs column (`color`)", color, found.data.obs.columns)
-    lfc, tail = (
-        found.values("obs", what, CALL).to_numpy(dtype=np.float64) for what in ("lfc", "neg_log10_lfc_ptp")
-    )
+    lfc, tail = (found.values("obs", what, CALL).to_numpy(dtype=np.float64) for what in ("lfc", "neg_log10_lfc_ptp"))
     cells = np.logical_or(*found.conditions()) & np.isfinite(lfc) & np.isfinite(tail)
     given = thresholds or DAThresholdSettings(
         lfc=found.run.params["lfc_threshold"], ptp=found.run.params["ptp_threshold"]
@@ -98,7 +96,9 @@ def volcano_da(
     points = np.column_stack([lfc, tail])[cells]
     values = pd.Series(np.asarray(calls)) if color is None else found.data.obs[color]
     texts = [
-        f"{name} in {found.group} ({counts.get(name, 0):,})" if name != "neutral" else f"neutral ({counts.get(name, 0):,})"
+        f"{name} in {found.group} ({counts.get(name, 0):,})"
+        if name != "neutral"
+        else f"neutral ({counts.get(name, 0):,})"
         for name in ("up", "down", "neutral")
     ]
     label = "cells" if color is None else color
@@ -136,9 +136,7 @@ def directions(lfc: np.ndarray, tail: np.ndarray, thresholds: DAThresholdSetting
     codes = direction(
         np.nan_to_num(lfc), np.nan_to_num(tail), lfc_threshold=thresholds.lfc, ptp_threshold=thresholds.ptp
     )
-    return pd.Categorical.from_codes(
-        np.where(np.isfinite(lfc), codes, -1), categories=list(DIRECTIONS), ordered=True
-    )
+    return pd.Categorical.from_codes(np.where(np.isfinite(lfc), codes, -1), categories=list(DIRECTIONS), ordered=True)
 
 
 def draw_thresholds(ax: "Axes", thresholds: DAThresholdSettings) -> None:

@@ -34,7 +34,9 @@ class States:
     """Cells × rank."""
 
 
-def cell_states(adata: AnnData, use_rep: str | None, cells: np.ndarray, gp: GPSettings, *, all_distances: bool = False) -> States:
+def cell_states(
+    adata: AnnData, use_rep: str | None, cells: np.ndarray, gp: GPSettings, *, all_distances: bool = False
+) -> States:
     """Representation, length scale and basis of the cells of an analysis; features of all cells."""
     name, x = representation(adata, use_rep)
     check_finite(x, cells, name)
@@ -92,7 +94,9 @@ def build_runs(
     return runs
 
 
-def _cell_numbers(design: Design, of_contrast: tuple[int, int], sizes: np.ndarray, sample_sizes: np.ndarray) -> dict[str, Any]:
+def _cell_numbers(
+    design: Design, of_contrast: tuple[int, int], sizes: np.ndarray, sample_sizes: np.ndarray
+) -> dict[str, Any]:
     """Cells per condition and sample of a contrast; where the samples are very many, the first of them by name."""
     cells: dict[str, Any] = {"conditions": {str(design.conditions[c]): int(sizes[c]) for c in of_contrast}}
     if design.sample_key is None:

@@ -18,6 +18,7 @@ from ._progress import progress_bar
 
 __all__ = ["DEModel", "fit_model", "significance"]
 
+
 @dataclass(frozen=True)
 class DEModel:
     """Fits of the genes and of the null genes."""
@@ -30,7 +31,13 @@ class DEModel:
 
 
 def fit_model(
-    y: RowReader, x: np.ndarray, phi: np.ndarray, design: Design, gp: GPSettings, fdr: FDRSettings, rng: np.random.Generator
+    y: RowReader,
+    x: np.ndarray,
+    phi: np.ndarray,
+    design: Design,
+    gp: GPSettings,
+    fdr: FDRSettings,
+    rng: np.random.Generator,
 ) -> DEModel:
     """
     Fit every condition (and replicate) to the expression and to shuffled genes.

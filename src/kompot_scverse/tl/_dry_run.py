@@ -45,7 +45,9 @@ def plan_de(
     )
 
 
-def plan_da(adata: AnnData, design: Design, planned: list[Field], *, use_rep: str | None, gp: GPSettings) -> ResourcePlan:
+def plan_da(
+    adata: AnnData, design: Design, planned: list[Field], *, use_rep: str | None, gp: GPSettings
+) -> ResourcePlan:
     """Plan a differential abundance."""
     sizes, notes = _sizes(adata, design, use_rep, gp, n_genes=0, density=0.0)
     items = memory_items(Sizes(**sizes, n_null=0, n_layers=0))
@@ -55,11 +57,10 @@ def plan_da(adata: AnnData, design: Design, planned: list[Field], *, use_rep: st
 def _sizes(adata: AnnData, design: Design, use_rep: str | None, gp: GPSettings, *, n_genes: int, density: float):
     name, x = representation(adata, use_rep)
     check_finite(x, design.cells, name)
-    rank = estimate_rank(
-        x[design.cells], ls=gp.ls, ls_factor=gp.ls_factor, max_rank=int(gp.n_landmarks), rtol=gp.rtol
-    )
+    rank = estimate_rank(x[design.cells], ls=gp.ls, ls_factor=gp.ls_factor, max_rank=int(gp.n_landmarks), rtol=gp.rtol)
     conditions = ", ".join(
-        f"{condition} {size:,} cells" for condition, size in zip(design.conditions, design.condition_sizes(), strict=True)
+        f"{condition} {size:,} cells"
+        for condition, size in zip(design.conditions, design.condition_sizes(), strict=True)
     )
     notes = [f"representation {name} ({x.shape[1]} dimensions), rank about {rank}", conditions]
     if design.sample_key is not None:

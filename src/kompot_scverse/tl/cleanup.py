@@ -77,7 +77,13 @@ def cleanup(
                 continue
             if entry["key"] in getattr(adata, entry["slot"]) and overwriter(history, run, *place) is None:
                 value = getattr(adata, entry["slot"])[entry["key"]]
-                rows[place] = (run.run_id, *place, entry["statistic"], "lazy" if hasattr(value, "dask") else "memory", _size(value))
+                rows[place] = (
+                    run.run_id,
+                    *place,
+                    entry["statistic"],
+                    "lazy" if hasattr(value, "dask") else "memory",
+                    _size(value),
+                )
     drop(adata, list(rows))
     table = pd.DataFrame(list(rows.values()), columns=COLUMNS)
     _report(table)

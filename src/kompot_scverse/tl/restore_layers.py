@@ -46,7 +46,9 @@ def restore_layers(data: AnnData, run_id: int = -1) -> None:
     if run_id < 0:
         with_layers = [run for run in iterate_runs(adata) if any(entry["slot"] == "layers" for entry in run.fields)]
         if -run_id > len(with_layers):
-            raise LookupError(f"{len(with_layers)} runs wrote layers, so there is no `run_id={run_id}`; call `kp.tl.de` first.")
+            raise LookupError(
+                f"{len(with_layers)} runs wrote layers, so there is no `run_id={run_id}`; call `kp.tl.de` first."
+            )
         run = with_layers[run_id]
     else:
         run = find_run(adata, run_id)
