@@ -74,3 +74,9 @@ def test_overwritten_fields_are_named(adata):
 def test_no_run(adata):
     with pytest.raises(LookupError, match=r"kp\.tl\.da"):
         da_df(adata)
+
+
+def test_duplicate_cell_names(analysed):
+    expected = da_df(analysed, obs_columns="Age", direction="neutral")["lfc"].to_numpy()
+    analysed.obs_names = ["same"] * analysed.n_obs
+    np.testing.assert_array_equal(da_df(analysed, obs_columns="Age", direction="neutral")["lfc"], expected)

@@ -91,3 +91,10 @@ def test_no_run(adata):
 def test_run_of_another_analysis(analysed):
     with pytest.raises(LookupError, match="No de run 2; existing: 0, 1, 4"):
         de_df(analysed, run_id=2)
+
+
+def test_duplicate_gene_names(analysed):
+    analysed.var["symbol"] = "S"
+    expected = de_df(analysed, gene_symbols="symbol")["mahalanobis"].to_numpy()
+    analysed.var_names = ["same"] * analysed.n_vars
+    np.testing.assert_array_equal(de_df(analysed, gene_symbols="symbol")["mahalanobis"], expected)

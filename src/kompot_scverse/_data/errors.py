@@ -23,6 +23,7 @@ def choices(given: object, existing: Iterable[object]) -> str:
 def missing(kind: str, given: object, existing: Iterable[object], hint: str = "") -> KeyError:
     """A KeyError for a name that does not exist."""
     given = given.item() if isinstance(given, np.generic) else given  # or it reads np.str_('…')
+    given = given.item() if hasattr(given, "item") else given
     return NamedError(f"No {kind} {given!r}; {choices(given, existing)}.{' ' + hint if hint else ''}")
 
 

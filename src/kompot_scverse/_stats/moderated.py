@@ -30,7 +30,11 @@ MAX_PRIOR_DF = 1e6
 """Stands for infinite prior degrees of freedom, where arithmetic would give inf/inf."""
 BETWEEN_SAMPLES = 2.0
 """Assumed variance between samples, in units of the median sampling variance. On Kang's controls 0.1, 0.5, 1 and 3 gave
-2.2, 1.4, 1.1 and 0.7 p-values per 1000 below 0.001; the precision in finding planted genes hardly differs."""
+2.2, 1.4, 1.1 and 0.7 p-values per 1000 below 0.001; the precision in finding planted genes hardly differed."""
+WINSORISED = (0.05, 0.9)
+"""Quantiles of the log variances beyond which they are set to the quantile, as in limma."""
+FEW_GENES = 100
+"""With fewer genes the prior has limma's family: a free distribution would fit each gene's own variance."""
 GENES_PER_BIN = 40
 """Genes whose median gives one point of the trend of the variance."""
 
@@ -131,14 +135,12 @@ class VariancePrior:
     """Prior degrees of freedom d₀, per gene; smaller for outliers."""
 
 
-def fit_f_dist(
-    variance: NDArray[np.float64], df: int, covariate: NDArray[np.float64], *, robust: bool = True
-) -> VariancePrior:
-    r"""Fit :math:`s_g^2 \sim s_0^2(\text{covariate}) F_{d, d_0}` (limma's ``fitFDist``, Smyth 2004).
+def fit_f_dist(variance: NDArray[np.float64], df: int, covariate: NDArray[np.float64]) -> VariancePrior:
+    r"""Fit :math:`s_g^2 \sim s_0^2(\text{covariate}) F_{d, d_0}` (limma's ``fitFDist``, Smyth 2004), robustly.
 
-    Mean and variance of :math:`\log s^2` around the trend are matched. Robust: both are winsorised (0.05 below, 0.1
-    above) and compared with the equally winsorised F distribution, and genes more variable than the fit explains
-    get smaller prior degrees of freedom (Phipson et al. 2016, with outlier degrees of freedom 0).
+    Mean and variance of :math:`\log s^2` around the trend are matched, both winsorised (5 % below, 10 % above) and
+    compared with the equally winsorised F distribution. Genes more variable than that explains get smaller prior degrees
+    of freedom (Phipson et al. 2016, with outlier degrees of freedom 0).
 
     Parameters
     ----------
@@ -148,24 +150,20 @@ def fit_f_dist(
         Their degrees of freedom d.
     covariate
         What the trend depends on, per gene.
-    robust
-        Whether to guard against outliers.
     """
+    if len(variance) < 3:
+        # nothing to learn a spread from
+        return VariancePrior(variance, np.zeros(len(variance)))
     log = np.log(variance)
     trend = _trend(covariate, log)
-    low, high = (0.05, 0.9) if robust else (0.0, 1.0)
-    residual = np.clip(log - trend, *np.quantile(log - trend, (low, high)))
+    residual = np.clip(log - trend, *np.quantile(log - trend, WINSORISED))
 
-    def log_f_moments(prior_df: float) -> tuple[float, float]:
-        half = np.array([df, prior_df]) / 2
-        if not robust:
-            return float(np.subtract(*(special.digamma(half) - np.log(half)))), float(special.polygamma(1, half).sum())
-        # 400 quantiles stand for the winsorised distribution, which has no closed moments
-        quantiles = np.log(stats.f.ppf(np.clip((np.arange(400) + 0.5) / 400, low, high), df, prior_df))
-        return float(quantiles.mean()), float(quantiles.var())
+    def log_f(prior_df: float) -> NDArray[np.float64]:
+        # 400 quantiles stand for the winsorised distribution, whose moments have no closed form
+        return np.log(stats.f.ppf(np.clip((np.arange(400) + 0.5) / 400, *WINSORISED), df, prior_df))
 
     def excess(log_df: float) -> float:
-        return log_f_moments(np.exp(log_df))[1] - float(residual.var())
+        return float(log_f(np.exp(log_df)).var() - residual.var())
 
     bounds = (np.log(0.1), np.log(1e4))
     if excess(bounds[1]) >= 0:
@@ -174,16 +172,13 @@ def fit_f_dist(
         prior_df = 0.1
     else:
         prior_df = float(np.exp(brentq(excess, *bounds)))
-    prior = np.exp(trend + residual.mean() - log_f_moments(prior_df)[0])
-    prior_dfs = np.full(len(variance), prior_df)
-    if robust:
-        tail = stats.f.sf(variance / prior, df, prior_df)
-        empirical = (stats.rankdata(tail) - 0.5) / len(tail)
-        inlier = np.minimum(tail / empirical, 1)
-        order = np.argsort(tail)
-        inlier[order] = np.maximum.accumulate(inlier[order])
-        prior_dfs = prior_df * inlier
-    return VariancePrior(prior, prior_dfs)
+    prior = np.exp(trend + residual.mean() - log_f(prior_df).mean())
+    tail = stats.f.sf(variance / prior, df, prior_df)
+    order = np.argsort(tail)
+    inlier = np.empty(len(tail))
+    expected = (np.arange(len(tail)) + 0.5) / len(tail)
+    inlier[order] = np.maximum.accumulate(np.minimum(tail[order] / expected, 1))
+    return VariancePrior(prior, prior_df * inlier)
 
 
 def _trend(covariate: NDArray[np.float64], value: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -229,9 +224,9 @@ def moderated_test(
     covariate
         What the trend of the variance depends on, per gene.
     prior
-        Family of the prior.
+        Family of the prior; limma's for fewer than ``FEW_GENES`` genes in any case.
     """
-    if prior == "limma":
+    if prior == "limma" or len(covariate) < FEW_GENES:
         squeezed = fit_f_dist(fit.variance, fit.df, covariate)
         df = squeezed.df + fit.df
         stderr = fit.scale * np.sqrt((squeezed.df * squeezed.variance + fit.df * fit.variance) / df)
@@ -257,12 +252,12 @@ def _likelihood(ratio: NDArray[np.float64], grid: NDArray[np.float64], df: int) 
 def _fit_npmle(ratio: NDArray[np.float64], df: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Maximum likelihood prior on a logarithmic grid by expectation-maximisation over a histogram of the ratios."""
     ends = np.log(max(np.quantile(ratio, 0.01), 1e-3 * np.median(ratio))), np.log(ratio.max())
-    grid = np.exp(np.linspace(*ends, 50))
-    counts, edges = np.histogram(np.log(np.clip(ratio, np.exp(ends[0]), None)), bins=400)
+    grid = np.exp(np.linspace(*ends, 30))
+    counts, edges = np.histogram(np.log(np.clip(ratio, np.exp(ends[0]), None)), bins=300)
     likelihood = _likelihood(np.exp((edges[1:] + edges[:-1]) / 2), grid, df)
     mass = np.full(len(grid), 1 / len(grid))
     # stopping early keeps the prior smooth: the exact optimum is a few atoms
-    for _ in range(200):
+    for _ in range(100):
         posterior = likelihood * mass
         mass = (counts / counts.sum() / posterior.sum(axis=1)) @ posterior
     return grid, mass

@@ -1,6 +1,7 @@
 """Differential abundance as a table."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -97,7 +98,7 @@ def da_df(
             raise ValueError(
                 f"`obs_columns` names {name!r}, which is a column of the result already; rename it in obs."
             )
-    table = pd.concat([table, adata.obs[added]], axis=1)
+    table = pd.concat([table, cast("pd.DataFrame", adata.obs)[added]], axis=1)
     keep = _keep(table, direction, ptp, min_lfc)
     fields.warn()
     table = table[keep]

@@ -1,5 +1,7 @@
 """Differential expression as a table."""
 
+from typing import cast
+
 import numpy as np
 import pandas as pd
 from anndata import AnnData
@@ -88,7 +90,7 @@ def de_df(
     if gene_symbols is not None:
         if gene_symbols not in adata.var:
             raise missing("var column (`gene_symbols`)", gene_symbols, adata.var.columns)
-        table = pd.concat([adata.var[[gene_symbols]], table], axis=1)
+        table = pd.concat([cast("pd.DataFrame", adata.var)[[gene_symbols]], table], axis=1)
     fields.warn()
     keep = table["mahalanobis"].notna()
     if fdr is not None:
