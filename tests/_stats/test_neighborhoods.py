@@ -178,3 +178,12 @@ def test_samples_without_common_neighborhood_are_not_comparable() -> None:
     contrast = np.array([-0.5, -0.5, 0.5, 0.5])
     covariance = node_means(moments, np.array([True, True])).covariance
     assert contrast @ covariance @ contrast > 10 * (1 / 100)
+
+
+def test_samples_in_separate_neighborhoods_do_not_differ_and_empty_ones_do_no_harm() -> None:
+    codes = np.repeat([0, 1, 2, 3], 50)
+    weights = np.eye(3)[codes // 2]
+    y = np.random.default_rng(0).normal(size=(200, 4)) + 10 * (codes >= 2)[:, None]
+    means = node_means(collect_neighborhood_moments(weights, y, codes), np.array([True, True, True])).means
+    np.testing.assert_allclose(means[:2].mean(axis=0), means[2:].mean(axis=0), atol=1e-9)
+    assert np.ptp(means, axis=0).min() > 1e-3

@@ -188,3 +188,19 @@ def test_duplicate_gene_names(adata):
     assert np.isfinite(adata.var[f"{K}_mahalanobis"]).all()
     with pytest.raises(ValueError, match="stands for several genes"):
         run(adata, genes=[names[0]], key_added="again")
+
+
+def test_cell_groups_that_would_share_a_name(adata):
+    own = adata.copy()
+    own.obs["kind"] = np.where(np.arange(own.n_obs) % 2, "a/b", "a_b")
+    before = set(own.var)
+    with pytest.raises(ValueError, match="a_b"):
+        de(own, "Age", reference="Young", groups="Old", layer="logged_counts", cell_groups="kind")
+    assert set(own.var) == before
+
+
+def test_nullable_boolean_mask(adata):
+    own = adata.copy()
+    own.obs["keep"] = pd.array(np.ones(own.n_obs, dtype=bool), dtype="boolean")
+    de(own, "Age", reference="Young", groups="Old", layer="logged_counts", mask_obs="keep")
+    assert "kompot" in own.uns

@@ -4,13 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from anndata import AnnData
 
+from kompot_scverse._keys import slug
 from kompot_scverse._stats.expression import ExpressionFit
 from kompot_scverse._stats.sample_covariance import factor_variance
 
 from .design import MIN_CELLS, Design
+from .resolve import obs_column
 
-__all__ = ["GroupStatistics", "category_means", "group_statistics"]
+__all__ = ["GroupStatistics", "category_means", "group_column", "group_statistics"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,20 @@ class GroupStatistics:
     mean_lfc: np.ndarray
     std_error: np.ndarray
     zscore: np.ndarray
+
+
+def group_column(adata: AnnData, key: str | None) -> pd.Series | None:
+    """The obs column of the categories; they must stay apart as column names of a table in a file."""
+    if key is None:
+        return None
+    column = obs_column(adata, key, "cell_groups")
+    names = column.cat.categories.map(slug)
+    if not names.is_unique:
+        twice = names[names.duplicated()][0]
+        raise ValueError(
+            f"Several categories of obs[{key!r}] (`cell_groups`) would be named {twice!r} (no '/'); rename one."
+        )
+    return column
 
 
 def category_means(phi: np.ndarray, categories: pd.Series, design: Design, group: int) -> np.ndarray:

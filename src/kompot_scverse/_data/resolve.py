@@ -163,6 +163,9 @@ def _boolean(value: Any, frame: pd.DataFrame, names: pd.Index, argument: str, wh
         value = frame[value]
     elif isinstance(value, pd.Series):
         value = value.reindex(names)
+    if isinstance(value, pd.Series) and pd.api.types.is_bool_dtype(value.dtype) and not value.isna().any():
+        # also pandas' nullable boolean, as files give it back
+        value = value.astype(bool)
     mask = np.asarray(value)
     if mask.dtype != bool:
         raise TypeError(f"`{argument}` must be boolean, not {mask.dtype}.")

@@ -12,17 +12,7 @@ from scipy.optimize import brentq
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = [
-    "LinearFit",
-    "SMALLEST_P",
-    "ModeratedTest",
-    "SampleDesign",
-    "VariancePrior",
-    "fit_f_dist",
-    "fit_linear",
-    "moderated_test",
-    "tempered_covariance",
-]
+__all__ = ["SMALLEST_P", "SampleDesign", "fit_f_dist", "fit_linear", "moderated_test", "tempered_covariance"]
 
 SMALLEST_P = 1e-300
 """Smaller p are taken as this, which keeps z and the Cauchy deviates finite."""

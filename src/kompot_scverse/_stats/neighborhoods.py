@@ -18,28 +18,31 @@ if TYPE_CHECKING:
     import scipy.sparse as sp
     from numpy.typing import NDArray
 
+__all__ = [
+    "NeighborhoodMoments",
+    "Neighborhoods",
+    "NodeMeans",
+    "collect_neighborhood_moments",
+    "effective_cells",
+    "fit_neighborhoods",
+    "neighborhood_tree",
+    "node_means",
+]
+
 MAX_CELLS_FOR_CENTERS = 50_000
 """Above this number of cells the centres come from a random subset: 50 centres need no more."""
-
-
 TINY = 1e-12
 """Stands for zero cells where a sum of weights is a denominator."""
 
 
 @dataclass(frozen=True)
 class Neighborhoods:
-    """Centres and one Gaussian width in the units of the representation.
-
-    Attributes
-    ----------
-    centers
-        Centres, shape (m, dimensions).
-    width
-        Standard deviation h of the Gaussian weights.
-    """
+    """Centres and one Gaussian width in the units of the representation."""
 
     centers: NDArray[np.float64]
+    """m x dimensions."""
     width: float
+    """Standard deviation h of the Gaussian weights."""
 
     def weights(self, x: NDArray[np.floating]) -> NDArray[np.float64]:
         r"""Weights :math:`w_{ij} \propto \exp(-|x_i - c_j|^2 / 2h^2)` with :math:`\sum_j w_{ij} = 1`, shape (cells, m)."""
@@ -186,7 +189,8 @@ def node_means(moments: NeighborhoodMoments, members: NDArray[np.bool_]) -> Node
     the effect :math:`\alpha_s` of the two-way model :math:`\bar y_{sj} = \mu_j + \alpha_s` with the soft cell numbers
     :math:`n_{sj}` as weights. Eliminating :math:`\mu_j` leaves :math:`L\alpha = r` with the graph Laplacian
     :math:`L = \mathrm{diag}(n_{s\cdot}) - N\,\mathrm{diag}(n_{\cdot j})^{-1} N^T`, the same for all genes; its
-    pseudo-inverse is the covariance: samples that share no neighbourhood do not look comparable.
+    pseudo-inverse is the covariance. Samples that hardly share a neighbourhood so have a difference of large variance, and
+    those that share none a difference of zero: neither looks like a change.
 
     Parameters
     ----------
@@ -196,7 +200,7 @@ def node_means(moments: NeighborhoodMoments, members: NDArray[np.bool_]) -> Node
         Neighbourhoods of the group, m.
     """
     mass, sums = moments.mass[:, members], moments.sums[:, members]
-    per_sample, per_neighborhood = mass.sum(axis=1), mass.sum(axis=0)
+    per_sample, per_neighborhood = mass.sum(axis=1), np.maximum(mass.sum(axis=0), TINY)
     total = per_sample.sum()
     pooled = sums.sum(axis=0)
     squares = moments.squares[members]

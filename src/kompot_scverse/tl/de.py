@@ -10,10 +10,10 @@ from anndata import AnnData
 from kompot_scverse._data.call_record import record_call
 from kompot_scverse._data.de_fields import DEPlan, GeneResults, gene_values, plan_fields
 from kompot_scverse._data.design import Design, resolve_design
-from kompot_scverse._data.groups import category_means, group_statistics
+from kompot_scverse._data.groups import category_means, group_column, group_statistics
 from kompot_scverse._data.layers import lazy_product, lazy_std
 from kompot_scverse._data.partial import GenePlacer, genes_covered
-from kompot_scverse._data.resolve import check_anndata, expression, gene_numbers, obs_column
+from kompot_scverse._data.resolve import check_anndata, expression, gene_numbers
 from kompot_scverse._data.resource_plan import ResourcePlan
 from kompot_scverse._data.store import check_overwrite, fill, write
 from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
@@ -140,7 +140,7 @@ def de(
     )
     numbers = gene_numbers(adata, genes)
     y = expression(adata, layer, numbers)
-    categories = None if cell_groups is None else obs_column(adata, cell_groups, "cell_groups")
+    categories = group_column(adata, cell_groups)
     significant = fdr.null_genes > 0 or fdr.null_mahalanobis is not None
     plan = DEPlan(
         key_added, cell_groups, significant, fdr.all_statistics, storage.layers is not None, gp.empirical_variance
