@@ -215,7 +215,10 @@ def _products(values: Rows, left: np.ndarray, codes: np.ndarray) -> dict[int, np
         own = np.flatnonzero(codes == sample)
         total = np.zeros((values.shape[1], left.shape[1]))
         for start in range(0, len(own), PRODUCT_ROWS):
-            part = own[start : start + PRODUCT_ROWS]
+            part: slice | np.ndarray = own[start : start + PRODUCT_ROWS]
+            if len(own) == len(codes):
+                # all rows are of one sample: a slice does not copy what a list of rows does
+                part = slice(start, start + PRODUCT_ROWS)
             total += values[part].T @ left[part]
         cross[int(sample)] = total
     return cross

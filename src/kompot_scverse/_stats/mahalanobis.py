@@ -79,6 +79,7 @@ def _with_factor(bilinear: _Bilinear, delta: np.ndarray, sigma: np.ndarray, fact
 def _chunkwise(bilinear: _Bilinear, delta: np.ndarray, sigma: np.ndarray, factor: "da.Array") -> np.ndarray:
     """:func:`_with_factor` on every chunk of genes of a dask factor, in parallel."""
     import dask
+    from threadpoolctl import threadpool_limits
 
     factor = factor.rechunk({1: -1, 2: -1})
     edges = np.cumsum([0, *factor.chunks[0]])
@@ -87,4 +88,6 @@ def _chunkwise(bilinear: _Bilinear, delta: np.ndarray, sigma: np.ndarray, factor
         task(bilinear, delta[start:stop], sigma[start:stop], block)
         for start, stop, block in zip(edges[:-1], edges[1:], factor.to_delayed().ravel(), strict=True)
     ]
-    return np.concatenate(dask.compute(*parts))
+    # the chunks are the parallel part: threads of the linear algebra inside them would compete for the cores
+    with threadpool_limits(1, user_api="blas"):
+        return np.concatenate(dask.compute(*parts))
