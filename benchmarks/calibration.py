@@ -305,7 +305,7 @@ def da_null(args: argparse.Namespace) -> None:
     one = condition == "Non-responder"
     codes = np.unique(sample[one], return_inverse=True)[1]
     for size in (3, 8):
-        drawn = [rng.permutation(codes.max() + 1)[: 2 * size] for _ in range(20 if args.quick else 100)]
+        drawn = [rng.permutation(codes.max() + 1)[: 2 * size] for _ in range(100 if args.quick else 400)]
         cases.append((f"melanoma non-responders {size} vs {size}", x[one], codes, drawn))
     rows = []
     for name, points, samples, draws in cases:
