@@ -1,6 +1,7 @@
 """Every container of expression gives the numbers of the dense one."""
 
 import anndata as ad
+import dask
 import dask.array as da
 import numpy as np
 import pandas as pd
@@ -129,3 +130,11 @@ def test_counts_are_worth_a_warning():
     adata = kp.datasets.simulate(400, 30)
     with pytest.warns(UserWarning, match="look like counts"):
         kp.tl.de(adata, "Age", reference="Young", groups="Old", fdr=kp.FDRSettings(null_genes=0))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_number_of_threads_changes_nothing(adata, workers):
+    with dask.config.set(scheduler="synchronous"):
+        alone = distances(adata.copy())
+    with dask.config.set(scheduler="threads", num_workers=workers):
+        np.testing.assert_allclose(distances(adata.copy()), alone, rtol=1e-6)

@@ -9,7 +9,7 @@ from kompot_scverse._stats.sample_covariance import factor_variance
 if TYPE_CHECKING:
     import dask.array as da
 
-__all__ = ["lazy_product", "lazy_std", "materialize"]
+__all__ = ["lazy_product", "lazy_std"]
 
 CELLS = 8192
 GENES = 512
@@ -61,11 +61,6 @@ def lazy_std(phi: np.ndarray, factor: np.ndarray, variance: np.ndarray) -> "da.A
     left, right = _chunks(phi, factor)
     base = da.from_array(variance.astype(np.float32), chunks=CELLS, name=False)
     return da.blockwise(_std, "cg", left, "cr", right, "grk", base, "c", concatenate=True, dtype=np.float32)
-
-
-def materialize(layer: "da.Array") -> np.ndarray:
-    """Compute a lazy layer into memory."""
-    return layer.compute()
 
 
 def _product(phi: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .basis import Basis, fit_basis
 from .kernel import Kernel
-from .mellon import kernel_function, length_scale
+from .mellon import kernel_function, length_scale, load_mellon
 from .neighbors import nearest_neighbor_distances
 
 if TYPE_CHECKING:
@@ -46,8 +46,6 @@ def fit_cell_states(x: np.ndarray, gp: "GPSettings", *, all_distances: bool = Fa
     all_distances
         Whether the nearest-neighbour distance of every cell is needed.
     """
-    from kompot_scverse._gp.mellon import load_mellon
-
     own_scale = isinstance(gp.kernel, load_mellon().Covariance)
     distances = None
     if all_distances or (gp.ls is None and not own_scale):
