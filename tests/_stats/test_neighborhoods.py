@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from kompot_scverse._stats.neighborhoods import (
     NeighborhoodMoments,
     collect_neighborhood_moments,
+    default_n_centers,
     effective_cells,
     fit_neighborhoods,
     neighborhood_tree,
@@ -58,6 +59,15 @@ def test_order_of_cells_does_not_matter(seed: int) -> None:
     first, second = fit_neighborhoods(x, 6), fit_neighborhoods(x[order], 6)
     np.testing.assert_allclose(second.centers, first.centers, rtol=1e-8, atol=1e-8)
     np.testing.assert_allclose(second.weights(x[order]), first.weights(x)[order], atol=1e-7)
+
+
+def test_default_number_of_centers() -> None:
+    assert 20 <= default_n_centers(2_000, 8) <= 28
+    assert default_n_centers(10**6, 20) > default_n_centers(10**5, 20) > default_n_centers(10**4, 20)
+    assert default_n_centers(10**9, 4) == 64
+    assert default_n_centers(4, 4) == default_n_centers(0, 0) == 1
+    # never more than the samples can fill
+    assert all(default_n_centers(c * 6, 6) <= max(1, c / 3 + 0.5) for c in range(1, 60))
 
 
 def test_centers_find_separate_blobs() -> None:

@@ -23,6 +23,7 @@ __all__ = [
     "Neighborhoods",
     "NodeMeans",
     "collect_neighborhood_moments",
+    "default_n_centers",
     "effective_cells",
     "fit_neighborhoods",
     "neighborhood_tree",
@@ -31,6 +32,8 @@ __all__ = [
 
 MAX_CELLS_FOR_CENTERS = 50_000
 """Above this number of cells the centres come from a random subset: 50 centres need no more."""
+MAX_CENTERS = 64
+"""Largest default number of neighbourhoods."""
 TINY = 1e-12
 """Stands for zero cells where a sum of weights is a denominator."""
 
@@ -47,6 +50,23 @@ class Neighborhoods:
     def weights(self, x: NDArray[np.floating]) -> NDArray[np.float64]:
         r"""Weights :math:`w_{ij} \propto \exp(-|x_i - c_j|^2 / 2h^2)` with :math:`\sum_j w_{ij} = 1`, shape (cells, m)."""
         return softmax(-0.5 * cdist(x, self.centers, "sqeuclidean") / self.width**2, axis=1)
+
+
+def default_n_centers(n_cells: int, n_samples: int) -> int:
+    r"""Number of neighbourhoods for a data set: :math:`\min(8\,c^{1/5}, c/3, 64)` with c cells per sample, at least 1.
+
+    Finer neighbourhoods need more cells of every sample: 15 to 25 for a few hundred cells per sample, 50 for ten thousand.
+    The growth is slow since the tree over the neighbourhoods covers the coarser scales anyway, and the tests cost m.
+
+    Parameters
+    ----------
+    n_cells
+        Cells of all samples.
+    n_samples
+        Samples.
+    """
+    per_sample = n_cells / max(n_samples, 1)
+    return max(1, round(min(8 * per_sample**0.2, per_sample / 3, MAX_CENTERS)))
 
 
 def fit_neighborhoods(
