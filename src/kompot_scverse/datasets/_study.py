@@ -1,0 +1,82 @@
+"""Published studies: where their file comes from, and what is checked when it is read."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kompot_scverse._data.errors import choices
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["FOLDER_VARIABLE", "Study"]
+
+FOLDER_VARIABLE = "KOMPOT_SCVERSE_DATA_DIR"
+"""Environment variable that names the folder of the files, instead of the cache folder of the user."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A published data set."""
+
+    name: str
+    """What it is called in errors."""
+    file: str
+    """Name of its file in the cache."""
+    source: str
+    """Where the study and its data are published, as a sentence."""
+    url: str | None = None
+    """Where the file is downloaded from; None if it has no such place."""
+    sha256: str | None = None
+    """Checksum of the file at `url`, where known."""
+
+    def fetch(self, path: str | Path | None) -> Path:
+        """
+        The file: the user's own, the one in the cache folder, or downloaded into it.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file, and it cannot be downloaded because it is published in another form.
+        ConnectionError
+            If the download fails.
+        """
+        if path is not None:
+            if not Path(path).is_file():
+                raise FileNotFoundError(f"No file {str(path)!r} (`path`). {self.source}")
+            return Path(path)
+        import pooch
+
+        store = pooch.create(
+            path=pooch.os_cache("kompot-scverse"),
+            base_url="",
+            env=FOLDER_VARIABLE,
+            registry={self.file: self.sha256 and f"sha256:{self.sha256}"},
+            urls={self.file: self.url},
+        )
+        kept = store.abspath / self.file
+        if self.url is None:
+            if kept.is_file():
+                return kept
+            raise FileNotFoundError(
+                f"{self.name} is not published as a file that can be read here. {self.source} Pass your file as `path=`, "
+                f"or put it into {store.abspath} as {self.file!r} ({FOLDER_VARIABLE} sets another folder)."
+            )
+        try:
+            return Path(store.fetch(self.file, progressbar=True))
+        except OSError as error:  # requests' errors are such
+            raise ConnectionError(
+                f"{self.name} could not be downloaded from {self.url} ({type(error).__name__}). Without a connection, "
+                f"pass a file of it as `path=`, or put it into {store.abspath} as {self.file!r} "
+                f"({FOLDER_VARIABLE} sets another folder). {self.source}"
+            ) from error
+
+    def check_columns(self, obs: "pd.DataFrame", columns: Iterable[str], path: Path) -> None:
+        """Raise if the file is not one of this study."""
+        lacking = [column for column in columns if column not in obs]
+        if lacking:
+            raise ValueError(
+                f"{str(path)!r} is not a file of {self.name}: obs lacks {', '.join(map(repr, lacking))} "
+                f"({choices(lacking[0], obs.columns)}). {self.source}"
+            )
