@@ -77,12 +77,23 @@ def test_fold_change_is_the_models(analysed):
 
 def test_other_levels(analysed):
     levels = ("Replicate", "Young_1", "Old_1")
-    drawn = pl.heatmap(analysed, "Age", n_genes=3, levels=("branch", "HSC", "Monocyte"), level_names=("stem", "mono"))
+    drawn = pl.heatmap(analysed, "Age", n_genes=3, levels=("branch", {"HSC": "stem", "Monocyte": "mono"}))
     assert drawn.ax.get_title() == "stem → mono"
     drawn = pl.heatmap(analysed, "branch", n_genes=3, levels=levels, kind="fold_change")
     assert drawn.ax.get_title() == "Young_1 → Old_1"
+    with pytest.raises(ValueError, match="two of its categories"):
+        pl.heatmap(analysed, "branch", levels=("Replicate", "Young_1"))
     with pytest.raises(KeyError, match="Young_1"):
         pl.heatmap(analysed, "branch", levels=("Replicate", "Young1", "Old_1"))
+
+
+def test_names_of_the_conditions(analysed):
+    names = {"Young": "3 months", "Old": "24 months"}
+    drawn = pl.heatmap(analysed, "branch", n_genes=4, kind="fold_change", levels=("Age", names))
+    assert drawn.ax.get_title() == "3 months → 24 months"
+    # still the model's fold change, since these are the conditions of the run
+    (plain,) = pl.heatmap(analysed, "branch", n_genes=4, kind="fold_change").values
+    np.testing.assert_array_equal(drawn.values[0], plain)
 
 
 def test_dotplot(analysed, assert_not_clipped):

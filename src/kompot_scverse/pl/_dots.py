@@ -1,11 +1,13 @@
 """Dots whose colour is a fold change and whose area is a share of cells, with both keys."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from ._style import SMALL, corner_inches, percentile_limits
+from ._artist import color_scale, without_scale
+from ._style import SMALL, corner_inches
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,19 +22,15 @@ def draw_dots(
     ax: "Axes",
     color: pd.DataFrame,
     share: pd.DataFrame,
-    limits: tuple[float | str | None, float | str | None],
-    cmap: str,
+    kws: Mapping[str, Any],
 ) -> tuple[Any, float]:
     """Dots at rows and columns; returns them and the share that the largest dot stands for."""
     rows, columns = np.indices(color.shape)
     values, sizes = color.to_numpy(), share.to_numpy()
     top = _round_up(np.nanmax(sizes, initial=0.0))
-    vmin, vmax = percentile_limits(values, *limits, signed=True)
     shown = np.isfinite(values) & np.isfinite(sizes)
-    dots = ax.scatter(
-        columns[shown], rows[shown], s=LARGEST * sizes[shown] / top, c=values[shown], cmap=cmap, vmin=vmin, vmax=vmax,
-        linewidths=0.4, edgecolors="0.3",
-    )  # fmt: skip
+    options = {"linewidths": 0.4, "edgecolors": "0.3"} | color_scale(values, kws, signed=True) | without_scale(kws)
+    dots = ax.scatter(columns[shown], rows[shown], s=LARGEST * sizes[shown] / top, c=values[shown], **options)
     gone = ~shown
     ax.scatter(columns[gone], rows[gone], s=12, c="0.6", marker="x", linewidths=0.6)
     ax.set_axisbelow(True)

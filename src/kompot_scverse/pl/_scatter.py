@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ._style import NEUTRAL, RASTERIZE, category_colors, dot, outside_legend, percentile_limits, small_colorbar
+from ._artist import color_scale, without_scale
+from ._style import NEUTRAL, RASTERIZE, category_colors, dot, outside_legend, small_colorbar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,8 +44,6 @@ def color_scatter(
     key: str,
     label: str,
     signed: bool = False,
-    cmap: str | None = None,
-    limits: tuple[float | str | None, float | str | None] = (None, None),
     shown: np.ndarray | None = None,
     background: bool = True,
     legend: bool = True,
@@ -67,8 +66,6 @@ def color_scatter(
         Title of the legend or the colour bar.
     signed
         Whether the colours are centred at zero.
-    cmap, limits
-        Colour map and its limits.
     shown
         Which points are in the foreground; None for all.
     background
@@ -76,8 +73,9 @@ def color_scatter(
     legend
         Whether to draw a legend or a colour bar.
     kws
-        For `ax.scatter`.
+        For `ax.scatter`; `vmin` and `vmax` may be percentiles.
     """
+    scale, kws = kws or {}, without_scale(kws)
     values = pd.Series(np.asarray(values) if not isinstance(values, pd.Series) else values.array)
     front = values.notna().to_numpy() & np.isfinite(points).all(axis=1)
     if shown is not None:
@@ -91,14 +89,8 @@ def color_scatter(
     # the extreme values on top
     order = np.flatnonzero(front)
     order = order[np.argsort(np.abs(numbers[order]) if signed else numbers[order], kind="stable")]
-    vmin, vmax = percentile_limits(numbers[front], *limits, signed=signed)
-    drawn = scatter(
-        ax,
-        *points[order].T,
-        numbers[order],
-        kws,
-        **(size | {"cmap": cmap or ("RdBu_r" if signed else "viridis"), "vmin": vmin, "vmax": vmax, "zorder": 2}),
-    )
+    colors = color_scale(numbers[front], scale, signed=signed)
+    drawn = scatter(ax, *points[order].T, numbers[order], kws, **(size | {"zorder": 2} | colors))
     if legend:
         small_colorbar(ax, drawn, label)
     return drawn

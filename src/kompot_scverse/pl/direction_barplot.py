@@ -1,6 +1,6 @@
 """Shares of cells that became more or less abundant, by category."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import pandas as pd
 from kompot_scverse._data.resolve import match_label, obs_column
 from kompot_scverse._stats.abundance import DIRECTIONS
 
+from ._artist import check_keywords
 from ._fields import find_run_data
 from ._style import DIRECTION_COLORS, NORMAL, TITLE, despine, finish, new_axes, outside_legend
 
@@ -30,7 +31,7 @@ def direction_barplot(
     mod: str | None = None,
     ax: "Axes | None" = None,
     show: bool | None = None,
-    bar_kws: Mapping[str, Any] | None = None,
+    **bar_kws: Any,
 ) -> "Axes":
     """
     Shares (or numbers) of cells that are up, down or neutral in each category.
@@ -51,8 +52,8 @@ def direction_barplot(
         Modality of a MuData.
     ax, show
         Axes to draw on; whether to call `plt.show`.
-    bar_kws
-        For `ax.barh`.
+    **bar_kws
+        For `ax.barh`, for example `alpha` or `edgecolor`.
 
     Returns
     -------
@@ -65,6 +66,9 @@ def direction_barplot(
     >>> kp.tl.da(adata, "Age", reference="Young", groups="Old")
     >>> ax = kp.pl.direction_barplot(adata, "celltype")
     """
+    from matplotlib.patches import Rectangle
+
+    check_keywords(direction_barplot, bar_kws, Rectangle, scale=False)
     found = find_run_data(data, "da", run_id=run_id, key=key, group=group, mod=mod)
     calls = found.values("obs", "lfc_direction", "kp.tl.da(...)")
     column = obs_column(found.data, groupby, "groupby")
@@ -88,7 +92,7 @@ def direction_barplot(
     handles = []
     for direction in DIRECTIONS:
         own = table[direction].to_numpy(dtype=np.float64)
-        options = {"color": DIRECTION_COLORS[direction], "height": 0.75, "linewidth": 0} | dict(bar_kws or {})
+        options = {"color": DIRECTION_COLORS[direction], "height": 0.75, "linewidth": 0} | bar_kws
         text = direction if direction == "neutral" else f"{direction} in {found.group}"
         handles.append(ax.barh(rows, own, left=left, label=text, **options))
         left += own

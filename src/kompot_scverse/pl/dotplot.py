@@ -1,8 +1,9 @@
 """Genes × categories: fold change as colour, share of expressing cells as size."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from ._artist import check_keywords
 from .heatmap import Heatmap, heatmap
 
 if TYPE_CHECKING:
@@ -17,10 +18,8 @@ def dotplot(
     *,
     genes: Sequence[str] | None = None,
     n_genes: int = 20,
-    cluster: bool = True,
+    cluster: bool | Literal["genes", "categories"] = True,
     exclude: Sequence[object] = (),
-    vmin: float | str | None = None,
-    vmax: float | str | None = None,
     run_id: int = -1,
     key: str | None = None,
     group: object = None,
@@ -28,6 +27,7 @@ def dotplot(
     mod: str | None = None,
     ax: "Axes | None" = None,
     show: bool | None = None,
+    **dot_kws: Any,
 ) -> Heatmap:
     """
     Mean log fold change (colour) and share of expressing cells (size) of genes in each category.
@@ -43,11 +43,9 @@ def dotplot(
     genes, n_genes
         Genes to draw; None for the `n_genes` with the largest Mahalanobis distance.
     cluster
-        Order genes and categories by similarity, or as given.
+        Order genes and categories by similarity, one of the two, or neither (then as given).
     exclude
         Categories to leave out.
-    vmin, vmax
-        Limits of the colours, numbers or percentiles such as "p99"; the scale stays centred at zero.
     run_id, key, group
         Which run: its number (negative ones count from the end), its `key_added`, the group of its contrast.
     gene_symbols
@@ -56,6 +54,9 @@ def dotplot(
         Modality of a MuData.
     ax, show
         Axes to draw on; whether to call `plt.show`.
+    **dot_kws
+        For the dots, for example `cmap`, `norm`, or `vmin` and `vmax`: numbers or percentiles such as "p99"; the scale
+        stays centred at zero.
 
     Returns
     -------
@@ -68,7 +69,10 @@ def dotplot(
     >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
     >>> drawn = kp.pl.dotplot(adata, "celltype", n_genes=10)
     """
+    from matplotlib.collections import PathCollection
+
+    check_keywords(dotplot, dot_kws, PathCollection)
     return heatmap(
-        data, groupby, genes=genes, n_genes=n_genes, kind="dots", cluster=cluster, exclude=exclude, vmin=vmin,
-        vmax=vmax, run_id=run_id, key=key, group=group, gene_symbols=gene_symbols, mod=mod, ax=ax, show=show,
+        data, groupby, genes=genes, n_genes=n_genes, kind="dots", cluster=cluster, exclude=exclude, run_id=run_id,
+        key=key, group=group, gene_symbols=gene_symbols, mod=mod, ax=ax, show=show, **dot_kws,
     )  # fmt: skip

@@ -11,6 +11,7 @@ from kompot_scverse._data.errors import missing
 from kompot_scverse._data.provenance import iterate_runs
 from kompot_scverse._data.resolve import match_label, obs_column
 
+from ._artist import check_keywords
 from ._fields import embedding_coordinates, find_run_data, gene_names, gene_numbers, smoothed, target
 from ._scatter import color_scatter
 from ._style import NORMAL, TITLE, finish, layout, new_axes
@@ -54,15 +55,12 @@ def embedding(
     run_id: int = -1,
     key: str | None = None,
     group: object = None,
-    ncols: int = 3,
-    vmin: float | str | None = None,
-    vmax: float | str | None = None,
-    cmap: str | None = None,
     gene_symbols: str | None = None,
     mod: str | None = None,
+    ncols: int = 3,
     ax: "Axes | None" = None,
     show: bool | None = None,
-    scatter_kws: Mapping[str, Any] | None = None,
+    **scatter_kws: Any,
 ) -> "Axes | list[Axes]":
     """
     Cells on an embedding, coloured by the fields of a run.
@@ -86,20 +84,17 @@ def embedding(
         Obs column and its category or categories to show in colour; all other cells are grey.
     run_id, key, group
         Which run: its number (negative ones count from the end), its `key_added`, the group of its contrast.
-    ncols
-        Panels per row.
-    vmin, vmax
-        Limits of the colours: numbers or percentiles such as "p1". Signed scales stay centred at zero.
-    cmap
-        Colour map; default RdBu_r for signed values and viridis for others.
     gene_symbols
         Var column in which genes are looked up.
     mod
         Modality of a MuData.
+    ncols
+        Panels per row.
     ax, show
         Axes to draw on, for one panel; whether to call `plt.show`.
-    scatter_kws
-        For `ax.scatter`.
+    **scatter_kws
+        For `ax.scatter`, for example `s`, `alpha`, `cmap` (default RdBu_r for signed values and viridis for others),
+        `norm`, or `vmin` and `vmax`: numbers or percentiles such as "p1". Signed scales stay centred at zero.
 
     Returns
     -------
@@ -112,6 +107,9 @@ def embedding(
     >>> kp.tl.da(adata, "Age", reference="Young", groups="Old")
     >>> ax = kp.pl.embedding(adata, "umap", color="lfc_zscore", highlight={"branch": ["Monocyte", "HSC"]})
     """
+    from matplotlib.collections import PathCollection
+
+    check_keywords(embedding, scatter_kws, PathCollection)
     if value not in GENE_LABELS:
         raise ValueError(f"`value` must be one of {', '.join(map(repr, GENE_LABELS))}, not {value!r}.")
     colors = [color] if isinstance(color, str) else list(color)
@@ -125,8 +123,8 @@ def embedding(
     axes = _grid(ax, len(panels), ncols)
     for one, panel in zip(axes, panels, strict=True):
         color_scatter(
-            one, points, panel.values, data=own, key=panel.key, label=panel.label, signed=panel.signed, cmap=cmap,
-            limits=(vmin, vmax), shown=shown, kws=scatter_kws,
+            one, points, panel.values, data=own, key=panel.key, label=panel.label, signed=panel.signed,
+            shown=shown, kws=scatter_kws,
         )  # fmt: skip
         embedding_frame(one, name, panel.title)
     return finish(axes[0] if isinstance(color, str) else axes, show)

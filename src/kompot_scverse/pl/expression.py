@@ -1,14 +1,14 @@
 """One gene on an embedding: observed, smoothed in both conditions, and the fold change."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from ._artist import check_keywords, color_scale, without_scale
 from ._fields import embedding_coordinates, find_run_data, gene_numbers, gene_values, smoothed
 from ._scatter import color_scatter
-from ._style import TITLE, finish, layout, percentile_limits
+from ._style import TITLE, finish, layout
 from .embedding import embedding_frame
 
 if TYPE_CHECKING:
@@ -36,12 +36,10 @@ def expression(
     run_id: int = -1,
     key: str | None = None,
     group: object = None,
-    vmin: float | str | None = None,
-    vmax: float | str | None = None,
     gene_symbols: str | None = None,
     mod: str | None = None,
     show: bool | None = None,
-    scatter_kws: Mapping[str, Any] | None = None,
+    **scatter_kws: Any,
 ) -> ExpressionPanels:
     """
     One gene on an embedding: observed, smoothed in both conditions, and the log fold change.
@@ -61,16 +59,15 @@ def expression(
         Observed expression; by default the layer of the run. None for X.
     run_id, key, group
         Which run: its number (negative ones count from the end), its `key_added`, the group of its contrast.
-    vmin, vmax
-        Limits of the shared scale: numbers or percentiles (of the observed values) such as "p99".
     gene_symbols
         Var column in which the gene is looked up.
     mod
         Modality of a MuData.
     show
         Whether to call `plt.show`.
-    scatter_kws
-        For `ax.scatter`.
+    **scatter_kws
+        For `ax.scatter`. `cmap`, `norm`, `vmin` and `vmax` (numbers or percentiles of the observed values such as
+        "p99") are of the scale that the first three panels share.
 
     Returns
     -------
@@ -83,6 +80,9 @@ def expression(
     >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
     >>> panels = kp.pl.expression(adata, adata.var_names[0], "umap")
     """
+    from matplotlib.collections import PathCollection
+
+    check_keywords(expression, scatter_kws, PathCollection)
     found = find_run_data(data, "de", run_id=run_id, key=key, group=group, mod=mod)
     numbers = gene_numbers(found.data, gene, gene_symbols)
     points, name = embedding_coordinates(found.data, basis)
@@ -90,11 +90,15 @@ def expression(
     observed = gene_values(found.data, numbers, layer)[:, 0]
     imputed = [smoothed(found, numbers, role)[:, 0] for role in ("reference", "group")]
     cells = np.logical_or(*found.conditions())
-    if vmin is None and vmax is None:
+    if any(scatter_kws.get(name) is not None for name in ("norm", "vmin", "vmax")):
+        shared = color_scale(observed[cells], scatter_kws, signed=False)
+    else:
         # single cells are noisier than the functions, which would look flat on the cells' full range
         low, high = _shared(observed[cells], imputed)
-    else:
-        low, high = percentile_limits(observed[cells], vmin, vmax, signed=False)
+        shared = color_scale(
+            observed[cells], {"cmap": scatter_kws.get("cmap"), "vmin": low, "vmax": high}, signed=False
+        )
+    kws = without_scale(scatter_kws)
 
     import matplotlib.pyplot as plt
 
@@ -109,7 +113,7 @@ def expression(
         last = number == 3
         color_scatter(
             ax, points, values, data=found.data, key="", label="log fold change" if last else "expression",
-            signed=last, limits=(None, None) if last else (low, high), legend=number >= 2, kws=scatter_kws,
+            signed=last, legend=number >= 2, kws=kws if last else kws | shared,
         )  # fmt: skip
         embedding_frame(ax, name, title)
     figure.suptitle(gene, fontsize=TITLE + 1, fontstyle="italic")

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from ._artist import check_keywords, color_scale, without_scale
 from ._dots import draw_dots, size_key
-from ._fields import find_run_data
+from ._fields import RunData, find_run_data
 from ._matrix import cluster_order, frame, gene_table, matrix_height, matrix_size, standardize, top_genes
-from ._style import SMALL, corner_inches, finish, new_axes, percentile_limits
+from ._style import SMALL, corner_inches, finish, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,15 +40,11 @@ def heatmap(
     genes: Sequence[str] | None = None,
     n_genes: int = 20,
     kind: Literal["split", "fold_change", "dots"] = "split",
-    levels: tuple[str, object, object] | None = None,
-    level_names: tuple[str, str] | None = None,
+    levels: tuple[str, object, object] | tuple[str, Mapping[Any, str]] | None = None,
     layer: str | None | Literal["run"] = "run",
     standard_scale: Literal["zscore", "minmax"] | None = "zscore",
     cluster: bool | Literal["genes", "categories"] = True,
     exclude: Sequence[object] = (),
-    vmin: float | str | None = None,
-    vmax: float | str | None = None,
-    cmap: str | None = None,
     run_id: int = -1,
     key: str | None = None,
     group: object = None,
@@ -55,7 +52,7 @@ def heatmap(
     mod: str | None = None,
     ax: "Axes | None" = None,
     show: bool | None = None,
-    patch_kws: Mapping[str, Any] | None = None,
+    **patch_kws: Any,
 ) -> Heatmap:
     """
     Expression of genes in each category, both conditions in one cell of the heatmap.
@@ -71,8 +68,10 @@ def heatmap(
     kind
         "split": mean expression in the reference (upper left) and in the group (lower right); "fold_change": the
         model's mean log fold change; "dots": the same as colour, with the share of expressing cells as size.
-    levels, level_names
-        Obs column and its two categories to compare instead of the conditions of the run; what they are called.
+    levels
+        Obs column and its two categories to compare instead of the conditions of the run, such as
+        `("sex", "female", "male")`; with a dictionary of what to call them, `("Age", {"Young": "3 months", "Old":
+        "24 months"})`.
     layer
         Expression; by default the layer of the run. None for X.
     standard_scale
@@ -81,10 +80,6 @@ def heatmap(
         Order genes and categories by similarity, one of the two, or neither (then as given).
     exclude
         Categories to leave out.
-    vmin, vmax
-        Limits of the colours: numbers or percentiles such as "p1". Signed scales stay centred at zero.
-    cmap
-        Colour map.
     run_id, key, group
         Which run: its number (negative ones count from the end), its `key_added`, the group of its contrast.
     gene_symbols
@@ -93,8 +88,9 @@ def heatmap(
         Modality of a MuData.
     ax, show
         Axes to draw on; whether to call `plt.show`.
-    patch_kws
-        For the patches of the cells ("split" and "fold_change").
+    **patch_kws
+        For the patches or dots, for example `edgecolors`, `cmap`, `norm`, or `vmin` and `vmax`: numbers or
+        percentiles such as "p1". Signed scales stay centred at zero.
 
     Returns
     -------
@@ -107,14 +103,16 @@ def heatmap(
     >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
     >>> drawn = kp.pl.heatmap(adata, "celltype", n_genes=10)
     """
+    from matplotlib.collections import PathCollection, PolyCollection
+
+    check_keywords(heatmap, patch_kws, PathCollection if kind == "dots" else PolyCollection)
     if kind not in KINDS:
         raise ValueError(f"`kind` must be one of {', '.join(map(repr, KINDS))}, not {kind!r}.")
     found = find_run_data(data, "de", run_id=run_id, key=key, group=group, mod=mod)
     numbers = top_genes(found, genes, n_genes, gene_symbols)
     layer = found.run.params.get("layer") if layer == "run" else layer
-    table = gene_table(found, numbers, groupby, levels=levels, layer=layer, exclude=exclude, gene_symbols=gene_symbols)
-    if level_names is None:
-        level_names = (found.reference, found.group) if levels is None else (str(levels[1]), str(levels[2]))
+    pair, level_names = _named_levels(found, levels)
+    table = gene_table(found, numbers, groupby, levels=pair, layer=layer, exclude=exclude, gene_symbols=gene_symbols)
     if kind == "split":
         shown, label = standardize(table.means, standard_scale)
     else:
@@ -126,10 +124,9 @@ def heatmap(
     frame(ax, shown[0].index, shown[0].columns, " → ".join(level_names))
     signed = kind != "split" or standard_scale == "zscore"
     if kind == "dots":
-        drawn, top = draw_dots(ax, shown[0], table.share.iloc[rows, columns], (vmin, vmax), cmap or "RdBu_r")
+        drawn, top = draw_dots(ax, shown[0], table.share.iloc[rows, columns], patch_kws)
     else:
-        limits = percentile_limits(np.concatenate([f.to_numpy().ravel() for f in shown]), vmin, vmax, signed=signed)
-        drawn = _patches(ax, shown, limits, cmap or ("RdBu_r" if signed else "viridis"), patch_kws)
+        drawn = _patches(ax, shown, patch_kws, signed=signed)
     bar_height = min(1.0, 0.5 * matrix_height(len(shown[0])))
     colorbar = _inset(ax, top=0.0, height=bar_height, width=0.12)
     _fill_colorbar(colorbar, drawn, label)
@@ -150,9 +147,25 @@ def _order(shown: tuple[pd.DataFrame, ...], cluster: bool | str) -> tuple[np.nda
     return rows, cluster_order(stacked) if cluster in (True, "categories") else np.arange(m)
 
 
-def _patches(
-    ax: "Axes", shown: tuple[pd.DataFrame, ...], limits: tuple[float, float], cmap: str, kws: Mapping[str, Any] | None
-) -> Any:
+def _named_levels(
+    found: RunData, levels: tuple[Any, ...] | None
+) -> tuple[tuple[str, object, object] | None, tuple[str, str]]:
+    """Column and levels to compare, None for the conditions of the run, and what they are called."""
+    if levels is None:
+        return None, (found.reference, found.group)
+    key, *rest = levels
+    named = rest[0] if len(rest) == 1 and isinstance(rest[0], Mapping) else {label: str(label) for label in rest}
+    if len(named) != 2:
+        raise ValueError(
+            '`levels` is an obs column and two of its categories, such as ("sex", "female", "male") or '
+            f'("sex", {{"F": "female", "M": "male"}}), not {levels!r}.'
+        )
+    first, second = named
+    own = (key, str(first), str(second)) == (found.groupby, found.reference, found.group)
+    return None if own else (key, first, second), (str(named[first]), str(named[second]))
+
+
+def _patches(ax: "Axes", shown: tuple[pd.DataFrame, ...], kws: Mapping[str, Any], *, signed: bool) -> Any:
     """One collection of triangles (two tables) or squares (one); missing values are grey."""
     import matplotlib as mpl
     from matplotlib.collections import PolyCollection
@@ -164,9 +177,12 @@ def _patches(
     centers = np.column_stack([columns.ravel(), rows.ravel()])
     polygons = np.concatenate([centers[:, None, :] + shape for shape in shapes])
     values = np.ma.masked_invalid(np.concatenate([f.to_numpy().ravel() for f in shown]))
-    colors = mpl.colormaps[cmap].with_extremes(bad="0.85")
-    options = {"edgecolors": "face", "linewidths": 0.6} | dict(kws or {})
-    drawn = PolyCollection(polygons, array=values, cmap=colors, clim=limits, **options)
+    scale = color_scale(values.filled(np.nan), kws, signed=signed)
+    colors = mpl.colormaps.get_cmap(scale["cmap"]).with_extremes(bad="0.85")
+    options = {"edgecolors": "face", "linewidths": 0.6, "norm": scale.get("norm")} | without_scale(kws)
+    drawn = PolyCollection(polygons, array=values, cmap=colors, **options)
+    if "norm" not in scale:
+        drawn.set_clim(scale["vmin"], scale["vmax"])
     ax.add_collection(drawn, autolim=False)
     # white between the cells, nothing on the diagonal, so that the two halves read as one cell
     n, m = shown[0].shape

@@ -1,6 +1,5 @@
 """Volcano plot of a differential abundance."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from kompot_scverse._data.provenance import store_runs
 from kompot_scverse._stats.abundance import DIRECTIONS, direction
 from kompot_scverse.settings import DAThresholdSettings
 
+from ._artist import check_keywords
 from ._fields import RunData, find_run_data
 from ._scatter import color_scatter
 from ._style import DIRECTION_COLORS, NORMAL, TITLE, despine, dot, finish, line, new_axes, outside_legend
@@ -33,11 +33,10 @@ def volcano_da(
     color: str | None = None,
     thresholds: DAThresholdSettings | None = None,
     update: bool = False,
-    cmap: str | None = None,
     mod: str | None = None,
     ax: "Axes | None" = None,
     show: bool | None = None,
-    scatter_kws: Mapping[str, Any] | None = None,
+    **scatter_kws: Any,
 ) -> "Axes":
     """
     Log fold change of the density at every cell of the contrast against its posterior tail probability.
@@ -55,14 +54,13 @@ def volcano_da(
     update
         Also write the new direction and thresholds to the data and the run. This is the only case in which a plot
         changes the data.
-    cmap
-        Colour map of numbers.
     mod
         Modality of a MuData.
     ax, show
         Axes to draw on; whether to call `plt.show`.
-    scatter_kws
-        For `ax.scatter`.
+    **scatter_kws
+        For `ax.scatter`, for example `s`, `alpha`, `cmap`, `norm`, or `vmin` and `vmax`: numbers or percentiles such as
+        "p1".
 
     Returns
     -------
@@ -75,6 +73,9 @@ def volcano_da(
     >>> kp.tl.da(adata, "Age", reference="Young", groups="Old")
     >>> ax = kp.pl.volcano_da(adata, color="celltype")
     """
+    from matplotlib.collections import PathCollection
+
+    check_keywords(volcano_da, scatter_kws, PathCollection)
     found = find_run_data(data, "da", run_id=run_id, key=key, group=group, mod=mod)
     if update and thresholds is None:
         raise ValueError("`update=True` writes new thresholds; pass them as `thresholds=kp.DAThresholdSettings(...)`.")
@@ -109,7 +110,6 @@ def volcano_da(
         data=found.data,
         key=color or "",
         label=label,
-        cmap=cmap,
         legend=color is not None,
         kws=scatter_kws,
     )

@@ -8,6 +8,7 @@ import numpy as np
 from kompot_scverse._data.errors import missing
 from kompot_scverse._keys import slug
 
+from ._artist import check_keywords
 from ._fields import RunData, find_run_data, gene_names, gene_numbers
 from ._labels import label_points, points_to_label
 from ._scatter import scatter
@@ -37,8 +38,8 @@ def volcano_de(
     mod: str | None = None,
     ax: "Axes | None" = None,
     show: bool | None = None,
-    scatter_kws: Mapping[str, Any] | None = None,
     text_kws: Mapping[str, Any] | None = None,
+    **scatter_kws: Any,
 ) -> "Axes":
     """
     Mean log fold change of every gene against its Mahalanobis distance.
@@ -64,8 +65,10 @@ def volcano_de(
         Modality of a MuData.
     ax, show
         Axes to draw on; whether to call `plt.show`.
-    scatter_kws, text_kws
-        For `ax.scatter` and `ax.text`.
+    text_kws
+        For `ax.text`.
+    **scatter_kws
+        For `ax.scatter`, for example `s` or `alpha`.
 
     Returns
     -------
@@ -78,6 +81,9 @@ def volcano_de(
     >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
     >>> ax = kp.pl.volcano_de(adata, labels=5)
     """
+    from matplotlib.collections import PathCollection
+
+    check_keywords(volcano_de, scatter_kws, PathCollection, scale=False)
     found = find_run_data(data, "de", run_id=run_id, key=key, group=group, mod=mod)
     wanted = labels if isinstance(labels, int | np.integer) else gene_numbers(found.data, labels, gene_symbols)
     if cell_group is None:

@@ -1,0 +1,76 @@
+"""Keywords that go on to matplotlib: checked by name, and the colour scale among them read with percentiles."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kompot_scverse._data.errors import choices
+
+from ._style import percentile_limits
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+
+__all__ = ["check_keywords", "color_scale", "without_scale"]
+
+SCALE = ("cmap", "norm", "vmin", "vmax")
+EXTRA = {"PathCollection": ("s", "marker", "edgecolors", "linewidths"), "Rectangle": ("height",)}
+"""Arguments of the axes' methods that are not properties of what they draw."""
+
+
+def check_keywords(function: Callable, kws: Mapping[str, Any], artist: "type[Artist]", *, scale: bool = True) -> None:
+    """
+    Raise a TypeError for keywords that neither the plot nor matplotlib knows, closest names first.
+
+    Parameters
+    ----------
+    function
+        The plot, for its own parameters.
+    kws
+        What was given beyond them.
+    artist
+        Class of what is drawn.
+    scale
+        Whether it has a colour scale.
+    """
+    from matplotlib.artist import ArtistInspector
+
+    inspector = ArtistInspector(artist)
+    known = {*inspector.get_setters(), *EXTRA.get(artist.__name__, ()), *(SCALE if scale else ())}
+    known |= {alias for aliases in inspector.aliasd.values() for alias in aliases}
+    own = [p.name for p in inspect.signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]
+    for name in kws:
+        if name not in known:
+            raise TypeError(
+                f"`kp.pl.{function.__name__}` has no argument {name!r}, nor has matplotlib's {artist.__name__}; "
+                f"{choices(name, [*own, *sorted(known)])}."
+            )
+
+
+def color_scale(values: np.ndarray, kws: Mapping[str, Any], *, signed: bool) -> dict[str, Any]:
+    """
+    Colour map and limits, as keywords for matplotlib.
+
+    Parameters
+    ----------
+    values
+        What is drawn.
+    kws
+        Keywords of the plot. `cmap`; `vmin` and `vmax`, numbers or percentiles such as "p1"; or a matplotlib `norm`.
+    signed
+        Whether the scale is centred at zero, in blue and red.
+    """
+    scale: dict[str, Any] = {"cmap": kws.get("cmap") or ("RdBu_r" if signed else "viridis")}
+    if kws.get("norm") is not None:
+        if kws.get("vmin") is not None or kws.get("vmax") is not None:
+            raise ValueError("Pass either `norm` or `vmin` and `vmax`.")
+        return scale | {"norm": kws["norm"]}
+    vmin, vmax = percentile_limits(values, kws.get("vmin"), kws.get("vmax"), signed=signed)
+    return scale | {"vmin": vmin, "vmax": vmax}
+
+
+def without_scale(kws: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The keywords that are not about the colour scale."""
+    return {name: value for name, value in (kws or {}).items() if name not in SCALE}
