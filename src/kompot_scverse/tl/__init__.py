@@ -3,7 +3,8 @@
 from .cleanup import cleanup
 from .da import da
 from .de import de
+from .rank_genes_groups import rank_genes_groups
 from .restore_layers import restore_layers
 from .smooth import smooth
 
-__all__ = ["cleanup", "da", "de", "restore_layers", "smooth"]
+__all__ = ["cleanup", "da", "de", "rank_genes_groups", "restore_layers", "smooth"]
