@@ -28,6 +28,22 @@ def analysed(analysed_once: AnnData) -> AnnData:
     return analysed_once.copy()
 
 
+@pytest.fixture(scope="session")
+def replicated_once() -> AnnData:
+    adata = simulate(900, 40, rng=1, density_change=2.5)
+    options = {"reference": "Young", "groups": "Old", "sample_key": "Replicate"}
+    fdr = FDRSettings(null_genes=200)
+    tl.de(adata, "Age", layer="logged_counts", cell_groups="branch", fdr=fdr, **options)
+    tl.da(adata, "Age", **options)
+    return adata
+
+
+@pytest.fixture
+def replicated(replicated_once: AnnData) -> AnnData:
+    """Young against Old with their replicates, de as run 0 and da as run 1."""
+    return replicated_once.copy()
+
+
 @pytest.fixture(autouse=True)
 def clean_figures() -> Iterator[None]:
     """No rcParams are changed; figures are closed."""

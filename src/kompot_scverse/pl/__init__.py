@@ -5,6 +5,8 @@ from .dotplot import dotplot
 from .embedding import embedding
 from .expression import expression
 from .heatmap import heatmap
+from .multi_volcano_da import multi_volcano_da
+from .replicates import replicates
 from .volcano_da import volcano_da
 from .volcano_de import volcano_de
 
@@ -14,6 +16,8 @@ __all__ = [
     "embedding",
     "expression",
     "heatmap",
+    "multi_volcano_da",
+    "replicates",
     "volcano_da",
     "volcano_de",
 ]

@@ -47,6 +47,7 @@ def color_scatter(
     shown: np.ndarray | None = None,
     background: bool = True,
     legend: bool = True,
+    pad: float | None = None,
     kws: Mapping[str, Any] | None = None,
 ) -> Any:
     """
@@ -72,6 +73,8 @@ def color_scatter(
         Whether the others are drawn in grey.
     legend
         Whether to draw a legend or a colour bar.
+    pad
+        Inches between the axes and the legend, where something else stands there.
     kws
         For `ax.scatter`; `vmin` and `vmax` may be percentiles.
     """
@@ -84,7 +87,10 @@ def color_scatter(
     if background and not front.all():
         scatter(ax, *points[~front].T, "0.92", kws, **(size | {"zorder": 1, "label": "_background"}))
     if not pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype):
-        return _categories(ax, points, values, front, data, key, label, legend, size, kws)
+        drawn, handles = _categories(ax, points, values, front, data, key, size, kws)
+        if legend:
+            outside_legend(ax, handles, label, **({} if pad is None else {"pad": pad}))
+        return drawn
     numbers = values.to_numpy(dtype=np.float64)
     # the extreme values on top
     order = np.flatnonzero(front)
@@ -92,7 +98,7 @@ def color_scatter(
     colors = color_scale(numbers[front], scale, signed=signed)
     drawn = scatter(ax, *points[order].T, numbers[order], kws, **(size | {"zorder": 2} | colors))
     if legend:
-        small_colorbar(ax, drawn, label)
+        small_colorbar(ax, drawn, label, pad=pad)
     return drawn
 
 
@@ -103,11 +109,10 @@ def _categories(
     front: np.ndarray,
     data: Any,
     key: str,
-    label: str,
-    legend: bool,
     size: dict[str, Any],
     kws: Mapping[str, Any] | None,
-) -> Any:
+) -> tuple[Any, list[Any]]:
+    """Points and legend entries."""
     values = values.astype("category")
     if not front.all():
         values = values.where(front)
@@ -117,9 +122,7 @@ def _categories(
     order = order[front[order]]
     table = np.array([_rgba(colors.get(category, NEUTRAL)) for category in values.cat.categories])
     drawn = scatter(ax, *points[order].T, table[values.cat.codes.to_numpy()[order]], kws, **(size | {"zorder": 2}))
-    if legend:
-        outside_legend(ax, [dot(colors[category], str(category)) for category in present], label)
-    return drawn
+    return drawn, [dot(colors[category], str(category)) for category in present]
 
 
 def _rgba(color: Any) -> tuple[float, ...]:

@@ -56,13 +56,14 @@ def despine(ax: "Axes") -> None:
     ax.tick_params(labelsize=SMALL)
 
 
-def outside_legend(ax: "Axes", handles: Sequence[Any], title: str | None = None) -> None:
-    """A legend to the right of the axes, in columns of at most 15."""
+def outside_legend(ax: "Axes", handles: Sequence[Any], title: str | None = None, *, pad: float = 0.06) -> None:
+    """A legend to the right of the axes, `pad` inches away, in columns of at most 15."""
     legend = ax.legend(
         handles=handles,
         title=title,
         loc="upper left",
-        bbox_to_anchor=(1.01, 1.0),
+        bbox_to_anchor=(pad, 0.0),
+        bbox_transform=corner_inches(ax),
         borderaxespad=0,
         frameon=False,
         fontsize=SMALL,
@@ -152,9 +153,12 @@ def _limit(values: np.ndarray, given: float | str | None, default: float, argume
     return float(given)
 
 
-def small_colorbar(ax: "Axes", mappable: Any, label: str, *, bounds: Sequence[float] = (1.03, 0.1, 0.035, 0.8)) -> Any:
-    """A colour bar beside the axes, in coordinates of the axes; returns its axes."""
-    inset = ax.inset_axes(bounds)
+def small_colorbar(ax: "Axes", mappable: Any, label: str, *, pad: float | None = None) -> Any:
+    """A colour bar beside the axes, or a short one `pad` inches away from their upper right corner; returns its axes."""
+    if pad is None:
+        inset = ax.inset_axes((1.03, 0.1, 0.035, 0.8))
+    else:
+        inset = ax.inset_axes((pad, -1.5, 0.12, 1.4), transform=corner_inches(ax))
     bar = ax.figure.colorbar(mappable, cax=inset)
     bar.outline.set_linewidth(0.5)
     bar.ax.tick_params(labelsize=SMALL, width=0.5, length=3)

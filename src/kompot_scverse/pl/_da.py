@@ -1,0 +1,152 @@
+"""The cells of a differential abundance as points of a volcano plot."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from kompot_scverse._data.errors import missing
+from kompot_scverse._stats.abundance import DIRECTIONS, direction
+from kompot_scverse.settings import DAThresholdSettings
+
+from ._fields import RunData
+from ._style import DIRECTION_COLORS, dot, line
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["DAPoints", "da_points"]
+
+CALL = "kp.tl.da(...)"
+LOWEST_Q = 1e-300
+AXIS = {"tail": "−log10 posterior tail probability", "qvalue": "−log10 q-value between replicates"}
+
+
+@dataclass(frozen=True)
+class DAPoints:
+    """Every cell of the data; `cells` says which are drawn."""
+
+    lfc: np.ndarray
+    height: np.ndarray
+    cells: np.ndarray
+    """Cells of the contrast that have a result."""
+    calls: pd.Series
+    """Direction of each cell."""
+    thresholds: DAThresholdSettings
+    y: Literal["tail", "qvalue"]
+    """What the height is."""
+    rule: Literal["tail", "qvalue"]
+    """What the directions rest on, besides the fold change: the q-value where there are replicates."""
+
+    @property
+    def xy(self) -> np.ndarray:
+        """Points × 2, of the cells drawn."""
+        return np.column_stack([self.lfc, self.height])[self.cells]
+
+    @property
+    def threshold(self) -> float | None:
+        """Threshold of the height; None if the directions rest on the other one."""
+        if self.y != self.rule:
+            return None
+        return float(-np.log10(_level(self.thresholds, self.rule)))
+
+    def counts(self, cells: np.ndarray | None = None) -> dict[str, int]:
+        """Number of cells of each direction."""
+        own = self.cells if cells is None else self.cells & cells
+        found = self.calls[own].value_counts()
+        return {name: int(found.get(name, 0)) for name in DIRECTIONS}
+
+    def limits(self) -> tuple[float, float]:
+        """Largest |x| and y of the axes."""
+        xy = self.xy
+        wide = max(np.abs(xy[:, 0]).max(initial=0), self.thresholds.lfc)
+        return wide * 1.08, max(xy[:, 1].max(initial=0), self.threshold or 0.0, 0.1) * 1.08
+
+    def colors(self, found: RunData, color: str | None) -> pd.Series:
+        """What the cells are coloured by: an obs column, or the direction."""
+        if color is None:
+            return self.calls
+        if color not in found.data.obs:
+            raise missing("obs column (`color`)", color, found.data.obs.columns)
+        return found.data.obs[color].reset_index(drop=True)
+
+    def legend(self, group: str, cells: np.ndarray | None = None) -> list[Any]:
+        """Entries of the directions with their numbers, and of the thresholds."""
+        counts = self.counts(cells)
+        texts = {"up": f"up in {group}", "down": f"down in {group}", "neutral": "neutral"}
+        handles = [dot(DIRECTION_COLORS[name], f"{text} ({counts[name]:,})") for name, text in texts.items()]
+        return [*handles, self.threshold_line()]
+
+    def threshold_line(self) -> Any:
+        """Legend entry of the dashed lines."""
+        name = {"tail": "tail probability", "qvalue": "q"}[self.rule]
+        second = f"\n{name} = {_level(self.thresholds, self.rule):g}" if self.threshold is not None else ""
+        return line(f"|lfc| = {self.thresholds.lfc:g}{second}")
+
+    def rule_text(self) -> str:
+        """The rule of the directions in words."""
+        name = {"tail": "tail prob.", "qvalue": "q"}[self.rule]
+        return f"|lfc| ≥ {self.thresholds.lfc:g} and {name} ≤ {_level(self.thresholds, self.rule):g}"
+
+
+def _level(thresholds: DAThresholdSettings, rule: str) -> float:
+    return thresholds.ptp if rule == "tail" else thresholds.fdr
+
+
+def da_points(
+    found: RunData, thresholds: DAThresholdSettings | None, y: Literal["tail", "qvalue"] | None = None
+) -> DAPoints:
+    """
+    Read the points of a run.
+
+    Parameters
+    ----------
+    found
+        A da run.
+    thresholds
+        Others than those of the run; the directions follow.
+    y
+        What the height is; None for what the directions rest on.
+    """
+    if y not in (None, *AXIS):
+        raise ValueError(f"`y` must be one of {', '.join(map(repr, AXIS))} or None, not {y!r}.")
+    rule: Literal["tail", "qvalue"] = "tail" if found.entry("obs", "lfc_qvalue") is None else "qvalue"
+    lfc, height = found.values("obs", "lfc", CALL).to_numpy(dtype=np.float64), _height(found, y or rule)
+    given = thresholds or run_thresholds(found)
+    if thresholds is None:
+        calls = pd.Series(found.values("obs", "lfc_direction", CALL).array)
+    else:
+        calls = pd.Series(_directions(lfc, height if y in (None, rule) else _height(found, rule), given, rule))
+    cells = np.logical_or(*found.conditions()) & np.isfinite(lfc) & np.isfinite(height)
+    return DAPoints(lfc, height, cells, calls, given, y or rule, rule)
+
+
+def _height(found: RunData, y: str) -> np.ndarray:
+    """−log10 of the tail probability or of q."""
+    if y == "tail":
+        return found.values("obs", "neg_log10_lfc_ptp", CALL).to_numpy(dtype=np.float64)
+    q = found.values("obs", "lfc_qvalue", 'kp.tl.da(..., sample_key="<obs column>")').to_numpy(dtype=np.float64)
+    return -np.log10(np.maximum(q, LOWEST_Q))
+
+
+def run_thresholds(found: RunData) -> DAThresholdSettings:
+    """The thresholds that the stored directions rest on."""
+    stored = {name: found.run.params.get(f"{name}_threshold") for name in ("lfc", "ptp", "fdr")}
+    return DAThresholdSettings(**{name: value for name, value in stored.items() if value is not None})
+
+
+def _directions(lfc: np.ndarray, height: np.ndarray, thresholds: DAThresholdSettings, rule: str) -> pd.Categorical:
+    """Direction of each cell; missing where there is no fold change."""
+    levels = {"lfc_threshold": thresholds.lfc, "ptp_threshold": _level(thresholds, rule)}
+    codes = direction(np.nan_to_num(lfc), np.nan_to_num(height), **levels)
+    return pd.Categorical.from_codes(np.where(np.isfinite(lfc), codes, -1), categories=list(DIRECTIONS), ordered=True)
+
+
+def draw_thresholds(ax: "Axes", points: DAPoints) -> None:
+    """Dashed lines at both fold changes and at the height."""
+    style = {"color": "0.4", "linewidth": 0.8, "linestyle": "--", "zorder": 0}
+    if points.threshold is not None:
+        ax.axhline(points.threshold, **style)
+    for sign in (-1, 1):
+        ax.axvline(sign * points.thresholds.lfc, **style)

@@ -1,0 +1,150 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import Ridge
+
+import kompot_scverse.pl as pl
+import kompot_scverse.tl as tl
+from kompot_scverse.pl._fields import find_run_data
+from kompot_scverse.pl._samples import sample_fits
+from kompot_scverse.settings import FDRSettings, GPSettings
+
+PREFIX = "kompot_de"
+
+
+def points(ax) -> np.ndarray:
+    """Of all samples: one row each."""
+    drawn = [
+        line
+        for line in ax.lines
+        if line.get_label() in {f"{r}_{f}" for r in ("reference", "group") for f in (True, False)}
+    ]
+    return np.concatenate([np.column_stack(line.get_data()) for line in drawn])
+
+
+@pytest.mark.parametrize("noise", [False, True])
+def test_weights_are_those_of_the_run(adata, noise):
+    gp = GPSettings(empirical_variance=noise)
+    options = {"reference": "Young", "groups": "Old", "sample_key": "Replicate", "layer": "logged_counts"}
+    tl.de(adata, "Age", gp=gp, fdr=FDRSettings(null_genes=0), **options)
+    fits = sample_fits(find_run_data(adata, "de"), 7)
+    for role, age in (("reference", "Young"), ("group", "Old")):
+        own = fits.weights[fits.names.get_level_values(0) == role]
+        factor = adata.varm[f"{PREFIX}_{age}_sample_weights"][7]
+        np.testing.assert_allclose(
+            ((own - own.mean(axis=0)) / np.sqrt(len(own) - 1)).T, factor, atol=2e-4 * np.abs(factor).max()
+        )
+
+
+def test_samples_are_ridge_regressions(replicated):
+    gene = replicated.var_names[3]
+    drawn = pl.replicates(replicated, gene, along="branch")
+    basis = np.asarray(replicated.obsm[f"{PREFIX}_basis"], dtype=np.float64)
+    y = replicated.layers["logged_counts"][:, 3].toarray()[:, 0]
+    cells = (replicated.obs["branch"] == "HSC").to_numpy() & replicated.obs["Age"].isin(["Young", "Old"]).to_numpy()
+    for age, label in (("Young", "Young_1"), ("Old", "Old_2")):
+        own = (replicated.obs["Replicate"] == label).to_numpy()
+        ridge = Ridge(alpha=1.0, fit_intercept=False).fit(basis[own], y[own])
+        np.testing.assert_allclose(drawn.values.loc[(age, label), "HSC"], ridge.predict(basis[cells]).mean(), rtol=1e-5)
+
+
+def test_categories(replicated, unchanged, assert_not_clipped):
+    with unchanged(replicated):
+        drawn = pl.replicates(replicated, replicated.var_names[0])
+    branches = replicated.obs["branch"].cat.categories
+    assert list(drawn.values.columns) == list(branches)
+    assert [label.get_text() for label in drawn.ax.get_xticklabels()] == list(branches)
+    assert drawn.values.index.names == ["Age", "Replicate"]
+    assert len(drawn.values) == 6
+    np.testing.assert_allclose(np.sort(points(drawn.ax)[:, 1]), np.sort(drawn.values.to_numpy().ravel()))
+    for number, branch in enumerate(branches):
+        xy = points(drawn.ax)
+        own = xy[np.abs(xy[:, 0] - number) < 0.5]
+        np.testing.assert_allclose(np.sort(own[:, 1]), np.sort(drawn.values[branch]))
+        young = own[own[:, 0] < number]
+        np.testing.assert_allclose(np.sort(young[:, 1]), np.sort(drawn.values.loc["Young", branch]))
+    texts = [text.get_text() for text in drawn.ax.get_legend().get_texts()]
+    assert texts[:2] == ["Young (3 samples)", "Old (3 samples)"]
+    assert drawn.ax.get_title() == replicated.var_names[0]
+    assert_not_clipped(drawn.ax.figure)
+
+
+def test_hollow_points_are_samples_with_few_cells(replicated):
+    drawn = pl.replicates(replicated, replicated.var_names[0])
+    sizes = pd.crosstab(replicated.obs["Replicate"], replicated.obs["branch"]).drop(index=["Mid_1", "Mid_2"])
+    hollow = sum(
+        len(line.get_xdata()) for line in drawn.ax.lines if line.get_label() in ("reference_False", "group_False")
+    )
+    assert hollow == (sizes < 10).to_numpy().sum()
+
+
+def test_bars_are_the_conditions(replicated):
+    gene = replicated.var_names[5]
+    drawn = pl.replicates(replicated, gene, along="branch")
+    bars = {
+        round(line.get_xdata().mean(), 3): line.get_ydata()[0] for line in drawn.ax.lines if line.get_linewidth() == 2.5
+    }
+    cells = (replicated.obs["branch"] == "HSC").to_numpy() & replicated.obs["Age"].isin(["Young", "Old"]).to_numpy()
+    number = list(drawn.values.columns).index("HSC")
+    for age, side in (("Young", -0.2), ("Old", 0.2)):
+        expected = np.asarray(replicated.layers[f"{PREFIX}_{age}_imputed"][:, 5])[cells].mean()
+        np.testing.assert_allclose(bars[round(number + side, 3)], expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("along", ["pseudotime", ("DM_EigenVectors", 1)])
+def test_axis(replicated, along, assert_not_clipped):
+    drawn = pl.replicates(replicated, replicated.var_names[0], along=along, alpha=0.4)
+    samples = [line for line in drawn.ax.lines if line.get_label() in ("reference", "group")]
+    assert [line.get_label() for line in samples] == ["reference"] * 3 + ["group"] * 3
+    for line, (_, values) in zip(samples, drawn.values.iterrows(), strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), values)
+        assert line.get_alpha() == 0.4
+    assert drawn.values.notna().to_numpy().mean() > 0.8
+    assert (np.diff(drawn.values.columns) > 0).all()
+    assert drawn.ax.get_xlabel() == ("pseudotime" if along == "pseudotime" else "DM_EigenVectors 2")
+    assert_not_clipped(drawn.ax.figure)
+
+
+def test_pairs_are_joined(replicated):
+    assert not [
+        line for line in pl.replicates(replicated, replicated.var_names[0]).ax.lines if line.get_label() == "_pair"
+    ]
+    replicated.obs["donor"] = replicated.obs["Replicate"].astype(str).str[-1].astype("category")
+    options = {"reference": "Young", "groups": "Old", "sample_key": "donor", "layer": "logged_counts"}
+    tl.de(replicated, "Age", fdr=FDRSettings(null_genes=0), key_added="paired", **options)
+    drawn = pl.replicates(replicated, replicated.var_names[0], key="paired", along="branch")
+    pairs = [line for line in drawn.ax.lines if line.get_label() == "_pair"]
+    assert len(pairs) == 3 * drawn.values.shape[1]
+    ends = np.sort([line.get_ydata() for line in pairs[:3]], axis=0)
+    first = drawn.values.iloc[:, 0]
+    np.testing.assert_allclose(ends, np.sort(np.column_stack([first["Young"], first["Old"]]), axis=0))
+    assert "same donor" in [text.get_text() for text in drawn.ax.get_legend().get_texts()]
+
+
+def test_changed_data_warn(replicated):
+    replicated.layers["logged_counts"] = replicated.layers["logged_counts"] * 2
+    with pytest.warns(UserWarning, match="are not as they were"):
+        pl.replicates(replicated, replicated.var_names[0])
+
+
+def test_mask_of_the_run(adata):
+    adata.obs["use"] = np.arange(adata.n_obs) % 5 > 0
+    options = {"reference": "Young", "groups": "Old", "sample_key": "Replicate", "layer": "logged_counts"}
+    tl.de(adata, "Age", mask_obs="use", fdr=FDRSettings(null_genes=0), **options)
+    pl.replicates(adata, adata.var_names[0], along="branch")
+    adata.obs["use"] = True
+    with pytest.warns(UserWarning, match="cells changed"):
+        pl.replicates(adata, adata.var_names[0], along="branch")
+
+
+def test_errors(analysed, replicated):
+    with pytest.raises(LookupError, match=r"has no replicates; call `kp\.tl\.de\(\.\.\., sample_key="):
+        pl.replicates(analysed, analysed.var_names[0])
+    with pytest.raises(KeyError, match="existing: 'branch'"):
+        pl.replicates(replicated, replicated.var_names[0], along="brnch")
+    with pytest.raises(KeyError, match="existing: 'DM_EigenVectors'"):
+        pl.replicates(replicated, replicated.var_names[0], along=("DM_Eigen", 0))
+    with pytest.raises(ValueError, match="has dimensions 0 to"):
+        pl.replicates(replicated, replicated.var_names[0], along=("DM_EigenVectors", 99))
+    with pytest.raises(KeyError, match="No gene 'nope'"):
+        pl.replicates(replicated, "nope")
