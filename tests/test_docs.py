@@ -1,0 +1,80 @@
+"""The documentation names every public name and every field, and its examples run."""
+
+import doctest
+import importlib
+import re
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+import pytest
+
+import kompot_scverse as kp
+
+DOCS = Path(__file__).parents[1] / "docs"
+MODULES = ["datasets", "get", "pl", "pp", "tl"]
+PAGES = sorted(path for path in DOCS.rglob("*.md") if not {"_build", "generated", "tutorials"} & set(path.parts))
+PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def public_names() -> list[str]:
+    """Functions and classes that users reach from `kp`, as in the API page."""
+    of_package = [name for name in kp.__all__ if name not in (*MODULES, "__version__")]
+    return of_package + [f"{module}.{name}" for module in MODULES for name in getattr(kp, module).__all__]
+
+
+def public_object(name: str) -> object:
+    module, _, attribute = f"kompot_scverse.{name}".rpartition(".")
+    return getattr(importlib.import_module(module), attribute)
+
+
+@pytest.fixture
+def drawing():
+    """Figures are drawn without a window, and closed."""
+    mpl.use("agg")
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
+
+
+def test_api_page_lists_every_public_name():
+    lines = (DOCS / "api.md").read_text().splitlines()
+    listed = [line.strip() for line in lines if re.fullmatch(r"   [\w.]+", line)]
+    assert sorted(listed) == sorted(public_names())
+
+
+@pytest.mark.parametrize("name", public_names())
+@pytest.mark.usefixtures("drawing")
+def test_docstring_examples(name):
+    # by object, since the modules are hidden behind functions of the same name
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    for example in doctest.DocTestFinder().find(public_object(name), name, globs={}):
+        result = runner.run(example)
+        assert result.failed == 0
+
+
+@pytest.mark.parametrize("path", [page for page in PAGES if PYTHON_BLOCK.search(page.read_text())], ids=lambda p: p.stem)
+@pytest.mark.usefixtures("drawing")
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_python_blocks_of_pages(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace = {}
+    for number, block in enumerate(PYTHON_BLOCK.findall(path.read_text()), start=1):
+        exec(compile(block, f"{path.name}, block {number}", "exec"), namespace)
+
+
+def test_fields_page_explains_every_field(adata):
+    gp = kp.GPSettings(empirical_variance=True)
+    with_samples = {"reference": "Young", "groups": "Old", "sample_key": "Replicate"}
+    kp.tl.da(adata, "Age", **with_samples)
+    for settings in (None, gp):
+        kp.tl.de(
+            adata, "Age", layer="logged_counts", cell_groups="celltype", gp=settings, overwrite=True,
+            fdr=kp.FDRSettings(all_statistics=True, null_genes=100), **with_samples,
+        )  # fmt: skip
+    explained = set(re.findall(r"`(K_[^`]+)`", (DOCS / "guide" / "fields.md").read_text()))
+    for number, run in enumerate(kp.get.runs(adata)["key_added"]):
+        for key in kp.RunInfo(adata, number, analysis=None).fields["key"]:
+            general = key.replace(run, "K").replace("Young_to_Old", "R_to_G").removesuffix("_sample_var")
+            general = re.sub("_(Young|Old)_", "_{R,G}_", general).replace("_celltype_", "_<cell_groups>_")
+            assert general in explained, f"{key} is not in docs/guide/fields.md"
