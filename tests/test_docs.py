@@ -53,7 +53,9 @@ def test_docstring_examples(name):
         assert result.failed == 0
 
 
-@pytest.mark.parametrize("path", [page for page in PAGES if PYTHON_BLOCK.search(page.read_text())], ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", [page for page in PAGES if PYTHON_BLOCK.search(page.read_text())], ids=lambda p: p.stem
+)
 @pytest.mark.usefixtures("drawing")
 @pytest.mark.filterwarnings("default::UserWarning")
 def test_python_blocks_of_pages(path, tmp_path, monkeypatch):
