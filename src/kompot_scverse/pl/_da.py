@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from kompot_scverse._data.errors import missing
-from kompot_scverse._stats.abundance import DIRECTIONS, direction
+from kompot_scverse._stats.abundance import DIRECTIONS
 from kompot_scverse.settings import DAThresholdSettings
 
 from ._fields import RunData
@@ -138,9 +138,9 @@ def run_thresholds(found: RunData) -> DAThresholdSettings:
 
 def _directions(lfc: np.ndarray, height: np.ndarray, thresholds: DAThresholdSettings, rule: str) -> pd.Categorical:
     """Direction of each cell; missing where there is no fold change."""
-    levels = {"lfc_threshold": thresholds.lfc, "ptp_threshold": _level(thresholds, rule)}
-    codes = direction(np.nan_to_num(lfc), np.nan_to_num(height), **levels)
-    return pd.Categorical.from_codes(np.where(np.isfinite(lfc), codes, -1), categories=list(DIRECTIONS), ordered=True)
+    passed = (np.abs(np.nan_to_num(lfc)) >= thresholds.lfc) & (height >= -np.log10(_level(thresholds, rule)))
+    codes = np.where(np.isfinite(lfc), np.where(passed, np.sign(np.nan_to_num(lfc)), 0) + 1, -1)
+    return pd.Categorical.from_codes(codes.astype(np.int8), categories=list(DIRECTIONS), ordered=True)
 
 
 def draw_thresholds(ax: "Axes", points: DAPoints) -> None:

@@ -1,6 +1,6 @@
 """Volcano plot of a differential abundance."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from kompot_scverse._data.provenance import store_runs
@@ -110,5 +110,6 @@ def _update(found: RunData, points: DAPoints) -> None:
         raise LookupError(f"Run {found.run.run_id} has no direction; call `{CALL}`.")
     found.data.obs[entry["key"]] = points.calls.array
     summary = found.run.summary | {f"n_{name}": number for name, number in points.counts().items()}
-    params = found.run.params | {"lfc_threshold": points.thresholds.lfc, "ptp_threshold": points.thresholds.ptp}
+    given = asdict(points.thresholds)
+    params = found.run.params | {f"{name}_threshold": given[name] for name in ("lfc", "ptp", "fdr") if name in given}
     store_runs(found.data, [replace(found.run, summary=summary, params=params)])
