@@ -9,6 +9,10 @@ from scipy.linalg import eigh
 __all__ = ["Posterior", "loo_noise", "posterior", "posterior_weights", "spectrum"]
 
 
+BLOCK = 8192
+"""Cells whose variance is computed at a time."""
+
+
 @dataclass(frozen=True)
 class Posterior:
     r"""
@@ -37,7 +41,12 @@ class Posterior:
     def variances(self, phi: np.ndarray) -> np.ndarray:
         r""":math:`\Phi^\top V \Phi` for every gene at every cell: genes × cells (1 × cells if all share one noise)."""
         values, vectors = self._eigen
-        return (1 / (1 + values / _column(self.sigma) ** 2)) @ np.square(phi @ vectors).T
+        shrinkage = 1 / (1 + values / _column(self.sigma) ** 2)
+        out = np.empty((len(shrinkage), len(phi)))
+        for start in range(0, len(phi), BLOCK):
+            rows = slice(start, start + BLOCK)
+            out[:, rows] = shrinkage @ np.square(phi[rows] @ vectors).T
+        return out
 
     def std(self, phi: np.ndarray) -> np.ndarray:
         """Posterior standard deviation at each cell; defined where all genes share one noise level."""
@@ -69,6 +78,8 @@ def spectrum(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def posterior_weights(eigen: tuple[np.ndarray, np.ndarray], cross: np.ndarray, sigma: float | np.ndarray) -> np.ndarray:
     """W = Q (σ² + λ)⁻¹ Qᵀ B, genes × rank, with G = QλQᵀ; serves a shared and a per-gene noise alike."""
     values, vectors = eigen
+    if np.ndim(sigma) == 0:
+        return cross @ ((vectors / (np.square(sigma) + values)) @ vectors.T)
     rotated = cross @ vectors
     rotated /= _column(sigma) ** 2 + values
     return rotated @ vectors.T

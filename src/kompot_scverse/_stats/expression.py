@@ -1,14 +1,15 @@
 """Smoothed expression of every condition, with its variance between replicates, from the moments of the samples."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from kompot_scverse._gp.posterior import Posterior, posterior
 
 from .mahalanobis import mahalanobis
-from .sample_covariance import SampleCovariance, sample_covariance
+from .sample_covariance import SampleCovariance, keep_factors, sample_covariance
 
 __all__ = ["ExpressionFit", "fit_expression"]
 
@@ -20,6 +21,13 @@ class ExpressionFit:
     posteriors: list[Posterior]
     covariances: list[SampleCovariance] | None
     """Variance between replicates of every condition; None without replicates."""
+
+    def with_kept_factors(self, create: Callable[[tuple[int, ...]], Any]) -> "ExpressionFit":
+        """The same, with the variance between replicates computed once, into arrays made by `create(shape)`."""
+        if self.covariances is None:
+            return self
+        targets = [create(covariance.factor.shape) for covariance in self.covariances]
+        return replace(self, covariances=keep_factors(self.covariances, targets))
 
     def distance(self, group: int, reference: int = 0) -> np.ndarray:
         """Mahalanobis distance of the fold change of every gene between two conditions."""

@@ -1,16 +1,18 @@
 """Variance of the smoothed expression between replicates, as a low-rank factor on dask."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kompot_scverse._gp.parallel import compute_here
 from kompot_scverse._gp.posterior import posterior_weights, spectrum
 
 if TYPE_CHECKING:
     import dask.array as da
 
-__all__ = ["SampleCovariance", "factor_variance", "sample_covariance"]
+__all__ = ["SampleCovariance", "factor_variance", "keep_factors", "sample_covariance"]
 
 CHUNK = 1024
 """Genes of one chunk of the factor."""
@@ -27,6 +29,8 @@ class SampleCovariance:
 
     factor: "da.Array"
     """Genes × rank × replicates, chunked over genes, computed when read."""
+    kept: Any = None
+    """The array that holds the factor, once :func:`keep_factors` has computed it."""
 
     def joined(self, other: "SampleCovariance") -> "da.Array":
         """Factor of the sum of two covariances."""
@@ -42,6 +46,30 @@ class SampleCovariance:
     def variance(self, phi: np.ndarray) -> np.ndarray:
         """Variance of every gene at the cells with features `phi`, the diagonal of :meth:`dense`: cells × genes."""
         return factor_variance(phi, np.asarray(self.factor))
+
+
+def keep_factors(covariances: Sequence[SampleCovariance], targets: Sequence[Any]) -> list[SampleCovariance]:
+    """
+    Compute factors once, in parallel, and read them from where they are kept from then on.
+
+    The sums per sample that they are computed from are no longer needed afterwards.
+
+    Parameters
+    ----------
+    covariances
+        Factors that are computed when read.
+    targets
+        Arrays of their shapes and of the precision to keep, numpy or zarr; filled.
+    """
+    import dask.array as da
+
+    lazy = [one.factor.astype(target.dtype) for one, target in zip(covariances, targets, strict=True)]
+    # chunks of genes are apart in the targets: no lock
+    compute_here(da.store(lazy, list(targets), lock=False, compute=False))
+    return [
+        SampleCovariance(da.from_array(target, chunks=one.factor.chunks, name=False, asarray=False), target)
+        for one, target in zip(covariances, targets, strict=True)
+    ]
 
 
 def factor_variance(phi: np.ndarray, factor: np.ndarray) -> np.ndarray:
@@ -76,13 +104,13 @@ def sample_covariance(
     k = len(replicates)
     if k < 2:
         raise ValueError("The variance between replicates needs at least 2 of them.")
-    sigmas = np.broadcast_to(sigma, n_genes)
     spectra = [spectrum(grams[sample]) for sample in replicates]
 
     def block(genes: slice) -> np.ndarray:
-        weights = np.empty((len(sigmas[genes]), rank, k))
+        noise = sigma if np.ndim(sigma) == 0 else np.asarray(sigma)[genes]
+        weights = np.empty((genes.stop - genes.start, rank, k))
         for column, (sample, eigen) in enumerate(zip(replicates, spectra, strict=True)):
-            weights[:, :, column] = posterior_weights(eigen, cross[sample, genes], sigmas[genes])
+            weights[:, :, column] = posterior_weights(eigen, cross[sample, genes], noise)
         weights -= weights.mean(axis=2, keepdims=True)
         weights /= np.sqrt(k - 1)
         return weights
