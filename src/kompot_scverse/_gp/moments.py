@@ -1,5 +1,6 @@
 """Per-sample moments of features and expression, collected in one pass over row blocks."""
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,16 +8,12 @@ from typing import Protocol
 import numpy as np
 import scipy.sparse as sp
 
-from .parallel import compute_here, distributed_client
-
 __all__ = ["RowReader", "collect_moments", "collect_squares", "sample_grams"]
 
 TASK_ROWS = 4096
 """Rows of one parallel task."""
 PRODUCT_ROWS = 1024
 """Rows summed in the precision of the expression; longer sums are accumulated in float64."""
-CACHE = 2**21
-"""Bytes of a sparse product beyond which it is worth sorting its rows first."""
 
 type Rows = np.ndarray | sp.csr_array | sp.csr_matrix
 
@@ -76,12 +73,8 @@ def sample_grams(phi: np.ndarray, codes: np.ndarray, n_samples: int) -> np.ndarr
     """
     grams = np.empty((n_samples, phi.shape[1], phi.shape[1]))
     for sample in range(n_samples):
-        own, gram = np.flatnonzero(codes == sample), np.zeros(grams.shape[1:])
-        for start in range(0, len(own), TASK_ROWS):
-            # in blocks, since a choice of rows is a copy
-            block = phi[own[start : start + TASK_ROWS]]
-            gram += block.T @ block
-        grams[sample] = gram
+        own = phi[codes == sample]
+        grams[sample] = own.T @ own
     return grams
 
 
@@ -145,15 +138,28 @@ def collect_moments(
             )
             for rows in _tasks(y, codes)
         ]
+        options = {}
     else:
         task = dask.delayed(run, pure=False)
         parts = [task(rows) for rows in _tasks(y, codes)]
-    tree = _tree(parts, dask.delayed(Partial.add, pure=False))
-    total: Partial = (dask.compute if ship else compute_here)(tree)[0]
+        options = {"scheduler": "threads"} if distributed_client() else {}
+    total: Partial = dask.compute(_tree(parts, dask.delayed(Partial.add, pure=False)), **options)[0]
     sums = np.zeros((n_samples, y.shape[1], phi.shape[1]))
     for sample in list(total.cross):
         sums[sample] = total.cross.pop(sample)
     return sums, None if extract is None else _assemble(total.extracted, codes)
+
+
+def distributed_client() -> bool:
+    """Whether the session has an active `dask.distributed` client."""
+    distributed = sys.modules.get("distributed")
+    if distributed is None:
+        return False
+    try:
+        distributed.get_client()
+    except ValueError:
+        return False
+    return True
 
 
 def _row_numbers(rows: slice | np.ndarray, n: int) -> np.ndarray:
@@ -186,7 +192,7 @@ def collect_squares(y: RowReader, weight: np.ndarray, codes: np.ndarray) -> np.n
         return squares.T @ np.where(codes[rows] >= 0, weight[rows], 0.0)
 
     task = dask.delayed(run, pure=False)
-    return np.sum(compute_here(*[task(rows) for rows in _tasks(y, codes)]), axis=0)
+    return np.sum(dask.compute(*[task(rows) for rows in _tasks(y, codes)]), axis=0)
 
 
 def _tasks(y: RowReader, codes: np.ndarray) -> Iterator[slice | np.ndarray]:
@@ -213,17 +219,9 @@ def _products(values: Rows, left: np.ndarray, codes: np.ndarray) -> dict[int, np
             if len(own) == len(codes):
                 # all rows are of one sample: a slice does not copy what a list of rows does
                 part = slice(start, start + PRODUCT_ROWS)
-            total += _transposed_product(values[part], left[part])
+            total += values[part].T @ left[part]
         cross[int(sample)] = total
     return cross
-
-
-def _transposed_product(values: Rows, left: np.ndarray) -> np.ndarray:
-    """`values.T @ left`."""
-    if sp.issparse(values) and values.shape[1] * left.shape[1] * left.itemsize > CACHE:
-        # by genes: else every value adds to another row of a product that does not fit into the processor's cache
-        values = values.tocsc()
-    return values.T @ left
 
 
 def _assemble(pieces: list[tuple[np.ndarray, sp.csr_array]], codes: np.ndarray) -> sp.csr_array:

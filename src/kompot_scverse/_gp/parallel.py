@@ -1,8 +1,6 @@
 """Running dask tasks on the threads of this process."""
 
-import sys
-
-__all__ = ["compute_here", "distributed_client"]
+__all__ = ["compute_here"]
 
 
 def compute_here(*tasks: object) -> tuple:
@@ -19,15 +17,3 @@ def compute_here(*tasks: object) -> tuple:
     serial = dask.config.get("scheduler", None) in ("synchronous", "sync", "single-threaded")
     with threadpool_limits(1, user_api="blas"):
         return dask.compute(*tasks, scheduler="synchronous" if serial else "threads")
-
-
-def distributed_client() -> bool:
-    """Whether the session has an active `dask.distributed` client."""
-    distributed = sys.modules.get("distributed")
-    if distributed is None:
-        return False
-    try:
-        distributed.get_client()
-    except ValueError:
-        return False
-    return True
