@@ -1,0 +1,149 @@
+"""The commands that call the functions of `kp.tl` on files."""
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from kompot_scverse import get, tl
+
+from . import files
+from .config import read_config
+from .options import arguments_of, options_of
+from .session import session
+
+__all__ = ["commands"]
+
+NOT_FEASIBLE = 3
+
+Input = Annotated[Path, typer.Argument(metavar="INPUT", exists=True, help="File to analyse (.h5ad, .h5mu or .zarr).")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="File for the data with the results.")]
+Table = Annotated[Path | None, typer.Option(help="File for the table of results (.csv, .tsv or .parquet).")]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True, dir_okay=False, help="YAML file with arguments and settings; options given here come first."
+    ),
+]
+Threads = Annotated[int | None, typer.Option(min=1, help="Largest number of threads.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace existing files (also INPUT) and fields of earlier runs.")
+]
+
+
+@cache
+def commands() -> Mapping[str, Any]:
+    """All commands of this file, by name."""
+    app = typer.Typer()
+    for function, table in ((tl.da, get.da_df), (tl.de, get.de_df), (tl.smooth, None)):
+        app.command(function.__name__)(_analysis(function, table))
+    app.command("plan")(_with_options(plan, tl.de, tl.da))
+    app.command("runs")(runs)
+    return typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+
+def _analysis(function: Callable, table_of: Callable | None) -> Callable:
+    """The command of a function of `kp.tl`."""
+
+    def command(
+        input: Input,
+        *,
+        output: Output = None,
+        table: Table = None,
+        config: Config = None,
+        threads: Threads = None,
+        overwrite: Overwrite = False,
+        **options: Any,
+    ) -> None:
+        arguments = _arguments(function, options, config)
+        if output is None and table is None:
+            raise typer.BadParameter("Nothing would be written: pass --output" + (" or --table." if table_of else "."))
+        if output is not None:
+            files.check_output(output, input, overwrite=overwrite)
+        if table is not None:
+            files.check_table(table, overwrite=overwrite)
+        with session(threads):
+            data = files.read(input)
+            before = len(get.runs(data))
+            function(data, **arguments, overwrite=overwrite or None)
+            if table is not None and table_of is not None:
+                files.write_table(_tables(data, table_of, before), table)
+            if output is not None:
+                files.write(data, output)
+
+    command.__doc__ = (inspect.getdoc(function) or "").partition("\n")[0]
+    return _with_options(command, function, without=() if table_of else ("table",))
+
+
+def _tables(data: Any, table_of: Callable, before: int) -> Any:
+    """The results of the runs that a call has added, below each other."""
+    import pandas as pd
+
+    added = get.runs(data).iloc[before:]
+    parts = []
+    for run_id, group in added["group"].items():
+        part = table_of(data, run_id=run_id)
+        part.insert(0, "group", group)
+        parts.append(part)
+    return pd.concat(parts)
+
+
+def plan(
+    input: Input,
+    *,
+    analysis: Annotated[Literal["de", "da"], typer.Option(help="Analysis to plan.")] = "de",
+    config: Config = None,
+    **options: Any,
+) -> None:
+    """Predict memory, disk and fields of an analysis without running it; exit code 3 if it is not feasible."""
+    function = {"de": tl.de, "da": tl.da}[analysis]
+    arguments = _arguments(function, options, config)
+    with session():
+        found = function(files.read(input, backed=True), **arguments, overwrite=True, dry_run=True)
+    typer.echo(repr(found))
+    if found.status == "not feasible":
+        raise typer.Exit(NOT_FEASIBLE)
+
+
+def runs(
+    input: Input,
+    *,
+    format: Annotated[Literal["text", "csv", "json"], typer.Option(help="How to print them.")] = "text",
+) -> None:
+    """Print the runs that are recorded in a file."""
+    with session():
+        table = get.runs(files.read(input, backed=True))
+    if format == "csv":
+        table.to_csv(sys.stdout)
+    elif format == "json":
+        typer.echo(table.reset_index().to_json(orient="records"))
+    else:
+        typer.echo(table.to_string() if len(table) else "No runs.")
+
+
+def _arguments(function: Callable, options: dict[str, Any], config: Path | None) -> dict[str, Any]:
+    """What the function is called with: the configuration, and what the command line gives instead."""
+    arguments = {} if config is None else read_config(config, function)
+    arguments |= arguments_of(function, options)
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.default is parameter.empty and name != "data" and arguments.get(name) is None:
+            raise typer.BadParameter(f"--{name.replace('_', '-')} is needed (or `{name}:` in a --config file).")
+    return arguments
+
+
+def _with_options(command: Callable, *functions: Callable, without: tuple[str, ...] = ()) -> Callable:
+    """Give a command the arguments of functions as options; typer reads them from its signature."""
+    own = inspect.signature(command)
+    first = [
+        parameter
+        for parameter in own.parameters.values()
+        if parameter.kind is not parameter.VAR_KEYWORD and parameter.name not in without
+    ]
+    parameters = [*first, *options_of(*functions).values()]
+    command.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command
