@@ -21,7 +21,14 @@ __all__ = ["volcano_de"]
 
 LOCAL_Z = 2.0
 """|z| from which a gene is coloured in the plot of one category."""
-LOWEST_FDR = 1e-10
+LOWEST_FDR = 1e-300
+"""Rates are drawn no lower, so that a zero has a place."""
+AXIS = {
+    "mahalanobis": "Mahalanobis distance",
+    "local_fdr": "−log10 local FDR",
+    "qvalue": "−log10 q-value between replicates",
+}
+TEST = 'kp.tl.de(..., sample_key="<obs column>")'
 
 
 def volcano_de(
@@ -30,7 +37,7 @@ def volcano_de(
     run_id: int = -1,
     key: str | None = None,
     group: object = None,
-    y: Literal["mahalanobis", "local_fdr"] = "mahalanobis",
+    y: Literal["mahalanobis", "local_fdr", "qvalue"] = "mahalanobis",
     labels: int | Sequence[str] = 10,
     n_top: int = 100,
     cell_group: object = None,
@@ -44,6 +51,9 @@ def volcano_de(
     """
     Mean log fold change of every gene against its Mahalanobis distance.
 
+    Coloured are the genes that the run calls differentially expressed: by the q-value of the replicate test where the
+    run has a `sample_key`, else by the local false discovery rate of the distance. The legend says which.
+
     Parameters
     ----------
     data
@@ -51,13 +61,14 @@ def volcano_de(
     run_id, key, group
         Which run: its number (negative ones count from the end), its `key_added`, the group of its contrast.
     y
-        Mahalanobis distance, or −log10 of the local false discovery rate.
+        Mahalanobis distance, or −log10 of the local false discovery rate or of the q-value of the replicate test.
     labels
         Number of genes to label, largest first, or the genes, which are labelled whether significant or not.
     n_top
         Number of genes coloured where the run has no false discovery rate.
     cell_group
-        A category of the run's `cell_groups`: draw the statistics within it, with |z| as y. Coloured are genes that
+        A category of the run's `cell_groups`: draw the statistics within it, with |z| as y (or −log10 q with
+        `y="qvalue"`). Coloured are, with replicates, genes with a small q-value in the category; without, genes that
         are differentially expressed in the run and have |z| ≥ 2 in the category.
     gene_symbols
         Var column with the names to write.
@@ -86,11 +97,14 @@ def volcano_de(
     check_keywords(volcano_de, scatter_kws, PathCollection, scale=False)
     found = find_run_data(data, "de", run_id=run_id, key=key, group=group, mod=mod)
     wanted = labels if isinstance(labels, int | np.integer) else gene_numbers(found.data, labels, gene_symbols)
+    if y not in AXIS:
+        raise ValueError(f"`y` must be one of {', '.join(map(repr, AXIS))}, not {y!r}.")
     if cell_group is None:
         lfc, height, name, threshold = _global(found, y)
+        colored, rule = _significant(found, height, n_top)
     else:
-        lfc, height, name, threshold = _local(found, cell_group)
-    colored, rule = _significant(found, height, n_top, local=cell_group is not None)
+        lfc, height, name, threshold = _local(found, cell_group, y)
+        colored, rule = _significant_locally(found, cell_group)
     up, down = colored & (lfc > 0), colored & (lfc < 0)
     drawn = np.isfinite(lfc) & np.isfinite(height)
 
@@ -120,45 +134,77 @@ def volcano_de(
 
 
 def _global(found: RunData, y: str) -> tuple[np.ndarray, np.ndarray, str, tuple[float, str] | None]:
-    """Fold change, y, its name, and the threshold with its text."""
-    if y not in ("mahalanobis", "local_fdr"):
-        raise ValueError(f"`y` must be 'mahalanobis' or 'local_fdr', not {y!r}.")
+    """Fold change, y, its name, and the threshold with its text; no threshold where it is on another scale."""
     lfc = found.values("var", "mean_lfc", "kp.tl.de(...)").to_numpy(dtype=np.float64)
     level = found.run.params.get("fdr_threshold")
+    tested = found.entry("var", "qvalue") is not None
+    if y == "qvalue":
+        q = found.values("var", "qvalue", TEST).to_numpy(dtype=np.float64)
+        return lfc, _minus_log10(q), AXIS[y], (-np.log10(level), f"q = {level:g}")
     if y == "local_fdr":
         call = "kp.tl.de(..., fdr=kp.FDRSettings(null_genes=2000))"
         fdr = found.values("var", "mahalanobis_local_fdr", call).to_numpy(dtype=np.float64)
-        text = f"local FDR = {level:g}"
-        return lfc, -np.log10(np.maximum(fdr, LOWEST_FDR)), "−log10 local FDR", (-np.log10(level), text)
+        threshold = None if tested else (-np.log10(level), f"local FDR = {level:g}")
+        return lfc, _minus_log10(fdr), AXIS[y], threshold
     distance = found.values("var", "mahalanobis", "kp.tl.de(...)").to_numpy(dtype=np.float64)
-    lowest = found.run.summary.get("threshold_distance")
+    lowest = None if tested else found.run.summary.get("threshold_distance")
     threshold = None if lowest is None else (lowest, f"local FDR = {level:g}\n(distance {lowest:.2g})")
-    return lfc, distance, "Mahalanobis distance", threshold
+    return lfc, distance, AXIS[y], threshold
 
 
-def _local(found: RunData, cell_group: object) -> tuple[np.ndarray, np.ndarray, str, tuple[float, str] | None]:
-    call = 'kp.tl.de(..., cell_groups="<obs column>")'
-    lfc, zscore = (found.values("varm", f"group_{what}", call) for what in ("mean_lfc", "lfc_zscore"))
-    name = slug(cell_group)
-    if name not in lfc.columns:
-        raise missing(f"category of {found.run.params.get('cell_groups')!r}", cell_group, lfc.columns)
-    values, z = (frame[name].to_numpy(dtype=np.float64) for frame in (lfc, zscore))
-    if not np.isfinite(values).any():
+def _local(found: RunData, cell_group: object, y: str) -> tuple[np.ndarray, np.ndarray, str, tuple[float, str] | None]:
+    """The same within a category."""
+    lfc = _of_category(found, "mean_lfc", cell_group)
+    if not np.isfinite(lfc).any():
         raise ValueError(f"{cell_group!r} has too few cells in {found.reference!r} or {found.group!r} for statistics.")
-    return values, np.abs(z), f"|z| of the mean log fold change in {cell_group}", (LOCAL_Z, f"|z| = {LOCAL_Z:g}")
+    level = found.run.params.get("fdr_threshold")
+    if y == "qvalue":
+        q = _of_category(found, "qvalue", cell_group)
+        return lfc, _minus_log10(q), f"−log10 q-value in {cell_group}", (-np.log10(level), f"q = {level:g}")
+    z = np.abs(_of_category(found, "lfc_zscore", cell_group))
+    threshold = (LOCAL_Z, f"|z| = {LOCAL_Z:g}") if found.entry("varm", "group_qvalue") is None else None
+    return lfc, z, f"|z| of the mean log fold change in {cell_group}", threshold
 
 
-def _significant(found: RunData, height: np.ndarray, n_top: int, *, local: bool) -> tuple[np.ndarray, str]:
+def _of_category(found: RunData, statistic: str, cell_group: object) -> np.ndarray:
+    """A statistic of every gene within a category."""
+    call = 'kp.tl.de(..., cell_groups="<obs column>")' if statistic != "qvalue" else f"{TEST[:-1]}, cell_groups=...)"
+    frame = found.values("varm", f"group_{statistic}", call)
+    name = slug(cell_group)
+    if name not in frame.columns:
+        raise missing(f"category of {found.run.params.get('cell_groups')!r}", cell_group, frame.columns)
+    return frame[name].to_numpy(dtype=np.float64)
+
+
+def _minus_log10(rate: np.ndarray) -> np.ndarray:
+    return -np.log10(np.maximum(rate, LOWEST_FDR))
+
+
+def _significant(found: RunData, height: np.ndarray, n_top: int) -> tuple[np.ndarray, str]:
     """Which genes are coloured, and the rule in words."""
     if found.entry("var", "is_de") is not None:
         colored = found.values("var", "is_de", "kp.tl.de(...)").to_numpy(dtype=bool)
-        rule = f"local FDR ≤ {found.run.params['fdr_threshold']:g}"
-        if local:
-            return colored & (height >= LOCAL_Z), f"{rule} and |z| ≥ {LOCAL_Z:g}"
-        return colored, rule
+        return colored, f"{_rate(found)} ≤ {found.run.params['fdr_threshold']:g}"
     colored = np.zeros(len(height), dtype=bool)
     colored[points_to_label(n_top, height, np.ones(len(height), dtype=bool))] = True
     return colored, f"top {n_top} genes (run without FDR)"
+
+
+def _significant_locally(found: RunData, cell_group: object) -> tuple[np.ndarray, str]:
+    """The same within a category."""
+    if found.entry("varm", "group_qvalue") is not None:
+        level = found.run.params["fdr_threshold"]
+        return _of_category(found, "qvalue", cell_group) <= level, f"q in {cell_group} ≤ {level:g}"
+    large = np.abs(_of_category(found, "lfc_zscore", cell_group)) >= LOCAL_Z
+    if found.entry("var", "is_de") is None:
+        return large, f"|z| ≥ {LOCAL_Z:g} (run without FDR)"
+    colored, rule = _significant(found, large, 0)
+    return colored & large, f"{rule} and |z| ≥ {LOCAL_Z:g}"
+
+
+def _rate(found: RunData) -> str:
+    """What the calls of the run rest on."""
+    return "local FDR" if found.entry("var", "qvalue") is None else "q"
 
 
 def _axes_limits(ax: "Axes", x: np.ndarray, y: np.ndarray) -> None:
