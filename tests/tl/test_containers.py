@@ -87,45 +87,6 @@ def test_distributed_workers(adata, expected):
             np.testing.assert_allclose(distances(other), expected, rtol=2e-4)
 
 
-def test_layers_on_disk(adata, tmp_path):
-    own, lazy = adata.copy(), adata.copy()
-    arguments = {"reference": "Young", "groups": "Old", "fdr": kp.FDRSettings(null_genes=0)}
-    kp.tl.de(lazy, "Age", **arguments)
-    storage = kp.StorageSettings(layers="disk", directory=tmp_path)
-    kp.tl.de(own, "Age", storage=storage, **arguments)
-    key = "kompot_de_Young_to_Old_fold_change"
-    assert len(list(tmp_path.iterdir())) == 1
-    np.testing.assert_allclose(own.layers[key].compute(), lazy.layers[key].compute(), rtol=1e-6)
-    del own
-    import gc
-
-    gc.collect()
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_directory_that_cannot_be_written(adata, tmp_path):
-    (tmp_path / "file").write_text("")
-    other = adata.copy()
-    storage = kp.StorageSettings(layers="disk", directory=tmp_path / "file" / "sub")
-    with pytest.raises(OSError, match="Cannot write"):
-        kp.tl.de(other, "Age", reference="Young", groups="Old", storage=storage)
-    assert "kompot" not in other.uns
-    assert list(other.layers) == list(adata.layers)
-
-
-def test_disk_full_leaves_nothing(adata, tmp_path, monkeypatch):
-    def full(*args, **kwargs):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(da, "to_zarr", full)
-    other = adata.copy()
-    storage = kp.StorageSettings(layers="disk", directory=tmp_path)
-    with pytest.raises(OSError, match="No space left"):
-        kp.tl.de(other, "Age", reference="Young", groups="Old", storage=storage)
-    assert list(tmp_path.iterdir()) == []
-    assert "kompot" not in other.uns
-
-
 def test_counts_are_worth_a_warning():
     adata = kp.datasets.simulate(400, 30)
     with pytest.warns(UserWarning, match="look like counts"):

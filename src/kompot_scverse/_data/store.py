@@ -112,7 +112,7 @@ def write(adata: AnnData, fields: list[Field], runs: list[Run], storage: Storage
 
     Lazy layers are computed into memory or to disk first, if `storage` says so; nothing of them stays if that fails.
     """
-    with DiskStore(storage, adata) as disk:
+    with DiskStore(storage) as disk:
         values = _layer_values(fields, storage, disk)
         _actualize_view(adata)
         with _unchanged_on_error(adata, [(field.slot, field.key) for field in fields]):
