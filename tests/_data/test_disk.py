@@ -45,7 +45,7 @@ def test_files_stay_as_long_as_anything_reads_them(simulated: AnnData, tmp_path:
     adata = simulated.copy()
     on_disk(adata, tmp_path)
     expected = np.asarray(adata.layers[KEY])[:100]
-    kept = {"copy": adata.copy, "part": lambda: adata[:100].copy(), "layer": lambda: adata.layers[KEY]}[last]()
+    kept = adata.layers[KEY] if last == "layer" else adata.copy() if last == "copy" else adata[:100].copy()
     del adata
     gc.collect()
     found = kept if last == "layer" else kept.layers[KEY]
