@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from anndata import AnnData
 
 __all__ = ["call_text", "record_call"]
 
@@ -37,15 +38,18 @@ def record_call(function: Callable, given: Mapping[str, Any]) -> dict[str, Any]:
         if value is parameter.default or (_is_plain(value) and value == parameter.default):
             continue
         arguments[name] = _encode(value)
-    return {"function": function.__name__, "arguments": arguments}
+    data = {} if isinstance(given.get("data"), AnnData) or "data" not in given else {"data": "mdata"}
+    return {"function": function.__name__, "arguments": arguments} | data
 
 
-def call_text(call: Mapping[str, Any], data: str = "adata") -> str:
+def call_text(call: Mapping[str, Any], data: str | None = None) -> str:
     """
     The call as Python, one argument a line, with `kp` for this package.
 
     Arguments that were not stored appear as variables of their own name, with a comment that says what they were.
     """
+    if data is None:
+        data = call.get("data", "adata")
     if not call:
         return "# this run did not record its call"
     lines = [f"kp.tl.{call['function']}(", f"    {data},"]
@@ -77,6 +81,8 @@ def _encode_any(value: Any) -> Any:
         return {"not_stored": _describe(value)}
     if isinstance(value, list | tuple | np.ndarray | pd.Index | pd.Categorical | set | range):
         return [_encode_any(one) for one in value]
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {"mapping": {key: _encode_any(one) for key, one in value.items()}}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {"settings": type(value).__name__, "arguments": _settings(value)}
     if isinstance(value, Path):
@@ -118,6 +124,10 @@ def _decode(value: Any, name: str) -> tuple[str | None, list[str]]:
         if value.get("left_out"):
             return None, [f"`{name}` is not recorded"]
         return name, [f"`{name}` was {value['not_stored']}; not stored with the run"]
+    if isinstance(value, dict) and "mapping" in value:
+        decoded = {key: _decode(one, name) for key, one in value["mapping"].items()}
+        text = ", ".join(f"{key!r}: {one}" for key, (one, _) in decoded.items())
+        return f"{{{text}}}", [note for _, notes in decoded.values() for note in notes]
     if isinstance(value, dict):
         parts, comments = [], []
         for key, one in value["arguments"].items():

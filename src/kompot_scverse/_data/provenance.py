@@ -1,92 +1,54 @@
-"""Runs in uns: what was computed, from what, with which settings, and where it was written."""
+"""Runs in uns: found, counted and stored, of an AnnData or a MuData with its modalities."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from anndata import AnnData
+from mudata import MuData
 
-__all__ = ["Run", "find_run", "iterate_runs", "last_writer", "next_run_id", "overwriter", "store_runs", "versions"]
+from .holders import holder, whole
+from .run import Run, join_runs, now, versions
+
+__all__ = [
+    "Run",
+    "find_run",
+    "iterate_runs",
+    "last_writer",
+    "next_run_id",
+    "now",
+    "overwriter",
+    "store_runs",
+    "versions",
+]
 
 UNS_KEY = "kompot"
 SCHEMA_VERSION = 1
-PACKAGES = ("kompot-scverse", "anndata", "mudata", "scanpy", "mellon", "jax", "numpy", "scipy", "pandas", "dask")
 
 
-@dataclass(frozen=True)
-class Run:
-    """One contrast of one call."""
+def iterate_runs(data: Any) -> Iterator[Run]:
+    """
+    All runs, oldest first.
 
-    run_id: int
-    analysis: str
-    """de, da or smooth."""
-    key_added: str
-    contrast: dict[str, Any]
-    """groupby, reference and group; labels as text."""
-    params: dict[str, Any]
-    """Arguments as resolved."""
-    cells: dict[str, Any]
-    """Number of cells per condition and sample."""
-    summary: dict[str, Any]
-    """What was found."""
-    fields: list[dict[str, str]]
-    """slot, key, statistic and description of everything written."""
-    call: dict[str, Any] = field(default_factory=dict)
-    """Arguments as given, for repeating the call, and `first_run`, the first of the runs of the call."""
-    environment: dict[str, str] = field(default_factory=dict)
-    """Package versions."""
-    time: str = ""
-    """When it was stored, UTC."""
-
-    def to_json(self) -> str:
-        """As one line of JSON; numpy scalars become numbers."""
-        return json.dumps(asdict(self), default=_plain, allow_nan=True)
-
-    def same_call(self, other: "Run") -> bool:
-        """Whether both come from one call, which writes what they share once."""
-        return self.call.get("first_run", self.run_id) == other.call.get("first_run", other.run_id)
-
-    def writes(self, slot: str, key: str) -> bool:
-        """Whether a field is one of this run."""
-        return any(entry["slot"] == slot and entry["key"] == key for entry in self.fields)
-
-    def key(self, statistic: str) -> str | None:
-        """Where a statistic was written; None if it was not."""
-        return next((entry["key"] for entry in self.fields if entry["statistic"] == statistic), None)
+    Those of a MuData are its own and those of its modalities that it does not know, with their modality.
+    """
+    target = holder(data)
+    if not isinstance(target, MuData):
+        yield from _stored_runs(target)
+        return
+    runs = list(_stored_runs(target))
+    known = {(run.run_id, run.time, mod) for run in runs for mod in run.modalities}
+    others: dict[tuple[int, str], list[Run]] = {}
+    for mod, own in target.mod.items():
+        for run in _stored_runs(own):
+            if (run.run_id, run.time, mod) not in known:
+                others.setdefault((run.run_id, run.time), []).append(replace(run, mod=mod))
+    yield from sorted([*runs, *map(join_runs, others.values())], key=lambda run: (run.run_id, run.time))
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    return str(value)
-
-
-def now() -> str:
-    """UTC to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-@cache
-def versions() -> dict[str, str]:
-    """Versions of the packages that results depend on; nothing about user or machine."""
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def iterate_runs(data: AnnData) -> Iterator[Run]:
-    """All runs, oldest first."""
+def _stored_runs(data: AnnData | MuData) -> Iterator[Run]:
+    """The runs in uns of one object."""
     stored = data.uns.get(UNS_KEY)
     if stored is None:
         return
@@ -98,13 +60,25 @@ def iterate_runs(data: AnnData) -> Iterator[Run]:
         yield Run(**json.loads(str(stored["runs"][run_id])))
 
 
-def next_run_id(data: AnnData) -> int:
-    """Number of the next run."""
-    return max((run.run_id for run in iterate_runs(data)), default=-1) + 1
+def next_run_id(data: Any) -> int:
+    """Number of the next run: of a modality, one that is new to the whole MuData."""
+    return max((run.run_id for run in iterate_runs(whole(data))), default=-1) + 1
 
 
-def store_runs(data: AnnData, runs: Sequence[Run]) -> None:
-    """Append runs."""
+def store_runs(data: AnnData | MuData, runs: Sequence[Run]) -> None:
+    """Append runs; of a MuData, those of modalities also to their modalities, so that these explain themselves."""
+    if not isinstance(data, MuData):
+        _append(data, runs)
+        return
+    by_id: dict[int, list[Run]] = {}
+    for run in runs:
+        by_id.setdefault(run.run_id, []).append(replace(run, time=runs[0].time))
+    _append(data, [join_runs(parts) for parts in by_id.values()])
+    for mod in dict.fromkeys(run.mod for run in runs if run.mod):
+        _append(data.mod[mod], [run for parts in by_id.values() for run in parts if run.mod == mod])
+
+
+def _append(data: AnnData | MuData, runs: Sequence[Run]) -> None:
     stored = data.uns.get(UNS_KEY)
     earlier = dict(stored["runs"]) if stored is not None else {}
     data.uns[UNS_KEY] = {
@@ -113,7 +87,7 @@ def store_runs(data: AnnData, runs: Sequence[Run]) -> None:
     }
 
 
-def last_writer(data: AnnData, slot: str, key: str) -> int | None:
+def last_writer(data: Any, slot: str, key: str) -> int | None:
     """The latest run that wrote a field."""
     found = None
     for run in iterate_runs(data):
@@ -128,7 +102,7 @@ def overwriter(history: Iterable[Run], run: Run, slot: str, key: str) -> Run | N
     return next((other for other in reversed(later) if other.writes(slot, key)), None)
 
 
-def find_run(data: AnnData, run_id: int = -1, analysis: str | None = None) -> Run:
+def find_run(data: Any, run_id: int = -1, analysis: str | None = None) -> Run:
     """
     A run by its number, or counted from the end if negative (of one analysis, if given).
 
@@ -148,7 +122,11 @@ def find_run(data: AnnData, run_id: int = -1, analysis: str | None = None) -> Ru
                 f"There are only {len(runs)} {analysis or ''} runs; `run_id={run_id}` counts from the end."
             )
         return runs[run_id]
-    for run in runs:
-        if run.run_id == run_id:
-            return run
+    found = [run for run in runs if run.run_id == run_id]
+    if len(found) > 1:
+        # made on the modalities alone, before they came together
+        places = " and ".join(repr(mod) for run in found for mod in run.modalities)
+        raise LookupError(f"There are several runs {run_id}, of {places}; pass `mod=`.")
+    if found:
+        return found[0]
     raise LookupError(f"No {analysis or ''} run {run_id}; existing: {', '.join(str(run.run_id) for run in runs)}.")

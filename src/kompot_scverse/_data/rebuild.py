@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from anndata import AnnData
 
+from .holders import holder
 from .layers import lazy_product, lazy_std
 from .provenance import Run, iterate_runs, overwriter
 
@@ -27,6 +28,7 @@ def rebuild_layers(adata: AnnData, run: Run) -> tuple[dict[str, "da.Array"], lis
     LookupError
         If the basis or the weights are gone or belong to a later run.
     """
+    adata = holder(adata)
     places = {(entry["slot"], entry["statistic"]): entry["key"] for entry in run.fields}
     history = list(iterate_runs(adata))
 

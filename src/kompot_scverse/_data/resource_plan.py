@@ -2,11 +2,12 @@
 
 import html
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
-from anndata import AnnData
 
 from .cost import Item, available_memory
+from .holders import holder
 from .provenance import last_writer
 from .store import Field
 
@@ -28,7 +29,7 @@ class ResourcePlan:
     available: float
     """Bytes of memory that can still be taken."""
     fields: list[tuple[str, str, str]]
-    """Slot, key and, where it replaces something, by whom that was written."""
+    """Slot (of a MuData with the modality in front), key and, where it replaces something, by whom that was written."""
     notes: list[str]
     warnings: list[str] = field(default_factory=list)
 
@@ -107,7 +108,7 @@ class ResourcePlan:
 
 
 def make_plan(
-    adata: AnnData,
+    data: Any,
     planned: list[Field],
     items: list[Item],
     *,
@@ -120,10 +121,10 @@ def make_plan(
     fields = []
     for entry in planned:
         note = ""
-        if entry.key in getattr(adata, entry.slot):
-            writer = last_writer(adata, entry.slot, entry.key)
+        if entry.is_in(data):
+            writer = last_writer(holder(data, entry.mod), entry.slot, entry.key)
             note = "OVERWRITES" if writer is None else f"OVERWRITES run {writer}"
-        fields.append((entry.slot, entry.key, note))
+        fields.append((f"{entry.mod}.{entry.slot}" if entry.mod else entry.slot, entry.key, note))
     return ResourcePlan(items, disk, layer_bytes, available_memory(), fields, notes, warnings)
 
 

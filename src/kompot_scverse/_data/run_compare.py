@@ -89,7 +89,8 @@ def _field_rows(table: pd.DataFrame) -> list[tuple[str, str]]:
     rows = []
     for row in table.itertuples():
         writer = f"last written by run {row.last_writer}" if "last_writer" in table else row.description
-        rows.append((f"{row.slot}[{row.key!r}]", writer))
+        mod = getattr(row, "mod", "")
+        rows.append((f"{f'mdata[{mod!r}].' if isinstance(mod, str) and mod else ''}{row.slot}[{row.key!r}]", writer))
     return rows
 
 
@@ -116,8 +117,10 @@ def compare_runs(first: Run, second: Run, history: list[Run], other_history: lis
             entry["last_writer_of_other"] = _last(other_history, place)
         shared.append(entry)
     order = {place: number for number, place in enumerate(fields)}
-    shared.sort(key=lambda entry: order[entry["slot"], entry["key"]])
+    shared.sort(key=lambda entry: order[_place(entry)])
     columns = ["slot", "key", "statistic", "description"]
+    if any(first.modalities) or any(second.modalities):
+        columns = ["mod", *columns]
     return RunComparison(
         runs=(first.run_id, second.run_id),
         params=params,
@@ -145,9 +148,13 @@ def _differences(first: dict[str, Any], second: dict[str, Any]) -> tuple[pd.Data
     return table, len(names) - len(differing)
 
 
-def _by_place(run: Run) -> dict[tuple[str, str], dict[str, str]]:
-    return {(entry["slot"], entry["key"]): entry for entry in run.fields}
+def _place(entry: dict[str, str]) -> tuple[str, str, str]:
+    return entry.get("mod", ""), entry["slot"], entry["key"]
 
 
-def _last(history: list[Run], place: tuple[str, str]) -> int | None:
+def _by_place(run: Run) -> dict[tuple[str, str, str], dict[str, str]]:
+    return {_place(entry): entry for entry in run.fields}
+
+
+def _last(history: list[Run], place: tuple[str, str, str]) -> int | None:
     return next((run.run_id for run in reversed(history) if place in _by_place(run)), None)

@@ -1,15 +1,19 @@
 """What a run did, from what, and where its results are now."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from anndata import AnnData
 
 from .call_record import call_text
+from .frame import frame_of
+from .holders import holder
 from .provenance import Run, find_run, iterate_runs, overwriter
-from .resolve import check_anndata
 from .run_compare import RunComparison, compare_runs
 from .run_html import code, details, display, html_table, page, text_table
+
+if TYPE_CHECKING:
+    from mudata import MuData
 
 __all__ = ["RunInfo"]
 
@@ -30,6 +34,8 @@ class RunInfo:
         Number of the run; negative numbers count from the last run of `analysis`.
     analysis
         `"de"`, `"da"` or `"smooth"`; None for any.
+    mod
+        Modality of a MuData, for what a run did there; None for all that it did.
 
     Raises
     ------
@@ -53,11 +59,18 @@ class RunInfo:
     )
     """
 
-    def __init__(self, data: AnnData, run_id: int = -1, analysis: str | None = "de") -> None:
-        adata = check_anndata(data)
-        self._run = find_run(adata, run_id, analysis)
-        self._history = list(iterate_runs(adata))
-        self._fields = _field_table(adata, self._run, self._history)
+    def __init__(
+        self,
+        data: "AnnData | MuData",
+        run_id: int = -1,
+        analysis: str | None = "de",
+        *,
+        mod: str | None = None,
+    ) -> None:
+        frame = frame_of(data, mod)
+        self._run = find_run(frame, run_id, analysis)
+        self._history = list(iterate_runs(frame))
+        self._fields = _field_table(frame, self._run)
 
     @property
     def run_id(self) -> int:
@@ -91,7 +104,11 @@ class RunInfo:
 
     @property
     def fields(self) -> pd.DataFrame:
-        """Everything written: slot, key, statistic, description, and status (present, overwritten by run N, missing)."""
+        """
+        Everything written: slot, key, statistic, description, and status (present, overwritten by run N, missing).
+
+        With the modality in front, in the column `mod`, where that is one of several.
+        """
         return self._fields.copy()
 
     @property
@@ -109,7 +126,7 @@ class RunInfo:
         """Package versions."""
         return dict(self._run.environment)
 
-    def call(self, data: str = "adata") -> str:
+    def call(self, data: str | None = None) -> str:
         """
         The Python call that repeats the run, as text.
 
@@ -119,7 +136,7 @@ class RunInfo:
         Parameters
         ----------
         data
-            Name of the variable that holds the data.
+            Name of the variable that holds the data; None for "adata", or "mdata" if the call was on a MuData.
         """
         return call_text(self._run.call, data)
 
@@ -167,7 +184,7 @@ class RunInfo:
         lines = [self._title(), self._subtitle()]
         for title, rows in self._sections():
             lines += [title, *text_table(rows)]
-        fields = [(f"{row.slot}[{row.key!r}]", row.status) for row in self._fields.itertuples()]
+        fields = [(_place(row), row.status) for row in self._fields.itertuples()]
         lines += ["Fields", *text_table(fields), "Call", *(f"  {line}" for line in self.call().splitlines())]
         return "\n".join(lines)
 
@@ -176,6 +193,7 @@ class RunInfo:
         content = [html_table(sections[0][1])]
         content += [details(title, html_table(rows)) for title, rows in sections[1:]]
         columns = ["slot", "key", "status", "statistic", "description"]
+        columns = ["mod", *columns] if "mod" in self._fields else columns
         table = html_table(
             self._fields[columns].itertuples(index=False, name=None), columns, notice=("overwritten", MISSING)
         )
@@ -185,14 +203,25 @@ class RunInfo:
         return page(self._title(), self._subtitle(), content)
 
 
-def _field_table(adata: AnnData, run: Run, history: list[Run]) -> pd.DataFrame:
+def _place(row: Any) -> str:
+    mod = getattr(row, "mod", "")
+    return f"{f'mdata[{mod!r}].' if mod else ''}{row.slot}[{row.key!r}]"
+
+
+def _field_table(frame: AnnData, run: Run) -> pd.DataFrame:
     """Everything a run wrote and what has become of it."""
-    rows = [{**entry, "status": _status(adata, run, entry, history)} for entry in run.fields]
-    return pd.DataFrame(rows, columns=["slot", "key", "statistic", "description", "status"], dtype=object)
+    histories = {mod: list(iterate_runs(holder(frame, mod))) for mod in run.modalities}
+    rows = [
+        {**entry, "status": _status(holder(frame, mod), run, entry, histories[mod])}
+        for entry in run.fields
+        for mod in [entry.get("mod", "")]
+    ]
+    columns = ["slot", "key", "statistic", "description", "status"]
+    return pd.DataFrame(rows, columns=["mod", *columns] if any(run.modalities) else columns, dtype=object)
 
 
-def _status(adata: AnnData, run: Run, entry: dict[str, str], history: list[Run]) -> str:
-    if entry["key"] not in getattr(adata, entry["slot"]):
+def _status(own: Any, run: Run, entry: dict[str, str], history: list[Run]) -> str:
+    if entry["key"] not in getattr(own, entry["slot"]):
         return MISSING
     writer = overwriter(history, run, entry["slot"], entry["key"])
     if writer is None:
@@ -207,6 +236,9 @@ def _status(adata: AnnData, run: Run, entry: dict[str, str], history: list[Run])
 
 
 def _cell_rows(cells: dict[str, Any]) -> list[tuple[str, str]]:
+    if "modalities" in cells:
+        parts = {mod: _cell_rows(own) for mod, own in cells["modalities"].items()}
+        return [(f"{mod}: {name}", value) for mod, rows in parts.items() for name, value in rows]
     rows = [(str(condition), f"{number:,} cells") for condition, number in cells.get("conditions", {}).items()]
     for condition, samples in cells.get("samples", {}).items():
         rows.append((f"samples of {condition}", display(samples)))

@@ -2,18 +2,19 @@
 
 import logging
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-import anndata
 import numpy as np
 from anndata import AnnData
+from mudata import MuData
 
 from kompot_scverse.settings import StorageSettings
 
 from .disk import DiskStore
+from .holders import holder
 from .provenance import UNS_KEY, Run, find_run, last_writer, store_runs
 
 __all__ = ["Field", "check_overwrite", "drop", "fill", "write"]
@@ -36,6 +37,22 @@ class Field:
     group: Any = None
     """The contrast (with the reference) it belongs to, if to one."""
     value: Any = None
+    mod: str = ""
+    """Modality of a MuData that it goes to; empty for the object itself."""
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Modality, slot and key."""
+        return self.mod, self.slot, self.key
+
+    @property
+    def name(self) -> str:
+        """As in a message."""
+        return f"{f'mdata[{self.mod!r}].' if self.mod else ''}{self.slot}[{self.key!r}]"
+
+    def is_in(self, data: Any) -> bool:
+        """Whether the data have it."""
+        return self.key in getattr(holder(data, self.mod), self.slot)
 
     def of_contrast(self, reference: Any, group: Any) -> bool:
         """Whether the run of a contrast lists this field."""
@@ -49,26 +66,26 @@ class Field:
 
 
 def check_overwrite(
-    adata: AnnData, fields: Iterable[Field], overwrite: bool | None, call: dict[str, Any] | None = None
+    data: Any, fields: Iterable[Field], overwrite: bool | None, call: dict[str, Any] | None = None
 ) -> None:
     """
     Decide what happens to fields that exist already: None warns, True is silent, False raises.
 
     To be called before anything is computed. With `call`, says so if the call only adds `sample_key` to an earlier one.
     """
-    existing = [field for field in fields if field.key in getattr(adata, field.slot)]
+    existing = [field for field in fields if field.is_in(data)]
     if not existing:
         return
-    writers = sorted(
-        {writer for field in existing if (writer := last_writer(adata, field.slot, field.key)) is not None}
-    )
-    same = _only_adds_samples(adata, writers, call)
+    origins = {(field.mod, last_writer(holder(data, field.mod), field.slot, field.key)) for field in existing}
+    known = sorted((mod, writer) for mod, writer in origins if writer is not None)
+    writers = sorted({writer for _, writer in known})
+    same = _only_adds_samples(data, known, call)
     if overwrite:
         if same:
             logger.info("%s", same)
         return
     origin = f"run {', '.join(map(str, writers))}" if writers else "something else than a recorded run"
-    named = ", ".join(f"{field.slot}[{field.key!r}]" for field in existing[:6])
+    named = ", ".join(field.name for field in existing[:6])
     named += f" and {len(existing) - 6} more" if len(existing) > 6 else ""
     if overwrite is False:
         raise ValueError(
@@ -83,18 +100,19 @@ def check_overwrite(
     )
 
 
-def _only_adds_samples(adata: AnnData, writers: list[int], call: dict[str, Any] | None) -> str:
-    """What to say if a call is an earlier one with `sample_key` added; else nothing."""
+def _only_adds_samples(data: Any, known: list[tuple[str, int]], call: dict[str, Any] | None) -> str:
+    """What to say if a call is an earlier one (by modality and number) with `sample_key` added; else nothing."""
     if call is None or "sample_key" not in call["arguments"]:
         return ""
     others = {name: value for name, value in call["arguments"].items() if name != "sample_key"}
-    for writer in writers:
-        earlier = find_run(adata, writer).call
+    for mod, writer in known:
+        earlier = find_run(holder(data, mod), writer).call
         stored = "not_stored" not in str(others)
         if not stored or earlier.get("function") != call["function"] or earlier.get("arguments") != others:
             return ""
-    if not writers:
+    if not known:
         return ""
+    writers = sorted({writer for _, writer in known})
     return (
         f"The call only adds `sample_key` to that of run {', '.join(map(str, writers))}: these shared fields stay the same, up to rounding, "
         "as long as the data are, and fields with the variance between replicates (`_sample_var`) are added."
@@ -106,63 +124,72 @@ def fill(fields: Iterable[Field], values: dict[tuple[str, str], Any]) -> list[Fi
     return [replace(field, value=values[field.slot, field.key]) for field in fields]
 
 
-def write(adata: AnnData, fields: list[Field], runs: list[Run], storage: StorageSettings | None = None) -> None:
+def write(
+    data: AnnData | MuData, fields: list[Field], runs: Sequence[Run], storage: StorageSettings | None = None
+) -> None:
     """
-    Put all fields and runs into `adata`; on any interruption put back what was there before.
+    Put all fields and runs into the data; on any interruption put back what was there before, in all modalities.
 
     Lazy layers are computed into memory or to disk first, if `storage` says so; nothing of them stays if that fails.
     """
     with DiskStore(storage) as disk:
         values = _layer_values(fields, storage, disk)
-        _actualize_view(adata)
-        with _unchanged_on_error(adata, [(field.slot, field.key) for field in fields]):
+        _actualize_view(data)
+        with _unchanged_on_error(data, [field.place for field in fields], [run.mod for run in runs]):
             for field, value in zip(fields, values, strict=True):
-                getattr(adata, field.slot)[field.key] = value
-            store_runs(adata, runs)
+                getattr(holder(data, field.mod), field.slot)[field.key] = value
+            if runs:
+                store_runs(data, runs)
             disk.commit()
 
 
-def drop(adata: AnnData, places: list[tuple[str, str]]) -> None:
-    """Delete fields, given by slot and key; on any interruption put back what was there before."""
-    _actualize_view(adata)
-    with _unchanged_on_error(adata, places):
-        for slot, key in places:
-            del getattr(adata, slot)[key]
+def drop(data: AnnData | MuData, places: Sequence[tuple[str, str, str]]) -> None:
+    """Delete fields, given by modality, slot and key; on any interruption put back what was there before."""
+    _actualize_view(data)
+    with _unchanged_on_error(data, places):
+        for mod, slot, key in places:
+            del getattr(holder(data, mod), slot)[key]
 
 
 def _layer_values(fields: list[Field], storage: StorageSettings | None, disk: DiskStore) -> list[Any]:
     """Values of all fields, with layers as they are to be kept."""
-    lazy = {field.key: field.value for field in fields if field.slot == "layers" and hasattr(field.value, "dask")}
+    lazy = {field.place: field.value for field in fields if field.slot == "layers" and hasattr(field.value, "dask")}
     kept = lazy
     if lazy and storage is not None and storage.layers == "disk":
-        kept = disk.save(lazy)
+        names = {place: ".".join(filter(None, (place[0], place[2]))) for place in lazy}
+        saved = disk.save({names[place]: layer for place, layer in lazy.items()})
+        kept = {place: saved[name] for place, name in names.items()}
     elif storage is not None and storage.layers == "memory":
-        kept = {key: np.asarray(layer) for key, layer in lazy.items()}
-    return [kept.get(field.key, field.value) if field.slot == "layers" else field.value for field in fields]
+        kept = {place: np.asarray(layer) for place, layer in lazy.items()}
+    return [kept.get(field.place, field.value) for field in fields]
 
 
 _ABSENT: Any = object()
 
 
 @contextmanager
-def _unchanged_on_error(adata: AnnData, places: list[tuple[str, str]]) -> Iterator[None]:
+def _unchanged_on_error(
+    data: AnnData | MuData, places: Sequence[tuple[str, str, str]], modalities: Sequence[str] = ()
+) -> Iterator[None]:
     """Put fields and runs back as they were if anything goes wrong."""
     before = []
-    for slot_name, key in places:
-        slot = getattr(adata, slot_name)
-        before.append((slot_name, key, slot[key] if key in slot else _ABSENT))
-    columns = {name: list(getattr(adata, name).columns) for name in ("obs", "var")}
-    uns_before = adata.uns.get(UNS_KEY, _ABSENT)
+    for mod, slot_name, key in places:
+        slot = getattr(holder(data, mod), slot_name)
+        before.append((mod, slot_name, key, slot[key] if key in slot else _ABSENT))
+    touched = {mod: holder(data, mod) for mod in ("", *(mod for mod, _, _ in places), *modalities)}
+    columns = {mod: {name: list(getattr(own, name).columns) for name in ("obs", "var")} for mod, own in touched.items()}
+    uns = {mod: own.uns.get(UNS_KEY, _ABSENT) for mod, own in touched.items()}
     try:
         yield
     except BaseException:
-        for slot_name, key, value in before:
-            _restore(getattr(adata, slot_name), key, value)
-        _restore(adata.uns, UNS_KEY, uns_before)
-        for name, order in columns.items():
-            frame = getattr(adata, name)
-            if list(frame.columns) != order:
-                setattr(adata, name, frame[order])
+        for mod, slot_name, key, value in before:
+            _restore(getattr(touched[mod], slot_name), key, value)
+        for mod, own in touched.items():
+            _restore(own.uns, UNS_KEY, uns[mod])
+            for name, order in columns[mod].items():
+                frame = getattr(own, name)
+                if list(frame.columns) != order:
+                    setattr(own, name, frame[order])
         raise
 
 
@@ -174,13 +201,13 @@ def _restore(slot: Any, key: str, value: Any) -> None:
         slot[key] = value
 
 
-def _actualize_view(adata: AnnData) -> None:
-    """Turn a view into data of its own: anndata does this on the first assignment."""
-    if not adata.is_view:
+def _actualize_view(data: AnnData | MuData) -> None:
+    """Turn a view into data of its own: this happens on the first assignment."""
+    if not data.is_view:
         return
     warnings.warn(
         "The data are a view; they become a copy of their own to hold the results.", UserWarning, stacklevel=5
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", anndata.ImplicitModificationWarning)
-        adata.obs = adata.obs.copy()
+        warnings.simplefilter("ignore")
+        data.obs = data.obs.copy()

@@ -1,18 +1,19 @@
 """Differential abundance as a table."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
-from anndata import AnnData
 
 from kompot_scverse._data.da_fields import DIRECTIONS
 from kompot_scverse._data.errors import missing
-from kompot_scverse._data.provenance import find_run
-from kompot_scverse._data.resolve import check_anndata
+from kompot_scverse._data.run_fields import RunFields
+from kompot_scverse._data.run_frames import one_run_frame
 
-from ._fields import RunFields
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from mudata import MuData
 
 __all__ = ["da_df"]
 
@@ -28,8 +29,9 @@ COLUMNS = {
 
 
 def da_df(
-    data: AnnData,
+    data: "AnnData | MuData",
     *,
+    mod: str | None = None,
     run_id: int = -1,
     obs_columns: str | Sequence[str] = (),
     direction: str | Sequence[str] | None = None,
@@ -44,6 +46,8 @@ def da_df(
     ----------
     data
         Annotated data with a run of differential abundance.
+    mod
+        Modality of a MuData, for runs on its representation; None for the last run, whatever it was made on.
     run_id
         Number of the run; negative numbers count from the last run of differential abundance.
     obs_columns
@@ -83,8 +87,8 @@ def da_df(
     >>> len(kp.get.da_df(adata, obs_columns="celltype"))
     600
     """
-    adata = check_anndata(data)
-    fields = RunFields(adata, find_run(adata, run_id, "da"))
+    part = one_run_frame(data, mod, run_id, "da")
+    adata, fields = part.adata, RunFields(part.adata, part.run)
     again = "Call `kp.tl.da` again."
     columns = {name: fields.read("obs", statistic, again) for name, statistic in COLUMNS.items()}
     # subsetting drops categories without cells, and may have turned the column into text

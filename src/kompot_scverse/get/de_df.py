@@ -1,16 +1,17 @@
 """Differential expression as a table."""
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
 from anndata import AnnData
 
 from kompot_scverse._data.errors import missing
-from kompot_scverse._data.provenance import find_run
-from kompot_scverse._data.resolve import check_anndata
+from kompot_scverse._data.run_fields import RunFields
+from kompot_scverse._data.run_frames import RunFrame, run_frames
 
-from ._fields import RunFields
+if TYPE_CHECKING:
+    from mudata import MuData
 
 __all__ = ["de_df"]
 
@@ -27,8 +28,9 @@ ALWAYS = ("mahalanobis", "mean_lfc")
 
 
 def de_df(
-    data: AnnData,
+    data: "AnnData | MuData",
     *,
+    mod: str | None = None,
     run_id: int = -1,
     fdr: float | None = None,
     min_lfc: float | None = None,
@@ -42,6 +44,8 @@ def de_df(
     ----------
     data
         Annotated data with a run of differential expression.
+    mod
+        Modality of a MuData; None for all that the run wrote to, one after the other.
     run_id
         Number of the run; negative numbers count from the last run of differential expression.
     fdr
@@ -56,7 +60,8 @@ def de_df(
     Returns
     -------
     Table with the genes as index and the columns `mahalanobis`, `mean_lfc` (natural log, group − reference) and, if the
-    run has them, `local_fdr`, `is_de`, `pvalue` and `tail_fdr`. Genes that were not analysed are left out.
+    run has them, `local_fdr`, `is_de`, `pvalue` and `tail_fdr`. Genes that were not analysed are left out. Of a MuData
+    without `mod`, with the modality in front, in the column `mod`.
 
     Raises
     ------
@@ -76,8 +81,23 @@ def de_df(
     >>> kp.get.de_df(adata, fdr=0.05).columns.to_list()
     ['mahalanobis', 'mean_lfc', 'local_fdr', 'is_de']
     """
-    adata = check_anndata(data)
-    fields = RunFields(adata, find_run(adata, run_id, "de"))
+    tables = {}
+    for part in run_frames(data, mod, run_id, "de"):
+        table, fields = _table(part, fdr, min_lfc, gene_symbols)
+        fields.warn()
+        tables[part.mod] = table.sort_values("mahalanobis", ascending=False, kind="stable") if sort else table
+    if mod is not None or isinstance(data, AnnData):
+        return next(iter(tables.values()))
+    for name, table in tables.items():
+        table.insert(0, "mod", name)
+    return pd.concat(tables.values())
+
+
+def _table(
+    part: RunFrame, fdr: float | None, min_lfc: float | None, gene_symbols: str | None
+) -> tuple[pd.DataFrame, RunFields]:
+    """Genes of one modality, and what was read."""
+    adata, fields = part.adata, RunFields(part.adata, part.run)
     again = "Call `kp.tl.de` again."
     wanted = [name for name, statistic in COLUMNS.items() if name in ALWAYS or fields.key("var", statistic) is not None]
     if fdr is not None and "local_fdr" not in wanted:
@@ -91,7 +111,6 @@ def de_df(
         if gene_symbols not in adata.var:
             raise missing("var column (`gene_symbols`)", gene_symbols, adata.var.columns)
         table = pd.concat([cast("pd.DataFrame", adata.var)[[gene_symbols]], table], axis=1)
-    fields.warn()
     keep = table["mahalanobis"].notna()
     if fdr is not None:
         keep &= table["local_fdr"] <= fdr
@@ -100,4 +119,4 @@ def de_df(
     table = table[keep]
     if "is_de" in table:
         table = table.assign(is_de=table["is_de"].astype(bool))
-    return table.sort_values("mahalanobis", ascending=False, kind="stable") if sort else table
+    return table, fields

@@ -1,18 +1,22 @@
 """Smoothed layers, built from the basis and the weights when asked for."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 from anndata import AnnData
 
 from kompot_scverse._data.errors import missing
+from kompot_scverse._data.frame import frame_of
 from kompot_scverse._data.layers import lazy_product, lazy_std
 from kompot_scverse._data.provenance import Run, find_run, iterate_runs
-from kompot_scverse._data.resolve import check_anndata, gene_numbers, name_numbers
+from kompot_scverse._data.resolve import gene_numbers, name_numbers
+from kompot_scverse._data.run_fields import RunFields
+from kompot_scverse._data.run_frames import parts_of
 
-from ._fields import RunFields
+if TYPE_CHECKING:
+    from mudata import MuData
 
 __all__ = ["cell_numbers", "layer"]
 
@@ -28,9 +32,10 @@ BASIS = ("use_rep", "ls", "kernel", "n_landmarks", "rtol", "rank", "residual")
 
 
 def layer(
-    data: AnnData,
+    data: "AnnData | MuData",
     statistic: str,
     *,
+    mod: str | None = None,
     run_id: int = -1,
     analysis: Literal["de", "smooth"] = "de",
     genes: str | Sequence[str] | Sequence[bool] | np.ndarray | None = None,
@@ -52,6 +57,8 @@ def layer(
         `"std_reference"`, `"std_group"`. Of smoothing: `"imputed"`, `"std"`. Or the key of a layer, which also tells the
         run if `run_id` is left out. Standard deviations are those of the posterior, with the variance between replicates
         if the run has it.
+    mod
+        Modality of a MuData; needed if the run wrote to several.
     run_id
         Number of the run; negative numbers count from the last run of `analysis`.
     analysis
@@ -87,8 +94,14 @@ def layer(
     >>> kp.get.layer(adata, "fold_change", genes=genes, cells=adata.obs["Age"] == "Old").shape[1]
     3
     """
-    adata = check_anndata(data)
+    adata = frame_of(data, mod)
     run, statistic = _find(adata, statistic, run_id, analysis)
+    if any(run.modalities):
+        parts = parts_of(data, run)
+        if len(parts) > 1:
+            names = " and ".join(repr(part.mod) for part in parts)
+            raise ValueError(f"Run {run.run_id} is of the modalities {names}; pass one of them as `mod=`.")
+        adata, run = parts[0].adata, parts[0].run
     rows, columns = cell_numbers(adata, cells), _genes(adata, genes)
     parts = _Parts(RunFields(adata, run), rows, columns)
     values = _compute(parts, statistic)

@@ -1,12 +1,16 @@
 """Runs as a table."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from anndata import AnnData
 
+from kompot_scverse._data.frame import frame_of
 from kompot_scverse._data.provenance import Run, iterate_runs
-from kompot_scverse._data.resolve import check_anndata
+from kompot_scverse._data.run_frames import parts_of
+
+if TYPE_CHECKING:
+    from mudata import MuData
 
 __all__ = ["runs"]
 
@@ -17,7 +21,7 @@ COLUMNS = [
 INTEGERS = ["n_cells", "rank", "n_de", "n_up", "n_down", "n_fields"]
 
 
-def runs(data: AnnData) -> pd.DataFrame:
+def runs(data: "AnnData | MuData", *, mod: str | None = None) -> pd.DataFrame:
     """
     All runs recorded in the data, one row each, oldest first.
 
@@ -25,12 +29,15 @@ def runs(data: AnnData) -> pd.DataFrame:
     ----------
     data
         Annotated data.
+    mod
+        Modality of a MuData; None for all, with one row for each modality that a run wrote to.
 
     Returns
     -------
     Table with the run's number as index: the analysis (de, da or smooth), `key_added`, what was compared, the
     representation and layer used, numbers of cells, of genes (de) or cells (da) found up and down, and of fields written,
-    and when. Missing where an analysis has no such entry; empty if there are no runs.
+    and when. Missing where an analysis has no such entry; empty if there are no runs. Of a MuData without `mod`, with the
+    modality in front, in the column `mod`: empty for runs on joint cell states.
 
     Examples
     --------
@@ -40,11 +47,17 @@ def runs(data: AnnData) -> pd.DataFrame:
     >>> kp.get.runs(adata)["group"].to_list()
     ['Mid', 'Old']
     """
-    found = list(iterate_runs(check_anndata(data)))
+    frame = frame_of(data, mod)
+    if mod is not None or isinstance(data, AnnData):
+        found = [("", run) for run in iterate_runs(frame)]
+        columns = COLUMNS
+    else:
+        found = [(part.mod, part.run) for run in iterate_runs(frame) for part in parts_of(data, run)]
+        columns = ["mod", *COLUMNS]
     table = pd.DataFrame(
-        [_row(run) for run in found],
-        index=pd.Index([run.run_id for run in found], name="run_id", dtype="int64"),
-        columns=COLUMNS,
+        [{"mod": name} | _row(run) for name, run in found],
+        index=pd.Index([run.run_id for _, run in found], name="run_id", dtype="int64"),
+        columns=columns,
     )
     return table.astype(dict.fromkeys(INTEGERS, "Int64"))
 

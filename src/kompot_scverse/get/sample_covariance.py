@@ -1,23 +1,28 @@
 """Covariance between replicates of one gene."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from anndata import AnnData
 
-from kompot_scverse._data.provenance import find_run
-from kompot_scverse._data.resolve import check_anndata, name_numbers
+from kompot_scverse._data.resolve import name_numbers
+from kompot_scverse._data.run_fields import RunFields
+from kompot_scverse._data.run_frames import one_run_frame
 
-from ._fields import RunFields
 from .layer import cell_numbers
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from mudata import MuData
 
 __all__ = ["sample_covariance"]
 
 
 def sample_covariance(
-    data: AnnData,
+    data: "AnnData | MuData",
     gene: str,
     *,
+    mod: str | None = None,
     cells: Sequence[str] | np.ndarray | None = None,
     run_id: int = -1,
 ) -> np.ndarray:
@@ -33,6 +38,8 @@ def sample_covariance(
         Annotated data after :func:`kompot_scverse.tl.de` with `sample_key`.
     gene
         Name of the gene.
+    mod
+        Modality of a MuData; needed if the run wrote to several.
     cells
         Names, numbers or a boolean mask; None for all (mind the size: cells × cells).
     run_id
@@ -47,8 +54,8 @@ def sample_covariance(
     LookupError
         If the run has no replicates.
     """
-    adata = check_anndata(data)
-    fields = RunFields(adata, find_run(adata, run_id, "de"))
+    part = one_run_frame(data, mod, run_id, "de")
+    adata, fields = part.adata, RunFields(part.adata, part.run)
     number = name_numbers(adata.var_names, [gene])[0]
     hint = "Call `kp.tl.de` with `sample_key=`."
     factors = [fields.read("varm", f"{role}_sample_weights", hint) for role in ("reference", "group")]

@@ -1,17 +1,22 @@
 """Dropping large results."""
 
 import logging
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from anndata import AnnData
 
 from kompot_scverse._data.errors import missing
+from kompot_scverse._data.frame import frame_of
+from kompot_scverse._data.holders import holder, whole
 from kompot_scverse._data.provenance import Run, find_run, iterate_runs, overwriter
-from kompot_scverse._data.resolve import check_anndata
+from kompot_scverse._data.run_frames import RunFrame, parts_of
 from kompot_scverse._data.store import drop
+
+if TYPE_CHECKING:
+    from mudata import MuData
 
 __all__ = ["cleanup"]
 
@@ -21,10 +26,12 @@ COLUMNS = ["run_id", "slot", "key", "statistic", "held", "bytes"]
 
 
 def cleanup(
-    data: AnnData,
+    data: "AnnData | MuData",
     run_ids: int | Sequence[int] | None = None,
     analysis: str | None = None,
     keep: str | Sequence[str] = (),
+    *,
+    mod: str | None = None,
 ) -> pd.DataFrame:
     """
     Drop the large fields of runs: layers, and the replicates' weights (`sample_weights` in varm).
@@ -44,11 +51,13 @@ def cleanup(
         Only runs of `"de"`, `"da"` or `"smooth"`.
     keep
         What not to drop: keys, statistics (`"fold_change"`, `"imputed"`, `"std"`, `"sample_weights"`), or slots.
+    mod
+        Modality of a MuData; None for all.
 
     Returns
     -------
     One row per dropped field: run_id, slot, key, statistic, how it was held (lazy or memory), and its bytes, which for
-    a lazy field are those it would have taken once read or written.
+    a lazy field are those it would have taken once read or written. Of a MuData, with the modality in front.
 
     Raises
     ------
@@ -65,36 +74,37 @@ def cleanup(
     >>> kp.tl.cleanup(adata, keep="fold_change")["statistic"].to_list()
     ['reference_imputed', 'group_imputed']
     """
-    adata = check_anndata(data)
-    history = list(iterate_runs(adata))
+    frame = frame_of(data, mod)
     kept = [keep] if isinstance(keep, str) else list(keep)
-    _check_keep(kept, [entry for run in history for entry in run.fields if _is_large(entry)])
-    rows: dict[tuple[str, str], tuple] = {}
-    for run in _choose(adata, run_ids, analysis, history):
-        for entry in run.fields:
-            place = entry["slot"], entry["key"]
-            if not _is_large(entry) or any(_matches(entry, name) for name in kept) or place in rows:
-                continue
-            if entry["key"] in getattr(adata, entry["slot"]) and overwriter(history, run, *place) is None:
-                value = getattr(adata, entry["slot"])[entry["key"]]
-                rows[place] = (
-                    run.run_id,
-                    *place,
-                    entry["statistic"],
-                    "lazy" if hasattr(value, "dask") else "memory",
-                    _size(value),
-                )
-    drop(adata, list(rows))
-    table = pd.DataFrame(list(rows.values()), columns=COLUMNS)
+    _check_keep(kept, [entry for run in iterate_runs(frame) for entry in run.fields if _is_large(entry)])
+    rows: dict[tuple[str, str, str], tuple] = {}
+    for run in _choose(frame, run_ids, analysis):
+        for part in parts_of(data, run) if any(run.modalities) else [RunFrame(mod or "", frame, run)]:
+            rows |= {place: row for place, row in _large_fields(part, kept) if place not in rows}
+    drop(whole(data), list(rows))
+    table = pd.DataFrame(list(rows.values()), columns=["mod", *COLUMNS])
     _report(table)
-    return table
+    return table[COLUMNS] if isinstance(data, AnnData) else table
 
 
-def _choose(adata: AnnData, run_ids: int | Sequence[int] | None, analysis: str | None, history: list[Run]) -> list[Run]:
+def _choose(frame: AnnData, run_ids: int | Sequence[int] | None, analysis: str | None) -> list[Run]:
     if run_ids is None:
-        return [run for run in history if analysis is None or run.analysis == analysis]
+        return [run for run in iterate_runs(frame) if analysis is None or run.analysis == analysis]
     numbers = [run_ids] if isinstance(run_ids, int | np.integer) else run_ids
-    return [find_run(adata, int(number), analysis) for number in numbers]
+    return [find_run(frame, int(number), analysis) for number in numbers]
+
+
+def _large_fields(part: RunFrame, kept: list[str]) -> Iterator[tuple[tuple[str, str, str], tuple]]:
+    """Places (modality, slot, key) and rows of the table, of what is to be dropped."""
+    own, history, run = holder(part.adata), list(iterate_runs(part.adata)), part.run
+    for entry in run.fields:
+        slot, key = entry["slot"], entry["key"]
+        if not _is_large(entry) or any(_matches(entry, name) for name in kept):
+            continue
+        if key in getattr(own, slot) and overwriter(history, run, slot, key) is None:
+            value = getattr(own, slot)[key]
+            held = "lazy" if hasattr(value, "dask") else "memory"
+            yield (part.mod, slot, key), (part.mod, run.run_id, slot, key, entry["statistic"], held, _size(value))
 
 
 def _is_large(entry: dict[str, str]) -> bool:

@@ -1,20 +1,25 @@
 """Attaching layers again."""
 
 import logging
+from typing import TYPE_CHECKING
 
-from anndata import AnnData
-
-from kompot_scverse._data.provenance import find_run, iterate_runs
+from kompot_scverse._data.frame import frame_of
+from kompot_scverse._data.holders import whole
+from kompot_scverse._data.provenance import iterate_runs
 from kompot_scverse._data.rebuild import rebuild_layers
-from kompot_scverse._data.resolve import check_anndata
+from kompot_scverse._data.run_frames import run_frames
 from kompot_scverse._data.store import Field, write
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from mudata import MuData
 
 __all__ = ["restore_layers"]
 
 logger = logging.getLogger("kompot_scverse")
 
 
-def restore_layers(data: AnnData, run_id: int = -1) -> None:
+def restore_layers(data: "AnnData | MuData", run_id: int = -1, *, mod: str | None = None) -> None:
     """
     Attach the layers of a run again, after :func:`cleanup` or after reading, from its basis and weights.
 
@@ -26,6 +31,8 @@ def restore_layers(data: AnnData, run_id: int = -1) -> None:
         Annotated data; changed in place.
     run_id
         Number of the run; negative numbers count from the last run that wrote layers.
+    mod
+        Modality of a MuData; None for all that the run wrote to.
 
     Raises
     ------
@@ -42,21 +49,23 @@ def restore_layers(data: AnnData, run_id: int = -1) -> None:
     >>> adata.layers["kompot_de_Young_to_Old_fold_change"].shape
     (600, 100)
     """
-    adata = check_anndata(data)
     if run_id < 0:
-        with_layers = [run for run in iterate_runs(adata) if any(entry["slot"] == "layers" for entry in run.fields)]
+        runs = list(iterate_runs(frame_of(data, mod)))
+        with_layers = [run.run_id for run in runs if any(entry["slot"] == "layers" for entry in run.fields)]
         if -run_id > len(with_layers):
             raise LookupError(
                 f"{len(with_layers)} runs wrote layers, so there is no `run_id={run_id}`; call `kp.tl.de` first."
             )
-        run = with_layers[run_id]
-    else:
-        run = find_run(adata, run_id)
-    layers, left_out = rebuild_layers(adata, run)
-    if not layers:
-        raise LookupError(f"Run {run.run_id} wrote no layers that can be built again.")
-    write(adata, [Field("layers", key, "", "", value=layer) for key, layer in layers.items()], [])
-    logger.info("Attached %d layers of run %d.", len(layers), run.run_id)
+        run_id = with_layers[run_id]
+    fields, left_out = [], []
+    for part in run_frames(data, mod, run_id, None):
+        layers, not_built = rebuild_layers(part.adata, part.run)
+        fields += [Field("layers", key, "", "", value=layer, mod=part.mod) for key, layer in layers.items()]
+        left_out += not_built
+    if not fields:
+        raise LookupError(f"Run {run_id} wrote no layers that can be built again.")
+    write(whole(data), fields, [])
+    logger.info("Attached %d layers of run %d.", len(fields), run_id)
     if left_out:
         logger.warning(
             "Not attached, because the replicates' weights were dropped: %s. `kp.tl.cleanup(..., keep='sample_weights')` "

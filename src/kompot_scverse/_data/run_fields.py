@@ -4,9 +4,8 @@ import warnings
 from collections.abc import Iterable
 from typing import Any
 
-from anndata import AnnData
-
-from kompot_scverse._data.provenance import Run, iterate_runs, overwriter
+from .holders import holder
+from .provenance import Run, iterate_runs, overwriter
 
 __all__ = ["RunFields"]
 
@@ -18,16 +17,22 @@ class RunFields:
     Parameters
     ----------
     adata
-        The data.
+        An AnnData, or a frame of a modality.
     run
         The run.
     """
 
-    def __init__(self, adata: AnnData, run: Run) -> None:
-        self.adata, self.run = adata, run
+    def __init__(self, adata: Any, run: Run) -> None:
+        # not through a frame, which has fields of the whole MuData under the same names
+        self.adata, self.run = holder(adata), run
         self._history = list(iterate_runs(adata))
         self._keys = {(entry["slot"], entry["statistic"]): entry["key"] for entry in run.fields}
         self._overwritten: dict[str, Run] = {}
+
+    @property
+    def overwritten(self) -> dict[str, Run]:
+        """Fields read so far that a later run has overwritten, by name."""
+        return dict(self._overwritten)
 
     def key(self, slot: str, statistic: str) -> str | None:
         """Where the run wrote a statistic; None if it did not."""

@@ -1,0 +1,157 @@
+"""Columns of obs of a MuData, wherever they are."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from mudata import MuData
+
+from .cells import CellMap
+from .errors import missing
+
+__all__ = ["Columns"]
+
+SHOWN = 5
+"""Cells that an error names."""
+
+
+class Columns:
+    """
+    obs of a modality (or of the whole) as functions for AnnData use it, looked up when asked for.
+
+    A column is looked for in `mdata.obs[name]`, `mdata.obs["mod:name"]` and the modality's obs; of the whole, in
+    `mdata.obs[name]` and all modalities. Where there are several, they must agree. Where there is none, other modalities
+    are asked. `"rna:name"` names that of one modality. Whatever else is asked of it is asked of a table of all columns.
+
+    Parameters
+    ----------
+    mdata
+        The MuData.
+    cells
+        Its cells.
+    modality
+        Name of the modality; empty for the whole.
+    """
+
+    def __init__(self, mdata: MuData, cells: CellMap, modality: str) -> None:
+        self._mdata, self._cells, self._modality = mdata, cells, modality
+        self._found: dict[str, pd.Series] = {}
+
+    @property
+    def index(self) -> pd.Index:
+        """Names of the cells."""
+        return self._mdata.mod[self._modality].obs_names if self._modality else self._mdata.obs_names
+
+    @property
+    def columns(self) -> pd.Index:
+        """Names of all columns."""
+        names = list(self._mdata.mod[self._modality].obs.columns) if self._modality else []
+        names += list(self._mdata.obs.columns)
+        others = [(mod, name) for mod, own in self._mdata.mod.items() for name in own.obs.columns]
+        names += [f"{mod}:{name}" for mod, name in others]
+        return pd.Index(list(dict.fromkeys([*names, *(name for _, name in others)])), dtype=object)
+
+    def _places(self, key: str) -> list[tuple[str, str]]:
+        """Where a column is: modality (empty: the MuData) and name there, by precedence."""
+        own = self._mdata.obs.columns
+        mod, _, name = key.partition(":")
+        if name and mod in self._mdata.mod:
+            found = [("", key)] if key in own else []
+            return found + ([(mod, name)] if name in self._mdata.mod[mod].obs.columns else [])
+        found = [("", key)] if key in own else []
+        if self._modality:
+            found += self._in_modality(self._modality, key)
+        if not self._modality or not found:
+            for mod in self._mdata.mod:
+                if mod != self._modality:
+                    found += self._in_modality(mod, key)
+        return found
+
+    def _in_modality(self, mod: str, key: str) -> list[tuple[str, str]]:
+        found = [("", f"{mod}:{key}")] if f"{mod}:{key}" in self._mdata.obs.columns else []
+        return found + ([(mod, key)] if key in self._mdata.mod[mod].obs.columns else [])
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and bool(self._places(key))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, key: Any) -> Any:
+        if not isinstance(key, str):
+            names = list(key)
+            return pd.DataFrame({name: self[name] for name in names}, index=self.index, columns=names)
+        if key not in self._found:
+            self._found[key] = self._find(key)
+        return self._found[key]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self[list(self.columns)], name)
+
+    def _find(self, key: str) -> pd.Series:
+        places = self._places(key)
+        if not places:
+            raise missing("obs column", key, self.columns)
+        found = _Version(*self._version(*places[0]))
+        for place in places[1:]:
+            found = found.joined(_Version(*self._version(*place)), key)
+        return found.values.rename(key)
+
+    def _version(self, mod: str, name: str) -> tuple[str, pd.Series, np.ndarray]:
+        """What to call a column, its values at our cells, and of which of them it knows."""
+        column = (self._mdata.mod[mod] if mod else self._mdata).obs[name]
+        label = f"mdata[{mod!r}].obs[{name!r}]" if mod else f"mdata.obs[{name!r}]"
+        # what was pulled from a modality knows of its cells only
+        source = mod or (name.partition(":")[0] if name.partition(":")[0] in self._mdata.mod else "")
+        known = self._cells.positions(source, self._modality) >= 0
+        return label, self._cells.align(column, mod, self._modality), known
+
+
+@dataclass(frozen=True)
+class _Version:
+    """A column of one place, at our cells."""
+
+    label: str
+    values: pd.Series
+    known: np.ndarray
+    """Cells of which the place knows."""
+
+    def joined(self, other: "_Version", key: str) -> "_Version":
+        """These values and, of other cells, those of `other`; the two must not contradict each other."""
+        self._check(other, key)
+        fill = other.known & ~self.known
+        if not fill.any():
+            return self
+        values = self.values.astype(object)
+        values[fill] = other.values.astype(object)[fill]
+        values = values.astype("category") if isinstance(self.values.dtype, pd.CategoricalDtype) else values
+        return _Version(self.label, values.infer_objects(), self.known | other.known)
+
+    def _check(self, other: "_Version", key: str) -> None:
+        both = np.flatnonzero(self.known & other.known)
+        left, right = (version.values.iloc[both].astype(object).to_numpy() for version in (self, other))
+        absent = [pd.isna(side) for side in (left, right)]
+        same = absent[0] & absent[1]
+        valued = np.flatnonzero(~(absent[0] | absent[1]))
+        same[valued] = (left[valued] == right[valued]).astype(bool)
+        for n in valued[~same[valued]]:
+            # 1 and "1" are the same label to us, as everywhere
+            same[n] = str(left[n]) == str(right[n])
+        wrong = np.flatnonzero(~same)
+        if len(wrong) == 0:
+            return
+        names = self.values.index[both]
+        named = ", ".join(f"{names[n]} ({left[n]!r} and {right[n]!r})" for n in wrong[:SHOWN])
+        more = f" and {len(wrong) - SHOWN:,} more" if len(wrong) > SHOWN else ""
+        hint = "" if ":" in key else f", or name that of one modality, like 'rna:{key}'"
+        raise ValueError(
+            f"{self.label} and {other.label} disagree about {len(wrong):,} cells: {named}{more}. "
+            f"Make them equal, rename one of them{hint}."
+        )

@@ -1,0 +1,68 @@
+"""Which object a result is in: the AnnData, a modality of a MuData, or the MuData itself."""
+
+from typing import Any, cast
+
+from anndata import AnnData
+from mudata import MuData
+
+from .errors import missing
+
+__all__ = ["check_data", "holder", "modality_names", "one_modality", "whole"]
+
+
+def check_data(data: Any, mod: object = None) -> AnnData | MuData:
+    """`data` if it is an AnnData or MuData with cells, else an error that says what to pass."""
+    if isinstance(data, MuData):
+        _check_mudata(data)
+    elif not isinstance(data, AnnData):
+        raise TypeError(f"`data` must be an AnnData or MuData, not {type(data).__name__}.")
+    elif mod is not None:
+        raise TypeError(
+            f"`mod={mod!r}` names a modality of a MuData, but `data` is an AnnData, which has none; leave `mod` out."
+        )
+    if data.n_obs == 0:
+        raise ValueError("`data` has no cells.")
+    return data
+
+
+def _check_mudata(mdata: MuData) -> None:
+    if mdata.axis == 1:
+        raise ValueError(
+            "The modalities of this MuData share features, not cells (axis=1); pass one of them, such as "
+            f"mdata[{next(iter(mdata.mod), 'name')!r}]."
+        )
+    for name, own in mdata.mod.items():
+        if not isinstance(own, AnnData):
+            raise TypeError(f"Modality {name!r} is a {type(own).__name__}; pass it on its own, as mdata[{name!r}].")
+
+
+def modality_names(mdata: MuData, mod: object) -> list[str]:
+    """The modalities that `mod` names: one, several, or None for all."""
+    names = [mod] if isinstance(mod, str) else list(mdata.mod) if mod is None else list(cast("list[str]", mod))
+    if not names:
+        raise ValueError("`mod` is empty; name at least one modality, or pass None for all.")
+    for name in names:
+        if name not in mdata.mod:
+            raise missing("modality (`mod`)", name, mdata.mod)
+    return list(dict.fromkeys(names))
+
+
+def one_modality(mdata: MuData, mod: object) -> str | None:
+    """The modality that `mod` names, where only one can be asked for; None if it is None."""
+    if mod is None:
+        return None
+    if not isinstance(mod, str):
+        raise TypeError(f"`mod` must be the name of one modality here, not {mod!r}.")
+    return modality_names(mdata, mod)[0]
+
+
+def whole(data: Any) -> AnnData | MuData:
+    """The object that a frame is of; any other data themselves."""
+    return getattr(data, "mdata", data)
+
+
+def holder(data: Any, mod: str = "") -> Any:
+    """The object whose slots hold a field: a modality, or `data` itself; of a frame what it is a frame of."""
+    if mod:
+        return whole(data).mod[mod]
+    return getattr(data, "sink", data)

@@ -1,0 +1,122 @@
+"""One run: what was computed, from what, with which settings, and where it was written."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Run", "join_runs", "now", "versions"]
+
+PACKAGES = ("kompot-scverse", "anndata", "mudata", "scanpy", "mellon", "jax", "numpy", "scipy", "pandas", "dask")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One contrast of one call."""
+
+    run_id: int
+    analysis: str
+    """de, da or smooth."""
+    key_added: str
+    contrast: dict[str, Any]
+    """groupby, reference and group; labels as text."""
+    params: dict[str, Any]
+    """Arguments as resolved."""
+    cells: dict[str, Any]
+    """Number of cells per condition and sample."""
+    summary: dict[str, Any]
+    """What was found."""
+    fields: list[dict[str, str]]
+    """slot, key, statistic and description of everything written."""
+    call: dict[str, Any] = field(default_factory=dict)
+    """Arguments as given, for repeating the call, and `first_run`, the first of the runs of the call."""
+    environment: dict[str, str] = field(default_factory=dict)
+    """Package versions."""
+    time: str = ""
+    """When it was stored, UTC."""
+    mod: str = ""
+    """Modality of a MuData that it was made on; empty for an AnnData, the whole MuData or several modalities."""
+
+    def to_json(self) -> str:
+        """As one line of JSON; numpy scalars become numbers."""
+        return json.dumps(asdict(self), default=_plain, allow_nan=True)
+
+    def same_call(self, other: "Run") -> bool:
+        """Whether both come from one call, which writes what they share once."""
+        return self.call.get("first_run", self.run_id) == other.call.get("first_run", other.run_id)
+
+    def writes(self, slot: str, key: str) -> bool:
+        """Whether a field of the object itself (not of a modality) is one of this run."""
+        return any(entry["slot"] == slot and entry["key"] == key and not entry.get("mod", "") for entry in self.fields)
+
+    @property
+    def modalities(self) -> list[str]:
+        """Modalities that it wrote to; empty text for the object itself."""
+        return list(dict.fromkeys(entry.get("mod", "") for entry in self.fields))
+
+    def key(self, statistic: str) -> str | None:
+        """Where a statistic was written; None if it was not."""
+        return next((entry["key"] for entry in self.fields if entry["statistic"] == statistic), None)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return str(value)
+
+
+def now() -> str:
+    """UTC to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of the packages that results depend on; nothing about user or machine."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def join_runs(runs: Sequence[Run]) -> Run:
+    """
+    Runs of one call on several modalities as one, whose fields say which modality they are in.
+
+    What differs between the modalities is listed by modality.
+    """
+    if len(runs) == 1 and not runs[0].mod:
+        return runs[0]
+    parts = {run.mod: run for run in runs}
+    first = runs[0]
+    cells = {mod: run.cells for mod, run in parts.items()}
+    return replace(
+        first,
+        mod="",
+        params=_joined({mod: run.params for mod, run in parts.items()}),
+        summary=_joined({mod: run.summary for mod, run in parts.items()}),
+        cells=first.cells if all(own == first.cells for own in cells.values()) else {"modalities": cells},
+        fields=[entry | {"mod": mod} for mod, run in parts.items() for entry in run.fields],
+    )
+
+
+def _joined(parts: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Values that all parts share, and of others one per modality."""
+    names = dict.fromkeys(name for part in parts.values() for name in part)
+    joined = {}
+    for name in names:
+        values = {mod: part[name] for mod, part in parts.items() if name in part}
+        first = next(iter(values.values()))
+        shared = len(values) == len(parts) and all(value == first for value in values.values())
+        joined[name] = first if shared else values
+    return joined
