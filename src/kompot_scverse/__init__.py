@@ -5,6 +5,8 @@ from importlib.metadata import version
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+# anndata is most of the time of this import, and mudata little more: both get their namespace here
+from . import _namespaces
 from .settings import DAThresholdSettings, FDRSettings, GPSettings, StorageSettings
 
 if TYPE_CHECKING:

@@ -90,6 +90,11 @@ class Columns:
             self._found[key] = self._find(key)
         return self._found[key]
 
+    def __setitem__(self, key: str, values: Any) -> None:
+        """Write a column where results are written: to the modality, or to the MuData."""
+        (self._mdata.mod[self._modality] if self._modality else self._mdata).obs[key] = values
+        self._found.pop(key, None)
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)

@@ -10,6 +10,7 @@ from anndata import AnnData
 
 from kompot_scverse._keys import slug
 
+from .errors import INSIDE
 from .resolve import cell_mask, match_label, obs_column
 
 __all__ = ["MIN_CELLS", "Design", "resolve_design"]
@@ -194,5 +195,5 @@ def _check_samples(design: Design) -> None:
             f"Samples with fewer than {MIN_CELLS} cells do not count as replicates: {', '.join(small)}. "
             "Their cells still count for their condition.",
             UserWarning,
-            stacklevel=5,
+            skip_file_prefixes=INSIDE,
         )

@@ -1,11 +1,20 @@
 """Error texts that name what was given, what exists (closest first) and what to do."""
 
 from collections.abc import Iterable
+from contextlib import contextmanager
 from difflib import SequenceMatcher
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-__all__ = ["choices", "missing"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["INSIDE", "choices", "in_modality", "missing"]
+
+INSIDE = (str(Path(__file__).parents[1]),)
+"""For `warnings.warn(skip_file_prefixes=...)`: a warning is about the line that called the package."""
 
 SHOWN = 12
 
@@ -33,3 +42,14 @@ class NamedError(KeyError):
     def __str__(self) -> str:
         """Without the quotes that KeyError adds."""
         return str(self.args[0])
+
+
+@contextmanager
+def in_modality(mod: str) -> "Iterator[None]":
+    """Say in errors which modality they are about."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError) as error:
+        if mod:
+            error.add_note(f"This is about modality {mod!r} of the MuData.")
+        raise

@@ -66,7 +66,12 @@ def next_run_id(data: Any) -> int:
 
 
 def store_runs(data: AnnData | MuData, runs: Sequence[Run]) -> None:
-    """Append runs; of a MuData, those of modalities also to their modalities, so that these explain themselves."""
+    """
+    Append runs, in place of those with the same number.
+
+    Of a MuData, those of modalities also go to their modalities, so that these explain themselves when taken out.
+    """
+    data = whole(data)
     if not isinstance(data, MuData):
         _append(data, runs)
         return

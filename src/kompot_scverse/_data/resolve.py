@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from .errors import missing
+from .errors import INSIDE, missing
 from .matrix import MatrixReader, matrix_reader
 
 __all__ = ["cell_mask", "expression", "gene_numbers", "obs_column", "representation"]
@@ -33,7 +33,7 @@ def representation(adata: AnnData, use_rep: str | None) -> tuple[str, np.ndarray
     """
     wanted = DEFAULT_REPRESENTATIONS if use_rep is None else (use_rep,)
     for name in wanted:
-        for spelling in (name, name.removeprefix("X_"), f"X_{name}"):
+        for spelling in spellings(name):
             if spelling in adata.obsm:
                 return spelling, dense(adata.obsm[spelling], f"obsm[{spelling!r}]")
     if use_rep is None:
@@ -44,6 +44,13 @@ def representation(adata: AnnData, use_rep: str | None) -> tuple[str, np.ndarray
             "Run `sc.pp.pca` or pass `use_rep=`.",
         )
     raise missing("representation in obsm", use_rep, adata.obsm, "Pass one of them as `use_rep=`, or run `sc.pp.pca`.")
+
+
+def spellings(key: str) -> tuple[str, str, str]:
+    """A key of obsm as given, without and with `X_`; also after the modality in "rna:X_pca"."""
+    mod, separator, name = key.rpartition(":")
+    plain = name.removeprefix("X_")
+    return key, f"{mod}{separator}{plain}", f"{mod}{separator}X_{plain}"
 
 
 def dense(values: Any, name: str) -> np.ndarray:
@@ -87,7 +94,7 @@ def expression(adata: AnnData, layer: str | None, columns: np.ndarray | None) ->
             f"{reader.name} holds whole numbers, which look like counts. The model expects log-normalised expression: "
             "run `sc.pp.normalize_total` and `sc.pp.log1p`, or pass the right `layer=`.",
             UserWarning,
-            stacklevel=3,
+            skip_file_prefixes=INSIDE,
         )
     return reader
 

@@ -14,6 +14,7 @@ from mudata import MuData
 from kompot_scverse.settings import StorageSettings
 
 from .disk import DiskStore
+from .errors import INSIDE
 from .holders import holder
 from .provenance import UNS_KEY, Run, find_run, last_writer, store_runs
 
@@ -96,7 +97,7 @@ def check_overwrite(
         f"Overwriting {len(existing)} fields written by {origin}: {named}. "
         "Pass `overwrite=True` to silence this, or another `key_added=` to keep both." + (f" {same}" if same else ""),
         UserWarning,
-        stacklevel=3,
+        skip_file_prefixes=INSIDE,
     )
 
 
@@ -206,7 +207,9 @@ def _actualize_view(data: AnnData | MuData) -> None:
     if not data.is_view:
         return
     warnings.warn(
-        "The data are a view; they become a copy of their own to hold the results.", UserWarning, stacklevel=5
+        "The data are a view; they become a copy of their own to hold the results.",
+        UserWarning,
+        skip_file_prefixes=INSIDE,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

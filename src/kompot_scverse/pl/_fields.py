@@ -1,7 +1,7 @@
 """Where the plots find what they draw: the run, its fields, genes by name or symbol, embeddings."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +9,15 @@ import numpy as np
 import pandas as pd
 
 from kompot_scverse._data.errors import missing
-from kompot_scverse._data.provenance import Run, iterate_runs
-from kompot_scverse._data.resolve import match_label, obs_column
+from kompot_scverse._data.frame import Frame, JointFrame, frame_of
+from kompot_scverse._data.holders import holder, whole
+from kompot_scverse._data.provenance import Run, iterate_runs, overwriter
+from kompot_scverse._data.resolve import match_label, obs_column, spellings
+from kompot_scverse._data.run_frames import parts_of
 
-__all__ = ["RunData", "embedding_coordinates", "find_run_data", "gene_numbers", "gene_values", "target"]
+__all__ = [
+    "RunData", "embedding_coordinates", "feature_modality", "find_run_data", "gene_numbers", "gene_values", "target",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -20,7 +25,7 @@ class RunData:
     """A run and the data that it was made on."""
 
     data: Any
-    """AnnData, a modality, or the MuData itself."""
+    """AnnData, or a frame: of a modality, or of a MuData as a whole, whose features are named "modality:feature"."""
     run: Run
 
     @property
@@ -63,41 +68,53 @@ class RunData:
         name = f"run {self.run.run_id} ({self.run.analysis}, {self.title})"
         if entry is None:
             raise LookupError(f"{name[0].upper()}{name[1:]} has no {statistic!r} in {slot}; call `{hint}`.")
-        key = entry["key"]
-        if key not in getattr(self.data, slot):
+        if len(self.run.modalities) > 1 and entry.get("mod"):
+            names = " or ".join(repr(mod) for mod in self.run.modalities)
+            raise ValueError(
+                f"{name[0].upper()}{name[1:]} has {statistic!r} of each modality; pass `mod=`, {names}, or name features "
+                "with their modality, like 'rna:CD8A'."
+            )
+        key, own = entry["key"], holder(self.data)
+        if key not in getattr(own, slot):
             raise LookupError(f"{slot}[{key!r}] of {name} is gone; call `{hint}` again.")
-        later = _overwritten(self.data, self.run, slot, key)
+        later = overwriter(list(iterate_runs(self.data)), self.run, slot, key)
         if later is not None:
             warnings.warn(
-                f"{slot}[{key!r}] of {name} was overwritten by run {later}; the plot shows the later values. "
+                f"{slot}[{key!r}] of {name} was overwritten by run {later.run_id}; the plot shows the later values. "
                 "Pass another `key_added=` to keep both.",
                 UserWarning,
                 stacklevel=4,
             )
-        return getattr(self.data, slot)[key]
+        return getattr(own, slot)[key]
 
     def conditions(self) -> tuple[np.ndarray, np.ndarray]:
-        """Which cells are of the reference, and which of the group."""
+        """Which cells are of the reference, and which of the group; of several modalities, cells that all have."""
         column = obs_column(self.data, self.groupby, "groupby")
         labels = [match_label(column, label, "condition of the run") for label in (self.reference, self.group)]
-        return tuple((column == label).to_numpy() for label in labels)  # type: ignore[return-value]
+        cells = np.ones(len(column), dtype=bool)
+        for mod in filter(None, self.run.modalities):
+            cells &= self.data.cells.positions(mod, "") >= 0
+        return tuple((column == label).to_numpy() & cells for label in labels)  # type: ignore[return-value]
+
+    def parts(self, numbers: np.ndarray) -> list[tuple["RunData", np.ndarray, np.ndarray]]:
+        """Features by modality: the run there, places in `numbers`, and numbers there."""
+        runs = {part.mod: RunData(part.adata, part.run) for part in parts_of(whole(self.data), self.run)}
+        found = self.data.by_modality(numbers)
+        for mod in found:
+            if mod not in runs:
+                raise missing(f"modality among those of run {self.run.run_id}", mod, runs)
+        return [(runs[mod], places, own) for mod, (places, own) in found.items()]
 
 
 def target(data: Any, mod: str | None) -> Any:
-    """The object that holds the runs: the AnnData, the modality, or the MuData itself."""
-    modalities = getattr(data, "mod", None)
-    if modalities is None:
-        if mod is not None:
-            raise TypeError(f"`mod={mod!r}` is for MuData; `data` is an {type(data).__name__}.")
-        return data
-    if mod is not None:
-        if mod not in modalities:
-            raise missing("modality", mod, modalities)
-        return modalities[mod]
-    holders = [own for own in (data, *modalities.values()) if "kompot" in own.uns]
-    if len(holders) == 1:
-        return holders[0]
-    raise ValueError(f"`data` is a MuData; pass `mod=`, one of {', '.join(map(repr, modalities))}.")
+    """What is drawn: an AnnData itself, a modality with all that its MuData knows of its cells, or the whole MuData."""
+    return frame_of(data, mod)
+
+
+def feature_modality(data: Any, feature: str) -> str | None:
+    """The modality that a feature of a MuData is named with, like "rna:CD8A"."""
+    mod = feature.partition(":")[0]
+    return mod if mod in getattr(data, "mod", {}) else None
 
 
 def find_run_data(
@@ -141,28 +158,19 @@ def find_run_data(
         asked = {"run_id": run_id, "key": key, "group": group}
         given = ", ".join(f"{name}={value!r}" for name, value in asked.items() if value is not None)
         raise LookupError(f"No {analysis} run with {given}; existing: {listed}.")
-    return RunData(own, matching[run_id] if run_id < 0 else matching[0])
-
-
-def _overwritten(data: Any, run: Run, slot: str, key: str) -> int | None:
-    """The last later run that wrote the field, unless it is another contrast of the same call."""
-    found = None
-    for other in iterate_runs(data):
-        if other.run_id <= run.run_id or not any(f["slot"] == slot and f["key"] == key for f in other.fields):
-            continue
-        same_call = (
-            other.time == run.time
-            and other.params == run.params
-            and other.contrast["reference"] == run.contrast["reference"]
-            and other.contrast["group"] != run.contrast["group"]
-        )
-        if not same_call:
-            found = other.run_id
-    return found
+    run = matching[run_id] if run_id < 0 else matching[0]
+    parts = parts_of(own, run) if any(run.modalities) else []
+    return RunData(parts[0].adata, parts[0].run) if len(parts) == 1 else RunData(own, run)
 
 
 def gene_names(data: Any, gene_symbols: str | None) -> np.ndarray:
     """What genes are called in the plot."""
+    if gene_symbols is not None and isinstance(data, JointFrame):
+        modalities = data.mdata.mod.items()
+        having = {mod: gene_symbols if gene_symbols in own.var else None for mod, own in modalities}
+        if not any(having.values()):
+            raise missing("var column (`gene_symbols`)", gene_symbols, {c for _, own in modalities for c in own.var})
+        return np.array([f"{mod}:{name}" for mod, own in modalities for name in gene_names(own, having[mod])])
     if gene_symbols is None:
         return data.var_names.to_numpy().astype(str)
     if gene_symbols not in data.var:
@@ -177,6 +185,8 @@ def gene_numbers(data: Any, wanted: str | Iterable[str], gene_symbols: str | Non
     names = pd.Index(gene_names(data, gene_symbols))
     numbers = []
     for gene in wanted:
+        # of one modality, with or without its name
+        gene = gene.removeprefix(f"{data.modality}:") if isinstance(data, Frame) and data.modality else gene
         found = np.flatnonzero(names == gene)
         if len(found) == 0 and gene_symbols is not None:
             found = np.flatnonzero(data.var_names == gene)
@@ -191,8 +201,14 @@ def column(data: Any, key: str, argument: str) -> pd.Series:
     return obs_column(data, key, argument)
 
 
-def gene_values(data: Any, numbers: Sequence[int] | np.ndarray, layer: str | None) -> np.ndarray:
-    """Expression of a few genes, cells × genes, dense."""
+def gene_values(data: Any, numbers: Sequence[int] | np.ndarray, layer: Any) -> np.ndarray:
+    """Expression of a few genes, cells × genes, dense; `layer` may be one per modality."""
+    if isinstance(data, JointFrame):
+        out = np.full((data.n_obs, len(numbers)), np.nan)
+        for mod, (places, own) in data.by_modality(numbers).items():
+            chosen = layer.get(mod) if isinstance(layer, Mapping) else layer
+            out[:, places] = data.spread(gene_values(data.mdata.mod[mod], own, chosen), mod)
+        return out
     if layer is not None and layer not in data.layers:
         raise missing("layer", layer, [name for name in data.layers if name is not None], "Pass `layer=None` for X.")
     values = data.X if layer is None else data.layers[layer]
@@ -217,6 +233,11 @@ def smoothed(found: RunData, numbers: np.ndarray, what: str) -> np.ndarray:
     what
         reference, group or fold_change.
     """
+    if isinstance(found.data, JointFrame):
+        out = np.full((found.data.n_obs, len(numbers)), np.nan)
+        for part, places, own in found.parts(numbers):
+            out[:, places] = found.data.spread(smoothed(part, own, what), part.data.modality)
+        return out
     call = "kp.tl.de(...)"
     phi = np.asarray(found.values("obsm", "basis", call), dtype=np.float64)
     roles = ("reference", "group") if what == "fold_change" else (what,)
@@ -226,12 +247,12 @@ def smoothed(found: RunData, numbers: np.ndarray, what: str) -> np.ndarray:
 
 def embedding_coordinates(data: Any, basis: str) -> tuple[np.ndarray, str]:
     """Two coordinates of every cell, and what the axes are called."""
-    for name in (f"X_{basis}", basis):
+    for name in reversed(spellings(basis)):
         if name in data.obsm:
             values = data.obsm[name]
             values = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values, dtype=np.float64)
             if values.ndim != 2 or values.shape[1] < 2:
                 raise ValueError(f"obsm[{name!r}] has shape {values.shape}; an embedding needs two dimensions.")
-            label = basis.removeprefix("X_")
+            label = basis.rpartition(":")[2].removeprefix("X_")
             return values[:, :2], label.upper() if label in ("umap", "pca", "tsne") else label
     raise missing("embedding in obsm", basis, data.obsm, "For a UMAP call `sc.pp.neighbors` and `sc.tl.umap`.")

@@ -8,11 +8,20 @@ import numpy as np
 import pandas as pd
 
 from kompot_scverse._data.errors import missing
+from kompot_scverse._data.holders import holder
 from kompot_scverse._data.provenance import iterate_runs
 from kompot_scverse._data.resolve import match_label, obs_column
 
 from ._artist import check_keywords
-from ._fields import embedding_coordinates, find_run_data, gene_names, gene_numbers, smoothed, target
+from ._fields import (
+    embedding_coordinates,
+    feature_modality,
+    find_run_data,
+    gene_names,
+    gene_numbers,
+    smoothed,
+    target,
+)  # fmt: skip
 from ._scatter import color_scatter
 from ._style import NORMAL, TITLE, finish, layout, new_axes
 
@@ -171,16 +180,19 @@ def _panel(
     data: Any, own: Any, color: str, analysis: str | None, value: str, gene_symbols: str | None, which: dict[str, Any]
 ) -> _Panel:
     """What to draw for one entry of `color`."""
-    holder = _analysis_of(own, color) if analysis is None else analysis
-    if color in LABELS and holder is not None:
-        found = find_run_data(data, holder, **which)
-        values = found.values("obs", color, f"kp.tl.{holder}(...)")
+    made_by = _analysis_of(own, color) if analysis is None else analysis
+    if color in LABELS and made_by is not None:
+        found = find_run_data(data, made_by, **which)
+        values = found.values("obs", color, f"kp.tl.{made_by}(...)")
         role = {"reference": found.reference, "group": found.group}.get(color.split("_")[0])
         title = found.title if role is None else role
-        return _Panel(values, title, LABELS[color], color in SIGNED, "")
+        return _Panel(_on_cells(values, found.data, own), title, LABELS[color], color in SIGNED, "")
     if hasattr(own, "var_names") and (color in gene_names(own, gene_symbols) or color in own.var_names):
+        which = which | {"mod": which["mod"] or feature_modality(data, color)}
         found = find_run_data(data, "de", **which)
-        values = pd.Series(smoothed(found, gene_numbers(own, color, gene_symbols), value)[:, 0], index=own.obs_names)
+        numbers = gene_numbers(found.data, color, gene_symbols)
+        values = pd.Series(smoothed(found, numbers, value)[:, 0], index=found.data.obs_names)
+        values = _on_cells(values, found.data, own)
         suffix = {"fold_change": found.title, "reference": found.reference, "group": found.group}[value]
         return _Panel(values, f"{color}, {suffix}", GENE_LABELS[value], value == "fold_change", "")
     if color in own.obs:
@@ -189,6 +201,11 @@ def _panel(
         call = "de" if color.endswith("std") else "da"
         raise LookupError(f"No run has {color!r}; call `kp.tl.{call}` first.")
     raise missing("statistic, gene or obs column (`color`)", color, [*LABELS, *own.obs.columns, *own.var_names])
+
+
+def _on_cells(values: pd.Series, source: Any, own: Any) -> pd.Series:
+    """Values of the cells of a modality on those of the whole MuData."""
+    return values if holder(source) is holder(own) else values.reindex(own.obs_names)
 
 
 def _analysis_of(own: Any, statistic: str) -> str | None:

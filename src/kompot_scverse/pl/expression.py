@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ._artist import check_keywords, color_scale, without_scale
-from ._fields import embedding_coordinates, find_run_data, gene_numbers, gene_values, smoothed
+from ._fields import embedding_coordinates, feature_modality, find_run_data, gene_numbers, gene_values, smoothed
 from ._scatter import color_scatter
 from ._style import TITLE, finish, layout
 from .embedding import embedding_frame
@@ -83,6 +83,7 @@ def expression(
     from matplotlib.collections import PathCollection
 
     check_keywords(expression, scatter_kws, PathCollection)
+    mod = mod or feature_modality(data, gene)
     found = find_run_data(data, "de", run_id=run_id, key=key, group=group, mod=mod)
     numbers = gene_numbers(found.data, gene, gene_symbols)
     points, name = embedding_coordinates(found.data, basis)

@@ -1,0 +1,211 @@
+"""What an analysis reads and where it writes: an AnnData, or modalities of a MuData on shared cell states."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from mudata import MuData
+
+from .errors import missing
+from .frame import Embeddings, frame_of
+from .holders import check_data, modality_names
+from .resolve import DEFAULT_REPRESENTATIONS, cell_mask, representation, spellings
+
+__all__ = ["Targets", "resolve_targets"]
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The data of an analysis."""
+
+    data: AnnData | MuData
+    """Where results go."""
+    states: AnnData
+    """What has the cell states: the AnnData, a modality, or a MuData as a whole."""
+    use_rep: str
+    """Key of the representation there."""
+    x: np.ndarray
+    """Its values, cells of `states` × dimensions."""
+    frames: dict[str, AnnData]
+    """What is analysed, by modality; one with an empty name if `data` is an AnnData."""
+
+    @property
+    def of_modalities(self) -> bool:
+        """Whether the data are a MuData."""
+        return isinstance(self.data, MuData)
+
+    def positions(self, mod: str) -> np.ndarray | None:
+        """Row in `states` of every cell of a modality, -1 for those without a state; None if they are the same."""
+        if not self.of_modalities:
+            return None
+        found = self.states.cells.positions(self.states.modality, mod)
+        same = len(found) == self.states.n_obs and (found == np.arange(len(found))).all()
+        return None if same else found
+
+    def on(self, mod: str, values: np.ndarray) -> np.ndarray:
+        """Rows of `states` as rows of a modality; NaN for cells without a state."""
+        positions = self.positions(mod)
+        if positions is None:
+            return values
+        out = values[positions]
+        out[positions < 0] = np.nan
+        return out
+
+    def used(self, cells: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Which cells of `states` take part in the analysis of any modality, from those of each."""
+        used = np.zeros(self.states.n_obs, dtype=bool)
+        for mod, own in cells.items():
+            positions = self.positions(mod)
+            if positions is None:
+                used |= own
+            else:
+                used[positions[own & (positions >= 0)]] = True
+        return used
+
+    def mask(self, mod: str, mask_obs: Any) -> Any:
+        """`mask_obs` (of a MuData for all its cells) for a modality, whose cells without a state are left out."""
+        if not self.of_modalities:
+            return mask_obs
+        frame, positions = self.frames[mod], self.positions(mod)
+        if mask_obs is not None and not isinstance(mask_obs, str | pd.Series):
+            mask_obs = np.asarray(mask_obs)
+            if mask_obs.shape != (self.data.n_obs,):
+                raise ValueError(
+                    f"`mask_obs` has {mask_obs.size:,} values for the {self.data.n_obs:,} cells of the MuData."
+                )
+            mask_obs = mask_obs[frame.cells.rows(mod)]
+        if positions is None or (positions >= 0).all():
+            return mask_obs
+        return cell_mask(frame, mask_obs) & (positions >= 0)
+
+    def cells_left_out(self, mod: str) -> dict[str, int]:
+        """Numbers for the run: cells with a state that a modality lacks, and cells of it without a state."""
+        positions = self.positions(mod)
+        if positions is None:
+            return {}
+        present = int((positions >= 0).sum())
+        found = {"missing_in_modality": self.states.n_obs - present, "without_state": len(positions) - present}
+        return {name: number for name, number in found.items() if number}
+
+    def per_modality(self, value: Any, argument: str) -> dict[str, Any]:
+        """An argument for each modality, from one value or a dict."""
+        if not isinstance(value, Mapping):
+            return dict.fromkeys(self.frames, value)
+        if not self.of_modalities:
+            raise TypeError(f"`{argument}` by modality is for MuData, but `data` is an AnnData; pass one value.")
+        for mod in value:
+            if mod not in self.frames:
+                raise missing(f"modality in `{argument}`", mod, self.frames)
+        return {mod: value.get(mod) for mod in self.frames}
+
+    def genes(self, genes: Any) -> dict[str, Any]:
+        """
+        `genes` for each modality.
+
+        Names may have the modality in front, as in "rna:CD8A"; others are looked for in all. Modalities without any of
+        the genes are left out.
+        """
+        if genes is None or not self.of_modalities or isinstance(genes, Mapping):
+            return self.per_modality(genes, "genes")
+        if len(self.frames) == 1:
+            (mod,) = self.frames
+            return {mod: _without_modality(genes, mod)}
+        if isinstance(genes, str) and any(genes in frame.var for frame in self.frames.values()):
+            return {mod: genes for mod, frame in self.frames.items() if genes in frame.var}
+        names = [genes] if isinstance(genes, str) else list(genes)
+        if not all(isinstance(name, str) for name in names):
+            raise TypeError("`genes` must be names, or a mask for each modality in a dict, where there are several.")
+        found: dict[str, list[str]] = {}
+        for name in names:
+            places = [
+                (mod, own)
+                for mod, frame in self.frames.items()
+                for own in dict.fromkeys([name, name.removeprefix(f"{mod}:")])
+                if own in frame.var_names
+            ]
+            if not places:
+                raise missing("gene", name, [gene for frame in self.frames.values() for gene in frame.var_names])
+            for mod, own in places:
+                found.setdefault(mod, []).append(own)
+        return {mod: found[mod] for mod in self.frames if mod in found}
+
+
+def resolve_targets(data: Any, mod: str | Sequence[str] | None, use_rep: str | None) -> Targets:
+    """
+    Find the cell states and what is analysed on them.
+
+    Parameters
+    ----------
+    data
+        AnnData or MuData.
+    mod
+        Modalities of a MuData; None for all that have cells in the representation.
+    use_rep
+        Key in obsm of the MuData, else of its modalities; "rna:X_pca" names one of a modality. None for the default.
+
+    Raises
+    ------
+    TypeError
+        If `mod` is given for an AnnData.
+    KeyError
+        If a modality or the representation does not exist.
+    ValueError
+        If several modalities have such a representation, or a modality has no cells in it.
+    """
+    data = check_data(data, mod)
+    if isinstance(data, AnnData):
+        name, x = representation(data, use_rep)
+        return Targets(data, data, name, x, {"": data})
+    names = modality_names(data, mod)
+    holder, key = _representation(data, names, use_rep)
+    states = frame_of(data, holder)
+    name, x = representation(states, f"{holder}:{key}" if holder else key)
+    frames = {name: frame_of(data, name) for name in names}
+    shared = {name: (states.cells.positions(holder or "", name) >= 0).any() for name in names}
+    if mod is None:
+        frames = {name: frame for name, frame in frames.items() if shared[name]}
+    empty = [name for name in frames if not shared[name]]
+    if empty or not frames:
+        raise ValueError(f"Modality {(empty or names)[0]!r} has no cells in the representation {name!r}.")
+    return Targets(data, states, name, x, frames)
+
+
+def _representation(mdata: MuData, names: list[str], use_rep: str | None) -> tuple[str | None, str]:
+    """Modality that has the representation (None: the MuData itself) and its key there."""
+    obsm: Embeddings = frame_of(mdata).obsm
+    if use_rep is not None and use_rep.partition(":")[0] in mdata.mod:
+        holder, _, key = use_rep.partition(":")
+        found = _spelled(mdata.mod[holder].obsm, (key,))
+        if found is None:
+            raise missing("representation in obsm", use_rep, obsm)
+        return holder, found
+    wanted = DEFAULT_REPRESENTATIONS if use_rep is None else (use_rep,)
+    joint = _spelled(obsm.joint(), wanted)
+    if joint is not None:
+        return None, joint
+    having = {name: key for name in names if (key := _spelled(mdata.mod[name].obsm, wanted)) is not None}
+    if len(having) > 1:
+        listed = " or ".join(repr(f"{name}:{key}") for name, key in having.items())
+        raise ValueError(
+            f"Several modalities have a representation{'' if use_rep is None else f' {use_rep!r}'}; choose the one that all "
+            f"are compared on with `use_rep=`, {listed}, or compute a joint one in `mdata.obsm`."
+        )
+    if not having:
+        what = "DM_EigenVectors, X_diffmap or X_pca" if use_rep is None else use_rep
+        raise missing("representation in obsm", what, obsm, "Pass one of them as `use_rep=`.")
+    return next(iter(having.items()))
+
+
+def _spelled(existing: Any, wanted: Sequence[str]) -> str | None:
+    return next((key for name in wanted for key in spellings(name) if key in existing), None)
+
+
+def _without_modality(genes: Any, mod: str) -> Any:
+    if isinstance(genes, str):
+        return genes.removeprefix(f"{mod}:")
+    if isinstance(genes, np.ndarray | pd.Series) and np.asarray(genes).dtype == bool:
+        return genes
+    return [name.removeprefix(f"{mod}:") if isinstance(name, str) else name for name in genes]
