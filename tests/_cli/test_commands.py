@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import warnings
 from pathlib import Path
 
@@ -242,15 +243,17 @@ def test_existing_fields_are_worth_a_warning(source: Path, tmp_path: Path) -> No
     assert "Warning: Overwriting" in result.stderr
 
 
-def test_threads_and_traces(source: Path, adata: AnnData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One thread gives the same numbers; log level, handlers and warnings are as before."""
-    for name in ("LOKY_MAX_CPU_COUNT", "NUMBA_NUM_THREADS", "XLA_FLAGS"):
-        monkeypatch.delenv(name, raising=False)
+def test_threads_and_traces(source: Path, adata: AnnData, tmp_path: Path) -> None:
+    """One thread gives the same numbers; log level, handlers, warnings and environment are as before."""
     logger = logging.getLogger("kompot_scverse")
-    before = (logger.level, list(logger.handlers), warnings.showwarning, list(warnings.filters))
+
+    def state() -> tuple:
+        return logger.level, list(logger.handlers), warnings.showwarning, list(warnings.filters), dict(os.environ)
+
+    before = state()
     result = call("de", source, *DE, "--groups", "Old", "--threads", 1, "--table", tmp_path / "out.csv")
     assert result.exit_code == 0, result.output
-    assert (logger.level, list(logger.handlers), warnings.showwarning, list(warnings.filters)) == before
+    assert state() == before
     kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
     read = pd.read_csv(tmp_path / "out.csv", index_col=0)["mahalanobis"]
     np.testing.assert_allclose(read, kp.get.de_df(adata)["mahalanobis"].loc[read.index], rtol=1e-5)

@@ -59,17 +59,28 @@ def _warnings() -> Iterator[None]:
 
 @contextmanager
 def _threads(number: int) -> Iterator[None]:
-    """At most this many threads in linear algebra, dask, neighbour search, numba and jax."""
-    # read by libraries that load later: joblib (scikit-learn), numba, XLA
-    os.environ["LOKY_MAX_CPU_COUNT"] = str(number)
-    os.environ["NUMBA_NUM_THREADS"] = str(number)
+    """At most this many threads in linear algebra, dask, neighbour search and jax."""
+    # read by libraries when they begin: joblib (of scikit-learn), XLA (of jax)
+    variables = {"LOKY_MAX_CPU_COUNT": str(number)}
     if number == 1:
-        flags = os.environ.get("XLA_FLAGS", "")
-        os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
+        variables["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false".strip()
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     from concurrent.futures import ThreadPoolExecutor
 
     import dask
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(number), ThreadPoolExecutor(number) as pool, dask.config.set(pool=pool, num_workers=number):
-        yield
+    try:
+        with (
+            threadpool_limits(number),
+            ThreadPoolExecutor(number) as pool,
+            dask.config.set(pool=pool, num_workers=number),
+        ):
+            yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
