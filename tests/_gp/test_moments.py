@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 from kompot_scverse._data.matrix import matrix_reader
 from kompot_scverse._gp import moments
-from kompot_scverse._gp.moments import collect_moments, collect_squares, sample_grams
+from kompot_scverse._gp.moments import collect_moments, sample_grams
 
 CONTAINERS = {
     "numpy": np.asarray,
@@ -48,31 +48,35 @@ def container(request):
 
 @pytest.mark.parametrize(("dtype", "rtol"), [(np.float64, 1e-11), (np.float32, 1e-4)])
 def test_containers(container, y, phi, codes, dtype, rtol):
-    cross, nothing = collect_moments(matrix_reader(container(y.astype(dtype)), None, "X"), phi, codes, 3)
-    assert nothing is None
-    np.testing.assert_allclose(cross, expected(y, phi, codes), rtol=rtol, atol=rtol * 10)
+    found = collect_moments(matrix_reader(container(y.astype(dtype)), None, "X"), phi, codes, 3)
+    assert found.squares.shape == (3, 20, 0)
+    assert found.extracted is None
+    np.testing.assert_allclose(found.cross, expected(y, phi, codes), rtol=rtol, atol=rtol * 10)
 
 
 def test_integer_expression(container, y, phi, codes):
     counts = y.astype(np.int64)
-    cross, _ = collect_moments(matrix_reader(container(counts), None, "X"), phi, codes, 3)
+    cross = collect_moments(matrix_reader(container(counts), None, "X"), phi, codes, 3).cross
     np.testing.assert_allclose(cross, expected(counts, phi, codes), rtol=1e-4, atol=1e-3)
 
 
 def test_columns_and_extracted_genes(container, y, phi, codes):
     columns, extract = np.array([3, 4, 9, 15]), np.array([2, 0, 2])
-    cross, values = collect_moments(matrix_reader(container(y), columns, "X"), phi, codes, 3, extract=extract)
-    np.testing.assert_allclose(cross, expected(y[:, columns], phi, codes), rtol=1e-11, atol=1e-10)
+    found = collect_moments(matrix_reader(container(y), columns, "X"), phi, codes, 3, extract=extract)
+    np.testing.assert_allclose(found.cross, expected(y[:, columns], phi, codes), rtol=1e-11, atol=1e-10)
     dense = y[:, [9, 3, 9]].copy()
     dense[codes < 0] = 0
-    np.testing.assert_array_equal(values.toarray(), dense)
+    np.testing.assert_array_equal(found.extracted.toarray(), dense)
 
 
-def test_weighted_squares(container, y, codes):
-    weight = np.random.default_rng(3).uniform(size=len(y))
-    found = collect_squares(matrix_reader(container(y), None, "X"), weight, codes)
-    own = codes >= 0
-    np.testing.assert_allclose(found, weight[own] @ y[own] ** 2, rtol=1e-12)
+@pytest.mark.parametrize(("dtype", "rtol"), [(np.float64, 1e-11), (np.float32, 1e-4)])
+def test_weighted_sums_and_squares(container, y, phi, codes, dtype, rtol):
+    weights = np.random.default_rng(3).uniform(size=(len(y), 4))
+    reader = matrix_reader(container(y.astype(dtype)), None, "X")
+    found = collect_moments(reader, phi, codes, 3, weights=weights)
+    np.testing.assert_allclose(found.sums, expected(y, weights, codes), rtol=rtol)
+    np.testing.assert_allclose(found.squares, expected(y**2, weights, codes), rtol=rtol)
+    np.testing.assert_allclose(found.cross, expected(y, phi, codes), rtol=rtol, atol=rtol * 10)
 
 
 @pytest.mark.parametrize(("task_rows", "product_rows"), [(1, 1), (17, 5), (10_000, 10_000)])
@@ -80,15 +84,15 @@ def test_block_size_does_not_matter(monkeypatch, y, phi, codes, task_rows, produ
     monkeypatch.setattr(moments, "TASK_ROWS", task_rows)
     monkeypatch.setattr(moments, "PRODUCT_ROWS", product_rows)
     reader = matrix_reader(sp.csr_array(y), None, "X")
-    cross, values = collect_moments(reader, phi, codes, 3, extract=np.arange(20))
-    np.testing.assert_allclose(cross, expected(y, phi, codes), rtol=1e-11, atol=1e-10)
-    np.testing.assert_array_equal(values.toarray(), np.where(codes[:, None] >= 0, y, 0))
+    found = collect_moments(reader, phi, codes, 3, extract=np.arange(20))
+    np.testing.assert_allclose(found.cross, expected(y, phi, codes), rtol=1e-11, atol=1e-10)
+    np.testing.assert_array_equal(found.extracted.toarray(), np.where(codes[:, None] >= 0, y, 0))
 
 
 @pytest.mark.parametrize("options", [{"scheduler": "synchronous"}, {"num_workers": 1}, {"num_workers": 4}])
 def test_threads_do_not_matter(y, phi, codes, options):
     with dask.config.set(**options):
-        cross, _ = collect_moments(matrix_reader(y, None, "X"), phi, codes, 3)
+        cross = collect_moments(matrix_reader(y, None, "X"), phi, codes, 3).cross
     np.testing.assert_allclose(cross, expected(y, phi, codes), rtol=1e-11, atol=1e-10)
 
 
@@ -99,8 +103,10 @@ def test_progress_counts_every_cell(y, phi, codes):
 
 
 def test_a_sample_without_cells_has_no_moments(y, phi, codes):
-    cross, _ = collect_moments(matrix_reader(y, None, "X"), phi, codes, 4)
-    assert (cross[3] == 0).all()
+    weights = np.ones((len(y), 1))
+    found = collect_moments(matrix_reader(y, None, "X"), phi, codes, 4, weights=weights)
+    assert (found.cross[3] == 0).all()
+    assert (found.squares[3] == 0).all()
 
 
 def test_grams_add_up(phi, codes):

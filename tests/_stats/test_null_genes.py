@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from kompot_scverse._stats.null_genes import SHARED, choose_null_genes, shuffle_cells
+from kompot_scverse._gp.moments import sample_grams
+from kompot_scverse._stats.null_genes import (
+    SHARED,
+    choose_null_genes,
+    draw_permutations,
+    residual_null_moments,
+    shuffle_cells,
+)
 
 N, GENES = 90, 2 * SHARED + 3
 
@@ -22,8 +29,12 @@ def values(cells):
     return sp.csr_array(dense)
 
 
+def shuffle(values, cells, order, rng):
+    return shuffle_cells(values, cells, draw_permutations(cells, order, values.shape[1], rng))
+
+
 def test_values_stay_with_their_gene_and_the_cells(values, cells):
-    shuffled = shuffle_cells(values, cells, np.arange(len(cells)), np.random.default_rng(2)).toarray()
+    shuffled = shuffle(values, cells, np.arange(len(cells)), np.random.default_rng(2)).toarray()
     np.testing.assert_array_equal(np.sort(shuffled, axis=0), np.sort(values.toarray(), axis=0))
     assert (shuffled[np.setdiff1d(np.arange(N), cells)] == 0).all()
     assert (shuffled != values.toarray()).any(axis=0).all()
@@ -31,7 +42,7 @@ def test_values_stay_with_their_gene_and_the_cells(values, cells):
 
 def test_same_seed_same_result(values, cells):
     order = np.arange(len(cells))
-    a, b, c = (shuffle_cells(values, cells, order, np.random.default_rng(seed)).toarray() for seed in (3, 3, 4))
+    a, b, c = (shuffle(values, cells, order, np.random.default_rng(seed)).toarray() for seed in (3, 3, 4))
     np.testing.assert_array_equal(a, b)
     assert (a != c).any()
 
@@ -40,7 +51,7 @@ def test_genes_that_share_a_permutation(values, cells):
     dense = values.toarray()
     dense[:, 1] = dense[:, 0]
     dense[:, SHARED] = dense[:, 0]
-    shuffled = shuffle_cells(sp.csr_array(dense), cells, np.arange(len(cells)), np.random.default_rng(0)).toarray()
+    shuffled = shuffle(sp.csr_array(dense), cells, np.arange(len(cells)), np.random.default_rng(0)).toarray()
     np.testing.assert_array_equal(shuffled[:, 0], shuffled[:, 1])
     assert (shuffled[:, 0] != shuffled[:, SHARED]).any()
 
@@ -49,14 +60,38 @@ def test_order_of_the_file_does_not_matter(values, cells):
     state = np.random.default_rng(5).normal(size=N)
     file_order = np.random.default_rng(6).permutation(N)
 
-    def shuffle(values, cells, state):
+    def by_state(values, cells, state):
         rank = np.empty(len(cells), dtype=np.intp)
         rank[np.argsort(state[cells])] = np.arange(len(cells))
-        return shuffle_cells(values, cells, rank, np.random.default_rng(0)).toarray()
+        return shuffle(values, cells, rank, np.random.default_rng(0)).toarray()
 
     moved = np.flatnonzero(np.isin(file_order, cells))
-    expected = shuffle(values, cells, state)[file_order]
-    np.testing.assert_array_equal(shuffle(values[file_order], moved, state[file_order]), expected)
+    expected = by_state(values, cells, state)[file_order]
+    np.testing.assert_array_equal(by_state(values[file_order], moved, state[file_order]), expected)
+
+
+def test_residual_nulls_are_fit_plus_residuals_from_elsewhere(values, cells):
+    rng = np.random.default_rng(7)
+    phi, weights = rng.normal(size=(N, 4)), rng.normal(size=(GENES, 4))
+    codes = np.full(N, -1)
+    codes[cells] = rng.integers(0, 3, size=len(cells))
+    permutations = draw_permutations(cells, rng.permutation(len(cells)), GENES, rng)
+    grams = sample_grams(phi, codes, 3)
+    shuffled = shuffle_cells(values, cells, permutations).toarray()
+    cross = np.stack([shuffled[codes == s].T @ phi[codes == s] for s in range(3)])
+    found = residual_null_moments(cross, weights, phi, codes, grams, cells, permutations)
+
+    dense = values.toarray()
+    expected = np.zeros_like(cross)
+    for gene in range(GENES):
+        null = np.zeros(N)
+        fit = phi @ weights[gene]
+        # the residual of each cell goes to its place
+        null[permutations[gene // SHARED]] = (dense[:, gene] - fit)[cells]
+        null[cells] += fit[cells]
+        for s in range(3):
+            expected[s, gene] = null[codes == s] @ phi[codes == s]
+    np.testing.assert_allclose(found, expected, atol=1e-10)
 
 
 def test_choice_repeats_only_if_it_must():

@@ -3,12 +3,12 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["RowReader", "collect_moments", "collect_squares", "sample_grams"]
+__all__ = ["Moments", "RowReader", "collect_moments", "sample_grams"]
 
 TASK_ROWS = 4096
 """Rows of one parallel task."""
@@ -38,22 +38,41 @@ class RowReader(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Moments:
+    """Sums over the cells of every sample."""
+
+    cross: np.ndarray
+    """Sum of y Φᵀ: samples × genes × rank, float64."""
+    sums: np.ndarray
+    """Weighted sums of y: samples × genes × weights, float64."""
+    squares: np.ndarray
+    """Weighted sums of y²: samples × genes × weights, float64."""
+    extracted: sp.csr_array | None
+    """Values of the extracted genes, cells × genes; rows of cells that take no part are empty."""
+
+
 @dataclass
 class Partial:
     """What one task, or several together, found."""
 
     cross: dict[int, np.ndarray]
     """Sum y Φᵀ per sample."""
+    sums: dict[int, np.ndarray]
+    """Weighted sum of y per sample."""
+    squares: dict[int, np.ndarray]
+    """Weighted sum of y² per sample."""
     extracted: list[tuple[np.ndarray, sp.csr_array]]
     """Cells and their values of the extracted genes."""
 
     def add(self, other: "Partial") -> "Partial":
         """Sum of both; `self` is used up."""
-        for sample, value in other.cross.items():
-            if sample in self.cross:
-                self.cross[sample] += value
-            else:
-                self.cross[sample] = value
+        for own, others in ((self.cross, other.cross), (self.sums, other.sums), (self.squares, other.squares)):
+            for sample, value in others.items():
+                if sample in own:
+                    own[sample] += value
+                else:
+                    own[sample] = value
         self.extracted += other.extracted
         return self
 
@@ -84,11 +103,12 @@ def collect_moments(
     codes: np.ndarray,
     n_samples: int,
     *,
+    weights: np.ndarray | None = None,
     extract: np.ndarray | None = None,
     progress: Callable[[int], None] | None = None,
-) -> tuple[np.ndarray, sp.csr_array | None]:
+) -> Moments:
     """
-    Sum y Φᵀ of every sample, and on the way pick out the values of some genes.
+    Sum y Φᵀ of every sample, and on the way weighted sums of y and y² and the values of some genes.
 
     Each task multiplies its rows of one sample, in the precision of `y`; the tasks' sums are added up as a tree by
     dask, on its threads or, where a `dask.distributed` client is active, on its workers. Sparse rows stay sparse.
@@ -103,23 +123,24 @@ def collect_moments(
         Sample number of each cell, -1 for cells that take no part.
     n_samples
         Number of samples.
+    weights
+        Weights of the sums of y and y²: cells × weights; None for no such sums.
     extract
         Numbers of genes whose values are returned, too.
     progress
         Called with the number of cells done after each task.
-
-    Returns
-    -------
-    The sums, samples × genes × rank, float64; and the extracted genes, cells × len(extract), in which cells that take
-    no part are empty.
     """
     import dask
 
-    phi32 = phi.astype(np.float32)
+    if weights is None:
+        weights = np.empty((len(codes), 0))
     ship = y.movable and distributed_client()
 
+    def inputs(rows: slice | np.ndarray) -> tuple[Any, ...]:
+        return phi[rows], weights[rows], codes[rows], _row_numbers(rows, len(codes)), extract
+
     def run(rows: slice | np.ndarray) -> Partial:
-        part = _sum_rows(y, rows, (phi32[rows], phi[rows]), codes[rows], _row_numbers(rows, len(codes)), extract)
+        part = _sum_rows(y, rows, *inputs(rows))
         if progress is not None:
             progress(len(codes[rows]))
         return part
@@ -127,27 +148,28 @@ def collect_moments(
     if ship:
         # each worker gets the rows of its task (or the recipe to read them), not everything
         task = dask.delayed(_sum_rows, pure=False)
-        parts = [
-            task(
-                y.piece(rows),
-                slice(None),
-                (phi32[rows], phi[rows]),
-                codes[rows],
-                _row_numbers(rows, len(codes)),
-                extract,
-            )
-            for rows in _tasks(y, codes)
-        ]
+        parts = [task(y.piece(rows), slice(None), *inputs(rows)) for rows in _tasks(y, codes)]
         options = {}
     else:
         task = dask.delayed(run, pure=False)
         parts = [task(rows) for rows in _tasks(y, codes)]
         options = {"scheduler": "threads"} if distributed_client() else {}
     total: Partial = dask.compute(_tree(parts, dask.delayed(Partial.add, pure=False)), **options)[0]
-    sums = np.zeros((n_samples, y.shape[1], phi.shape[1]))
-    for sample in list(total.cross):
-        sums[sample] = total.cross.pop(sample)
-    return sums, None if extract is None else _assemble(total.extracted, codes)
+    shape = (n_samples, y.shape[1])
+    return Moments(
+        _stack(total.cross, (*shape, phi.shape[1])),
+        _stack(total.sums, (*shape, weights.shape[1])),
+        _stack(total.squares, (*shape, weights.shape[1])),
+        None if extract is None else _assemble(total.extracted, codes),
+    )
+
+
+def _stack(parts: dict[int, np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    """One array of the samples' sums, zero for a sample without cells; the parts are given up on the way."""
+    out = np.zeros(shape)
+    for sample in list(parts):
+        out[sample] = parts.pop(sample)
+    return out
 
 
 def distributed_client() -> bool:
@@ -169,30 +191,25 @@ def _row_numbers(rows: slice | np.ndarray, n: int) -> np.ndarray:
 def _sum_rows(
     y: RowReader,
     rows: slice | np.ndarray,
-    phi: tuple[np.ndarray, np.ndarray],
+    phi: np.ndarray,
+    weights: np.ndarray,
     codes: np.ndarray,
     numbers: np.ndarray,
     extract: np.ndarray | None,
 ) -> Partial:
-    """One task: `phi` (in float32 and float64), `codes` and the row `numbers` are those of its rows."""
+    """One task: features, weights, codes and row numbers are those of its rows."""
     values = y.read(rows)
-    part = Partial(_products(values, phi[values.dtype != np.float32], codes), [])
+    # one product for features and weights: reading the sparse rows is what costs
+    left = np.hstack([phi, weights]).astype(values.dtype, copy=False)
+    products, rank = _products(values, left, codes), phi.shape[1]
+    part = Partial({sample: product[:, :rank] for sample, product in products.items()}, {}, {}, [])
+    if weights.shape[1]:
+        part.sums = {sample: product[:, rank:] for sample, product in products.items()}
+        squares = values.power(2) if sp.issparse(values) else np.square(values)
+        part.squares = _products(squares, left[:, rank:], codes)
     if extract is not None:
         part.extracted = [(numbers, sp.csr_array(values[:, extract]))]
     return part
-
-
-def collect_squares(y: RowReader, weight: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Weighted sum of y² of every gene, over the cells with a code ≥ 0."""
-    import dask
-
-    def run(rows: slice | np.ndarray) -> np.ndarray:
-        values = y.read(rows)
-        squares = values.multiply(values) if sp.issparse(values) else np.square(values)
-        return squares.T @ np.where(codes[rows] >= 0, weight[rows], 0.0)
-
-    task = dask.delayed(run, pure=False)
-    return np.sum(dask.compute(*[task(rows) for rows in _tasks(y, codes)]), axis=0)
 
 
 def _tasks(y: RowReader, codes: np.ndarray) -> Iterator[slice | np.ndarray]:

@@ -1,9 +1,9 @@
-"""Null genes: real genes whose values are shuffled over the cells."""
+"""Null genes: real genes whose values, or residuals, are shuffled over the cells."""
 
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["choose_null_genes", "shuffle_cells"]
+__all__ = ["choose_null_genes", "draw_permutations", "residual_null_moments", "shuffle_cells"]
 
 SHARED = 20
 """Null genes that share one permutation of the cells."""
@@ -14,7 +14,28 @@ def choose_null_genes(n_genes: int, n_null: int, rng: np.random.Generator) -> np
     return rng.choice(n_genes, n_null, replace=n_null > n_genes)
 
 
-def shuffle_cells(values: sp.csr_array, cells: np.ndarray, order: np.ndarray, rng: np.random.Generator) -> sp.csr_array:
+def draw_permutations(cells: np.ndarray, order: np.ndarray, n_null: int, rng: np.random.Generator) -> np.ndarray:
+    """
+    Where each cell's values go: permutations × cells, row numbers in the order of `cells`.
+
+    Parameters
+    ----------
+    cells
+        Row numbers of the cells to shuffle over.
+    order
+        Rank of each of them in an order that belongs to the data rather than to the file, so that the shuffled genes
+        are the same however the cells are sorted.
+    n_null
+        Number of null genes; `SHARED` of them have one permutation.
+    rng
+        Source of randomness.
+    """
+    at_rank = np.empty(len(cells), dtype=np.intp)
+    at_rank[order] = cells
+    return np.stack([at_rank[rng.permutation(len(cells))[order]] for _ in range(-(-n_null // SHARED))])
+
+
+def shuffle_cells(values: sp.csr_array, cells: np.ndarray, permutations: np.ndarray) -> sp.csr_array:
     """
     Shuffle the values of each gene over the cells.
 
@@ -24,19 +45,55 @@ def shuffle_cells(values: sp.csr_array, cells: np.ndarray, order: np.ndarray, rn
         Cells × null genes; only rows in `cells` hold values.
     cells
         Row numbers of the cells to shuffle over.
-    order
-        Rank of each of them in an order that belongs to the data rather than to the file, so that the shuffled genes
-        are the same however the cells are sorted.
-    rng
-        Source of randomness.
+    permutations
+        From :func:`draw_permutations`.
     """
-    n_null = values.shape[1]
     entries = values.tocoo()
-    groups = -(-n_null // SHARED)
-    rank = np.full(values.shape[0], -1)
-    rank[cells] = order
-    at_rank = np.empty(len(cells), dtype=np.intp)
-    at_rank[order] = cells
-    permutations = np.stack([rng.permutation(len(cells)) for _ in range(groups)])
-    rows = at_rank[permutations[entries.col // SHARED, rank[entries.row]]]
+    position = np.full(values.shape[0], -1)
+    position[cells] = np.arange(len(cells))
+    rows = permutations[entries.col // SHARED, position[entries.row]]
     return sp.csr_array((entries.data, (rows, entries.col)), shape=values.shape)
+
+
+def residual_null_moments(
+    shuffled: np.ndarray,
+    weights: np.ndarray,
+    phi: np.ndarray,
+    codes: np.ndarray,
+    grams: np.ndarray,
+    cells: np.ndarray,
+    permutations: np.ndarray,
+) -> np.ndarray:
+    r"""
+    Cross moments of null genes whose residuals alone are shuffled, samples × null genes × rank.
+
+    A null gene is the fit over all conditions plus residuals from elsewhere (Freedman & Lane 1983),
+    :math:`y^*_i = \Phi_i^\top w + (y_{\pi(i)} - \Phi_{\pi(i)}^\top w)`, so it keeps its pattern over the cell states. Its
+    sums over a sample follow from those of the shuffled values:
+    :math:`\sum_i y^*_i \Phi_i = \sum_i y_{\pi(i)} \Phi_i + \left(G_s - \sum_i \Phi_i \Phi_{\pi(i)}^\top\right) w`.
+
+    Parameters
+    ----------
+    shuffled
+        Cross moments of the shuffled values: samples × null genes × rank.
+    weights
+        Weights w of the fit of each null gene over all conditions: null genes × rank.
+    phi
+        Features: cells × rank.
+    codes
+        Sample number of each cell, -1 for cells that take no part.
+    grams
+        ΦᵀΦ of the samples.
+    cells, permutations
+        As in :func:`shuffle_cells`.
+    """
+    moved = shuffled + weights @ grams
+    source = np.empty(len(codes), dtype=np.intp)
+    for number, places in enumerate(permutations):
+        own = slice(number * SHARED, (number + 1) * SHARED)
+        source[places] = cells
+        for sample in range(len(grams)):
+            rows = np.flatnonzero(codes == sample)
+            # Wᵀ Φ_π(i) for the few genes first: cells × genes is less than rank × rank sums
+            moved[sample, own] -= (phi[source[rows]] @ weights[own].T).T @ phi[rows]
+    return moved

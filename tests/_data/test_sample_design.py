@@ -1,0 +1,98 @@
+"""The design matrix of the samples, and what makes it impossible."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from anndata import AnnData
+
+from kompot_scverse._data.design import resolve_design
+from kompot_scverse._data.sample_design import contrast_design, sample_covariates
+
+DONORS = ["a", "b", "c", "d"]
+
+
+@pytest.fixture
+def adata() -> AnnData:
+    """Four donors in both conditions, fifteen cells each."""
+    rows = [(condition, donor) for condition in ("ctrl", "stim") for donor in DONORS for _ in range(15)]
+    obs = pd.DataFrame(rows, columns=["condition", "donor"], index=[str(n) for n in range(120)])
+    obs["sex"] = obs["donor"].map(dict(zip(DONORS, ["f", "m", "f", "m"], strict=True)))
+    obs["age in years"] = obs["donor"].map(dict(zip(DONORS, [30.0, 41, 55, 62], strict=True)))
+    obs["batch"] = np.where(obs["donor"].isin(["a", "b"]) ^ (obs["condition"] == "stim"), "x", "y")
+    obs["treated"] = obs["condition"] == "stim"
+    obs["constant"] = "one"
+    obs["per_cell"] = np.arange(120)
+    return AnnData(obs=obs)
+
+
+def make(adata, covariates=None, paired=False):
+    design = resolve_design(adata, "condition", reference="ctrl", groups="stim", sample_key="donor")
+    return contrast_design(design, 1, sample_covariates(adata, design, covariates), paired=paired)
+
+
+def estimate(design, y):
+    return design.contrast @ np.linalg.lstsq(design.matrix, y, rcond=None)[0]
+
+
+def test_contrast_is_the_difference_of_the_means(adata):
+    members, design = make(adata)
+    y = np.random.default_rng(0).normal(size=8)
+    np.testing.assert_array_equal(members, np.arange(8))
+    assert design.residual_df == 6
+    assert estimate(design, y) == pytest.approx(y[4:].mean() - y[:4].mean())
+
+
+def test_paired_is_the_mean_of_the_differences(adata):
+    _, design = make(adata, paired=True)
+    y = np.random.default_rng(1).normal(size=8)
+    assert design.residual_df == 3
+    assert estimate(design, y) == pytest.approx((y[4:] - y[:4]).mean())
+
+
+def test_covariates_are_adjusted_for(adata):
+    _, design = make(adata, ["sex", "age in years", "batch"])
+    condition = np.repeat([0.0, 1.0], 4)
+    age = np.tile([30.0, 41, 55, 62], 2)
+    sex = np.tile([0.0, 1, 0, 1], 2)
+    assert design.matrix.shape == (8, 5)
+    assert estimate(design, 2 * condition + 0.3 * age - 5 * sex + 7) == pytest.approx(2)
+
+
+def test_one_covariate_as_text(adata):
+    np.testing.assert_array_equal(make(adata, "sex")[1].matrix, make(adata, ["sex"])[1].matrix)
+
+
+@pytest.mark.parametrize(
+    ("covariates", "paired", "error", "match"),
+    [
+        ("sexx", False, KeyError, r"No obs column \(`covariates`\) 'sexx'; existing: 'sex'"),
+        ("condition", False, ValueError, "is `groupby`"),
+        ("per_cell", False, ValueError, "varies within sample 'a'"),
+        ("constant", False, ValueError, "constant .`covariates`. has one value"),
+        ("treated", False, ValueError, r"condition \(`groupby`\) determines treated \(`covariates`\)"),
+        ("sex", True, ValueError, r"condition \(`groupby`\), donor \(`paired`\) determine sex"),
+        (["age in years", "sex", "batch"], True, ValueError, "determine age in years"),
+    ],
+)
+def test_impossible_designs(adata, covariates, paired, error, match):
+    with pytest.raises(error, match=match):
+        make(adata, covariates, paired)
+
+
+def test_missing_covariate(adata):
+    adata.obs["sex"] = adata.obs["sex"].where(adata.obs["donor"] != "c")
+    with pytest.raises(ValueError, match="missing for cells of sample 'c'"):
+        make(adata, "sex")
+
+
+def test_too_many_coefficients(adata):
+    adata = adata[adata.obs["donor"].isin(["a", "b"])].copy()
+    adata.obs["number"] = adata.obs["donor"].map({"a": 1.0, "b": 2.0}) * np.where(adata.obs["treated"], 3.0, 1.0)
+    with pytest.raises(ValueError, match="4 samples cannot be tested with a design of 4 coefficients"):
+        make(adata, "number", paired=True)
+
+
+def test_nothing_to_pair(adata):
+    adata.obs["donor"] = adata.obs["condition"] + adata.obs["donor"]
+    with pytest.raises(ValueError, match=r"'ctrl' and 'stim' share 0\. Leave `paired` out"):
+        make(adata, paired=True)
