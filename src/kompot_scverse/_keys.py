@@ -39,3 +39,8 @@ class Keys:
     def basis(self) -> str:
         """The features Φ in obsm."""
         return f"{self.key_added}_basis"
+
+    @property
+    def neighborhoods(self) -> str:
+        """The weights of the cells in the soft neighbourhoods in obsm."""
+        return f"{self.key_added}_neighborhoods"

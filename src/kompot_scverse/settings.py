@@ -41,12 +41,18 @@ class GPSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class FDRSettings:
-    """Significance of the Mahalanobis distances against null genes, whose values are shuffled over cells."""
+    """Significance of genes: distances against null genes and, with replicates, the test of the sample means."""
 
     null_genes: int = 2000
-    """Number of null genes; 0 leaves the significance out."""
+    """Number of null genes; 0 leaves the significance of the distances out."""
     threshold: float = 0.05
-    """Largest local false discovery rate of a gene called differentially expressed."""
+    """Largest q-value (with replicates) or local false discovery rate of the distance (without) of a gene called
+    differentially expressed."""
+    null: Literal["shuffle", "residuals"] = "shuffle"
+    """What is shuffled over the cells to make a null gene: its values, or its residuals from the fit over all conditions,
+    which keeps the gene's pattern over the cell states."""
+    n_neighborhoods: int | None = None
+    """Number of soft neighbourhoods of the replicate test; None chooses it from the number of cells."""
     null_mahalanobis: np.ndarray | None = field(default=None, compare=False)
     """Null distances from elsewhere, used instead of shuffled genes."""
     all_statistics: bool = False
@@ -56,6 +62,9 @@ class FDRSettings:
         if isinstance(self.null_genes, bool) or int(self.null_genes) != self.null_genes or self.null_genes < 0:
             raise ValueError(f"`null_genes` must be 0 or a positive integer, not {self.null_genes!r}.")
         _fraction(self, "threshold")
+        if self.null not in ("shuffle", "residuals"):
+            raise ValueError(f"`null` must be 'shuffle' or 'residuals', not {self.null!r}.")
+        _count_or_none(self, "n_neighborhoods")
         if self.null_mahalanobis is not None:
             null = np.asarray(self.null_mahalanobis, dtype=np.float64)
             if null.ndim != 1 or null.size == 0 or not np.isfinite(null).all():
@@ -64,17 +73,22 @@ class FDRSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class DAThresholdSettings:
-    """What makes a cell state differentially abundant: both thresholds have to be passed."""
+    """What makes a cell state differentially abundant: `lfc` and, with replicates, `fdr`, else `ptp` have to be passed."""
 
     lfc: float = 1.0
     """Smallest absolute log fold change of the density, natural log."""
     ptp: float = 0.05
-    """Largest posterior tail probability of the opposite sign, one-sided."""
+    """Largest posterior tail probability of the opposite sign, one-sided; decides where there are no replicates."""
+    fdr: float = 0.1
+    """Largest q-value of the replicate test; decides where there are replicates."""
+    n_neighborhoods: int | None = None
+    """Number of soft neighbourhoods of the replicate test; None chooses it from the number of cells."""
 
     def __post_init__(self) -> None:
         if not np.isfinite(self.lfc) or self.lfc < 0:
             raise ValueError(f"`lfc` must be 0 or positive, not {self.lfc!r}.")
-        _fraction(self, "ptp")
+        _fraction(self, "ptp", "fdr")
+        _count_or_none(self, "n_neighborhoods")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +116,12 @@ def _positive(settings: object, *names: str) -> None:
         value = getattr(settings, name)
         if not (np.isscalar(value) and np.isfinite(value) and value > 0):
             raise ValueError(f"`{name}` must be a positive number, not {value!r}.")
+
+
+def _count_or_none(settings: object, name: str) -> None:
+    value = getattr(settings, name)
+    if value is not None and (isinstance(value, bool) or int(value) != value or value < 1):
+        raise ValueError(f"`{name}` must be a positive integer or None, not {value!r}.")
 
 
 def _fraction(settings: object, *names: str) -> None:

@@ -1,12 +1,13 @@
 """The design matrix of the samples, and what makes it impossible."""
 
+import anndata
 import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
 
 from kompot_scverse._data.design import resolve_design
-from kompot_scverse._data.sample_design import contrast_design, sample_covariates
+from kompot_scverse._data.sample_design import contrast_designs
 
 DONORS = ["a", "b", "c", "d"]
 
@@ -27,7 +28,8 @@ def adata() -> AnnData:
 
 def make(adata, covariates=None, paired=False):
     design = resolve_design(adata, "condition", reference="ctrl", groups="stim", sample_key="donor")
-    return contrast_design(design, 1, sample_covariates(adata, design, covariates), paired=paired)
+    (found,) = contrast_designs(adata, design, covariates, paired=paired)
+    return found.members, found.matrix
 
 
 def estimate(design, y):
@@ -96,3 +98,23 @@ def test_nothing_to_pair(adata):
     adata.obs["donor"] = adata.obs["condition"] + adata.obs["donor"]
     with pytest.raises(ValueError, match=r"'ctrl' and 'stim' share 0\. Leave `paired` out"):
         make(adata, paired=True)
+
+
+@pytest.mark.parametrize("arguments", [{"paired": True, "covariates": None}, {"paired": False, "covariates": ["sex"]}])
+def test_designs_need_samples(adata, arguments):
+    design = resolve_design(adata, "condition", reference="ctrl", groups="stim", sample_key=None)
+    assert contrast_designs(adata, design, None, paired=False) is None
+    with pytest.raises(ValueError, match="name them with `sample_key=`"):
+        contrast_designs(adata, design, **arguments)
+
+
+def test_one_design_per_group(adata):
+    third = adata.copy()
+    third.obs["condition"] = "third"
+    third.obs_names = [f"third{n}" for n in range(120)]
+    both = anndata.concat([adata, third])
+    design = resolve_design(both, "condition", reference="ctrl", groups=None, sample_key="donor")
+    of_stim, of_third = contrast_designs(both, design, "sex", paired=False)
+    np.testing.assert_array_equal(of_stim.members, [0, 1, 2, 3, 4, 5, 6, 7])
+    np.testing.assert_array_equal(of_third.members, [0, 1, 2, 3, 8, 9, 10, 11])
+    np.testing.assert_array_equal(of_stim.matrix.matrix, of_third.matrix.matrix)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from kompot_scverse._keys import Keys, slug
+from kompot_scverse._stats.combine import GeneTest, benjamini_hochberg
 from kompot_scverse._stats.fdr import NullComparison
 
 from .design import Design
@@ -27,6 +28,8 @@ class DEPlan:
     all_statistics: bool
     layers: bool
     gene_noise: bool
+    tested: bool
+    """Whether replicates are tested."""
 
     def keys(self, design: Design, group: object) -> Keys:
         """Names of the fields of a contrast."""
@@ -42,11 +45,19 @@ class GeneResults:
     comparison: NullComparison | None
     is_de: np.ndarray | None
     groups: GroupStatistics | None
+    test: GeneTest | None = None
+    """Replicate test; its first nodes are the single neighbourhoods."""
+    group_test: GeneTest | None = None
+    """Replicate test in every category."""
+    n_neighborhoods: int = 0
 
 
 def plan_fields(plan: DEPlan, design: Design) -> list[Field]:
     """All fields of a call, without values."""
     fields = [Field("obsm", plan.keys(design, None).basis, "basis", "features of the cell states, cells × rank")]
+    if plan.tested:
+        text = "weights in the soft neighbourhoods of the replicate test, cells × neighbourhoods"
+        fields.append(Field("obsm", plan.keys(design, None).neighborhoods, "neighborhoods", text))
     for condition in design.conditions:
         fields += _condition_fields(plan, design, condition)
     for group in design.groups:
@@ -87,9 +98,14 @@ def _contrast_fields(plan: DEPlan, design: Design, group: object) -> list[Field]
         ("var", "mahalanobis", True, "Mahalanobis distance of the fold change from zero"),
         ("var", "mean_lfc", False, "mean log fold change over the cells of the contrast, natural log"),
     ]
+    if plan.tested:
+        rows += _TEST_ROWS
     if plan.significance:
         rows.append(("var", "mahalanobis_local_fdr", True, "local false discovery rate of the distance"))
-        rows.append(("var", "is_de", True, "differentially expressed at the FDR threshold"))
+    if plan.significance or plan.tested:
+        rule = "q-value" if plan.tested else "local FDR"
+        rows.append(("var", "is_de", True, f"differentially expressed: {rule} at most the threshold"))
+    if plan.significance:
         if plan.all_statistics:
             rows.append(("var", "mahalanobis_pvalue", True, "empirical p-value of the distance among null genes"))
             rows.append(("var", "mahalanobis_tail_fdr", True, "tail false discovery rate of the distance"))
@@ -97,19 +113,32 @@ def _contrast_fields(plan: DEPlan, design: Design, group: object) -> list[Field]
         Field(slot, keys.field(what, varies=varies), what, text, group=group) for slot, what, varies, text in rows
     ]
     if plan.cell_groups is not None:
-        for what, varies, text in _GROUP_ROWS:
+        for what, varies, text in _GROUP_ROWS + (_GROUP_TEST_ROWS if plan.tested else ()):
             key = keys.field(f"{slug(plan.cell_groups)}_{what}", varies=varies)
             fields.append(Field("varm", key, f"group_{what}", f"{text} per {plan.cell_groups}", group=group))
     if plan.layers:
         text = "log fold change at each cell, natural log"
         fields.append(Field("layers", keys.field("fold_change"), "fold_change", text, group=group))
+        if plan.tested:
+            text = "moderated z of the replicate test, averaged over the neighbourhoods of each cell"
+            fields.append(Field("layers", keys.field("lfc_zscore"), "lfc_zscore", text, group=group))
     return fields
 
 
+_TEST_ROWS = (
+    ("var", "pvalue", False, "p-value of the replicate test, combined over neighbourhoods"),
+    ("var", "qvalue", False, "false discovery rate of the replicate test, Benjamini-Hochberg"),
+    ("varm", "neighborhood_lfc", False, "log fold change of the sample means per neighbourhood, natural log"),
+    ("varm", "neighborhood_zscore", False, "moderated z of the sample means per neighbourhood"),
+)
 _GROUP_ROWS = (
     ("mean_lfc", False, "mean log fold change over the cells, natural log"),
     ("lfc_se", True, "standard error of the mean log fold change"),
     ("lfc_zscore", True, "mean log fold change over its standard error"),
+)
+_GROUP_TEST_ROWS = (
+    ("pvalue", False, "p-value of the replicate test"),
+    ("qvalue", False, "false discovery rate of the replicate test, Benjamini-Hochberg,"),
 )
 
 
@@ -125,17 +154,30 @@ def gene_values(
     if results.comparison is not None:
         found = results.comparison
         columns[keys.field("mahalanobis_local_fdr", varies=True)] = found.local_fdr
-        columns[keys.field("is_de", varies=True)] = results.is_de
         if plan.all_statistics:
             columns[keys.field("mahalanobis_pvalue", varies=True)] = found.pvalue
             columns[keys.field("mahalanobis_tail_fdr", varies=True)] = found.tail_fdr
+    if results.is_de is not None:
+        columns[keys.field("is_de", varies=True)] = results.is_de
+    if results.test is not None:
+        columns[keys.field("pvalue")], columns[keys.field("qvalue")] = results.test.pvalue, results.test.qvalue
     values: dict[tuple[str, str], Any] = {
         ("var", key): place(column, "var", key, fill=False if column.dtype == bool else np.nan)
         for key, column in columns.items()
     }
+    if results.test is not None:
+        m = results.n_neighborhoods
+        for what, table in (("lfc", results.test.effect), ("zscore", results.test.z)):
+            key = keys.field(f"neighborhood_{what}")
+            values["varm", key] = place(table[:m].T.astype(np.float32), "varm", key)
     if results.groups is not None:
-        tables = (results.groups.mean_lfc, results.groups.std_error, results.groups.zscore)
-        for (what, varies, _), table in zip(_GROUP_ROWS, tables, strict=True):
+        tables = [results.groups.mean_lfc, results.groups.std_error, results.groups.zscore]
+        rows = _GROUP_ROWS
+        if results.group_test is not None:
+            pvalue = results.group_test.node_pvalue
+            tables += [pvalue.T, np.stack([benjamini_hochberg(p) for p in pvalue], axis=1)]
+            rows += _GROUP_TEST_ROWS
+        for (what, varies, _), table in zip(rows, tables, strict=True):
             key = keys.field(f"{slug(plan.cell_groups)}_{what}", varies=varies)
             names = [slug(category) for category in categories]
             filled = place(table, "varm", key, columns=names)

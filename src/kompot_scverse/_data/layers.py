@@ -9,7 +9,7 @@ from kompot_scverse._stats.sample_covariance import factor_variance
 if TYPE_CHECKING:
     import dask.array as da
 
-__all__ = ["lazy_product", "lazy_std"]
+__all__ = ["lazy_average", "lazy_product", "lazy_std"]
 
 CELLS = 8192
 GENES = 512
@@ -61,6 +61,30 @@ def lazy_std(phi: np.ndarray, factor: np.ndarray, variance: np.ndarray) -> "da.A
     left, right = _chunks(phi, factor)
     base = da.from_array(variance.astype(np.float32), chunks=CELLS, name=False)
     return da.blockwise(_std, "cg", left, "cr", right, "grk", base, "c", concatenate=True, dtype=np.float32)
+
+
+def lazy_average(weights: np.ndarray, values: np.ndarray) -> "da.Array":
+    """
+    Averages of neighbourhood statistics, weighted for each cell, cells × genes, float32, computed when read.
+
+    Parameters
+    ----------
+    weights
+        Cells × neighbourhoods, float32.
+    values
+        Genes × neighbourhoods, float32; NaN where not tested, which is left out of the average.
+    """
+    import dask.array as da
+
+    left, right = _chunks(weights, values)
+    return da.blockwise(_average, "cg", left, "cr", right, "gr", concatenate=True, dtype=np.float32)
+
+
+def _average(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
+    tested = np.isfinite(values)
+    share = weights @ tested.T.astype(np.float32)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(share > 0, (weights @ np.where(tested, values, 0).T) / share, np.float32(np.nan))
 
 
 def _product(phi: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -7,13 +7,19 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
+from kompot_scverse._keys import SAMPLE_VAR
+
 from .design import Design
 from .provenance import Run, iterate_runs, last_writer
 
 __all__ = ["GenePlacer", "genes_covered"]
 
-IRRELEVANT = ("n_genes", "genes", "updated_run", "rng", "layers", "cell_groups", "sample_key")
+IRRELEVANT = ("n_genes", "genes", "updated_run", "rng", "layers", "cell_groups")
 """Parameters that do not change the results of a gene."""
+REPLICATES = ("sample_key", "paired", "covariates", "n_neighborhoods", "neighborhood_width")
+"""Parameters that change only what rests on replicates."""
+TESTED = ("sample_weights", "pvalue", "qvalue", "neighborhood_lfc", "neighborhood_zscore")
+"""Endings of the statistics that rest on replicates; so do all keys with the suffix for replicate variance."""
 MAX_NAMES = 3000
 """Characters of the gene names that a run lists."""
 
@@ -83,10 +89,9 @@ class GenePlacer:
 
     def _is_equal(self, run: Run, slot: str, key: str) -> bool:
         statistic = next(entry["statistic"] for entry in run.fields if entry["slot"] == slot and entry["key"] == key)
-        replicates = statistic.endswith("sample_weights") or key.endswith("_sample_var")
-        if replicates and run.params.get("sample_key") != self.params.get("sample_key"):
-            return False
         names = (run.params.keys() | self.params.keys()) - set(IRRELEVANT)
+        if not (statistic.endswith(TESTED) or key.endswith(SAMPLE_VAR)):
+            names -= set(REPLICATES)
         sizes = dict(zip(map(str, self.design.conditions), map(int, self.design.condition_sizes()), strict=True))
         return (
             run.contrast.get("groupby") == self.design.groupby

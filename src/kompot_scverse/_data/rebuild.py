@@ -6,7 +6,7 @@ import numpy as np
 from anndata import AnnData
 
 from .holders import holder
-from .layers import lazy_product, lazy_std
+from .layers import lazy_average, lazy_product, lazy_std
 from .provenance import Run, iterate_runs, overwriter
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ def rebuild_layers(adata: AnnData, run: Run) -> tuple[dict[str, "da.Array"], lis
         role, _, what = statistic.rpartition("_")
         if statistic == "fold_change":
             built[key] = lazy_product(phi, read("varm", "group_weights") - read("varm", "reference_weights"))
+        elif statistic == "lfc_zscore":
+            built[key] = lazy_average(read("obsm", "neighborhoods"), read("varm", "neighborhood_zscore"))
         elif what == "imputed":
             built[key] = lazy_product(phi, read("varm", f"{role}_weights"))
         elif what == "std" and places.get(("varm", f"{role}_sample_weights")) in adata.varm:

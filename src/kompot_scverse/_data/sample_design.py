@@ -1,6 +1,7 @@
 """The design of the samples: what the replicate tests adjust for."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,9 +12,31 @@ from kompot_scverse._stats.moderated import SampleDesign
 from .design import Design
 from .errors import missing
 
-__all__ = ["contrast_design", "sample_covariates"]
+__all__ = ["ContrastDesign", "contrast_designs"]
 
 MIN_PAIRS = 2
+
+
+@dataclass(frozen=True)
+class ContrastDesign:
+    """Samples of a contrast and their design matrix."""
+
+    members: np.ndarray
+    """Numbers of the samples that count as replicates."""
+    matrix: SampleDesign
+
+
+def contrast_designs(
+    adata: AnnData, design: Design, covariates: Sequence[str] | None, *, paired: bool
+) -> list[ContrastDesign] | None:
+    """Designs of all contrasts, in the order of the groups; None without `sample_key`."""
+    if design.sample_key is None:
+        for name, given in (("paired", paired), ("covariates", covariates)):
+            if given:
+                raise ValueError(f"`{name}={given!r}` describes samples; name them with `sample_key=`.")
+        return None
+    table = sample_covariates(adata, design, covariates)
+    return [contrast_design(design, number, table, paired=paired) for number in range(1, len(design.conditions))]
 
 
 def sample_covariates(adata: AnnData, design: Design, covariates: Sequence[str] | None) -> pd.DataFrame:
@@ -55,11 +78,9 @@ def sample_covariates(adata: AnnData, design: Design, covariates: Sequence[str] 
     return table
 
 
-def contrast_design(
-    design: Design, group: int, covariates: pd.DataFrame, *, paired: bool
-) -> tuple[np.ndarray, SampleDesign]:
+def contrast_design(design: Design, group: int, covariates: pd.DataFrame, *, paired: bool) -> ContrastDesign:
     """
-    Samples of a contrast, and their design matrix: condition, donor (if `paired`) and covariates.
+    Design of one contrast: condition, donor (if `paired`) and covariates; what is tested is group − reference.
 
     Parameters
     ----------
@@ -71,10 +92,6 @@ def contrast_design(
         From :func:`sample_covariates`.
     paired
         Block on the sample's label: the same label in both conditions is one donor.
-
-    Returns
-    -------
-    Numbers of the samples that count as replicates, and their design; its contrast is group − reference.
 
     Raises
     ------
@@ -106,7 +123,7 @@ def contrast_design(
             f"({', '.join(named.values())}): nothing is left to estimate the variance from. Leave out covariates."
         )
     position = list(table.columns).index("condition")
-    return members, SampleDesign(matrix, np.eye(matrix.shape[1])[position])
+    return ContrastDesign(members, SampleDesign(matrix, np.eye(matrix.shape[1])[position]))
 
 
 def _check_pairs(design: Design, group: int, labels: list[str]) -> None:

@@ -9,7 +9,7 @@ from anndata import AnnData
 
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.frame import frame_of
-from kompot_scverse._data.layers import lazy_product, lazy_std
+from kompot_scverse._data.layers import lazy_average, lazy_product, lazy_std
 from kompot_scverse._data.provenance import Run, find_run, iterate_runs
 from kompot_scverse._data.resolve import gene_numbers, name_numbers
 from kompot_scverse._data.run_fields import RunFields
@@ -23,7 +23,7 @@ __all__ = ["cell_numbers", "layer"]
 STATISTICS = {
     "de": (
         "imputed_reference", "imputed_group", "std_reference", "std_group", "fold_change", "fold_change_std",
-        "fold_change_zscore",
+        "fold_change_zscore", "lfc_zscore",
     ),
     "smooth": ("imputed", "std"),
 }  # fmt: skip
@@ -53,7 +53,8 @@ def layer(
         Annotated data with a run of :func:`kompot_scverse.tl.de` or :func:`kompot_scverse.tl.smooth`.
     statistic
         Of differential expression: `"imputed_reference"`, `"imputed_group"` or the name of the condition;
-        `"fold_change"` (natural log, group − reference), `"fold_change_std"`, `"fold_change_zscore"`;
+        `"fold_change"` (natural log, group − reference), `"fold_change_std"`, `"fold_change_zscore"` (of the model),
+        `"lfc_zscore"` (of the replicate test);
         `"std_reference"`, `"std_group"`. Of smoothing: `"imputed"`, `"std"`. Or the key of a layer, which also tells the
         run if `run_id` is left out. Standard deviations are those of the posterior, with the variance between replicates
         if the run has it.
@@ -227,6 +228,11 @@ class _Parts:
         analysed = np.isfinite(weights).all(axis=1)
         return np.where(analysed, np.sqrt(variance)[:, None], np.float32(np.nan))
 
+    def test_zscore(self) -> np.ndarray:
+        """Moderated z of the replicate test, averaged over the neighbourhoods of each cell."""
+        zscore = self._part("varm", "neighborhood_zscore", self.columns)
+        return lazy_average(self._part("obsm", "neighborhoods", self.rows), zscore).compute()
+
     def _basis(self) -> np.ndarray:
         """The features; the parts that they are multiplied with come first."""
         phi, source = self._read("obsm", "basis"), self.fields.source("obsm", "basis")
@@ -265,6 +271,8 @@ def _compute(parts: _Parts, statistic: str) -> np.ndarray:
     if what in ("imputed", "std"):
         role = role or "group"
         return parts.mean(role) if what == "imputed" else parts.std(role)
+    if statistic == "lfc_zscore":
+        return parts.test_zscore()
     if statistic == "fold_change":
         return parts.mean("group", "reference")
     std = parts.std("reference", "group")

@@ -3,15 +3,19 @@
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 
 from kompot_scverse._data.design import Design
 from kompot_scverse._data.matrix import matrix_reader
-from kompot_scverse._gp.moments import RowReader, collect_moments, collect_squares, sample_grams
-from kompot_scverse._gp.posterior import loo_noise
+from kompot_scverse._gp.moments import Moments, RowReader, collect_moments, sample_grams
+from kompot_scverse._gp.posterior import loo_noise, posterior
 from kompot_scverse._stats.expression import ExpressionFit, fit_expression
 from kompot_scverse._stats.fdr import compare_with_null
-from kompot_scverse._stats.null_genes import choose_null_genes, shuffle_cells
+from kompot_scverse._stats.null_genes import (
+    choose_null_genes,
+    draw_permutations,
+    residual_null_moments,
+    shuffle_cells,
+)
 from kompot_scverse.settings import FDRSettings, GPSettings
 
 from ._progress import progress_bar
@@ -26,8 +30,8 @@ class DEModel:
     genes: ExpressionFit
     nulls: ExpressionFit | None
     sigma: float | np.ndarray
-    grams: np.ndarray
-    """ΦᵀΦ of each condition."""
+    moments: Moments
+    """Sums over the cells of every sample, with those of the replicate tests."""
 
 
 def fit_model(
@@ -38,6 +42,7 @@ def fit_model(
     gp: GPSettings,
     fdr: FDRSettings,
     rng: np.random.Generator,
+    weights: np.ndarray | None = None,
 ) -> DEModel:
     """
     Fit every condition (and replicate) to the expression and to shuffled genes.
@@ -56,18 +61,21 @@ def fit_model(
         Settings.
     rng
         Chooses and shuffles the null genes.
+    weights
+        Weights of the cells in the sums of the replicate tests: cells × weights.
     """
     n_null = fdr.null_genes if fdr.null_mahalanobis is None else 0
     chosen = choose_null_genes(y.shape[1], n_null, rng) if n_null else None
     fitter = _Fitter(phi, design, gp)
     with progress_bar(int(design.cells.sum()), "expression", "cells") as advance:
-        cross, values = collect_moments(y, phi, fitter.codes, len(design.samples), extract=chosen, progress=advance)
-    genes, sigma = fitter.fit(y, cross)
-    del cross
+        moments = collect_moments(
+            y, phi, fitter.codes, len(design.samples), weights=weights, extract=chosen, progress=advance
+        )
+    sigma = fitter.noise(y, moments.cross)
     nulls = None
-    if values is not None:
-        nulls = fitter.fit_shuffled(values, x, rng)
-    return DEModel(genes, nulls, sigma, fitter.condition_grams())
+    if chosen is not None:
+        nulls = fitter.fit_nulls(moments, chosen, x, sigma, fdr.null, rng)
+    return DEModel(fitter.fit(moments.cross, sigma), nulls, sigma, moments)
 
 
 class _Fitter:
@@ -82,22 +90,36 @@ class _Fitter:
         if design.sample_key is not None:
             self.replicates = [design.members(number, usable=True) for number in range(len(design.conditions))]
 
-    def condition_grams(self) -> np.ndarray:
-        return np.stack([self.grams[members].sum(axis=0) for members in self.conditions])
+    def fit(self, cross: np.ndarray, sigma: float | np.ndarray) -> ExpressionFit:
+        return fit_expression(self.grams, cross, sigma, self.conditions, self.replicates)
 
-    def fit(self, y: RowReader, cross: np.ndarray) -> tuple[ExpressionFit, float | np.ndarray]:
-        sigma: float | np.ndarray = self.gp.sigma
-        if self.gp.empirical_variance:
-            sigma = self._noise(y, cross)
-        return fit_expression(self.grams, cross, sigma, self.conditions, self.replicates), sigma
-
-    def fit_shuffled(self, values: sp.csr_array, x: np.ndarray, rng: np.random.Generator) -> ExpressionFit:
+    def fit_nulls(
+        self,
+        moments: Moments,
+        chosen: np.ndarray,
+        x: np.ndarray,
+        sigma: float | np.ndarray,
+        kind: str,
+        rng: np.random.Generator,
+    ) -> ExpressionFit:
+        """Fit genes whose values or residuals are shuffled."""
         cells = np.flatnonzero(self.design.cells)
         order = np.empty(len(cells), dtype=np.intp)
         order[np.lexsort(x[cells].T[:2][::-1])] = np.arange(len(cells))
-        shuffled = matrix_reader(shuffle_cells(values, cells, order, rng), None, "null genes")
-        cross, _ = collect_moments(shuffled, self.phi, self.codes, len(self.design.samples))
-        return self.fit(shuffled, cross)[0]
+        permutations = draw_permutations(cells, order, len(chosen), rng)
+        shuffled = matrix_reader(shuffle_cells(moments.extracted, cells, permutations), None, "null genes")
+        cross = collect_moments(shuffled, self.phi, self.codes, len(self.design.samples)).cross
+        if kind == "shuffle":
+            return self.fit(cross, self.noise(shuffled, cross))
+        # residuals keep the noise of the gene they are from
+        own_sigma = sigma if np.ndim(sigma) == 0 else np.asarray(sigma)[chosen]
+        pooled = posterior(self.grams.sum(axis=0), moments.cross[:, chosen].sum(axis=0), own_sigma)
+        moved = residual_null_moments(cross, pooled.weights, self.phi, self.codes, self.grams, cells, permutations)
+        return self.fit(moved, own_sigma)
+
+    def noise(self, y: RowReader, cross: np.ndarray) -> float | np.ndarray:
+        """Noise standard deviation: the one given, or one estimated for each gene."""
+        return self._noise(y, cross) if self.gp.empirical_variance else self.gp.sigma
 
     def _noise(self, y: RowReader, cross: np.ndarray) -> np.ndarray:
         """Noise of each gene over all conditions, from the residuals that leave each cell out."""
@@ -110,10 +132,10 @@ class _Fitter:
             weight[own] = 1 / (1 - leverage) ** 2
             codes = np.where(own, 0, -1)
             scaled = self.phi * weight[:, None]
-            weighted, _ = collect_moments(y, scaled, codes, 1)
-            squares = collect_squares(y, weight, codes)
+            found = collect_moments(y, scaled, codes, 1, weights=weight[:, None])
             gram = self.phi[own].T @ scaled[own]
-            total += loo_noise(post.weights, gram, weighted[0], squares, int(own.sum())) ** 2 * own.sum()
+            noise = loo_noise(post.weights, gram, found.cross[0], found.squares[0, :, 0], int(own.sum()))
+            total += noise**2 * own.sum()
             n += int(own.sum())
         sigma = np.sqrt(total / n)
         # a gene without any variation would make the posterior certain

@@ -2,25 +2,26 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from anndata import AnnData
 
 from kompot_scverse._data.call_record import record_call
-from kompot_scverse._data.de_fields import DEPlan, GeneResults, gene_values, plan_fields
-from kompot_scverse._data.design import Design, resolve_design
-from kompot_scverse._data.groups import category_means, group_column, group_statistics
-from kompot_scverse._data.layers import lazy_product, lazy_std
+from kompot_scverse._data.de_fields import DEPlan, gene_values, plan_fields
+from kompot_scverse._data.design import resolve_design
+from kompot_scverse._data.groups import group_column
 from kompot_scverse._data.partial import GenePlacer, genes_covered
 from kompot_scverse._data.resolve import check_anndata, expression, gene_numbers
 from kompot_scverse._data.resource_plan import ResourcePlan
+from kompot_scverse._data.sample_design import contrast_designs
 from kompot_scverse._data.store import check_overwrite, fill, write
 from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
 
 from ._common import build_runs, cell_states, describe_gp
-from ._de_model import DEModel, fit_model, significance
+from ._de_model import fit_model
+from ._de_results import condition_values, contrast_results, log_results, summarize, zscore_layer
 from ._dry_run import plan_de
+from ._replicates import cell_weights, describe_tests
 
 __all__ = ["de"]
 
@@ -34,6 +35,8 @@ def de(
     reference: object,
     groups: object | Sequence[object] | None = None,
     sample_key: str | None = None,
+    paired: bool = False,
+    covariates: str | Sequence[str] | None = None,
     use_rep: str | None = None,
     layer: str | None = None,
     genes: str | Sequence[str] | np.ndarray | None = None,
@@ -57,8 +60,13 @@ def de(
     :math:`B_c = \sum \Phi y^\top` over its cells. The log fold change at a cell is :math:`\Phi^\top \Delta`,
     :math:`\Delta = W_G - W_R`, and the Mahalanobis distance of a gene
     :math:`D = \sqrt{\Delta^\top (V_R + V_G)^{-1} \Delta}`. With `sample_key`, the covariance between the replicates'
-    own posteriors is added to :math:`V_R + V_G`. Genes are called by comparing D with genes whose values are shuffled
-    over the cells.
+    own posteriors is added to :math:`V_R + V_G`.
+
+    Genes are called by a test of the replicates, with `sample_key`: in soft neighbourhoods of cell states, nested to
+    several scales, the mean expression of each sample is an observation; the difference of the conditions is tested with
+    a variance moderated over genes (Smyth 2004), the p-values of a gene are combined over neighbourhoods (Cauchy
+    combination, Liu & Xie 2020) and adjusted over genes (Benjamini & Hochberg 1995). Without replicates D is compared
+    with that of null genes, whose values are shuffled over the cells; this says that cells differ, not individuals.
 
     Parameters
     ----------
@@ -71,8 +79,12 @@ def de(
     groups
         One category or several (one contrast each); None for all others.
     sample_key
-        Obs column of the biological replicates; adds the variance between them. The same label in two conditions
-        means two samples. Needs two samples of at least ten cells in each condition.
+        Obs column of the biological replicates; adds the variance between them and the test. The same label in two
+        conditions means two samples. Needs two samples of at least ten cells in each condition.
+    paired
+        Samples with the same label in both conditions are of one donor, whom the test blocks on.
+    covariates
+        Obs columns, constant within each sample, that the test adjusts for: numbers, or categories.
     use_rep
         Cell-state representation in obsm; None takes `DM_EigenVectors`, else `X_diffmap`, else `X_pca`.
     layer
@@ -103,14 +115,18 @@ def de(
     where marked \*):
 
     - var: `K_R_to_G_mahalanobis`\*, `_mean_lfc` (natural log, group − reference, over the cells of the contrast),
-      `_mahalanobis_local_fdr`\*, `_is_de`\*
-    - layers: `K_{R,G}_imputed`, `K_R_to_G_fold_change` (natural log) and, with `sample_key`, `K_{R,G}_std`\*; lazy dask
-      arrays that are computed when read or written
+      `_mahalanobis_local_fdr`\*, `_is_de`\* and, with `sample_key`, `_pvalue` and `_qvalue` of the replicate test
+    - layers: `K_{R,G}_imputed`, `K_R_to_G_fold_change` (natural log) and, with `sample_key`, `K_{R,G}_std`\* and
+      `K_R_to_G_lfc_zscore` (of the replicate test, averaged over the neighbourhoods of the cell); lazy dask arrays that
+      are computed when read or written
     - obs: `K_{R,G}_std`, posterior standard deviation of the smoothed expression
     - obsm: `K_basis`, cells × rank; varm: `K_{R,G}_weights`, genes × rank, and with `sample_key`
       `K_{R,G}_sample_weights`, genes × rank × replicates
+    - with `sample_key`, obsm: `K_neighborhoods`, cells × neighbourhoods; varm: `K_R_to_G_neighborhood_lfc`,
+      `K_R_to_G_neighborhood_zscore`, genes × neighbourhoods, NaN where not tested
     - varm, with `cell_groups`: `K_R_to_G_<cell_groups>_mean_lfc`, `_lfc_se`\*, `_lfc_zscore`\*, genes × categories;
-      NaN where a condition has fewer than ten cells of the category
+      NaN where a condition has fewer than ten cells of the category; with `sample_key` also `_pvalue` and `_qvalue` of
+      the replicate test on the category's cells
     - uns: one run per contrast in `kompot`
 
     Raises
@@ -122,7 +138,8 @@ def de(
 
     References
     ----------
-    Otto et al. (2025), Kompot, bioRxiv 10.1101/2025.06.03.657769; Otto et al. (2024), Mellon, Nature Methods.
+    Otto et al. (2025), Kompot, bioRxiv 10.1101/2025.06.03.657769; Otto et al. (2024), Mellon, Nature Methods; Smyth
+    (2004), SAGMB 3, 3; Liu & Xie (2020), JASA 115, 393.
 
     Examples
     --------
@@ -138,20 +155,41 @@ def de(
     design = resolve_design(
         adata, groupby, reference=reference, groups=groups, sample_key=sample_key, mask_obs=mask_obs
     )
+    contrasts = contrast_designs(adata, design, covariates, paired=paired)
     numbers = gene_numbers(adata, genes)
     y = expression(adata, layer, numbers)
     categories = group_column(adata, cell_groups)
     significant = fdr.null_genes > 0 or fdr.null_mahalanobis is not None
     plan = DEPlan(
-        key_added, cell_groups, significant, fdr.all_statistics, storage.layers is not None, gp.empirical_variance
+        key_added,
+        cell_groups,
+        significance=significant,
+        all_statistics=fdr.all_statistics,
+        layers=storage.layers is not None,
+        gene_noise=gp.empirical_variance,
+        tested=contrasts is not None,
     )
     planned = plan_fields(plan, design)
     if dry_run:
         return plan_de(adata, design, planned, y, use_rep=use_rep, gp=gp, fdr=fdr, storage=storage)
     check_overwrite(adata, planned, overwrite, call)
 
+    if contrasts is None:
+        logger.warning("Without `sample_key`, significance is about the cells measured, not about individuals.")
     states = cell_states(adata, use_rep, design.cells, gp)
-    model = fit_model(y, states.x, states.phi, design, gp, fdr, np.random.default_rng(rng))
+    weights = None
+    if contrasts is not None:
+        weights = cell_weights(states.x, design, fdr.n_neighborhoods, categories)
+    model = fit_model(
+        y,
+        states.x,
+        states.phi,
+        design,
+        gp,
+        fdr,
+        np.random.default_rng(rng),
+        weights=None if weights is None else weights.columns,
+    )
 
     params = describe_gp(states, gp) | {
         "layer": layer,
@@ -159,28 +197,36 @@ def de(
         "cell_groups": cell_groups,
         "n_genes": y.shape[1],
         "null_genes": 0 if model.nulls is None else fdr.null_genes,
+        "null": fdr.null,
         "fdr_threshold": fdr.threshold,
         "empirical_variance": gp.empirical_variance,
         "layers": storage.layers,
         "rng": rng if isinstance(rng, int) else "generator",
     }
+    params |= describe_tests(weights, paired=paired, covariates=covariates)
     phi = states.phi.astype(np.float32)
     placer = GenePlacer(adata, numbers, design, (plan.keys(design, None).basis, phi), params)
-    values = _condition_values(plan, design, model, states.phi, placer)
+    values = condition_values(plan, design, model, states.phi, placer)
+    soft = None if weights is None else weights.soft.astype(np.float32)
+    if soft is not None:
+        values["obsm", plan.keys(design, None).neighborhoods] = soft
     summaries = []
     for number, group in enumerate(design.groups, start=1):
-        distances = model.genes.distance(number)
-        comparison = significance(model, distances, number, fdr)
-        is_de = None if comparison is None else comparison.local_fdr <= fdr.threshold
-        cells = np.isin(design.condition_codes, (0, number))
-        mean_lfc = model.genes.fold_change(number) @ states.phi[cells].mean(axis=0)
-        per_group = None
-        if categories is not None:
-            per_group = group_statistics(model.genes, category_means(states.phi, categories, design, number), number)
-        results = GeneResults(distances, mean_lfc, comparison, is_de, per_group)
+        results = contrast_results(
+            model,
+            states.phi,
+            design,
+            number,
+            fdr,
+            categories=categories,
+            weights=weights,
+            contrast=None if contrasts is None else contrasts[number - 1],
+        )
         names = None if categories is None else categories.cat.categories
         values |= gene_values(plan, design, group, results, placer, names)
-        summaries.append(_summary(results, y.shape[1]))
+        if soft is not None and plan.layers:
+            values |= zscore_layer(plan, design, group, soft, values)
+        summaries.append(summarize(results, y.shape[1]))
 
     params["updated_run"] = max(placer.updated, default=None)
     summaries = [summary | genes_covered(adata.var_names, numbers, placer.updated) for summary in summaries]
@@ -188,64 +234,5 @@ def de(
     runs = build_runs(adata, "de", design, fields, key_added=key_added, params=params, summaries=summaries, call=call)
     target = adata.copy() if copy else adata
     write(target, fields, runs, storage)
-    _log(design, summaries, fields)
+    log_results(design, summaries, fields)
     return target if copy else None
-
-
-def _condition_values(
-    plan: DEPlan, design: Design, model: DEModel, features: np.ndarray, place: GenePlacer
-) -> dict[tuple[str, str], Any]:
-    """Basis, weights and layers, from which everything else can be rebuilt."""
-    basis_key, phi = place.basis
-    values: dict[tuple[str, str], Any] = {("obsm", basis_key): phi}
-    layers: dict[str, Any] = {}
-    weights = []
-    for number, condition in enumerate(design.conditions):
-        keys = plan.keys(design, condition)
-        post = model.genes.posteriors[number]
-        key = keys.of(condition, "weights")
-        weights.append(place(post.weights.astype(np.float32), "varm", key))
-        values["varm", key] = weights[-1]
-        layers[keys.of(condition, "imputed")] = lazy_product(phi, weights[-1])
-        if plan.gene_noise:
-            key = keys.of(condition, "noise")
-            values["var", key] = place(np.asarray(model.sigma), "var", key)
-        else:
-            std = values["obs", keys.of(condition, "std")] = post.std(features)
-        if model.genes.covariances is not None:
-            key = keys.of(condition, "sample_weights")
-            factor = place(model.genes.covariances[number].factor.astype(np.float32).compute(), "varm", key)
-            values["varm", key] = factor
-            if not plan.gene_noise:
-                layers[keys.of(condition, "std", varies=True)] = lazy_std(phi, factor, std**2)
-    for number, group in enumerate(design.groups, start=1):
-        layers[plan.keys(design, group).field("fold_change")] = lazy_product(phi, weights[number] - weights[0])
-    if plan.layers:
-        values |= {("layers", key): layer for key, layer in layers.items()}
-    return values
-
-
-def _summary(results: GeneResults, n_genes: int) -> dict[str, Any]:
-    """What a run remembers of its result."""
-    summary: dict[str, Any] = {"n_genes": n_genes}
-    if results.is_de is not None and results.comparison is not None:
-        summary |= {
-            "n_de": int(results.is_de.sum()),
-            "n_up": int((results.is_de & (results.mean_lfc > 0)).sum()),
-            "n_down": int((results.is_de & (results.mean_lfc < 0)).sum()),
-            "null_share": results.comparison.null_share,
-            "threshold_distance": float(results.mahalanobis[results.is_de].min()) if results.is_de.any() else None,
-        }
-    return summary
-
-
-def _log(design: Design, summaries: list[dict[str, Any]], fields: list) -> None:
-    layers = [field for field in fields if field.slot == "layers"]
-    size = sum(np.prod(field.value.shape) * 4 for field in layers) / 1e9
-    for group, summary in zip(design.groups, summaries, strict=True):
-        found = f"{summary['n_de']:,} of " if "n_de" in summary else ""
-        logger.info(
-            "%s to %s: %s%s genes differentially expressed. %d layers are computed when read or written (%.2f GB); "
-            "`kp.tl.cleanup` drops them.",
-            design.reference, group, found, f"{summary['n_genes']:,}", len(layers), size,
-        )  # fmt: skip

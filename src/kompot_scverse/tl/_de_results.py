@@ -1,0 +1,154 @@
+"""From fitted models to the fields and the summary of a differential expression."""
+
+import logging
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kompot_scverse._data.de_fields import DEPlan, GeneResults
+from kompot_scverse._data.design import Design
+from kompot_scverse._data.groups import category_means, group_statistics
+from kompot_scverse._data.layers import lazy_average, lazy_product, lazy_std
+from kompot_scverse._data.partial import GenePlacer
+from kompot_scverse._data.sample_design import ContrastDesign
+from kompot_scverse.settings import FDRSettings
+
+from ._de_model import DEModel, significance
+from ._replicates import CellWeights, test_categories, test_genes
+
+__all__ = ["condition_values", "contrast_results", "log_results", "summarize", "zscore_layer"]
+
+logger = logging.getLogger("kompot_scverse")
+
+
+def contrast_results(
+    model: DEModel,
+    phi: np.ndarray,
+    design: Design,
+    number: int,
+    fdr: FDRSettings,
+    *,
+    categories: pd.Series | None,
+    weights: CellWeights | None,
+    contrast: ContrastDesign | None,
+) -> GeneResults:
+    """
+    Everything about the genes of one contrast.
+
+    Parameters
+    ----------
+    model
+        Fits.
+    phi
+        Features: cells × rank.
+    design
+        Conditions and samples.
+    number
+        Of the condition that is compared with the first.
+    fdr
+        Settings.
+    categories
+        Categories with statistics of their own.
+    weights, contrast
+        Weights of the cells and design of the samples, for the replicate test.
+    """
+    distances = model.genes.distance(number)
+    comparison = significance(model, distances, number, fdr)
+    cells = np.isin(design.condition_codes, (0, number))
+    mean_lfc = model.genes.fold_change(number) @ phi[cells].mean(axis=0)
+    groups = None
+    if categories is not None:
+        groups = group_statistics(model.genes, category_means(phi, categories, design, number), number)
+    is_de = None if comparison is None else comparison.local_fdr <= fdr.threshold
+    if weights is None or contrast is None:
+        return GeneResults(distances, mean_lfc, comparison, is_de, groups)
+    test = test_genes(model.moments, weights, design, contrast)
+    # q is NaN for a gene that is expressed too little to be tested
+    is_de = test.qvalue <= fdr.threshold
+    group_test = None if categories is None else test_categories(model.moments, weights, design, contrast)
+    m = weights.soft.shape[1]
+    return GeneResults(distances, mean_lfc, comparison, is_de, groups, test, group_test, m)
+
+
+def condition_values(
+    plan: DEPlan, design: Design, model: DEModel, features: np.ndarray, place: GenePlacer
+) -> dict[tuple[str, str], Any]:
+    """Basis, weights and layers, from which everything else can be rebuilt."""
+    basis_key, phi = place.basis
+    values: dict[tuple[str, str], Any] = {("obsm", basis_key): phi}
+    layers: dict[str, Any] = {}
+    weights = []
+    for number, condition in enumerate(design.conditions):
+        keys = plan.keys(design, condition)
+        post = model.genes.posteriors[number]
+        key = keys.of(condition, "weights")
+        weights.append(place(post.weights.astype(np.float32), "varm", key))
+        values["varm", key] = weights[-1]
+        layers[keys.of(condition, "imputed")] = lazy_product(phi, weights[-1])
+        if plan.gene_noise:
+            key = keys.of(condition, "noise")
+            values["var", key] = place(np.asarray(model.sigma), "var", key)
+        else:
+            std = values["obs", keys.of(condition, "std")] = post.std(features)
+        if model.genes.covariances is not None:
+            key = keys.of(condition, "sample_weights")
+            factor = place(model.genes.covariances[number].factor.astype(np.float32).compute(), "varm", key)
+            values["varm", key] = factor
+            if not plan.gene_noise:
+                layers[keys.of(condition, "std", varies=True)] = lazy_std(phi, factor, std**2)
+    for number, group in enumerate(design.groups, start=1):
+        layers[plan.keys(design, group).field("fold_change")] = lazy_product(phi, weights[number] - weights[0])
+    if plan.layers:
+        values |= {("layers", key): layer for key, layer in layers.items()}
+    return values
+
+
+def summarize(results: GeneResults, n_genes: int) -> dict[str, Any]:
+    """What a run remembers of its result."""
+    summary: dict[str, Any] = {"n_genes": n_genes}
+    if results.is_de is not None:
+        summary |= {
+            "n_de": int(results.is_de.sum()),
+            "n_up": int((results.is_de & (results.mean_lfc > 0)).sum()),
+            "n_down": int((results.is_de & (results.mean_lfc < 0)).sum()),
+        }
+    if results.comparison is not None:
+        summary["null_share"] = results.comparison.null_share
+    if results.test is not None:
+        tested = np.isfinite(results.test.z[: results.n_neighborhoods]).any(axis=1)
+        summary |= {
+            "n_genes_tested": int(np.isfinite(results.test.pvalue).sum()),
+            "n_neighborhoods_tested": int(tested.sum()),
+            "n_neighborhoods": results.n_neighborhoods,
+        }
+    elif results.is_de is not None:
+        # distances tell the called genes apart only where they are what decides
+        summary["threshold_distance"] = float(results.mahalanobis[results.is_de].min()) if results.is_de.any() else None
+    return summary
+
+
+def log_results(design: Design, summaries: list[dict[str, Any]], fields: list) -> None:
+    layers = [field for field in fields if field.slot == "layers"]
+    size = sum(np.prod(field.value.shape) * 4 for field in layers) / 1e9
+    for group, summary in zip(design.groups, summaries, strict=True):
+        found = f"{summary['n_de']:,} of " if "n_de" in summary else ""
+        logger.info(
+            "%s to %s: %s%s genes differentially expressed. %d layers are computed when read or written (%.2f GB); "
+            "`kp.tl.cleanup` drops them.",
+            design.reference, group, found, f"{summary['n_genes']:,}", len(layers), size,
+        )  # fmt: skip
+        if summary.get("n_neighborhoods_tested", 0) < summary.get("n_neighborhoods", 0):
+            logger.info(
+                "%d of %d neighbourhoods are not tested: too few samples have enough cells there.",
+                summary["n_neighborhoods"] - summary["n_neighborhoods_tested"], summary["n_neighborhoods"],
+            )  # fmt: skip
+
+
+def zscore_layer(
+    plan: DEPlan, design: Design, group: object, soft: np.ndarray, values: dict[tuple[str, str], Any]
+) -> dict[tuple[str, str], Any]:
+    """The replicate test at every cell, from its statistics per neighbourhood."""
+    keys = plan.keys(design, group)
+    zscore = values["varm", keys.field("neighborhood_zscore")]
+    return {("layers", keys.field("lfc_zscore")): lazy_average(soft, zscore)}
