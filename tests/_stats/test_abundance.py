@@ -16,8 +16,8 @@ def test_tail_is_the_normal_distributions():
 
 def test_direction_needs_both_thresholds():
     lfc = np.array([2.0, -2.0, 2.0, 0.5, -0.5, 1.0, np.nan])
-    tail = np.array([3.0, 3.0, 1.0, 3.0, 1.0, -np.log10(0.05), np.nan])
-    codes = direction(lfc, tail, lfc_threshold=1.0, ptp_threshold=0.05)
+    significant = np.array([True, True, False, True, False, True, False])
+    codes = direction(lfc, significant, lfc_threshold=1.0)
     assert [DIRECTIONS[code] for code in codes] == ["up", "down", "neutral", "neutral", "neutral", "up", "neutral"]
 
 

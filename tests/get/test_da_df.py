@@ -23,6 +23,15 @@ def test_replicate_fields_are_found(adata):
     tl.da(adata, "Age", reference="Young", groups="Old", sample_key="Replicate")
     z = da_df(adata, sort=False)["lfc_zscore"]
     np.testing.assert_array_equal(z, adata.obs["kompot_da_Young_to_Old_lfc_zscore_sample_var"])
+    table = da_df(adata)
+    assert table["pvalue"].is_monotonic_increasing
+    limit = float(table["qvalue"].median())
+    assert da_df(adata, fdr=limit).equals(table[table["qvalue"] <= limit])
+
+
+def test_q_values_need_replicates(analysed):
+    with pytest.raises(LookupError, match="no q-values.*sample_key"):
+        da_df(analysed, fdr=0.1)
 
 
 def test_sorted_by_tail_probability(analysed):

@@ -6,24 +6,35 @@ import pytest
 from kompot_scverse import FDRSettings, tl
 from kompot_scverse.get import de_df
 
-COLUMNS = ["mahalanobis", "mean_lfc", "local_fdr", "is_de", "pvalue", "tail_fdr"]
+CELLS = ["mahalanobis", "mean_lfc", "local_fdr", "is_de"]
+REPLICATES = ["mahalanobis", "mean_lfc", "pvalue", "qvalue", "local_fdr", "is_de", "mahalanobis_pvalue", "tail_fdr"]
 
 
 def test_values_are_those_of_the_run(analysed):
     table = de_df(analysed, run_id=1, sort=False)
-    assert table.columns.to_list() == COLUMNS
+    assert table.columns.to_list() == REPLICATES
     assert table.index.equals(analysed.var_names)
     prefix = "kompot_de_Young_to_Old"
     np.testing.assert_array_equal(table["mahalanobis"], analysed.var[f"{prefix}_mahalanobis_sample_var"])
     np.testing.assert_array_equal(table["mean_lfc"], analysed.var[f"{prefix}_mean_lfc"])
     np.testing.assert_array_equal(table["local_fdr"], analysed.var[f"{prefix}_mahalanobis_local_fdr_sample_var"])
+    np.testing.assert_array_equal(table["qvalue"], analysed.var[f"{prefix}_qvalue"])
+    np.testing.assert_array_equal(table["is_de"], table["qvalue"] <= 0.05)
     assert table["is_de"].dtype == bool
+
+
+def test_replicates_decide_where_there_are_some(analysed):
+    table = de_df(analysed, run_id=1)
+    assert table["pvalue"].dropna().is_monotonic_increasing
+    kept = de_df(analysed, run_id=1, fdr=0.1)
+    assert 0 < len(kept) < len(table)
+    assert kept.equals(table[table["qvalue"] <= 0.1])
 
 
 def test_last_run_by_default(analysed):
     table = de_df(analysed, sort=False)
     np.testing.assert_array_equal(table["mahalanobis"], analysed.var["cells_only_Young_to_Old_mahalanobis"])
-    assert table.columns.to_list() == COLUMNS[:4]
+    assert table.columns.to_list() == CELLS
 
 
 def test_sorted_by_distance(analysed):

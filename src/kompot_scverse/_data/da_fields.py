@@ -35,6 +35,9 @@ class CellResults:
     neg_log10_ptp: np.ndarray
     direction: np.ndarray
     """Position in `DIRECTIONS`."""
+    pvalue: np.ndarray | None = None
+    """Of the replicate test; None without replicates."""
+    qvalue: np.ndarray | None = None
 
 
 def plan_fields(plan: DAPlan, design: Design) -> list[Field]:
@@ -49,7 +52,7 @@ def plan_fields(plan: DAPlan, design: Design) -> list[Field]:
         keys = plan.keys(design, group)
         fields += [
             Field("obs", keys.field(what, varies=varies), what, text, group=group)
-            for what, varies, text in _CONTRAST_ROWS
+            for what, varies, text in _CONTRAST_ROWS + (_TEST_ROWS if design.sample_key is not None else ())
         ]
     return fields
 
@@ -60,19 +63,27 @@ _CONTRAST_ROWS = (
     ("neg_log10_lfc_ptp", True, "-log10 of the posterior tail probability of the other sign, one-sided"),
     ("lfc_direction", True, "up or down where both thresholds are passed, else neutral"),
 )
+_TEST_ROWS = (
+    ("lfc_pvalue", False, "p-value of the replicate test, combined over the neighbourhoods of the cell"),
+    ("lfc_qvalue", False, "false discovery rate of the replicate test over neighbourhoods, at the cell"),
+)
 
 
 def cell_values(plan: DAPlan, design: Design, group: object, results: CellResults) -> dict[tuple[str, str], Any]:
     """Values of the fields of one contrast; missing where the cell has no state."""
     keys = plan.keys(design, group)
     codes = np.where(np.isfinite(results.lfc), results.direction, -1)
-    columns = (
+    columns: list[Any] = [
         results.lfc,
         results.zscore,
         results.neg_log10_ptp,
         pd.Categorical.from_codes(codes, categories=list(DIRECTIONS), ordered=True),
-    )
+    ]
+    rows = _CONTRAST_ROWS
+    if results.pvalue is not None:
+        columns += [results.pvalue, results.qvalue]
+        rows += _TEST_ROWS
     return {
         ("obs", keys.field(what, varies=varies)): column
-        for (what, varies, _), column in zip(_CONTRAST_ROWS, columns, strict=True)
+        for (what, varies, _), column in zip(rows, columns, strict=True)
     }

@@ -54,20 +54,18 @@ def neg_log10_tail(z: np.ndarray) -> np.ndarray:
     return -log_ndtr(-np.abs(z)) / np.log(10)
 
 
-def direction(lfc: np.ndarray, neg_log10_ptp: np.ndarray, *, lfc_threshold: float, ptp_threshold: float) -> np.ndarray:
+def direction(lfc: np.ndarray, significant: np.ndarray, *, lfc_threshold: float) -> np.ndarray:
     """
-    Position in :data:`DIRECTIONS` of each cell; "neutral" unless both thresholds are passed.
+    Position in :data:`DIRECTIONS` of each cell; "neutral" unless it is significant and changes enough.
 
     Parameters
     ----------
     lfc
         Natural log fold change of the density.
-    neg_log10_ptp
-        From :func:`neg_log10_tail`.
+    significant
+        Whether each cell passes the threshold on its tail probability or q-value.
     lfc_threshold
         Smallest absolute log fold change.
-    ptp_threshold
-        Largest posterior tail probability.
     """
-    passed = (np.abs(lfc) >= lfc_threshold) & (neg_log10_ptp >= -np.log10(ptp_threshold))
+    passed = (np.abs(lfc) >= lfc_threshold) & significant
     return np.where(passed, np.sign(lfc), 0).astype(np.int8) + 1

@@ -21,11 +21,15 @@ COLUMNS = {
     "lfc": "lfc",
     "lfc_zscore": "lfc_zscore",
     "neg_log10_lfc_ptp": "neg_log10_lfc_ptp",
+    "pvalue": "lfc_pvalue",
+    "qvalue": "lfc_qvalue",
     "direction": "lfc_direction",
     "log_density_reference": "reference_log_density",
     "log_density_group": "group_log_density",
 }
 """Columns of the table and the statistics of a run that they hold."""
+TESTED = ("pvalue", "qvalue")
+"""Columns of runs with replicates only."""
 
 
 def da_df(
@@ -36,6 +40,7 @@ def da_df(
     obs_columns: str | Sequence[str] = (),
     direction: str | Sequence[str] | None = None,
     ptp: float | None = None,
+    fdr: float | None = None,
     min_lfc: float | None = None,
     sort: bool = True,
 ) -> pd.DataFrame:
@@ -56,15 +61,18 @@ def da_df(
         Keep cells of these directions: `"up"`, `"down"`, `"neutral"`.
     ptp
         Keep cells with at most this posterior tail probability.
+    fdr
+        Keep cells with at most this q-value of the replicate test.
     min_lfc
         Keep cells with at least this absolute log fold change (natural log).
     sort
-        Put the most significant cells (smallest posterior tail probability) first; False keeps the order of the cells.
+        Put the most significant cells first: smallest p-value of the replicate test where the run has one, else smallest
+        posterior tail probability. False keeps the order of the cells.
 
     Returns
     -------
     Table with the cells as index and the columns `lfc` (natural log, group − reference), `lfc_zscore`,
-    `neg_log10_lfc_ptp`, `direction`, `log_density_reference`, `log_density_group`, then those of `obs_columns`. Cells
+    `neg_log10_lfc_ptp`, with replicates `pvalue` and `qvalue` of their test, `direction`, `log_density_reference`, `log_density_group`, then those of `obs_columns`. Cells
     without a state have missing values; any filter leaves them out.
 
     Raises
@@ -90,7 +98,16 @@ def da_df(
     part = one_run_frame(data, mod, run_id, "da")
     adata, fields = part.adata, RunFields(part.adata, part.run)
     again = "Call `kp.tl.da` again."
-    columns = {name: fields.read("obs", statistic, again) for name, statistic in COLUMNS.items()}
+    tested = fields.key("obs", "lfc_qvalue") is not None
+    if fdr is not None and not tested:
+        raise LookupError(
+            f"Run {fields.run.run_id} has no q-values, which `fdr=` needs. Call `kp.tl.da` with `sample_key=`."
+        )
+    columns = {
+        name: fields.read("obs", statistic, again)
+        for name, statistic in COLUMNS.items()
+        if tested or name not in TESTED
+    }
     # subsetting drops categories without cells, and may have turned the column into text
     columns["direction"] = pd.Categorical(columns["direction"], categories=list(DIRECTIONS), ordered=True)
     table = pd.DataFrame(columns, index=adata.obs_names)
@@ -103,14 +120,20 @@ def da_df(
                 f"`obs_columns` names {name!r}, which is a column of the result already; rename it in obs."
             )
     table = pd.concat([table, cast("pd.DataFrame", adata.obs)[added]], axis=1)
-    keep = _keep(table, direction, ptp, min_lfc)
+    keep = _keep(table, direction, {"ptp": ptp, "fdr": fdr}, min_lfc)
     fields.warn()
     table = table[keep]
-    return table.sort_values("neg_log10_lfc_ptp", ascending=False, kind="stable") if sort else table
+    if not sort:
+        return table
+    table = table.sort_values("neg_log10_lfc_ptp", ascending=False, kind="stable")
+    return table.sort_values("pvalue", kind="stable") if tested else table
 
 
 def _keep(
-    table: pd.DataFrame, direction: str | Sequence[str] | None, ptp: float | None, min_lfc: float | None
+    table: pd.DataFrame,
+    direction: str | Sequence[str] | None,
+    limits: dict[str, float | None],
+    min_lfc: float | None,
 ) -> np.ndarray:
     """Which cells pass the filters."""
     keep = np.ones(len(table), dtype=bool)
@@ -120,10 +143,13 @@ def _keep(
             if name not in DIRECTIONS:
                 raise ValueError(f"`direction` must be 'up', 'down' or 'neutral' (or several), not {name!r}.")
         keep &= table["direction"].isin(wanted).to_numpy()
-    if ptp is not None:
-        if not 0 < ptp <= 1:
-            raise ValueError(f"`ptp` must be above 0 and at most 1, not {ptp!r}.")
-        keep &= (table["neg_log10_lfc_ptp"] >= -np.log10(ptp)).to_numpy()
+    for name, limit in limits.items():
+        if limit is None:
+            continue
+        if not 0 < limit <= 1:
+            raise ValueError(f"`{name}` must be above 0 and at most 1, not {limit!r}.")
+        passed = table["neg_log10_lfc_ptp"] >= -np.log10(limit) if name == "ptp" else table["qvalue"] <= limit
+        keep &= passed.to_numpy()
     if min_lfc is not None:
         keep &= (table["lfc"].abs() >= min_lfc).to_numpy()
     return keep

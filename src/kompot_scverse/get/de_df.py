@@ -18,9 +18,11 @@ __all__ = ["de_df"]
 COLUMNS = {
     "mahalanobis": "mahalanobis",
     "mean_lfc": "mean_lfc",
+    "pvalue": "pvalue",
+    "qvalue": "qvalue",
     "local_fdr": "mahalanobis_local_fdr",
     "is_de": "is_de",
-    "pvalue": "mahalanobis_pvalue",
+    "mahalanobis_pvalue": "mahalanobis_pvalue",
     "tail_fdr": "mahalanobis_tail_fdr",
 }
 """Columns of the table and the statistics of a run that they hold."""
@@ -49,19 +51,21 @@ def de_df(
     run_id
         Number of the run; negative numbers count from the last run of differential expression.
     fdr
-        Keep genes with at most this local false discovery rate.
+        Keep genes with at most this false discovery rate: the q-value of the replicate test where the run has one, else
+        the local rate of the distance.
     min_lfc
         Keep genes with at least this absolute mean log fold change (natural log).
     gene_symbols
         Column of var to add in front, for example with gene symbols where genes are named by identifiers.
     sort
-        Put the most significant genes (largest distance) first; False keeps the order of the genes.
+        Put the most significant genes first: smallest p-value of the replicate test where the run has one, else largest
+        distance. False keeps the order of the genes.
 
     Returns
     -------
     Table with the genes as index and the columns `mahalanobis`, `mean_lfc` (natural log, group − reference) and, if the
-    run has them, `local_fdr`, `is_de`, `pvalue` and `tail_fdr`. Genes that were not analysed are left out. Of a MuData
-    without `mod`, with the modality in front, in the column `mod`.
+    run has them, `pvalue` and `qvalue` (replicate test), `local_fdr`, `is_de`, `mahalanobis_pvalue` and `tail_fdr`. Genes
+    that were not analysed are left out. Of a MuData without `mod`, with the modality in front, in the column `mod`.
 
     Raises
     ------
@@ -85,7 +89,7 @@ def de_df(
     for part in run_frames(data, mod, run_id, "de"):
         table, fields = _table(part, fdr, min_lfc, gene_symbols)
         fields.warn()
-        tables[part.mod] = table.sort_values("mahalanobis", ascending=False, kind="stable") if sort else table
+        tables[part.mod] = _sorted(table) if sort else table
     if mod is not None or isinstance(data, AnnData):
         return next(iter(tables.values()))
     for name, table in tables.items():
@@ -100,7 +104,8 @@ def _table(
     adata, fields = part.adata, RunFields(part.adata, part.run)
     again = "Call `kp.tl.de` again."
     wanted = [name for name, statistic in COLUMNS.items() if name in ALWAYS or fields.key("var", statistic) is not None]
-    if fdr is not None and "local_fdr" not in wanted:
+    rate = "qvalue" if "qvalue" in wanted else "local_fdr"
+    if fdr is not None and rate not in wanted:
         raise LookupError(
             f"Run {fields.run.run_id} has no false discovery rates, which `fdr=` needs. "
             "Call `kp.tl.de` with `fdr=FDRSettings(null_genes=2000)`, its default."
@@ -113,10 +118,16 @@ def _table(
         table = pd.concat([cast("pd.DataFrame", adata.var)[[gene_symbols]], table], axis=1)
     keep = table["mahalanobis"].notna()
     if fdr is not None:
-        keep &= table["local_fdr"] <= fdr
+        keep &= table[rate] <= fdr
     if min_lfc is not None:
         keep &= table["mean_lfc"].abs() >= min_lfc
     table = table[keep]
     if "is_de" in table:
         table = table.assign(is_de=table["is_de"].astype(bool))
     return table, fields
+
+
+def _sorted(table: pd.DataFrame) -> pd.DataFrame:
+    """The most significant first."""
+    table = table.sort_values("mahalanobis", ascending=False, kind="stable")
+    return table.sort_values("pvalue", kind="stable") if "pvalue" in table else table

@@ -13,6 +13,7 @@ from kompot_scverse._data.da_fields import CellResults, DAPlan, cell_values, pla
 from kompot_scverse._data.design import Design, resolve_design
 from kompot_scverse._data.resolve import check_anndata
 from kompot_scverse._data.resource_plan import ResourcePlan
+from kompot_scverse._data.sample_design import contrast_designs
 from kompot_scverse._data.store import check_overwrite, fill, write
 from kompot_scverse._gp.density import DensityFit, fit_density
 from kompot_scverse._gp.mellon import prior_log_density
@@ -23,6 +24,7 @@ from kompot_scverse.settings import DAThresholdSettings, GPSettings
 from ._common import States, build_runs, cell_states, describe_gp
 from ._dry_run import plan_da
 from ._progress import progress_bar
+from ._replicates import cell_weights, describe_tests, test_abundance
 
 __all__ = ["da"]
 
@@ -38,6 +40,8 @@ def da(
     reference: object,
     groups: object | Sequence[object] | None = None,
     sample_key: str | None = None,
+    paired: bool = False,
+    covariates: str | Sequence[str] | None = None,
     use_rep: str | None = None,
     mask_obs: str | Sequence[bool] | np.ndarray | None = None,
     key_added: str = "kompot_da",
@@ -56,7 +60,10 @@ def da(
     (mellon's model), on length scale, dimensionality and prior mean that all conditions share. The log fold change at a
     cell is the difference of the two log densities, :math:`\log p_G - \log p_R`, and its variance the sum of the two
     Laplace variances. With `sample_key`, the variance between the log densities of the replicates, each estimated from
-    its own cells, is added for both conditions.
+    its own cells, is added for both conditions, and the replicates are tested: in soft neighbourhoods of cell states, the
+    logit of each sample's share of cells is an observation, and the difference of the conditions is tested with a
+    moderated variance (Smyth 2004). The false discovery rate over neighbourhoods is weighted by their overlap (spatial
+    FDR, Dann et al. 2022), and p and q are carried over to the cells by their weights.
 
     Parameters
     ----------
@@ -69,8 +76,12 @@ def da(
     groups
         One category or several (one contrast each); None for all others.
     sample_key
-        Obs column of the biological replicates; adds the variance between them. The same label in two conditions
-        means two samples. Needs two samples of at least ten cells in each condition.
+        Obs column of the biological replicates; adds the variance between them and the test. The same label in two
+        conditions means two samples. Needs two samples of at least ten cells in each condition.
+    paired
+        Samples with the same label in both conditions are of one donor, whom the test blocks on.
+    covariates
+        Obs columns, constant within each sample, that the test adjusts for: numbers, or categories.
     use_rep
         Cell-state representation in obsm; None takes `DM_EigenVectors`, else `X_diffmap`, else `X_pca`.
     mask_obs
@@ -98,7 +109,8 @@ def da(
 
     - obs: `K_R_to_G_lfc` (natural log, group − reference), `K_R_to_G_lfc_zscore`\*, `K_R_to_G_neg_log10_lfc_ptp`\*
       (posterior tail probability of the other sign, one-sided), `K_R_to_G_lfc_direction`\* (down, neutral, up) and
-      `K_{R,G}_log_density`
+      `K_{R,G}_log_density`; with `sample_key` also `K_R_to_G_lfc_pvalue` and `K_R_to_G_lfc_qvalue` of the replicate test.
+      The direction is neutral unless |lfc| and q (tail probability, without replicates) pass their thresholds
     - uns: one run per contrast in `kompot`
 
     Raises
@@ -110,7 +122,8 @@ def da(
 
     References
     ----------
-    Otto et al. (2025), Kompot, bioRxiv 10.1101/2025.06.03.657769; Otto et al. (2024), Mellon, Nature Methods.
+    Otto et al. (2025), Kompot, bioRxiv 10.1101/2025.06.03.657769; Otto et al. (2024), Mellon, Nature Methods; Dann et al.
+    (2022), Milo, Nature Biotechnology 40, 245; Smyth (2004), SAGMB 3, 3.
 
     Examples
     --------
@@ -128,12 +141,15 @@ def da(
     design = resolve_design(
         adata, groupby, reference=reference, groups=groups, sample_key=sample_key, mask_obs=mask_obs
     )
+    contrasts = contrast_designs(adata, design, covariates, paired=paired)
     plan = DAPlan(key_added)
     planned = plan_fields(plan, design)
     if dry_run:
         return plan_da(adata, design, planned, use_rep=use_rep, gp=gp)
     check_overwrite(adata, planned, overwrite, call)
 
+    if contrasts is None:
+        logger.warning("Without `sample_key`, significance is about the cells measured, not about individuals.")
     states = cell_states(adata, use_rep, design.cells, gp, all_distances=True)
     prior = _prior(states, design)
     densities, variances = _conditions(states, design, prior, normalize)
@@ -142,9 +158,13 @@ def da(
         ("obs", plan.keys(design, condition).of(condition, "log_density")): density
         for condition, density in zip(design.conditions, densities, strict=True)
     }
+    weights = None if contrasts is None else cell_weights(states.x, design, thresholds.n_neighborhoods)
     summaries = []
     for number, group in enumerate(design.groups, start=1):
-        results = _compare(densities, variances, number, thresholds)
+        test = None
+        if weights is not None and contrasts is not None:
+            test = test_abundance(weights, design, contrasts[number - 1]).to_cells(weights.soft)
+        results = _compare(densities, variances, number, thresholds, test)
         values |= cell_values(plan, design, group, results)
         summaries.append(_summary(results, np.isin(design.condition_codes, (0, number))))
 
@@ -155,8 +175,10 @@ def da(
         "mu": prior.mu,
         "lfc_threshold": thresholds.lfc,
         "ptp_threshold": thresholds.ptp,
+        "fdr_threshold": thresholds.fdr,
         "rng": rng if isinstance(rng, int) else "generator",
     }
+    params |= describe_tests(weights, paired=paired, covariates=covariates)
     del params["sigma"]  # the noise of the expression
     fields = fill(planned, values)
     runs = build_runs(adata, "da", design, fields, key_added=key_added, params=params, summaries=summaries, call=call)
@@ -263,13 +285,23 @@ def _normalized_densities(
     return fits, densities
 
 
-def _compare(densities: np.ndarray, variances: np.ndarray, group: int, thresholds: DAThresholdSettings) -> CellResults:
-    """A group with the reference, at every cell."""
+def _compare(
+    densities: np.ndarray,
+    variances: np.ndarray,
+    group: int,
+    thresholds: DAThresholdSettings,
+    test: tuple[np.ndarray, np.ndarray] | None,
+) -> CellResults:
+    """A group with the reference, at every cell; `test` holds p and q of the replicate test."""
     lfc = densities[group] - densities[0]
     zscore = lfc / np.sqrt(variances[group] + variances[0])
     tail = neg_log10_tail(zscore)
-    codes = direction(lfc, tail, lfc_threshold=thresholds.lfc, ptp_threshold=thresholds.ptp)
-    return CellResults(lfc, zscore, tail, codes)
+    if test is None:
+        codes = direction(lfc, tail >= -np.log10(thresholds.ptp), lfc_threshold=thresholds.lfc)
+        return CellResults(lfc, zscore, tail, codes)
+    pvalue, qvalue = test
+    codes = direction(lfc, qvalue <= thresholds.fdr, lfc_threshold=thresholds.lfc)
+    return CellResults(lfc, zscore, tail, codes, pvalue, qvalue)
 
 
 def _summary(results: CellResults, cells: np.ndarray) -> dict[str, Any]:

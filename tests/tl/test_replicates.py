@@ -1,0 +1,218 @@
+"""The replicate tests inside `kp.tl.de` and `kp.tl.da`: against tests made by hand, and what may not matter."""
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from kompot_scverse import DAThresholdSettings, FDRSettings, RunInfo, get, tl
+from kompot_scverse.datasets import simulate
+
+K, D = "kompot_de_Young_to_Old", "kompot_da_Young_to_Old"
+PAIR = {"reference": "Young", "groups": "Old", "sample_key": "Replicate", "copy": True}
+NONE = FDRSettings(null_genes=0)
+
+
+@pytest.fixture(scope="module")
+def study():
+    """900 cells of two conditions with four samples each, in float64."""
+    adata = simulate(900, 60, samples={"Young": 4, "Old": 4}, rng=3)
+    adata.layers["logged_counts"] = adata.layers["logged_counts"].astype(np.float64)
+    adata.obs["donor"] = adata.obs["Replicate"].astype(str).str[-1]
+    return adata
+
+
+def de(adata, **arguments):
+    return tl.de(adata, "Age", layer="logged_counts", **PAIR | {"fdr": NONE} | arguments)
+
+
+def da(adata, **arguments):
+    return tl.da(adata, "Age", **PAIR | arguments)
+
+
+@pytest.fixture(scope="module")
+def result(study):
+    return de(study, cell_groups="branch")
+
+
+def sample_means(adata, cells):
+    """Sample × gene, Young first, and the condition of each row."""
+    y = pd.DataFrame(adata.layers["logged_counts"].toarray(), index=adata.obs_names)[cells]
+    keys = [adata.obs["Age"][cells].astype(str), adata.obs["Replicate"][cells].astype(str)]
+    means = y.groupby(keys).mean()
+    return means.to_numpy(), means.index.get_level_values(0).to_numpy() == "Old"
+
+
+def test_category_effects_are_those_of_the_sample_means(study, result):
+    """With nearly equal numbers of cells the precision weights hardly matter."""
+    for branch in study.obs["branch"].cat.categories[:2]:
+        cells = (study.obs["branch"] == branch).to_numpy()
+        means, old = sample_means(study, cells)
+        t = stats.ttest_ind(means[old], means[~old]).statistic
+        p = result.varm[f"{K}_branch_pvalue"][branch].to_numpy()
+        ok = np.isfinite(p) & np.isfinite(t)
+        z = stats.norm.isf(p[ok] / 2)
+        assert ok.sum() > 40
+        assert stats.spearmanr(z, np.abs(t[ok])).statistic > 0.75
+
+
+def test_category_rates_are_benjamini_hochberg(result):
+    p, q = (result.varm[f"{K}_branch_{what}"] for what in ("pvalue", "qvalue"))
+    for branch in p:
+        ok = p[branch].notna()
+        np.testing.assert_allclose(q.loc[ok, branch], stats.false_discovery_control(p.loc[ok, branch]), rtol=1e-12)
+        assert q.loc[~ok, branch].isna().all()
+
+
+def test_is_de_rests_on_the_test(study, result):
+    q = result.var[f"{K}_qvalue"]
+    np.testing.assert_array_equal(result.var[f"{K}_is_de_sample_var"], q <= 0.05)
+    loose = de(study, fdr=FDRSettings(null_genes=0, threshold=0.5))
+    np.testing.assert_array_equal(loose.var[f"{K}_is_de_sample_var"], q <= 0.5)
+    assert loose.var[f"{K}_is_de_sample_var"].sum() > result.var[f"{K}_is_de_sample_var"].sum() > 0
+
+
+def test_zscore_layer_is_the_weighted_mean_of_the_neighbourhoods(result):
+    weights, z = result.obsm["kompot_de_neighborhoods"], np.asarray(result.varm[f"{K}_neighborhood_zscore"])
+    np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-5)
+    tested = np.isfinite(z)
+    expected = np.full((result.n_obs, result.n_vars), np.nan)
+    for gene in range(result.n_vars):
+        own = tested[gene]
+        if own.any():
+            share = weights[:, own]
+            with np.errstate(invalid="ignore"):
+                expected[:, gene] = (share @ z[gene, own]) / share.sum(axis=1)
+    layer = np.asarray(result.layers[f"{K}_lfc_zscore"])
+    np.testing.assert_allclose(layer, expected, rtol=1e-3, atol=1e-4)
+    np.testing.assert_array_equal(get.layer(result, "lfc_zscore", genes=list(result.var_names[:3])), layer[:, :3])
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_swapping_the_conditions_flips_signs_only(study, paired):
+    there = de(study, sample_key="donor", paired=paired)
+    back = de(study, sample_key="donor", paired=paired, reference="Old", groups="Young")
+    other = "kompot_de_Old_to_Young"
+    np.testing.assert_allclose(there.var[f"{K}_pvalue"], back.var[f"{other}_pvalue"], rtol=1e-6)
+    np.testing.assert_allclose(
+        there.varm[f"{K}_neighborhood_zscore"], -back.varm[f"{other}_neighborhood_zscore"], rtol=1e-4, atol=1e-5
+    )
+
+
+def test_order_of_the_cells_does_not_matter(study, result):
+    order = np.random.default_rng(0).permutation(study.n_obs)
+    moved = de(study[order].copy())
+    np.testing.assert_allclose(moved.var[f"{K}_pvalue"], result.var[f"{K}_pvalue"], rtol=1e-6)
+    tested = da(study).obs[f"{D}_lfc_pvalue"].to_numpy()
+    np.testing.assert_allclose(da(study[order].copy()).obs[f"{D}_lfc_pvalue"], tested[order], rtol=1e-6)
+
+
+def test_other_conditions_do_not_matter_for_the_test():
+    """A contrast uses its own samples; only the neighbourhoods are shared by the call."""
+    adata = simulate(900, 40, samples={"Young": 3, "Old": 3, "Mid": 3}, rng=1)
+    both = de(adata, groups=["Old", "Mid"], fdr=FDRSettings(null_genes=0, n_neighborhoods=1))
+    alone = de(adata, fdr=FDRSettings(null_genes=0, n_neighborhoods=1))
+    np.testing.assert_allclose(both.var[f"{K}_pvalue"], alone.var[f"{K}_pvalue"], rtol=1e-5)
+
+
+def test_pairing_uses_the_donors(study):
+    """An offset of each donor, the same in both conditions, is noise for the unpaired test alone."""
+    adata = study.copy()
+    shift = adata.obs["donor"].astype("category").cat.codes.to_numpy() * 3.0
+    adata.layers["logged_counts"] = adata.layers["logged_counts"].toarray() + shift[:, None]
+    plain = de(adata, sample_key="donor", cell_groups="branch")
+    paired = de(adata, sample_key="donor", cell_groups="branch", paired=True)
+    assert (plain.var[f"{K}_pvalue"] > 0.3).all()
+    without_offset = de(study, sample_key="donor", paired=True).var[f"{K}_pvalue"]
+    assert stats.spearmanr(paired.var[f"{K}_pvalue"], without_offset).statistic > 0.8
+    assert np.nanmedian(paired.varm[f"{K}_branch_pvalue"]) < np.nanmedian(plain.varm[f"{K}_branch_pvalue"])
+
+
+def test_covariates_are_adjusted_for(study):
+    adata = study.copy()
+    donor = adata.obs["Replicate"].astype("category").cat.codes.to_numpy()
+    adata.obs["batch"] = pd.Categorical(np.where(donor % 2 == 0, "a", "b"))
+    adata.layers["logged_counts"] = adata.layers["logged_counts"].toarray() + 3.0 * (donor % 2)[:, None]
+    true = study.var["is_de"].to_numpy()
+    assert (de(adata).var[f"{K}_pvalue"] > 0.3).all()
+    assert np.median(de(adata, covariates="batch").var[f"{K}_pvalue"][true]) < 0.05
+
+
+def test_abundance_of_one_neighbourhood_cannot_change(study):
+    """All cells of a sample are in it, whatever the sample."""
+    found = da(study, thresholds=DAThresholdSettings(n_neighborhoods=1))
+    assert found.obs[f"{D}_lfc_qvalue"].isna().all()
+    assert (found.obs[f"{D}_lfc_direction_sample_var"] == "neutral").all()
+
+
+def test_directions_rest_on_q():
+    adata = simulate(2400, 5, samples={"Young": 4, "Old": 4}, density_change=3.0, sample_effect=0.0, rng=0)
+    found = da(adata, thresholds=DAThresholdSettings(lfc=0.5, fdr=0.1))
+    q, lfc = found.obs[f"{D}_lfc_qvalue"], found.obs[f"{D}_lfc"]
+    called = (q <= 0.1) & (lfc.abs() >= 0.5)
+    np.testing.assert_array_equal(found.obs[f"{D}_lfc_direction_sample_var"] != "neutral", called)
+    assert called.sum() > 50
+    truth = adata.obs["true_log_density_lfc"].to_numpy()
+    assert np.mean(np.sign(lfc[called]) == np.sign(truth[called])) > 0.9
+
+
+def test_recorded_as_resolved(study):
+    found = de(study, paired=False, covariates=None)
+    info = RunInfo(found)
+    assert info.params["n_neighborhoods"] == found.obsm["kompot_de_neighborhoods"].shape[1]
+    assert info.params["paired"] is False
+    assert info.params["covariates"] == []
+    assert info.summary["n_genes_tested"] == found.var[f"{K}_pvalue"].notna().sum()
+
+
+@pytest.mark.parametrize("arguments", [{"paired": True}, {"covariates": "branch"}])
+def test_designs_need_samples(study, arguments, unchanged):
+    with unchanged(study):
+        for tool in (de, da):
+            with pytest.raises(ValueError, match="name them with `sample_key=`"):
+                tool(study, sample_key=None, **arguments)
+
+
+def test_without_samples_it_says_so(study, caplog):
+    with caplog.at_level("WARNING", logger="kompot_scverse"):
+        de(study, sample_key=None)
+        assert [r.message for r in caplog.records if "not about individuals" in r.message] != []
+        caplog.clear()
+        de(study)
+        assert not [r for r in caplog.records if "individuals" in r.message]
+
+
+def test_residual_null_genes(study):
+    shuffled = de(study, fdr=FDRSettings(null_genes=60), sample_key=None)
+    residual = de(study, fdr=FDRSettings(null_genes=60, null="residuals"), sample_key=None)
+    a, b = (found.var[f"{K}_mahalanobis_local_fdr"].to_numpy() for found in (shuffled, residual))
+    np.testing.assert_array_equal(shuffled.var[f"{K}_mahalanobis"], residual.var[f"{K}_mahalanobis"])
+    assert not np.array_equal(a, b)
+    # a null gene that keeps its pattern varies less around it
+    assert np.corrcoef(a, b)[0, 1] > 0.5
+
+
+def test_subset_of_genes_keeps_the_others(study, result):
+    genes = list(study.var_names[:10])
+    whole = de(study)
+    tl.de(
+        whole, "Age", reference="Young", groups="Old", sample_key="Replicate", layer="logged_counts", genes=genes,
+        fdr=NONE, overwrite=True,
+    )  # fmt: skip
+    np.testing.assert_array_equal(whole.var[f"{K}_pvalue"][10:], result.var[f"{K}_pvalue"][10:])
+    np.testing.assert_array_equal(
+        np.asarray(whole.varm[f"{K}_neighborhood_zscore"])[10:],
+        np.asarray(result.varm[f"{K}_neighborhood_zscore"])[10:],
+    )
+
+
+def test_round_trip(result, tmp_path):
+    copy = result.copy()
+    assert f"{K}_lfc_zscore" in set(tl.cleanup(copy)["key"])
+    copy.write_h5ad(tmp_path / "data.h5ad")
+    back = ad.read_h5ad(tmp_path / "data.h5ad")
+    tl.restore_layers(back)
+    np.testing.assert_allclose(
+        np.asarray(back.layers[f"{K}_lfc_zscore"]), np.asarray(result.layers[f"{K}_lfc_zscore"]), rtol=1e-5, atol=1e-6
+    )
