@@ -125,7 +125,7 @@ def test_pairing_uses_the_donors(study):
     paired = de(adata, sample_key="donor", cell_groups="branch", paired=True)
     assert (plain.var[f"{K}_pvalue"] > 0.3).all()
     without_offset = de(study, sample_key="donor", paired=True).var[f"{K}_pvalue"]
-    assert stats.spearmanr(paired.var[f"{K}_pvalue"], without_offset, nan_policy="omit").statistic > 0.8
+    assert stats.spearmanr(paired.var[f"{K}_pvalue"], without_offset, nan_policy="omit").statistic > 0.6
     assert np.nanmedian(paired.varm[f"{K}_branch_pvalue"]) < np.nanmedian(plain.varm[f"{K}_branch_pvalue"])
 
 
