@@ -36,7 +36,8 @@ def test_fields(result, simulated):
     new = set(result.obs) - set(simulated.obs)
     varying = {f"{K}_lfc_zscore", f"{K}_neg_log10_lfc_ptp", f"{K}_lfc_direction"}
     shared = {f"{K}_lfc", "kompot_da_Young_log_density", "kompot_da_Old_log_density"}
-    assert new == shared | varying | {f"{key}_sample_var" for key in varying}
+    tested = {f"{K}_lfc_pvalue", f"{K}_lfc_qvalue"}
+    assert new == shared | tested | varying | {f"{key}_sample_var" for key in varying}
     for slot in ("var", "obsm", "varm", "layers"):
         assert set(getattr(result, slot)) == set(getattr(simulated, slot))
     direction = result.obs[f"{K}_lfc_direction"]
@@ -66,6 +67,8 @@ def test_run(result):
         "lfc",
         "lfc_zscore",
         "neg_log10_lfc_ptp",
+        "lfc_pvalue",
+        "lfc_qvalue",
         "lfc_direction",
         "reference_log_density",
         "group_log_density",
