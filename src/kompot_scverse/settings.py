@@ -114,7 +114,7 @@ class StorageSettings:
 def _positive(settings: object, *names: str) -> None:
     for name in names:
         value = getattr(settings, name)
-        if not (np.isscalar(value) and np.isfinite(value) and value > 0):
+        if not (isinstance(value, int | float | np.integer | np.floating) and np.isfinite(value) and value > 0):
             raise ValueError(f"`{name}` must be a positive number, not {value!r}.")
 
 

@@ -100,7 +100,8 @@ def plan(
     **options: Any,
 ) -> None:
     """Predict memory, disk and fields of an analysis without running it; exit code 3 if it is not feasible."""
-    function = {"de": tl.de, "da": tl.da}[analysis]
+    functions: dict[str, Callable] = {"de": tl.de, "da": tl.da}
+    function = functions[analysis]
     arguments = _arguments(function, options, config)
     with session():
         found = function(files.read(input, backed=True), **arguments, overwrite=True, dry_run=True)

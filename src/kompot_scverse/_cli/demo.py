@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
 __all__ = ["demo"]
@@ -132,7 +133,7 @@ def _check(adata: "AnnData", groupby: str, reference: str, group: str, sample_ke
 
 def _describe(study: Study) -> None:
     """Print conditions and replicates."""
-    obs = study.adata.obs
+    obs = cast("pd.DataFrame", study.adata.obs)
     for condition, rows in obs.groupby(study.groupby, observed=True):
         replicates = "" if study.sample_key is None else f" in {rows[study.sample_key].nunique()} replicates"
         compared = str(condition) in (study.reference, study.group)
@@ -151,7 +152,12 @@ def _run(study: Study, seed: int) -> None:
     typer.echo(f"Loaded jax and mellon in {time.perf_counter() - start:.1f} s.")
     adata = study.adata
     storage = StorageSettings(layers="lazy" if adata.n_obs * adata.n_vars <= LAYER_VALUES else None)
-    common = {"reference": study.reference, "groups": study.group, "use_rep": study.use_rep, "rng": seed}
+    common: dict[str, Any] = {
+        "reference": study.reference,
+        "groups": study.group,
+        "use_rep": study.use_rep,
+        "rng": seed,
+    }
     for sample_key in [None] if study.sample_key is None else [None, study.sample_key]:
         how = "" if sample_key is None else " with replicate variance"
         with study.step(f"Differential abundance{how}"):

@@ -1,6 +1,6 @@
 """What a user's data may lack: log-normalised expression and a cell-state representation."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -20,10 +20,10 @@ N_VARIABLE = 2000
 
 def log_normalized(adata: "AnnData", layer: str | None) -> str | None:
     """Name of the expression to analyse; raw counts are log-normalised into a new layer first."""
-    existing = [key for key in adata.layers if key is not None]
+    existing = [key for key in adata.layers.keys() if key is not None]
     if layer is not None and layer not in existing:
         raise missing("layer", layer, existing, "Leave out --layer for X.")
-    values = adata.X if layer is None else adata.layers[layer]
+    values: Any = adata.X if layer is None else adata.layers[layer]
     if values is None:
         raise missing("expression: X is empty; pass --layer, not", None, existing)
     name = "X" if layer is None else f"Layer {layer!r}"
@@ -70,6 +70,7 @@ def _pca(adata: "AnnData", layer: str | None):
 
 def _only(adata: "AnnData", values) -> "AnnData":
     """An object with this expression alone, so that scanpy leaves no marks on the user's."""
+    import pandas as pd
     from anndata import AnnData
 
-    return AnnData(values, obs=adata.obs[[]].copy(), var=adata.var[[]].copy())
+    return AnnData(values, obs=pd.DataFrame(index=adata.obs_names), var=pd.DataFrame(index=adata.var_names))

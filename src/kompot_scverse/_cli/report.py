@@ -1,12 +1,13 @@
 """What was found, as text."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from kompot_scverse._keys import Keys
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
 __all__ = ["found", "realised_errors"]
@@ -20,11 +21,12 @@ def found(adata: "AnnData", groupby: str, reference: str, group: str, replicates
     runs = [False, True] if replicates else [False]
     lines = ["", _row(["", *("with replicate variance" if run else "without replicates" for run in runs)])]
     compared = _compared(adata, groupby, reference, group)
+    obs = cast("pd.DataFrame", adata.obs)
     for direction in ("up", "down"):
         counts = []
         for run in runs:
             key = Keys("kompot_da", reference, group, run).field("lfc_direction", varies=True)
-            counts.append(f"{(adata.obs.loc[compared, key] == direction).sum():,} of {compared.sum():,}")
+            counts.append(f"{(obs.loc[compared, key] == direction).sum():,} of {compared.sum():,}")
         lines.append(_row([f"cells {direction}", *counts]))
     called, tables = [], []
     for run in runs:
@@ -87,7 +89,7 @@ def _top(adata: "AnnData", keys: Keys) -> list[str]:
         keys.field("mean_lfc"),
         keys.field("mahalanobis_local_fdr", varies=True),
     ]
-    top = adata.var.nlargest(N_TOP, columns[0])[columns]
+    top = cast("pd.DataFrame", adata.var).nlargest(N_TOP, columns[0])[columns]
     return [f"{gene[:16]:<16}{d:7.2f} {lfc:+6.2f}  {fdr:.3f}" for gene, d, lfc, fdr in top.itertuples(name=None)]
 
 

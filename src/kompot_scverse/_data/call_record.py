@@ -126,8 +126,8 @@ def _decode(value: Any, name: str) -> tuple[str | None, list[str]]:
         return name, [f"`{name}` was {value['not_stored']}; not stored with the run"]
     if isinstance(value, dict) and "mapping" in value:
         decoded = {key: _decode(one, name) for key, one in value["mapping"].items()}
-        text = ", ".join(f"{key!r}: {one}" for key, (one, _) in decoded.items())
-        return f"{{{text}}}", [note for _, notes in decoded.values() for note in notes]
+        inner = ", ".join(f"{key!r}: {one}" for key, (one, _) in decoded.items())
+        return f"{{{inner}}}", [note for _, notes in decoded.values() for note in notes]
     if isinstance(value, dict):
         parts, comments = [], []
         for key, one in value["arguments"].items():
@@ -137,8 +137,8 @@ def _decode(value: Any, name: str) -> tuple[str | None, list[str]]:
                 parts.append(f"{key}={text}")
         return f"kp.{value['settings']}({', '.join(parts)})", comments
     if isinstance(value, list):
-        decoded = [_decode(one, name) for one in value]
-        return f"[{', '.join(str(text) for text, _ in decoded)}]", [note for _, notes in decoded for note in notes]
+        items = [_decode(one, name) for one in value]
+        return f"[{', '.join(str(text) for text, _ in items)}]", [note for _, notes in items for note in notes]
     if isinstance(value, float) and not np.isfinite(value):
         return f"float({str(value)!r})", []
     # JSON's strings are Python's, in the quotes that we write

@@ -77,7 +77,9 @@ class DiskStore:
         """
         import dask.array as da
 
-        targets = {name: self.create(name, array.shape, array.chunksize) for name, array in arrays.items()}
+        targets = {
+            name: self.create(name, array.shape, tuple(map(int, array.chunksize))) for name, array in arrays.items()
+        }
         with self.writing():
             # the chunks are those of the store: no lock
             compute_here(da.store(list(arrays.values()), list(targets.values()), lock=False, compute=False))

@@ -75,7 +75,8 @@ class GenePlacer:
 
     def _earlier(self, slot: str, key: str, like: np.ndarray, columns: list | None) -> np.ndarray | None:
         """What is there already, if it comes from an equal run."""
-        run = self._runs.get(last_writer(self.adata, slot, key)) if self._runs else None
+        writer = last_writer(self.adata, slot, key) if self._runs else None
+        run = None if writer is None else self._runs.get(writer)
         if run is None or key not in getattr(self.adata, slot) or not self._is_equal(run, slot, key):
             return None
         stored = getattr(self.adata, slot)[key]

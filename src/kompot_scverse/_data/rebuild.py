@@ -45,10 +45,11 @@ def rebuild_layers(adata: AnnData, run: Run) -> tuple[dict[str, "da.Array"], lis
         return np.asarray(getattr(adata, slot)[key], dtype=np.float32)
 
     built, left_out = {}, []
-    phi = read("obsm", "basis") if any(slot == "layers" for slot, _ in places) else None
-    for (slot, statistic), key in places.items():
-        if slot != "layers":
-            continue
+    layers = {statistic: key for (slot, statistic), key in places.items() if slot == "layers"}
+    if not layers:
+        return {}, []
+    phi = read("obsm", "basis")
+    for statistic, key in layers.items():
         role, _, what = statistic.rpartition("_")
         if statistic == "fold_change":
             built[key] = lazy_product(phi, read("varm", "group_weights") - read("varm", "reference_weights"))
@@ -56,7 +57,7 @@ def rebuild_layers(adata: AnnData, run: Run) -> tuple[dict[str, "da.Array"], lis
             built[key] = lazy_average(read("obsm", "neighborhoods"), read("varm", "neighborhood_zscore"))
         elif what == "imputed":
             built[key] = lazy_product(phi, read("varm", f"{role}_weights"))
-        elif what == "std" and places.get(("varm", f"{role}_sample_weights")) in adata.varm:
+        elif what == "std" and places.get(("varm", f"{role}_sample_weights"), "") in adata.varm:
             built[key] = lazy_std(phi, read("varm", f"{role}_sample_weights"), read("obs", f"{role}_std") ** 2)
         else:
             left_out.append(key)

@@ -1,6 +1,7 @@
 """The plan of a run: costs, fields, warnings."""
 
 import html
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,7 +94,7 @@ class ResourcePlan:
     def _repr_html_(self) -> str:
         """As HTML."""
 
-        def table(rows: list[tuple[str, ...]]) -> str:
+        def table(rows: Iterable[tuple[str, ...]]) -> str:
             cells = ("".join(f"<td style='text-align:left'>{html.escape(cell)}</td>" for cell in row) for row in rows)
             return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
 

@@ -1,5 +1,6 @@
 """Two runs side by side."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,7 +89,7 @@ class RunComparison:
 def _field_rows(table: pd.DataFrame) -> list[tuple[str, str]]:
     rows = []
     for row in table.itertuples():
-        writer = f"last written by run {row.last_writer}" if "last_writer" in table else row.description
+        writer = f"last written by run {row.last_writer}" if "last_writer" in table else str(row.description)
         mod = getattr(row, "mod", "")
         rows.append((f"{f'mdata[{mod!r}].' if isinstance(mod, str) and mod else ''}{row.slot}[{row.key!r}]", writer))
     return rows
@@ -148,7 +149,7 @@ def _differences(first: dict[str, Any], second: dict[str, Any]) -> tuple[pd.Data
     return table, len(names) - len(differing)
 
 
-def _place(entry: dict[str, str]) -> tuple[str, str, str]:
+def _place(entry: Mapping[str, Any]) -> tuple[str, str, str]:
     return entry.get("mod", ""), entry["slot"], entry["key"]
 
 

@@ -184,7 +184,7 @@ class RunInfo:
         lines = [self._title(), self._subtitle()]
         for title, rows in self._sections():
             lines += [title, *text_table(rows)]
-        fields = [(_place(row), row.status) for row in self._fields.itertuples()]
+        fields = [(_place(row), str(row.status)) for row in self._fields.itertuples()]
         lines += ["Fields", *text_table(fields), "Call", *(f"  {line}" for line in self.call().splitlines())]
         return "\n".join(lines)
 

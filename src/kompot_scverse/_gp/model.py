@@ -47,16 +47,16 @@ def fit_cell_states(x: np.ndarray, gp: "GPSettings", *, all_distances: bool = Fa
         Whether the nearest-neighbour distance of every cell is needed.
     """
     own_scale = isinstance(gp.kernel, load_mellon().Covariance)
+    ls = None if own_scale else gp.ls
     distances = None
-    if all_distances or (gp.ls is None and not own_scale):
+    if all_distances or (ls is None and not own_scale):
         queries = None
         if not all_distances and len(x) > MAX_QUERIES:
             canonical = np.lexsort(x.T[:2][::-1])
             queries = np.sort(canonical[np.linspace(0, len(x) - 1, MAX_QUERIES).astype(np.intp)])
         distances = nearest_neighbor_distances(x, queries)
-    ls = None
-    if not own_scale:
-        ls = gp.ls if gp.ls is not None else length_scale(distances) * gp.ls_factor
+    if distances is not None and ls is None and not own_scale:
+        ls = length_scale(distances) * gp.ls_factor
     kernel = Kernel(kernel_function(gp.kernel, ls if ls is not None else 1.0))
     basis = fit_basis(x, kernel, max_rank=int(gp.n_landmarks), rtol=gp.rtol)
     if basis.residual > max(gp.rtol, 1e-12) and basis.rank >= min(gp.n_landmarks, len(x)):

@@ -21,13 +21,20 @@ type Rows = np.ndarray | sp.csr_array | sp.csr_matrix
 class RowReader(Protocol):
     """What the pass needs from an expression matrix."""
 
-    shape: tuple[int, int]
-    """Cells × genes."""
-    chunks: Sequence[tuple[int, int]] | None
-    """Row ranges that are cheap to read, where arbitrary rows are not (disk, dask); None for memory."""
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Cells × genes."""
+        ...
 
-    movable: bool
-    """Whether pieces can be sent to another process."""
+    @property
+    def chunks(self) -> Sequence[tuple[int, int]] | None:
+        """Row ranges that are cheap to read, where arbitrary rows are not (disk, dask); None for memory."""
+        ...
+
+    @property
+    def movable(self) -> bool:
+        """Whether pieces can be sent to another process."""
+        ...
 
     def piece(self, rows: slice | np.ndarray) -> "RowReader":
         """A reader of these rows alone, small enough to be sent."""

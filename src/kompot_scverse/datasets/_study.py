@@ -3,12 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kompot_scverse._data.errors import choices
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["FOLDER_VARIABLE", "Study"]
 
@@ -72,11 +68,12 @@ class Study:
                 f"({FOLDER_VARIABLE} sets another folder). {self.source}"
             ) from error
 
-    def check_columns(self, obs: "pd.DataFrame", columns: Iterable[str], path: Path) -> None:
+    def check_columns(self, existing: Iterable[str], columns: Iterable[str], path: Path) -> None:
         """Raise if the file is not one of this study."""
-        lacking = [column for column in columns if column not in obs]
+        existing = list(existing)
+        lacking = [column for column in columns if column not in existing]
         if lacking:
             raise ValueError(
                 f"{str(path)!r} is not a file of {self.name}: obs lacks {', '.join(map(repr, lacking))} "
-                f"({choices(lacking[0], obs.columns)}). {self.source}"
+                f"({choices(lacking[0], existing)}). {self.source}"
             )

@@ -1,10 +1,14 @@
 """Interferon-stimulated blood cells."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from anndata import AnnData
 
 from ._study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["kang"]
 
@@ -63,8 +67,8 @@ def kang(*, path: str | Path | None = None) -> AnnData:
 
     file = STUDY.fetch(path)
     adata = ad.read_h5ad(file)
-    obs = adata.obs.rename(columns={"label": "condition", "replicate": "donor"})
-    STUDY.check_columns(obs, ("condition", "donor", "cell_type"), file)
+    obs = cast("pd.DataFrame", adata.obs).rename(columns={"label": "condition", "replicate": "donor"})
+    STUDY.check_columns(obs.columns, ("condition", "donor", "cell_type"), file)
     obs["donor"] = obs["donor"].astype(str).str.removeprefix("patient_").astype("category")
     if "sample" not in obs:
         obs["sample"] = obs["condition"].astype(str) + "_" + obs["donor"].astype(str)

@@ -58,5 +58,5 @@ def liver_aging(*, path: str | Path | None = None) -> AnnData:
 
     file = STUDY.fetch(path)
     adata = ad.read_h5ad(file)
-    STUDY.check_columns(adata.obs, COLUMNS, file)
+    STUDY.check_columns(adata.obs.columns, COLUMNS, file)
     return adata

@@ -37,4 +37,5 @@ def plan(data: AnnData, groupby: str, *, analysis: Literal["de", "da"] = "de", *
     """
     from kompot_scverse import tl
 
-    return {"de": tl.de, "da": tl.da}[analysis](data, groupby, dry_run=True, **arguments)
+    functions: dict[str, Any] = {"de": tl.de, "da": tl.da}
+    return functions[analysis](data, groupby, dry_run=True, **arguments)

@@ -130,12 +130,11 @@ def _size(value: Any) -> int:
 
 
 def _report(table: pd.DataFrame) -> None:
-    totals = table.groupby("held")["bytes"].agg(["size", "sum"])
     parts = []
-    if "memory" in totals.index:
-        parts.append(f"{totals.loc['memory', 'size']} in memory ({totals.loc['memory', 'sum'] / 1e6:,.1f} MB)")
-    if "lazy" in totals.index:
-        parts.append(f"{totals.loc['lazy', 'size']} lazy ({totals.loc['lazy', 'sum'] / 1e6:,.1f} MB if written)")
+    for held, text in {"memory": "in memory ({:,.1f} MB)", "lazy": "lazy ({:,.1f} MB if written)"}.items():
+        sizes = table.loc[table["held"] == held, "bytes"]
+        if len(sizes):
+            parts.append(f"{len(sizes)} {text.format(sizes.sum() / 1e6)}")
     if parts:
         logger.info("Dropped %d fields: %s.", len(table), ", ".join(parts))
     else:

@@ -151,7 +151,7 @@ def _table(adata: AnnData, run: Run) -> pd.DataFrame:
     if gone:
         raise LookupError(f"var[{gone[0]!r}] of run {run.run_id} is gone. Call `kp.tl.de` again.")
     _warn_overwritten(adata, run, list(keys.values()))
-    found = {name: adata.var[key].to_numpy(dtype=np.float64) for name, key in keys.items()}
+    found = {name: np.asarray(adata.var[key], dtype=np.float64) for name, key in keys.items()}
     missing = np.full(adata.n_vars, np.nan)
     table = pd.DataFrame(
         {
