@@ -49,6 +49,10 @@ def test_fit_is_statsmodels_gls(design: SampleDesign) -> None:
         assert fit.variance[g] == pytest.approx(witness.scale, rel=1e-9)
         assert fit.scale * np.sqrt(fit.variance[g]) == pytest.approx(test.sd[0, 0], rel=1e-9)
         assert fit.df == witness.df_resid
+    x, inverse = design.matrix, np.linalg.inv(covariance)
+    if np.linalg.matrix_rank(x) == x.shape[1]:
+        expected = np.linalg.slogdet(covariance)[1] + np.linalg.slogdet(x.T @ inverse @ x)[1]
+        assert fit.log_determinant == pytest.approx(expected, rel=1e-9)
 
 
 def test_paired_fit_is_the_paired_t_test() -> None:
@@ -83,7 +87,7 @@ def test_redundant_columns_change_nothing_and_lost_contrasts_show() -> None:
 
 
 def test_tempering_bounds_the_weights() -> None:
-    tempered = np.diag(tempered_covariance(np.diag([1e-9, 1.0, 1.0, 1.0, 50.0])))
+    tempered = np.diag(tempered_covariance(np.diag([1e-9, 1.0, 1.0, 1.0, 50.0]), 2.0))
     np.testing.assert_allclose(tempered, [2 + 1e-9, 3, 3, 3, 52])
 
 

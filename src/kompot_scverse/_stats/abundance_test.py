@@ -20,6 +20,8 @@ __all__ = ["AbundanceTest", "abundance_test"]
 
 PRIOR_CELLS = 0.5
 """Added to the soft cell numbers inside and outside before the logit."""
+BETWEEN_SAMPLES = 2.0
+"""Assumed variance of the logits between samples, in units of the median counting variance."""
 MIN_EXPECTED_CELLS = 2.0
 """Expected cells per sample, on average, below which a neighbourhood is not tested."""
 
@@ -89,7 +91,7 @@ def abundance_test(mass: NDArray[np.float64], gram: NDArray[np.float64], design:
 
     # in units of the counting SD of one cell all neighbourhoods have the same covariance between samples, 1/n
     unit = np.sqrt(norm[tested] / mass.sum(axis=0)[tested] / (share[tested] * (1 - share[tested])))
-    fit = fit_linear(logit[:, tested] / unit, tempered_covariance(np.diag(1 / n_cells)), design)
+    fit = fit_linear(logit[:, tested] / unit, tempered_covariance(np.diag(1 / n_cells), BETWEEN_SAMPLES), design)
     test = moderated_test(fit, np.log(share[tested]), "limma")
     effect[tested], z[tested], pvalue[tested] = test.effect * unit, test.z, test.pvalue
     overlap = pooled_gram / np.sqrt(np.outer(norm, norm))

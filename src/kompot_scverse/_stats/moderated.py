@@ -18,9 +18,6 @@ SMALLEST_P = 1e-300
 """Smaller p are taken as this, which keeps z and the Cauchy deviates finite."""
 MAX_PRIOR_DF = 1e6
 """Stands for infinite prior degrees of freedom, where arithmetic would give inf/inf."""
-BETWEEN_SAMPLES = 2.0
-"""Assumed variance between samples, in units of the median sampling variance. On Kang's controls 0.1, 0.5, 1 and 3 gave
-2.2, 1.4, 1.1 and 0.7 p-values per 1000 below 0.001; the precision in finding planted genes hardly differed."""
 WINSORISED = (0.05, 0.9)
 """Quantiles of the log variances beyond which they are set to the quantile, as in limma."""
 FEW_GENES = 100
@@ -64,6 +61,8 @@ class LinearFit:
     """Residual variance s², per gene."""
     df: int
     """Residual degrees of freedom."""
+    log_determinant: float = 0.0
+    """log |V| + log |XᵀV⁻¹X|, the determinants of the restricted likelihood."""
 
     def subset(self, genes: NDArray[np.intp]) -> LinearFit:
         """The fit of some of the genes."""
@@ -96,23 +95,21 @@ def fit_linear(y: NDArray[np.floating], covariance: NDArray[np.float64], design:
         scale=float(np.linalg.norm(direction)),
         variance=np.einsum("sg,sg->g", residual, residual) / max(df, 1),
         df=df,
+        log_determinant=2 * float(np.log(np.diag(root)).sum() + np.log(singular).sum()),
     )
 
 
-def tempered_covariance(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
-    r"""Sampling covariance of the samples' means plus variance between samples: :math:`V + 2 \operatorname{med}(V_{ss}) I`.
-
-    Samples differ by more than the cells drawn from them. How much depends on the gene and is hardly estimable from a
-    handful of samples, but too little is the costly side: weights from cell numbers alone trust the largest samples too
-    much and give too many small p. So the typical sample is taken to vary between individuals with twice the variance
-    from sampling its cells; then no sample weighs more than 1.5 times the typical one.
+def tempered_covariance(covariance: NDArray[np.float64], between: float) -> NDArray[np.float64]:
+    r"""Sampling covariance of the samples' means plus variance between samples: :math:`V + \omega \operatorname{med}(V_{ss}) I`.
 
     Parameters
     ----------
     covariance
         Sampling covariance V, samples x samples.
+    between
+        Variance between samples :math:`\omega` in units of the typical sampling variance.
     """
-    return covariance + BETWEEN_SAMPLES * np.median(np.diag(covariance)) * np.eye(len(covariance))
+    return covariance + between * np.median(np.diag(covariance)) * np.eye(len(covariance))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,58 @@
+"""How much samples differ beyond the cells drawn from them."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .moderated import SampleDesign, fit_linear
+
+__all__ = ["between_samples"]
+
+GRID = np.concatenate([[0.0], np.geomspace(0.25, 64, 9)])
+"""Variances between samples in units of the median sampling variance."""
+QUANTILE, MARGIN, LARGEST = 0.95, 4.0, 1.0
+"""The weights of the samples are chosen for the genes that vary most between samples, with a margin, and never more even
+than this: with equal sampling variances added, no sample weighs more than twice the typical one. On Kang's controls a
+fixed 0.1, 0.5, 1 and 2 gave 2.2, 1.4, 1.0 and 0.8 p-values per 1000 below 0.001."""
+MAX_GENES = 500
+ITERATIONS = 100
+
+
+def between_samples(
+    means: NDArray[np.float64],
+    covariance: NDArray[np.float64],
+    cell_variance: NDArray[np.float64],
+    design: SampleDesign,
+) -> float:
+    r"""Variance :math:`\omega` between samples for :math:`V + \omega \operatorname{med}(V_{ss}) I`, for all genes at once.
+
+    Every gene has its own variance between samples, hardly estimable from a handful of samples. Too little is the costly
+    side: weights from cell numbers alone trust the largest samples too much and give too many small p, wherever some
+    genes do vary. So :math:`\omega` is four times the 95 % quantile of its distribution over the genes, at most 1. The
+    distribution is the maximum-likelihood one on a grid (restricted likelihood of every gene with
+    :math:`v_g (V + \omega \operatorname{med}(V_{ss}) I)`, expectation-maximisation); it is all at zero where samples do
+    not differ, and precision weights are then those of the cell numbers.
+
+    Parameters
+    ----------
+    means
+        Sample means, samples x genes.
+    covariance
+        Their sampling covariance V in units of the variance between cells, samples x samples.
+    cell_variance
+        Variance between cells :math:`v_g`, per gene.
+    design
+        Design of the samples.
+    """
+    order = np.argsort(cell_variance, kind="stable")
+    genes = order[np.unique(np.linspace(0, len(order) - 1, min(len(order), MAX_GENES)).astype(int))]
+    unit = float(np.median(np.diag(covariance)))
+    log = np.empty((len(genes), len(GRID)))
+    for k, omega in enumerate(GRID):
+        total = covariance + omega * unit * np.eye(len(covariance))
+        fit = fit_linear(means[:, genes], total, design)
+        log[:, k] = -0.5 * (fit.log_determinant + fit.df * fit.variance / cell_variance[genes])
+    likelihood = np.exp(log - log.max(axis=1, keepdims=True))
+    mass = np.full(len(GRID), 1 / len(GRID))
+    for _ in range(ITERATIONS):
+        mass = mass * np.mean(likelihood / (likelihood @ mass)[:, None], axis=0)
+    return min(MARGIN * float(np.interp(QUANTILE, np.cumsum(mass), GRID)), LARGEST)
