@@ -1,15 +1,19 @@
 """A run of differential expression in scanpy's own format."""
 
-import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from anndata import AnnData
 
-from kompot_scverse._data.provenance import Run, find_run, iterate_runs, overwriter
-from kompot_scverse._data.resolve import check_anndata
+from kompot_scverse._data.holders import holder
+from kompot_scverse._data.provenance import Run
+from kompot_scverse._data.run_fields import RunFields
+from kompot_scverse._data.run_frames import RunFrame, one_run_frame
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from mudata import MuData
 
 __all__ = ["rank_genes_groups"]
 
@@ -24,12 +28,13 @@ SIGNIFICANCE = [
 
 
 def rank_genes_groups(
-    data: AnnData,
+    data: "AnnData | MuData",
     *,
     run_id: int | Sequence[int] = -1,
+    mod: str | None = None,
     key_added: str = "kompot_rank_genes_groups",
     copy: bool = False,
-) -> AnnData | None:
+) -> "AnnData | MuData | None":
     r"""
     Write a run of differential expression as `sc.tl.rank_genes_groups` writes its results.
 
@@ -43,6 +48,8 @@ def rank_genes_groups(
     run_id
         Number of the run, or several that share `groupby` and reference (one column for each group); negative numbers
         count from the last run of differential expression.
+    mod
+        Modality of a MuData whose genes are written, into the uns of that modality; needed if the run is of several.
     key_added
         Key in uns; what is there is replaced.
     copy
@@ -67,7 +74,7 @@ def rank_genes_groups(
     LookupError
         If there is no such run, or its fields are gone.
     ValueError
-        If several runs differ in what they compare with or in their genes.
+        If several runs differ in what they compare with or in their genes, or a run is of several modalities.
 
     Warns
     -----
@@ -84,11 +91,11 @@ def rank_genes_groups(
     >>> sc.get.rank_genes_groups_df(adata, "Old", key="kompot_rank_genes_groups").columns.to_list()
     ['names', 'scores', 'logfoldchanges', 'pvals', 'pvals_adj']
     """
-    adata = check_anndata(data)
     numbers = [run_id] if isinstance(run_id, int | np.integer) else list(run_id)
-    runs = [find_run(adata, int(number), "de") for number in numbers]
-    _check_comparable(runs)
-    tables = {run.contrast["group"]: _table(adata, run) for run in runs}
+    parts = [one_run_frame(data, mod, int(number), "de") for number in numbers]
+    runs = [part.run for part in parts]
+    _check_comparable(parts)
+    tables = {part.run.contrast["group"]: _table(part) for part in parts}
     if len({frozenset(table["names"]) for table in tables.values()}) > 1:
         raise ValueError(
             f"Runs {_numbers(runs)} analysed different genes; write them one by one with other `key_added=`."
@@ -107,16 +114,18 @@ def rank_genes_groups(
     for name, dtype in DTYPES.items():
         columns = pd.DataFrame({group: table[name] for group, table in tables.items()})
         result[name] = columns.to_records(index=False, column_dtypes=dtype)
-    target = adata.copy() if copy else adata
-    target.uns[key_added] = result
+    target = data.copy() if copy else data
+    holder(target, parts[0].mod).uns[key_added] = result
     return target if copy else None
 
 
-def _check_comparable(runs: list[Run]) -> None:
+def _check_comparable(parts: list[RunFrame]) -> None:
     """Raise unless the runs can stand side by side."""
-    if not runs:
+    if not parts:
         raise ValueError("`run_id` names no run.")
+    runs = [part.run for part in parts]
     for what, values in {
+        "modality": {part.mod for part in parts},
         "`groupby`": {run.contrast["groupby"] for run in runs},
         "the reference": {run.contrast["reference"] for run in runs},
         "the layer": {run.params.get("layer") for run in runs},
@@ -142,38 +151,27 @@ def _significance(run: Run) -> tuple[str | None, str | None, str]:
     return None, None, "none"
 
 
-def _table(adata: AnnData, run: Run) -> pd.DataFrame:
+def _table(part: RunFrame) -> pd.DataFrame:
     """Names, scores, log2 fold changes and significance of the genes analysed, in scanpy's order."""
-    pvalue, adjusted, _ = _significance(run)
-    wanted = {"distance": "mahalanobis", "lfc": "mean_lfc", "pvals": pvalue, "pvals_adj": adjusted}
-    keys = {name: run.key(statistic) for name, statistic in wanted.items() if statistic is not None}
-    gone = [key for key in keys.values() if key not in adata.var]
-    if gone:
-        raise LookupError(f"var[{gone[0]!r}] of run {run.run_id} is gone. Call `kp.tl.de` again.")
-    _warn_overwritten(adata, run, list(keys.values()))
-    found = {name: np.asarray(adata.var[key], dtype=np.float64) for name, key in keys.items()}
-    missing = np.full(adata.n_vars, np.nan)
+    fields = RunFields(part.adata, part.run)
+    pvalue, adjusted, _ = _significance(part.run)
+
+    def read(statistic: str | None) -> np.ndarray:
+        if statistic is None:
+            return np.full(part.adata.n_vars, np.nan)
+        return np.asarray(fields.read("var", statistic, "Call `kp.tl.de` again."), dtype=np.float64)
+
+    distance, lfc = read("mahalanobis"), read("mean_lfc")
     table = pd.DataFrame(
         {
-            "names": adata.var_names.to_numpy(dtype=object),
-            # a distance of a gene without any fold change has no direction
-            "scores": np.sign(found["lfc"]) * found["distance"],
-            "logfoldchanges": found["lfc"] / np.log(2),
-            "pvals": found.get("pvals", missing),
-            "pvals_adj": found.get("pvals_adj", missing),
+            "names": part.adata.var_names.to_numpy(dtype=object),
+            # a gene without any fold change has no direction, and its distance none to rank by
+            "scores": np.sign(lfc) * distance,
+            "logfoldchanges": lfc / np.log(2),
+            "pvals": read(pvalue),
+            "pvals_adj": read(adjusted),
         }
     )
-    table = table[np.isfinite(found["distance"])]
+    fields.warn(stacklevel=4)
+    table = table[np.isfinite(distance)]
     return table.sort_values("scores", ascending=False, kind="stable").reset_index(drop=True)
-
-
-def _warn_overwritten(adata: AnnData, run: Run, keys: list[str | None]) -> None:
-    history = list(iterate_runs(adata))
-    writers = {later.run_id for key in keys if key and (later := overwriter(history, run, "var", key)) is not None}
-    if writers:
-        warnings.warn(
-            f"Fields of run {run.run_id} were overwritten and now hold the values of run "
-            f"{', '.join(map(str, sorted(writers)))}. Another `key_added=` would have kept both.",
-            UserWarning,
-            stacklevel=4,
-        )
