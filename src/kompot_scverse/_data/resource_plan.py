@@ -1,7 +1,5 @@
 """The plan of a run: costs, fields, warnings."""
 
-import html
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +8,7 @@ import pandas as pd
 from .cost import Item, available_memory
 from .holders import holder
 from .provenance import last_writer
+from .run_html import details, html_table, page, text_table
 from .store import Field
 
 __all__ = ["ResourcePlan", "make_plan"]
@@ -83,29 +82,29 @@ class ResourcePlan:
 
     def __repr__(self) -> str:
         """As text."""
-        width = max(len(name) for name, _ in self._lines())
-        text = ["ResourcePlan", *(f"  {name:<{width}}  {value}" for name, value in self._lines()), "  memory by array:"]
-        for item in sorted(self.items, key=lambda item: -item.n_bytes):
-            text.append(f"    {_size(item.n_bytes):>9}  {item.name} {item.shape}")
-        text.append(f"  fields ({len(self.fields)}):")
-        text += [f"    {slot}[{key!r}]{f'  [{note}]' if note else ''}" for slot, key, note in self.fields]
-        return "\n".join(text)
+        lines = ["ResourcePlan", *text_table(self._lines()), "Memory by array"]
+        lines += text_table([(size, f"{name} {shape}".rstrip()) for name, shape, size, _ in self._arrays()])
+        lines.append(f"Fields ({len(self.fields)})")
+        lines += text_table([(f"{slot}[{key!r}]", note) for slot, key, note in self.fields])
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         """As HTML."""
-
-        def table(rows: Iterable[tuple[str, ...]]) -> str:
-            cells = ("".join(f"<td style='text-align:left'>{html.escape(cell)}</td>" for cell in row) for row in rows)
-            return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
-
-        arrays = [
-            (item.name, item.shape, _size(item.n_bytes)) for item in sorted(self.items, key=lambda item: -item.n_bytes)
+        warned = ("not feasible", "feasible with", *self.warnings)
+        arrays = html_table(self._arrays(), ("array", "shape", "size", "held"))
+        fields = html_table(self.fields, ("slot", "key", ""), notice=("OVERWRITES",))
+        content = [
+            html_table(self._lines(), notice=warned),
+            details("Memory by array", arrays),
+            details(f"Fields ({len(self.fields)})", fields),
         ]
-        return (
-            f"<div><b>Resource plan</b>{table(self._lines())}"
-            f"<details><summary>Memory by array</summary>{table(arrays)}</details>"
-            f"<details><summary>{len(self.fields)} fields</summary>{table(self.fields)}</details></div>"
-        )
+        return page("Resource plan", "what the call would need and write", content)
+
+    def _arrays(self) -> list[tuple[str, str, str, str]]:
+        """Arrays, largest first: name, shape, size, stage."""
+        held = {"both": "throughout", "moments": "while reading", "results": "afterwards"}
+        ordered = sorted(self.items, key=lambda item: -item.n_bytes)
+        return [(item.name, item.shape, _size(item.n_bytes), held[item.stage]) for item in ordered]
 
 
 def make_plan(
