@@ -83,26 +83,32 @@ def test_distance_equals_the_dense_formula(moments):
         assert fit.distance(1)[gene] == pytest.approx(expected, rel=1e-8)
 
 
-def test_kept_factors_are_computed_once(moments, monkeypatch):
+@pytest.mark.parametrize("kept", [True, False])
+def test_everything_is_computed_once(moments, monkeypatch, kept):
     calls = []
     plain = module.posterior_weights
     monkeypatch.setattr(module, "posterior_weights", lambda *args: calls.append(args) or plain(*args))
     monkeypatch.setattr(module, "CHUNK", 4)
-    members = [np.array([0, 1]), np.array([2, 3, 4])]
+    members = [np.array([0, 1]), np.array([2, 3, 4]), np.array([0, 4])]
     lazy = fit_expression(*moments, 0.6, members, members)
     expected = [covariance.factor.compute() for covariance in lazy.covariances]
+    distances = [lazy.distance(group) for group in (1, 2)]
     calls.clear()
-    kept = lazy.with_kept_factors(lambda shape: np.empty(shape, np.float32))
-    assert len(calls) == 3 * SAMPLES  # once per chunk of genes and replicate
-    for covariance, values in zip(kept.covariances, expected, strict=True):
+    done = lazy.computed((lambda shape: np.empty(shape, np.float32)) if kept else None)
+    for group, distance in enumerate(distances, start=1):
+        # from the exact factors, not from those that are kept in float32
+        np.testing.assert_allclose(done.distance(group), distance, rtol=1e-12)
+    assert len(calls) == 3 * (2 + 3 + 2)  # chunks of genes × replicates
+    if not kept:
+        assert done.covariances is None
+        return
+    for covariance, values in zip(done.covariances, expected, strict=True):
         assert covariance.kept.dtype == np.float32
         np.testing.assert_allclose(covariance.kept, values, rtol=1e-6, atol=1e-7)
-        assert covariance.factor.chunks == ((4, 4, 1), (RANK,), (len(values[0, 0]),))
-    np.testing.assert_allclose(kept.distance(1), lazy.distance(1), rtol=1e-6)
-    np.testing.assert_allclose(kept.distance(1), kept.distance(1), rtol=1e-12)
-    assert len(calls) == 3 * SAMPLES + 3 * SAMPLES  # only the lazy one computed again
+        assert covariance.factor.chunks == ((4, 4, 1), (RANK,), (values.shape[2],))
+    np.testing.assert_allclose(done.distance(2, 1), lazy.distance(2, 1), rtol=1e-5)
 
 
-def test_nothing_to_keep_without_replicates(moments):
+def test_nothing_to_compute_without_replicates(moments):
     fit = fit_expression(*moments, 0.6, [np.array([0, 1]), np.array([2, 3])], None)
-    assert fit.with_kept_factors(np.empty) is fit
+    assert fit.computed(np.empty) is fit

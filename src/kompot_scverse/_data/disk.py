@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kompot_scverse._gp.parallel import compute_here
+from kompot_scverse._gp.parallel import store_here
 from kompot_scverse.settings import StorageSettings
 
 if TYPE_CHECKING:
@@ -81,8 +81,7 @@ class DiskStore:
             name: self.create(name, array.shape, tuple(map(int, array.chunksize))) for name, array in arrays.items()
         }
         with self.writing():
-            # the chunks are those of the store: no lock
-            compute_here(da.store(list(arrays.values()), list(targets.values()), lock=False, compute=False))
+            store_here(list(arrays.values()), list(targets.values()))
         return {name: da.from_zarr(target) for name, target in targets.items()}
 
     @contextmanager

@@ -13,7 +13,10 @@ from kompot_scverse._stats.sample_covariance import factor_variance
 from .design import MIN_CELLS, Design
 from .resolve import obs_column
 
-__all__ = ["GroupStatistics", "category_means", "group_column", "group_statistics"]
+__all__ = ["GroupStatistics", "category_means", "group_column", "group_statistics", "mean_features"]
+
+BLOCK = 8192
+"""Cells summed at a time."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,17 @@ def category_means(phi: np.ndarray, categories: pd.Series, design: Design, group
         own = codes == category
         in_condition = [own & (design.condition_codes == condition) for condition in (0, group)]
         if min(cells.sum() for cells in in_condition) >= MIN_CELLS:
-            means[category] = phi[in_condition[0] | in_condition[1]].mean(axis=0)
+            means[category] = mean_features(phi, in_condition[0] | in_condition[1])
     return means
+
+
+def mean_features(phi: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """Mean over chosen cells (a mask); rows of other cells may be NaN."""
+    rows, total = np.flatnonzero(cells), np.zeros(phi.shape[1])
+    for start in range(0, len(rows), BLOCK):
+        # in blocks, since a choice of rows is a copy
+        total += phi[rows[start : start + BLOCK]].sum(axis=0)
+    return total / len(rows)
 
 
 def group_statistics(fit: ExpressionFit, means: np.ndarray, group: int) -> GroupStatistics:

@@ -16,13 +16,15 @@ GENES = 512
 """Size of a chunk: small enough in genes that reading one gene costs little."""
 
 
-def _chunks(phi: np.ndarray, weights: np.ndarray) -> tuple["da.Array", "da.Array"]:
+def _chunks(phi: np.ndarray, weights: "np.ndarray | da.Array") -> tuple["da.Array", "da.Array"]:
     import dask.array as da
 
     # asarray=False, name=False: no hashing of large arrays, no copies
     return (
         da.from_array(phi, chunks=(CELLS, phi.shape[1]), name=False, asarray=False),
-        da.from_array(weights, chunks=(GENES, *weights.shape[1:]), name=False, asarray=False),
+        weights.rechunk((GENES, *weights.shape[1:]))
+        if isinstance(weights, da.Array)
+        else da.from_array(weights, chunks=(GENES, *weights.shape[1:]), name=False, asarray=False),
     )
 
 
@@ -43,7 +45,7 @@ def lazy_product(phi: np.ndarray, weights: np.ndarray) -> "da.Array":
     return da.blockwise(_product, "cg", left, "cr", right, "gr", concatenate=True, dtype=np.float32)
 
 
-def lazy_std(phi: np.ndarray, factor: np.ndarray, variance: np.ndarray) -> "da.Array":
+def lazy_std(phi: np.ndarray, factor: "np.ndarray | da.Array", variance: np.ndarray) -> "da.Array":
     """
     Standard deviation with replicate variance, cells × genes, float32, computed when read.
 
@@ -52,7 +54,7 @@ def lazy_std(phi: np.ndarray, factor: np.ndarray, variance: np.ndarray) -> "da.A
     phi
         Cells × rank, float32.
     factor
-        Genes × rank × replicates, float32.
+        Genes × rank × replicates, float32, in memory or lazy.
     variance
         Posterior variance of each cell.
     """

@@ -63,9 +63,9 @@ class GenePlacer:
         self, values: np.ndarray, slot: str, key: str, fill: Any = np.nan, columns: list | None = None
     ) -> np.ndarray:
         """Values on all genes, as they go to a field; with `columns` if that is a table."""
-        values = np.asarray(values)
         if self.numbers is None:
             return values
+        values = np.asarray(values)
         out = np.full((len(self.names), *values.shape[1:]), fill, dtype=values.dtype)
         earlier = self._earlier(slot, key, out, columns)
         if earlier is not None:

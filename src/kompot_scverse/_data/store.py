@@ -11,7 +11,7 @@ import numpy as np
 from anndata import AnnData
 from mudata import MuData
 
-from kompot_scverse.settings import StorageSettings
+from kompot_scverse._gp.parallel import store_here
 
 from .disk import DiskStore
 from .errors import INSIDE
@@ -125,16 +125,15 @@ def fill(fields: Iterable[Field], values: dict[tuple[str, str], Any]) -> list[Fi
     return [replace(field, value=values[field.slot, field.key]) for field in fields]
 
 
-def write(
-    data: AnnData | MuData, fields: list[Field], runs: Sequence[Run], storage: StorageSettings | None = None
-) -> None:
+def write(data: AnnData | MuData, fields: list[Field], runs: Sequence[Run], disk: DiskStore | None = None) -> None:
     """
     Put all fields and runs into the data; on any interruption put back what was there before, in all modalities.
 
-    Lazy layers are computed into memory or to disk first, if `storage` says so; nothing of them stays if that fails.
+    Lazy layers are computed into memory or to disk first, if the settings of `disk` say so; nothing of them, or of what
+    is in `disk` already, stays if that fails.
     """
-    with DiskStore(storage) as disk:
-        values = _layer_values(fields, storage, disk)
+    with disk or DiskStore(None) as disk:
+        values = _layer_values(fields, disk)
         _actualize_view(data)
         with _unchanged_on_error(data, [field.place for field in fields], [run.mod for run in runs]):
             for field, value in zip(fields, values, strict=True):
@@ -152,16 +151,17 @@ def drop(data: AnnData | MuData, places: Sequence[tuple[str, str, str]]) -> None
             del getattr(holder(data, mod), slot)[key]
 
 
-def _layer_values(fields: list[Field], storage: StorageSettings | None, disk: DiskStore) -> list[Any]:
+def _layer_values(fields: list[Field], disk: DiskStore) -> list[Any]:
     """Values of all fields, with layers as they are to be kept."""
     lazy = {field.place: field.value for field in fields if field.slot == "layers" and hasattr(field.value, "dask")}
     kept = lazy
-    if lazy and storage is not None and storage.layers == "disk":
+    if lazy and disk.storage.layers == "disk":
         names = {place: ".".join(filter(None, (place[0], place[2]))) for place in lazy}
         saved = disk.save({names[place]: layer for place, layer in lazy.items()})
         kept = {place: saved[name] for place, name in names.items()}
-    elif storage is not None and storage.layers == "memory":
-        kept = {place: np.asarray(layer) for place, layer in lazy.items()}
+    elif lazy and disk.storage.layers == "memory":
+        kept = {place: np.empty(layer.shape, layer.dtype) for place, layer in lazy.items()}
+        store_here(list(lazy.values()), list(kept.values()))
     return [kept.get(field.place, field.value) for field in fields]
 
 

@@ -1,6 +1,5 @@
 """Per-sample moments of features and expression, collected in one pass over row blocks."""
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -8,12 +7,16 @@ from typing import Any, Protocol
 import numpy as np
 import scipy.sparse as sp
 
+from .parallel import compute_here, distributed_client
+
 __all__ = ["Moments", "RowReader", "collect_moments", "sample_grams"]
 
 TASK_ROWS = 4096
 """Rows of one parallel task."""
 PRODUCT_ROWS = 1024
 """Rows summed in the precision of the expression; longer sums are accumulated in float64."""
+CACHE = 2**21
+"""Bytes of a sparse product beyond which it is worth sorting its values by genes first."""
 
 type Rows = np.ndarray | sp.csr_array | sp.csr_matrix
 
@@ -99,8 +102,12 @@ def sample_grams(phi: np.ndarray, codes: np.ndarray, n_samples: int) -> np.ndarr
     """
     grams = np.empty((n_samples, phi.shape[1], phi.shape[1]))
     for sample in range(n_samples):
-        own = phi[codes == sample]
-        grams[sample] = own.T @ own
+        own, gram = np.flatnonzero(codes == sample), np.zeros(grams.shape[1:])
+        for start in range(0, len(own), TASK_ROWS):
+            # in blocks, since a choice of rows is a copy
+            block = phi[own[start : start + TASK_ROWS]]
+            gram += block.T @ block
+        grams[sample] = gram
     return grams
 
 
@@ -156,12 +163,11 @@ def collect_moments(
         # each worker gets the rows of its task (or the recipe to read them), not everything
         task = dask.delayed(_sum_rows, pure=False)
         parts = [task(y.piece(rows), slice(None), *inputs(rows)) for rows in _tasks(y, codes)]
-        options = {}
     else:
         task = dask.delayed(run, pure=False)
         parts = [task(rows) for rows in _tasks(y, codes)]
-        options = {"scheduler": "threads"} if distributed_client() else {}
-    total: Partial = dask.compute(_tree(parts, dask.delayed(Partial.add, pure=False)), **options)[0]
+    tree = _tree(parts, dask.delayed(Partial.add, pure=False))
+    total: Partial = (dask.compute if ship else compute_here)(tree)[0]
     shape = (n_samples, y.shape[1])
     return Moments(
         _stack(total.cross, (*shape, phi.shape[1])),
@@ -177,18 +183,6 @@ def _stack(parts: dict[int, np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
     for sample in list(parts):
         out[sample] = parts.pop(sample)
     return out
-
-
-def distributed_client() -> bool:
-    """Whether the session has an active `dask.distributed` client."""
-    distributed = sys.modules.get("distributed")
-    if distributed is None:
-        return False
-    try:
-        distributed.get_client()
-    except ValueError:
-        return False
-    return True
 
 
 def _row_numbers(rows: slice | np.ndarray, n: int) -> np.ndarray:
@@ -207,13 +201,12 @@ def _sum_rows(
     """One task: features, weights, codes and row numbers are those of its rows."""
     values = y.read(rows)
     # one product for features and weights: reading the sparse rows is what costs
-    left = np.hstack([phi, weights]).astype(values.dtype, copy=False)
-    products, rank = _products(values, left, codes), phi.shape[1]
-    part = Partial({sample: product[:, :rank] for sample, product in products.items()}, {}, {}, [])
-    if weights.shape[1]:
-        part.sums = {sample: product[:, rank:] for sample, product in products.items()}
-        squares = values.power(2) if sp.issparse(values) else np.square(values)
-        part.squares = _products(squares, left[:, rank:], codes)
+    left, rank = np.hstack([phi, weights]).astype(values.dtype, copy=False), phi.shape[1]
+    part = Partial({}, {}, {}, [])
+    for sample, (product, squares) in _products(values, left, codes, rank).items():
+        part.cross[sample] = product[:, :rank]
+        if weights.shape[1]:
+            part.sums[sample], part.squares[sample] = product[:, rank:], squares
     if extract is not None:
         part.extracted = [(numbers, sp.csr_array(values[:, extract]))]
     return part
@@ -232,20 +225,27 @@ def _tasks(y: RowReader, codes: np.ndarray) -> Iterator[slice | np.ndarray]:
             yield rows[start : start + TASK_ROWS]
 
 
-def _products(values: Rows, left: np.ndarray, codes: np.ndarray) -> dict[int, np.ndarray]:
-    """Y Φᵀ summed over the rows of each sample."""
-    cross = {}
+def _products(values: Rows, left: np.ndarray, codes: np.ndarray, rank: int) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Yᵀ left of the rows of each sample, and (Y²)ᵀ with the columns of `left` from `rank` on."""
+    found = {}
+    n_genes, n_columns = values.shape[1], left.shape[1]
+    # by genes, where each value would else add to another row of a product that does not fit into the cache
+    by_genes = sp.issparse(values) and n_genes * n_columns * left.itemsize > CACHE
     for sample in np.unique(codes[codes >= 0]):
         own = np.flatnonzero(codes == sample)
-        total = np.zeros((values.shape[1], left.shape[1]))
+        total, squares = np.zeros((n_genes, n_columns)), np.zeros((n_genes, n_columns - rank))
         for start in range(0, len(own), PRODUCT_ROWS):
-            part: slice | np.ndarray = own[start : start + PRODUCT_ROWS]
+            rows: slice | np.ndarray = own[start : start + PRODUCT_ROWS]
             if len(own) == len(codes):
                 # all rows are of one sample: a slice does not copy what a list of rows does
-                part = slice(start, start + PRODUCT_ROWS)
-            total += values[part].T @ left[part]
-        cross[int(sample)] = total
-    return cross
+                rows = slice(start, start + PRODUCT_ROWS)
+            block = values[rows].tocsc() if by_genes else values[rows]
+            total += block.T @ left[rows]
+            if n_columns > rank:
+                squared = block.power(2) if sp.issparse(block) else np.square(block)
+                squares += squared.T @ left[rows, rank:]
+        found[int(sample)] = total, squares
+    return found
 
 
 def _assemble(pieces: list[tuple[np.ndarray, sp.csr_array]], codes: np.ndarray) -> sp.csr_array:

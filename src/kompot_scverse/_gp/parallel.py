@@ -1,8 +1,11 @@
 """Running dask tasks on the threads of this process."""
 
+import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-__all__ = ["compute_here"]
+__all__ = ["compute_here", "distributed_client", "store_here"]
 
 
 def compute_here(*tasks: object) -> tuple:
@@ -24,3 +27,23 @@ def compute_here(*tasks: object) -> tuple:
         # a pool of our own: dask's would go on with the tasks at hand after an error
         with ThreadPoolExecutor(dask.config.get("num_workers", None) or CPU_COUNT) as pool:
             return dask.compute(*tasks, scheduler="threads", pool=pool)
+
+
+def store_here(sources: Sequence[Any], targets: Sequence[Any]) -> None:
+    """Compute dask arrays into arrays of their shapes, numpy or zarr; chunks of a zarr array must be those of the source."""
+    import dask.array as da
+
+    # every chunk goes to a place of its own: no lock
+    compute_here(da.store(list(sources), list(targets), lock=False, compute=False))
+
+
+def distributed_client() -> bool:
+    """Whether the session has an active `dask.distributed` client."""
+    distributed = sys.modules.get("distributed")
+    if distributed is None:
+        return False
+    try:
+        distributed.get_client()
+    except ValueError:
+        return False
+    return True

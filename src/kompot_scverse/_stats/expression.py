@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from kompot_scverse._gp.parallel import compute_here
 from kompot_scverse._gp.posterior import Posterior, posterior
 
-from .mahalanobis import mahalanobis
-from .sample_covariance import SampleCovariance, keep_factors, sample_covariance
+from .mahalanobis import distances_from, mahalanobis
+from .sample_covariance import SampleCovariance, sample_covariance
 
 __all__ = ["ExpressionFit", "fit_expression"]
 
@@ -22,15 +23,52 @@ class ExpressionFit:
     covariances: list[SampleCovariance] | None
     """Variance between replicates of every condition; None without replicates."""
 
-    def with_kept_factors(self, create: Callable[[tuple[int, ...]], Any]) -> "ExpressionFit":
-        """The same, with the variance between replicates computed once, into arrays made by `create(shape)`."""
+    distances: list[np.ndarray] | None = None
+    """Mahalanobis distances of every condition but the first from the first, where they have been computed."""
+
+    def computed(self, create: Callable[[tuple[int, ...]], Any] | None = None) -> "ExpressionFit":
+        """
+        The same with what costs most done once: with replicates, the variance between them and the distances.
+
+        The sums per sample are no longer needed afterwards.
+
+        Parameters
+        ----------
+        create
+            Makes an array of a shape, numpy or zarr, that keeps the factor of a condition (in the precision of the
+            array; the distances are from the exact one). None does not keep the factors.
+        """
         if self.covariances is None:
             return self
-        targets = [create(covariance.factor.shape) for covariance in self.covariances]
-        return replace(self, covariances=keep_factors(self.covariances, targets))
+        import dask
+
+        factors = [covariance.factor for covariance in self.covariances]
+        targets = [] if create is None else [create(factor.shape) for factor in factors]
+        functions = [distances_from(self.posteriors[0], post) for post in self.posteriors[1:]]
+
+        def finish(start: int, *blocks: np.ndarray) -> list[np.ndarray]:
+            genes = slice(start, start + len(blocks[0]))
+            for target, block in zip(targets, blocks, strict=bool(targets)):
+                target[genes] = block.astype(target.dtype)
+            return [
+                function(np.concatenate([blocks[0], block], axis=2), genes)
+                for function, block in zip(functions, blocks[1:], strict=True)
+            ]
+
+        starts = np.cumsum([0, *factors[0].chunks[0][:-1]])
+        blocks = [factor.to_delayed().ravel() for factor in factors]
+        task = dask.delayed(finish, pure=False)
+        parts = compute_here(*[task(start, *of_chunk) for start, *of_chunk in zip(starts, *blocks, strict=True)])
+        distances = [np.concatenate(of_group) for of_group in zip(*parts, strict=True)]
+        kept = None
+        if targets:
+            kept = [one.moved_to(target) for one, target in zip(self.covariances, targets, strict=True)]
+        return replace(self, covariances=kept, distances=distances)
 
     def distance(self, group: int, reference: int = 0) -> np.ndarray:
         """Mahalanobis distance of the fold change of every gene between two conditions."""
+        if self.distances is not None and reference == 0:
+            return self.distances[group - 1]
         a, b = self.posteriors[reference], self.posteriors[group]
         if self.covariances is None:
             return mahalanobis(a, b)

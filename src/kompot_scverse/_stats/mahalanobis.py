@@ -12,7 +12,7 @@ from kompot_scverse._gp.posterior import Posterior, spectrum
 if TYPE_CHECKING:
     import dask.array as da
 
-__all__ = ["mahalanobis"]
+__all__ = ["distances_from", "mahalanobis"]
 
 
 def mahalanobis(reference: Posterior, group: Posterior, factor: "da.Array | np.ndarray | None" = None) -> np.ndarray:
@@ -37,20 +37,50 @@ def mahalanobis(reference: Posterior, group: Posterior, factor: "da.Array | np.n
     -------
     Distance of each gene, dimensionless.
     """
-    form = _shared_form(reference, group) if np.ndim(reference.sigma) == 0 else _gene_form(reference, group)
-    delta = group.weights - reference.weights
     if factor is None:
-        left, right = form(delta[:, None], slice(None))
-        squared = np.einsum("gir,gir->g", left, right)
-    elif isinstance(factor, np.ndarray):
-        squared = _with_factor(form, delta, factor, slice(None))
-    else:
-        squared = _chunkwise(form, delta, factor)
-    return np.sqrt(np.maximum(squared, 0.0))
+        delta = group.weights - reference.weights
+        left, right = _form(reference, group)(delta[:, None], slice(None))
+        return np.sqrt(np.maximum(np.einsum("gir,gir->g", left, right), 0.0))
+    distances = distances_from(reference, group)
+    if isinstance(factor, np.ndarray):
+        return distances(factor, slice(None))
+    import dask
+
+    factor = factor.rechunk({1: -1, 2: -1})
+    edges = np.cumsum([0, *factor.chunks[0]])
+    task = dask.delayed(distances, pure=False)
+    parts = [
+        task(block, slice(start, stop))
+        for start, stop, block in zip(edges[:-1], edges[1:], factor.to_delayed().ravel(), strict=True)
+    ]
+    return np.concatenate(compute_here(*parts))
+
+
+def distances_from(reference: Posterior, group: Posterior) -> Callable[[np.ndarray, slice], np.ndarray]:
+    """A function that gives the distances of a slice of the genes from their factor: genes × rank × columns."""
+    form, delta = _form(reference, group), group.weights - reference.weights
+
+    def distances(factor: np.ndarray, genes: slice) -> np.ndarray:
+        # Woodbury's identity, from the form of Δ and the columns of U
+        stack = np.concatenate([delta[genes, None], factor.transpose(0, 2, 1)], axis=1)
+        left, right = form(stack, genes)
+        gram = left @ right.transpose(0, 2, 1)
+        # symmetric but for rounding
+        gram = (gram + gram.transpose(0, 2, 1)) / 2
+        inner = np.eye(factor.shape[2]) + gram[:, 1:, 1:]
+        explained = np.linalg.solve(inner, gram[:, 1:, :1])[:, :, 0]
+        squared = gram[:, 0, 0] - np.einsum("gk,gk->g", gram[:, 0, 1:], explained)
+        return np.sqrt(np.maximum(squared, 0.0))
+
+    return distances
 
 
 type Form = Callable[[np.ndarray, slice], tuple[np.ndarray, np.ndarray]]
 """From vectors u, genes × vectors × rank, of a slice of the genes: A and B with uᵢᵀ(V₁ + V₂)⁻¹uⱼ = AᵢᵀBⱼ."""
+
+
+def _form(reference: Posterior, group: Posterior) -> Form:
+    return _shared_form(reference, group) if np.ndim(reference.sigma) == 0 else _gene_form(reference, group)
 
 
 def _shared_form(reference: Posterior, group: Posterior) -> Form:
@@ -79,29 +109,3 @@ def _gene_form(reference: Posterior, group: Posterior) -> Form:
         return left, right / (2 + values / own)
 
     return halves
-
-
-def _with_factor(form: Form, delta: np.ndarray, factor: np.ndarray, genes: slice) -> np.ndarray:
-    """Squared distances of a slice of the genes by Woodbury's identity, from the form of Δ and the columns of U."""
-    stack = np.concatenate([delta[genes, None], factor.transpose(0, 2, 1)], axis=1)
-    left, right = form(stack, genes)
-    gram = left @ right.transpose(0, 2, 1)
-    # symmetric but for rounding
-    gram = (gram + gram.transpose(0, 2, 1)) / 2
-    inner = np.eye(factor.shape[2]) + gram[:, 1:, 1:]
-    explained = np.linalg.solve(inner, gram[:, 1:, :1])[:, :, 0]
-    return gram[:, 0, 0] - np.einsum("gk,gk->g", gram[:, 0, 1:], explained)
-
-
-def _chunkwise(form: Form, delta: np.ndarray, factor: "da.Array") -> np.ndarray:
-    """:func:`_with_factor` on every chunk of genes of a dask factor, in parallel."""
-    import dask
-
-    factor = factor.rechunk({1: -1, 2: -1})
-    edges = np.cumsum([0, *factor.chunks[0]])
-    task = dask.delayed(_with_factor, pure=False)
-    parts = [
-        task(form, delta, block, slice(start, stop))
-        for start, stop, block in zip(edges[:-1], edges[1:], factor.to_delayed().ravel(), strict=True)
-    ]
-    return np.concatenate(compute_here(*parts))

@@ -1,18 +1,16 @@
 """Variance of the smoothed expression between replicates, as a low-rank factor on dask."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kompot_scverse._gp.parallel import compute_here
 from kompot_scverse._gp.posterior import posterior_weights, spectrum
 
 if TYPE_CHECKING:
     import dask.array as da
 
-__all__ = ["SampleCovariance", "factor_variance", "keep_factors", "sample_covariance"]
+__all__ = ["SampleCovariance", "factor_variance", "sample_covariance"]
 
 CHUNK = 1024
 """Genes of one chunk of the factor."""
@@ -30,7 +28,16 @@ class SampleCovariance:
     factor: "da.Array"
     """Genes × rank × replicates, chunked over genes, computed when read."""
     kept: Any = None
-    """The array that holds the factor, once :func:`keep_factors` has computed it."""
+    """The array that holds the factor, where it has been computed for good."""
+
+    def moved_to(self, target: Any) -> "SampleCovariance":
+        """The same, read from an array that holds the computed factor, numpy or zarr."""
+        import dask.array as da
+
+        # asarray=False, name=False: no copy, no hashing
+        return SampleCovariance(
+            da.from_array(target, chunks=self.factor.chunks, name=False, asarray=False), kept=target
+        )
 
     def joined(self, other: "SampleCovariance") -> "da.Array":
         """Factor of the sum of two covariances."""
@@ -46,30 +53,6 @@ class SampleCovariance:
     def variance(self, phi: np.ndarray) -> np.ndarray:
         """Variance of every gene at the cells with features `phi`, the diagonal of :meth:`dense`: cells × genes."""
         return factor_variance(phi, np.asarray(self.factor))
-
-
-def keep_factors(covariances: Sequence[SampleCovariance], targets: Sequence[Any]) -> list[SampleCovariance]:
-    """
-    Compute factors once, in parallel, and read them from where they are kept from then on.
-
-    The sums per sample that they are computed from are no longer needed afterwards.
-
-    Parameters
-    ----------
-    covariances
-        Factors that are computed when read.
-    targets
-        Arrays of their shapes and of the precision to keep, numpy or zarr; filled.
-    """
-    import dask.array as da
-
-    lazy = [one.factor.astype(target.dtype) for one, target in zip(covariances, targets, strict=True)]
-    # chunks of genes are apart in the targets: no lock
-    compute_here(da.store(lazy, list(targets), lock=False, compute=False))
-    return [
-        SampleCovariance(da.from_array(target, chunks=one.factor.chunks, name=False, asarray=False), target)
-        for one, target in zip(covariances, targets, strict=True)
-    ]
 
 
 def factor_variance(phi: np.ndarray, factor: np.ndarray) -> np.ndarray:

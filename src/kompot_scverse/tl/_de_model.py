@@ -1,10 +1,14 @@
 """The computation behind `kp.tl.de`: moments, posteriors, distances, null genes."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any
 
 import numpy as np
 
 from kompot_scverse._data.design import Design
+from kompot_scverse._data.disk import DiskStore
 from kompot_scverse._data.matrix import matrix_reader
 from kompot_scverse._gp.moments import Moments, RowReader, collect_moments, sample_grams
 from kompot_scverse._gp.posterior import loo_noise, posterior
@@ -16,11 +20,12 @@ from kompot_scverse._stats.null_genes import (
     residual_null_moments,
     shuffle_cells,
 )
-from kompot_scverse.settings import FDRSettings, GPSettings
+from kompot_scverse._stats.sample_covariance import CHUNK
+from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
 
 from ._progress import progress_bar
 
-__all__ = ["DEModel", "fit_model", "significance"]
+__all__ = ["DEModel", "factor_keeper", "fit_model", "significance"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class DEModel:
     nulls: ExpressionFit | None
     sigma: float | np.ndarray
     moments: Moments
-    """Sums over the cells of every sample, with those of the replicate tests."""
+    """Sums of the replicate tests over the cells of every sample; the others are used up."""
 
 
 def fit_model(
@@ -43,6 +48,7 @@ def fit_model(
     fdr: FDRSettings,
     rng: np.random.Generator,
     weights: np.ndarray | None = None,
+    keep: Callable[[ExpressionFit], ExpressionFit] = lambda fit: fit,
 ) -> DEModel:
     """
     Fit every condition (and replicate) to the expression and to shuffled genes.
@@ -63,6 +69,8 @@ def fit_model(
         Chooses and shuffles the null genes.
     weights
         Weights of the cells in the sums of the replicate tests: cells × weights.
+    keep
+        Computes the variance between replicates of the genes and keeps it, see :func:`factor_keeper`.
     """
     n_null = fdr.null_genes if fdr.null_mahalanobis is None else 0
     chosen = choose_null_genes(y.shape[1], n_null, rng) if n_null else None
@@ -74,8 +82,26 @@ def fit_model(
     sigma = fitter.noise(y, moments.cross)
     nulls = None
     if chosen is not None:
-        nulls = fitter.fit_nulls(moments, chosen, x, sigma, fdr.null, rng)
-    return DEModel(fitter.fit(moments.cross, sigma), nulls, sigma, moments)
+        nulls = fitter.fit_nulls(moments, chosen, x, sigma, fdr.null, rng).computed()
+    genes = keep(fitter.fit(moments.cross, sigma))
+    used_up = np.empty((len(moments.cross), 0, 0))
+    return DEModel(genes, nulls, sigma, replace(moments, cross=used_up, extracted=None))
+
+
+def factor_keeper(storage: StorageSettings, disk: DiskStore) -> Callable[[ExpressionFit], ExpressionFit]:
+    """What computes the variance between replicates once and keeps it, in float32, in memory or on disk."""
+    if storage.sample_covariance == "memory":
+        return lambda fit: fit.computed(lambda shape: np.empty(shape, dtype=np.float32))
+    number = count()
+
+    def keep(fit: ExpressionFit) -> ExpressionFit:
+        def create(shape: tuple[int, ...]) -> Any:
+            return disk.create(f"replicates_{next(number)}", shape, (CHUNK, *shape[1:]))
+
+        with disk.writing():
+            return fit.computed(create)
+
+    return keep
 
 
 class _Fitter:

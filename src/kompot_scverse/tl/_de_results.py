@@ -8,10 +8,12 @@ import pandas as pd
 
 from kompot_scverse._data.de_fields import DEPlan, GeneResults
 from kompot_scverse._data.design import Design
-from kompot_scverse._data.groups import category_means, group_statistics
+from kompot_scverse._data.disk import DiskStore
+from kompot_scverse._data.groups import category_means, group_statistics, mean_features
 from kompot_scverse._data.layers import lazy_average, lazy_product, lazy_std
 from kompot_scverse._data.partial import GenePlacer
 from kompot_scverse._data.sample_design import ContrastDesign
+from kompot_scverse._stats.sample_covariance import CHUNK, SampleCovariance
 from kompot_scverse.settings import FDRSettings
 
 from ._de_model import DEModel, significance
@@ -56,7 +58,7 @@ def contrast_results(
     distances = model.genes.distance(number)
     comparison = significance(model, distances, number, fdr)
     cells = np.isin(design.condition_codes, (0, number))
-    mean_lfc = model.genes.fold_change(number) @ phi[cells].mean(axis=0)
+    mean_lfc = model.genes.fold_change(number) @ mean_features(phi, cells)
     groups = None
     if categories is not None:
         groups = group_statistics(model.genes, category_means(phi, categories, design, number), number)
@@ -72,7 +74,7 @@ def contrast_results(
 
 
 def condition_values(
-    plan: DEPlan, design: Design, model: DEModel, features: np.ndarray, place: GenePlacer
+    plan: DEPlan, design: Design, model: DEModel, features: np.ndarray, place: GenePlacer, disk: DiskStore
 ) -> dict[tuple[str, str], Any]:
     """Basis, weights and layers, from which everything else can be rebuilt."""
     basis_key, phi = place.basis
@@ -93,8 +95,7 @@ def condition_values(
             std = values["obs", keys.of(condition, "std")] = post.std(features)
         if model.genes.covariances is not None:
             key = keys.of(condition, "sample_weights")
-            factor = place(model.genes.covariances[number].factor.astype(np.float32).compute(), "varm", key)
-            values["varm", key] = factor
+            factor = values["varm", key] = _placed_factor(model.genes.covariances[number], place, key, disk)
             if not plan.gene_noise:
                 layers[keys.of(condition, "std", varies=True)] = lazy_std(phi, factor, std**2)
     for number, group in enumerate(design.groups, start=1):
@@ -102,6 +103,17 @@ def condition_values(
     if plan.layers:
         values |= {("layers", key): layer for key, layer in layers.items()}
     return values
+
+
+def _placed_factor(covariance: SampleCovariance, place: GenePlacer, key: str, disk: DiskStore) -> Any:
+    """The kept variance between replicates on all genes, in memory or read lazily from disk."""
+    if isinstance(covariance.kept, np.ndarray):
+        return place(covariance.kept, "varm", key)
+    if place.numbers is None:
+        return covariance.factor
+    import dask.array as da
+
+    return disk.save({key: da.from_array(place(covariance.kept, "varm", key), chunks=(CHUNK, -1, -1))})[key]
 
 
 def summarize(results: GeneResults, n_genes: int) -> dict[str, Any]:

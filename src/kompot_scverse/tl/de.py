@@ -9,6 +9,7 @@ from anndata import AnnData
 from kompot_scverse._data.call_record import record_call
 from kompot_scverse._data.de_fields import DEPlan, gene_values, plan_fields
 from kompot_scverse._data.design import resolve_design
+from kompot_scverse._data.disk import DiskStore
 from kompot_scverse._data.groups import group_column
 from kompot_scverse._data.partial import GenePlacer, genes_covered
 from kompot_scverse._data.resolve import check_anndata, expression, gene_numbers
@@ -18,7 +19,7 @@ from kompot_scverse._data.store import check_overwrite, fill, write
 from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
 
 from ._common import build_runs, cell_states, describe_gp
-from ._de_model import fit_model
+from ._de_model import factor_keeper, fit_model
 from ._de_results import condition_values, contrast_results, log_results, summarize, zscore_layer
 from ._dry_run import plan_de
 from ._replicates import cell_weights, describe_tests
@@ -176,63 +177,67 @@ def de(
 
     if contrasts is None:
         logger.warning("Without `sample_key`, significance is about the cells measured, not about individuals.")
-    states = cell_states(adata, use_rep, design.cells, gp)
-    weights = None
-    if contrasts is not None:
-        weights = cell_weights(states.x, design, fdr.n_neighborhoods, categories)
-    model = fit_model(
-        y,
-        states.x,
-        states.phi,
-        design,
-        gp,
-        fdr,
-        np.random.default_rng(rng),
-        weights=None if weights is None else weights.columns,
-    )
-
-    params = describe_gp(states, gp) | {
-        "layer": layer,
-        "sample_key": sample_key,
-        "cell_groups": cell_groups,
-        "n_genes": y.shape[1],
-        "null_genes": 0 if model.nulls is None else fdr.null_genes,
-        "null": fdr.null,
-        "fdr_threshold": fdr.threshold,
-        "empirical_variance": gp.empirical_variance,
-        "layers": storage.layers,
-        "rng": rng if isinstance(rng, int) else "generator",
-    }
-    params |= describe_tests(weights, paired=paired, covariates=covariates)
-    phi = states.phi.astype(np.float32)
-    placer = GenePlacer(adata, numbers, design, (plan.keys(design, None).basis, phi), params)
-    values = condition_values(plan, design, model, states.phi, placer)
-    soft = None if weights is None else weights.soft.astype(np.float32)
-    if soft is not None:
-        values["obsm", plan.keys(design, None).neighborhoods] = soft
-    summaries = []
-    for number, group in enumerate(design.groups, start=1):
-        results = contrast_results(
-            model,
+    with DiskStore(storage) as disk:
+        states = cell_states(adata, use_rep, design.cells, gp)
+        weights = None
+        if contrasts is not None:
+            weights = cell_weights(states.x, design, fdr.n_neighborhoods, categories)
+        model = fit_model(
+            y,
+            states.x,
             states.phi,
             design,
-            number,
+            gp,
             fdr,
-            categories=categories,
-            weights=weights,
-            contrast=None if contrasts is None else contrasts[number - 1],
+            np.random.default_rng(rng),
+            weights=None if weights is None else weights.columns,
+            keep=factor_keeper(storage, disk),
         )
-        names = None if categories is None else categories.cat.categories
-        values |= gene_values(plan, design, group, results, placer, names)
-        if soft is not None and plan.layers:
-            values |= zscore_layer(plan, design, group, soft, values)
-        summaries.append(summarize(results, y.shape[1]))
 
-    params["updated_run"] = max(placer.updated, default=None)
-    summaries = [summary | genes_covered(adata.var_names, numbers, placer.updated) for summary in summaries]
-    fields = fill(planned, values)
-    runs = build_runs(adata, "de", design, fields, key_added=key_added, params=params, summaries=summaries, call=call)
-    target = adata.copy() if copy else adata
-    write(target, fields, runs, storage)
+        params = describe_gp(states, gp) | {
+            "layer": layer,
+            "sample_key": sample_key,
+            "cell_groups": cell_groups,
+            "n_genes": y.shape[1],
+            "null_genes": 0 if model.nulls is None else fdr.null_genes,
+            "null": fdr.null,
+            "fdr_threshold": fdr.threshold,
+            "empirical_variance": gp.empirical_variance,
+            "layers": storage.layers,
+            "rng": rng if isinstance(rng, int) else "generator",
+        }
+        params |= describe_tests(weights, paired=paired, covariates=covariates)
+        phi = states.phi.astype(np.float32)
+        placer = GenePlacer(adata, numbers, design, (plan.keys(design, None).basis, phi), params)
+        values = condition_values(plan, design, model, states.phi, placer, disk)
+        soft = None if weights is None else weights.soft.astype(np.float32)
+        if soft is not None:
+            values["obsm", plan.keys(design, None).neighborhoods] = soft
+        summaries = []
+        for number, group in enumerate(design.groups, start=1):
+            results = contrast_results(
+                model,
+                states.phi,
+                design,
+                number,
+                fdr,
+                categories=categories,
+                weights=weights,
+                contrast=None if contrasts is None else contrasts[number - 1],
+            )
+            names = None if categories is None else categories.cat.categories
+            values |= gene_values(plan, design, group, results, placer, names)
+            if soft is not None and plan.layers:
+                values |= zscore_layer(plan, design, group, soft, values)
+            summaries.append(summarize(results, y.shape[1]))
+
+        params["updated_run"] = max(placer.updated, default=None)
+        summaries = [summary | genes_covered(adata.var_names, numbers, placer.updated) for summary in summaries]
+        fields = fill(planned, values)
+        runs = build_runs(
+            adata, "de", design, fields, key_added=key_added, params=params, summaries=summaries, call=call
+        )
+        target = adata.copy() if copy else adata
+        write(target, fields, runs, disk)
     log_results(design, summaries, fields)
     return target if copy else None

@@ -9,6 +9,7 @@ from anndata import AnnData
 
 from kompot_scverse._data.call_record import record_call
 from kompot_scverse._data.design import MIN_CELLS, Design
+from kompot_scverse._data.disk import DiskStore
 from kompot_scverse._data.errors import choices
 from kompot_scverse._data.layers import lazy_product
 from kompot_scverse._data.partial import GenePlacer, genes_covered
@@ -162,7 +163,7 @@ def smooth(
         time=now(),
     )
     target = adata.copy() if copy else adata
-    write(target, fields, [run], storage)
+    write(target, fields, [run], DiskStore(storage))
     logger.info("Smoothed %s genes over %s cells (%s).", f"{y.shape[1]:,}", f"{n_cells:,}", design.reference)
     return target if copy else None
 
