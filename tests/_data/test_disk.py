@@ -13,7 +13,8 @@ from anndata import AnnData
 import kompot_scverse as kp
 
 ARGUMENTS = {"reference": "Young", "groups": "Old", "layer": "logged_counts", "fdr": kp.FDRSettings(null_genes=0)}
-KEY = "kompot_de_Young_to_Old_fold_change"
+K = "kompot_de_Young_to_Old"
+KEY = f"{K}_fold_change"
 
 
 def on_disk(adata: AnnData, folder: Path, **settings) -> None:
@@ -83,4 +84,56 @@ def test_full_disk_leaves_nothing(adata: AnnData, tmp_path: Path, unchanged, fol
     with unchanged(adata), pytest.raises(OSError, match=f"to {tmp_path}.* failed: File too large.*plan"):
         with small_files(20_000):
             on_disk(adata, tmp_path / folder)
+    assert list(tmp_path.iterdir()) == []
+
+
+def with_replicates(adata: AnnData, **storage) -> None:
+    kp.tl.de(
+        adata, "Age", **ARGUMENTS, sample_key="Replicate", cell_groups="celltype", storage=kp.StorageSettings(**storage)
+    )
+
+
+@pytest.mark.parametrize("layers", ["lazy", "disk"])
+def test_replicate_factors_on_disk(adata: AnnData, tmp_path: Path, layers: str) -> None:
+    import anndata
+
+    expected = adata.copy()
+    with_replicates(expected)
+    with_replicates(adata, sample_covariance="disk", layers=layers, directory=tmp_path / "store")
+    key = "kompot_de_Young_sample_weights"
+    assert hasattr(adata.varm[key], "dask")
+    assert len(list((tmp_path / "store").iterdir())) == 1
+    np.testing.assert_array_equal(np.asarray(adata.varm[key]), expected.varm[key])
+    np.testing.assert_allclose(
+        adata.var[f"{K}_mahalanobis_sample_var"], expected.var[f"{K}_mahalanobis_sample_var"], rtol=1e-10
+    )
+    for other in (adata, adata[:50, 5:20].copy()):
+        found = kp.get.sample_covariance(other, "Gene0007", cells=np.arange(20))
+        np.testing.assert_allclose(
+            found, kp.get.sample_covariance(expected, "Gene0007", cells=np.arange(20)), rtol=1e-5
+        )
+        layer = np.asarray(other.layers["kompot_de_Young_std_sample_var"])
+        wanted = np.asarray(expected[other.obs_names, other.var_names].layers["kompot_de_Young_std_sample_var"])
+        np.testing.assert_allclose(layer, wanted, rtol=1e-5)
+    adata.write_h5ad(tmp_path / "data.h5ad")
+    read = anndata.read_h5ad(tmp_path / "data.h5ad")
+    np.testing.assert_array_equal(read.varm[key], expected.varm[key])
+    # genes that are not analysed again keep theirs
+    genes = list(adata.var_names[:4])
+    kp.tl.de(
+        adata, "Age", **ARGUMENTS, sample_key="Replicate", cell_groups="celltype", genes=genes, overwrite=True,
+        storage=kp.StorageSettings(sample_covariance="disk", directory=tmp_path / "store"),
+    )  # fmt: skip
+    assert hasattr(adata.varm[key], "dask")
+    np.testing.assert_allclose(np.asarray(adata.varm[key]), expected.varm[key], rtol=1e-5, atol=1e-6)
+    assert kp.pp.plan(adata, "Age", **ARGUMENTS, sample_key="Replicate",
+                      storage=kp.StorageSettings(sample_covariance="disk")).disk > 0  # fmt: skip
+    del adata, other
+    gc.collect()
+
+
+def test_full_disk_while_writing_factors(adata: AnnData, tmp_path: Path, unchanged) -> None:
+    with unchanged(adata), pytest.raises(OSError, match=f"to {tmp_path} failed"):
+        with small_files(5_000):
+            with_replicates(adata, sample_covariance="disk", directory=tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
+from kompot_scverse._gp.parallel import compute_here
 from kompot_scverse._keys import slug
 from kompot_scverse._stats.expression import ExpressionFit
 from kompot_scverse._stats.sample_covariance import factor_variance
@@ -92,9 +93,7 @@ def group_statistics(fit: ExpressionFit, means: np.ndarray, group: int) -> Group
     variance = sum(fit.posteriors[condition].variances(used) for condition in (0, group))
     if fit.covariances is not None:
         factor = fit.covariances[0].joined(fit.covariances[group])
-        variance = variance + np.concatenate(
-            [factor_variance(used, np.asarray(block)).T for block in _gene_chunks(factor)]
-        )
+        variance = variance + np.concatenate([factor_variance(used, block).T for block in _gene_chunks(factor)])
     error[:, ok] = np.sqrt(variance)
     zscore[:, ok] = lfc[:, ok] / error[:, ok]
     return GroupStatistics(lfc, error, zscore)
@@ -103,4 +102,4 @@ def group_statistics(fit: ExpressionFit, means: np.ndarray, group: int) -> Group
 def _gene_chunks(factor):
     edges = np.cumsum([0, *factor.chunks[0]])
     for start, stop in zip(edges[:-1], edges[1:], strict=True):
-        yield factor[start:stop].compute()
+        yield compute_here(factor[start:stop])[0]

@@ -72,7 +72,10 @@ class MatrixReader:
         """As :meth:`read`, without the check."""
         block = self.values[rows]
         if hasattr(block, "dask"):
-            block = block.compute(scheduler="synchronous")
+            import dask
+
+            # in this task; the function and not its name, which would make dask import distributed
+            block = block.compute(scheduler=dask.get)
         if isinstance(block, np.matrix):
             block = np.asarray(block)
         if sp.issparse(block):

@@ -16,17 +16,17 @@ def compute_here(*tasks: object) -> tuple:
     held back meanwhile. `dask.config.set(scheduler="synchronous")` and `num_workers` are heeded. When this returns or
     raises, no task is running any more.
     """
-    import dask
+    import dask.threaded
     from dask.system import CPU_COUNT
     from threadpoolctl import threadpool_limits
 
-    # a named scheduler: without one, dask would import distributed to look for a client
+    # schedulers as functions: given their names, dask would import distributed, which takes a second
     with threadpool_limits(1, user_api="blas"):
         if dask.config.get("scheduler", None) in ("synchronous", "sync", "single-threaded"):
-            return dask.compute(*tasks, scheduler="synchronous")
+            return dask.compute(*tasks, scheduler=dask.get)
         # a pool of our own: dask's would go on with the tasks at hand after an error
         with ThreadPoolExecutor(dask.config.get("num_workers", None) or CPU_COUNT) as pool:
-            return dask.compute(*tasks, scheduler="threads", pool=pool)
+            return dask.compute(*tasks, scheduler=dask.threaded.get, pool=pool)
 
 
 def store_here(sources: Sequence[Any], targets: Sequence[Any]) -> None:

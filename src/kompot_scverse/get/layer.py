@@ -14,6 +14,7 @@ from kompot_scverse._data.provenance import Run, find_run, iterate_runs
 from kompot_scverse._data.resolve import gene_numbers, name_numbers
 from kompot_scverse._data.run_fields import RunFields
 from kompot_scverse._data.run_frames import parts_of
+from kompot_scverse._gp.parallel import compute_here
 
 if TYPE_CHECKING:
     from mudata import MuData
@@ -207,7 +208,9 @@ class _Parts:
     def mean(self, *roles: str) -> np.ndarray:
         """Smoothed expression; of two roles, the first minus the second."""
         weights = [self._part("varm", f"{role}_weights", self.columns) for role in roles]
-        return lazy_product(self._basis(), weights[0] if len(weights) == 1 else weights[0] - weights[1]).compute()
+        return compute_here(lazy_product(self._basis(), weights[0] if len(weights) == 1 else weights[0] - weights[1]))[
+            0
+        ]
 
     def std(self, *roles: str) -> np.ndarray:
         """Standard deviation of the smoothed expression; of two roles, of their difference."""
@@ -224,14 +227,14 @@ class _Parts:
             if run.params.get("sample_key") is not None:
                 factors.append(self._part("varm", f"{role}_sample_weights", self.columns))
         if factors:
-            return lazy_std(self._basis(), np.concatenate(factors, axis=2), variance).compute()
+            return compute_here(lazy_std(self._basis(), np.concatenate(factors, axis=2), variance))[0]
         analysed = np.isfinite(weights).all(axis=1)
         return np.where(analysed, np.sqrt(variance)[:, None], np.float32(np.nan))
 
     def test_zscore(self) -> np.ndarray:
         """Moderated z of the replicate test, averaged over the neighbourhoods of each cell."""
         zscore = self._part("varm", "neighborhood_zscore", self.columns)
-        return lazy_average(self._part("obsm", "neighborhoods", self.rows), zscore).compute()
+        return compute_here(lazy_average(self._part("obsm", "neighborhoods", self.rows), zscore))[0]
 
     def _basis(self) -> np.ndarray:
         """The features; the parts that they are multiplied with come first."""
