@@ -53,6 +53,15 @@ def sample_covariance(
     ------
     LookupError
         If the run has no replicates.
+
+    Examples
+    --------
+    >>> import kompot_scverse as kp
+    >>> adata = kp.datasets.simulate(600, 100)
+    >>> design = {"reference": "Young", "groups": "Old", "sample_key": "Replicate"}
+    >>> kp.tl.de(adata, "Age", layer="logged_counts", **design)
+    >>> kp.get.sample_covariance(adata, "Gene0001", cells=adata.obs_names[:5]).shape
+    (5, 5)
     """
     part = one_run_frame(data, mod, run_id, "de")
     adata, fields = part.adata, RunFields(part.adata, part.run)

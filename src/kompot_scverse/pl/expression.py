@@ -30,8 +30,8 @@ class ExpressionPanels:
 def expression(
     data: Any,
     gene: str,
-    basis: str = "umap",
     *,
+    basis: str = "umap",
     layer: str | None | Literal["run"] = "run",
     run_id: int = -1,
     key: str | None = None,
@@ -78,7 +78,7 @@ def expression(
     >>> import kompot_scverse as kp
     >>> adata = kp.datasets.simulate(600, 100)
     >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
-    >>> panels = kp.pl.expression(adata, adata.var_names[0], "umap")
+    >>> panels = kp.pl.expression(adata, adata.var_names[0], basis="umap")
     """
     from matplotlib.collections import PathCollection
 

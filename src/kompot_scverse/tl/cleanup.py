@@ -28,9 +28,9 @@ COLUMNS = ["run_id", "slot", "key", "statistic", "held", "bytes"]
 def cleanup(
     data: "AnnData | MuData",
     run_ids: int | Sequence[int] | None = None,
+    *,
     analysis: str | None = None,
     keep: str | Sequence[str] = (),
-    *,
     mod: str | None = None,
 ) -> pd.DataFrame:
     """

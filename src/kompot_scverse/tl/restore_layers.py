@@ -34,6 +34,10 @@ def restore_layers(data: "AnnData | MuData", run_id: int = -1, *, mod: str | Non
     mod
         Modality of a MuData; None for all that the run wrote to.
 
+    Returns
+    -------
+    None. Written are the layers under the names that the run gave them.
+
     Raises
     ------
     LookupError
