@@ -35,7 +35,9 @@ def found(adata: "AnnData", groupby: str, reference: str, group: str, replicates
         up = adata.var[keys.field("mean_lfc")] > 0
         called.append(f"{is_de.sum():,} of {adata.n_vars:,} ({(is_de & up).sum():,} up, {(is_de & ~up).sum():,} down)")
         tables.append(_top(adata, keys))
-    lines += [_row(["genes called", *called]), "", "Top genes: Mahalanobis distance, mean log fold change, local FDR"]
+    lines.append(_row(["genes called", *called]))
+    rates = ["local FDR", "q-value"] if replicates else ["local FDR"]
+    lines += ["", _row(["top genes", *(f"distance, log fold change, {rate}" for rate in rates)])]
     lines += [_row(["", *cells]) for cells in zip(*tables, strict=True)]
     return "\n".join(lines)
 
@@ -84,13 +86,14 @@ def _compared(adata: "AnnData", groupby: str, reference: str, group: str) -> np.
 
 
 def _top(adata: "AnnData", keys: Keys) -> list[str]:
-    columns = [
-        keys.field("mahalanobis", varies=True),
-        keys.field("mean_lfc"),
-        keys.field("mahalanobis_local_fdr", varies=True),
-    ]
-    top = cast("pd.DataFrame", adata.var).nlargest(N_TOP, columns[0])[columns]
-    return [f"{gene[:16]:<16}{d:7.2f} {lfc:+6.2f}  {fdr:.3f}" for gene, d, lfc, fdr in top.itertuples(name=None)]
+    """The most significant genes, by what their call rests on."""
+    rate = keys.field("qvalue") if keys.sample_var else keys.field("mahalanobis_local_fdr", varies=True)
+    columns = [keys.field("mahalanobis", varies=True), keys.field("mean_lfc"), rate]
+    table = cast("pd.DataFrame", adata.var).sort_values(columns[0], ascending=False, kind="stable")
+    if keys.sample_var:
+        table = table.sort_values(keys.field("pvalue"), kind="stable")
+    rows = table[columns].head(N_TOP).itertuples(name=None)
+    return [f"{gene[:16]:<16}{d:7.2f} {lfc:+6.2f}  {fdr:.2g}" for gene, d, lfc, fdr in rows]
 
 
 def _share(part: np.ndarray, whole: np.ndarray) -> str:
