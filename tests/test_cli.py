@@ -38,7 +38,7 @@ def test_version() -> None:
 def test_simulated(tmp_path: Path) -> None:
     result = demo("--n-obs", 500, "--n-vars", 80, "--output", tmp_path / "new" / "folder")
     assert result.exit_code == 0, result.output
-    for text in ("with replicate variance", "cells up", "(FDP)", "(recall)", "sample-outlier", "Mid: ", "Top genes"):
+    for text in ("with replicates", "cells up", "(FDP)", "(recall)", "sample-outlier", "Mid: ", "top genes"):
         assert text in result.stdout
     written = ad.read_h5ad(tmp_path / "new" / "folder" / "simulated.h5ad")
     for name in ("mahalanobis", "mahalanobis_sample_var", "is_de_sample_var"):

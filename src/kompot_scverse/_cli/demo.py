@@ -1,4 +1,4 @@
-"""`kompot-scverse demo`: the two analyses on simulated or own data, without and with replicate variance."""
+"""`kompot-scverse demo`: the two analyses on simulated or own data, without and with replicates."""
 
 import logging
 import time
@@ -70,7 +70,7 @@ def demo(
     n_vars: Annotated[int, typer.Option(help="Simulated genes.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the simulation and of the null genes.")] = 0,
 ) -> None:
-    """Run differential abundance and expression, without and with replicate variance, and say what was found.
+    """Run differential abundance and expression, without and with replicates, and say what was found.
 
     Without --input on simulated data, whose truth is known; with it on yours (--groupby, --reference and --group are
     needed then).
@@ -167,7 +167,7 @@ def _run(study: Study, seed: int) -> None:
         "rng": seed,
     }
     for sample_key in [None] if study.sample_key is None else [None, study.sample_key]:
-        how = "" if sample_key is None else " with replicate variance"
+        how = "" if sample_key is None else " with replicates"
         with study.step(f"Differential abundance{how}"):
             tl.da(adata, study.groupby, sample_key=sample_key, overwrite=True, **common)
         with study.step(f"Differential expression{how}"):

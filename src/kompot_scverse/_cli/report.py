@@ -17,9 +17,9 @@ COLUMN = 40
 
 
 def found(adata: "AnnData", groupby: str, reference: str, group: str, replicates: bool) -> str:
-    """Cells up and down, genes called and the top genes, without and with replicate variance side by side."""
+    """Cells up and down, genes called and the top genes, without and with replicates side by side."""
     runs = [False, True] if replicates else [False]
-    lines = ["", _row(["", *("with replicate variance" if run else "without replicates" for run in runs)])]
+    lines = ["", _row(["", *("with replicates" if run else "without replicates" for run in runs)])]
     compared = _compared(adata, groupby, reference, group)
     obs = cast("pd.DataFrame", adata.obs)
     for direction in ("up", "down"):
@@ -43,7 +43,7 @@ def found(adata: "AnnData", groupby: str, reference: str, group: str, replicates
 
 
 def realised_errors(adata: "AnnData", groupby: str, reference: str, group: str) -> str:
-    """How the calls compare with the simulated truth, without and with replicate variance."""
+    """How the calls compare with the simulated truth, without and with replicates."""
     truth = adata.var["is_de"].to_numpy()
     outlier = adata.var["is_sample_outlier"].to_numpy()
     compared = _compared(adata, groupby, reference, group)
