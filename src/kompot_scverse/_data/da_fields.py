@@ -77,9 +77,9 @@ def cell_values(plan: DAPlan, design: Design, group: object, results: CellResult
         results.lfc,
         results.zscore,
         results.neg_log10_ptp,
-        pd.Categorical.from_codes(codes, categories=list(DIRECTIONS), ordered=True),
+        pd.Categorical.from_codes(codes, categories=pd.Index(DIRECTIONS), ordered=True),
     ]
-    rows = _CONTRAST_ROWS
+    rows: tuple[tuple[str, bool, str], ...] = _CONTRAST_ROWS
     if results.pvalue is not None:
         columns += [results.pvalue, results.qvalue]
         rows += _TEST_ROWS

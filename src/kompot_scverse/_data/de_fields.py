@@ -170,9 +170,9 @@ def gene_values(
         for what, table in (("lfc", results.test.effect), ("zscore", results.test.z)):
             key = keys.field(f"neighborhood_{what}")
             values["varm", key] = place(table[:m].T.astype(np.float32), "varm", key)
-    if results.groups is not None:
+    if results.groups is not None and categories is not None:
         tables = [results.groups.mean_lfc, results.groups.std_error, results.groups.zscore]
-        rows = _GROUP_ROWS
+        rows: tuple[tuple[str, bool, str], ...] = _GROUP_ROWS
         if results.group_test is not None:
             pvalue = results.group_test.node_pvalue
             tables += [pvalue.T, np.stack([benjamini_hochberg(p) for p in pvalue], axis=1)]

@@ -75,7 +75,7 @@ def resolve_design(
     reference: object,
     groups: object | Sequence[object] | None,
     sample_key: str | None,
-    mask_obs: object = None,
+    mask_obs: "str | Sequence[bool] | np.ndarray | pd.Series | None" = None,
 ) -> Design:
     """
     Read conditions and samples from obs and check that they can be compared.

@@ -65,17 +65,22 @@ def sample_covariates(adata: AnnData, design: Design, covariates: Sequence[str] 
         unknown = by_sample.apply(lambda own: own.isna().any())
         if unknown.any():
             raise ValueError(
-                f"obs[{name!r}] (`covariates`) is missing for cells of sample {design.samples[unknown.idxmax()]!r}."
+                f"obs[{name!r}] (`covariates`) is missing for cells of sample {design.samples[_first(unknown)]!r}."
             )
         varies = by_sample.nunique() > 1
         if varies.any():
             raise ValueError(
-                f"obs[{name!r}] (`covariates`) varies within sample {design.samples[varies.idxmax()]!r}; "
+                f"obs[{name!r}] (`covariates`) varies within sample {design.samples[_first(varies)]!r}; "
                 "covariates describe samples, so all cells of a sample must have one value."
             )
         numeric = pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
         table[name] = by_sample.first().astype(np.float64 if numeric else str)
     return table
+
+
+def _first(concerned: pd.Series) -> int:
+    """Code of the first sample that is concerned."""
+    return int(np.asarray(concerned.index)[concerned.to_numpy(dtype=bool)][0])
 
 
 def contrast_design(design: Design, group: int, covariates: pd.DataFrame, *, paired: bool) -> ContrastDesign:

@@ -119,7 +119,7 @@ def collect_moments(
     *,
     weights: np.ndarray | None = None,
     extract: np.ndarray | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> Moments:
     """
     Sum y Φᵀ of every sample, and on the way weighted sums of y and y² and the values of some genes.
@@ -230,7 +230,8 @@ def _products(values: Rows, left: np.ndarray, codes: np.ndarray, rank: int) -> d
     found = {}
     n_genes, n_columns = values.shape[1], left.shape[1]
     # by genes, where each value would else add to another row of a product that does not fit into the cache
-    by_genes = sp.issparse(values) and n_genes * n_columns * left.itemsize > CACHE
+    sparse: Any = values if sp.issparse(values) else None
+    by_genes = sparse is not None and n_genes * n_columns * left.itemsize > CACHE
     for sample in np.unique(codes[codes >= 0]):
         own = np.flatnonzero(codes == sample)
         total, squares = np.zeros((n_genes, n_columns)), np.zeros((n_genes, n_columns - rank))
@@ -239,7 +240,7 @@ def _products(values: Rows, left: np.ndarray, codes: np.ndarray, rank: int) -> d
             if len(own) == len(codes):
                 # all rows are of one sample: a slice does not copy what a list of rows does
                 rows = slice(start, start + PRODUCT_ROWS)
-            block = values[rows].tocsc() if by_genes else values[rows]
+            block: Any = sparse[rows].tocsc() if by_genes else values[rows]
             total += block.T @ left[rows]
             if n_columns > rank:
                 squared = block.power(2) if sp.issparse(block) else np.square(block)

@@ -46,12 +46,12 @@ def mahalanobis(reference: Posterior, group: Posterior, factor: "da.Array | np.n
         return distances(factor, slice(None))
     import dask
 
-    factor = factor.rechunk({1: -1, 2: -1})
-    edges = np.cumsum([0, *factor.chunks[0]])
+    chunked = factor.rechunk({1: -1, 2: -1})
+    edges = np.cumsum([0, *chunked.chunks[0]])
     task = dask.delayed(distances, pure=False)
     parts = [
         task(block, slice(start, stop))
-        for start, stop, block in zip(edges[:-1], edges[1:], factor.to_delayed().ravel(), strict=True)
+        for start, stop, block in zip(edges[:-1], edges[1:], chunked.to_delayed().ravel(), strict=True)
     ]
     return np.concatenate(compute_here(*parts))
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from anndata import AnnData
@@ -205,7 +205,7 @@ class _Prior:
 
 
 def _prior(states: States, design: Design) -> _Prior:
-    distances = states.model.nn_distances
+    distances = cast("np.ndarray", states.model.nn_distances)  # all of them were asked for
     positive = distances > 0
     if not positive.any():
         raise ValueError(f"All cells of the analysis are identical in obsm[{states.use_rep!r}]; they have no density.")
