@@ -19,6 +19,8 @@ from .session import session
 __all__ = ["commands"]
 
 NOT_FEASIBLE = 3
+ROWS: dict[Callable, str] = {get.de_df: "gene", get.da_df: "cell"}
+"""What a row of a table is: the name of its first column."""
 
 Input = Annotated[Path, typer.Argument(metavar="INPUT", exists=True, help="File to analyse (.h5ad, .h5mu or .zarr).")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="File for the data with the results.")]
@@ -88,7 +90,7 @@ def _tables(data: Any, table_of: Callable, before: int) -> Any:
     for run_id, group in added["group"].items():
         part = table_of(data, run_id=run_id)
         part.insert(0, "group", group)
-        parts.append(part)
+        parts.append(part.rename_axis(ROWS[table_of]))
     return pd.concat(parts)
 
 
