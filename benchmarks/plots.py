@@ -13,17 +13,26 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+FITTED = 5000
+"""Cells that the analyses fit."""
 LIMIT = 3.0
 """Seconds of processor time that no plot should take."""
 
 
 def prepare(n_cells: int, n_genes: int) -> Any:
-    """Simulated cells with both analyses, with replicates and categories."""
+    """
+    Simulated cells with both analyses, fitted to some of them.
+
+    All cells get results, so the plots draw all; only the fits, which are not measured here, are quicker.
+    """
+    import numpy as np
+
     import kompot_scverse as kp
 
     start = time.perf_counter()
     adata = kp.datasets.simulate(n_cells, n_genes, density_change=2.5, rng=0)
     options = {"reference": "Young", "groups": "Old", "sample_key": "Replicate"}
+    options["mask_obs"] = np.random.default_rng(0).permutation(n_cells) < FITTED
     fdr = kp.FDRSettings(null_genes=200)
     kp.tl.de(adata, "Age", layer="logged_counts", cell_groups="celltype", fdr=fdr, **options)
     kp.tl.da(adata, "Age", **options)
@@ -49,7 +58,9 @@ def plots(adata: Any) -> dict[str, Callable[[], Any]]:
         "embedding": lambda: pl.embedding(adata, "umap"),
         "embedding, gene": lambda: pl.embedding(adata, "umap", color=gene),
         "embedding, highlight": lambda: pl.embedding(adata, "umap", color="celltype", highlight={"celltype": "HSC"}),
-        "expression": lambda: pl.expression(adata, gene, "umap"),
+        "expression": lambda: pl.expression(adata, gene, basis="umap"),
+        "diagnostics, de": lambda: pl.diagnostics(adata, analysis="de"),
+        "diagnostics, da": lambda: pl.diagnostics(adata, analysis="da"),
         "replicates, categories": lambda: pl.replicates(adata, gene),
         "replicates, axis": lambda: pl.replicates(adata, gene, along="pseudotime"),
     }

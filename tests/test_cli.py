@@ -26,6 +26,8 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+FIGURES = {"volcano_de", "volcano_da", "embedding", "expression", "diagnostics_de", "diagnostics_da"}
+"""Those that need no categories."""
 DESIGN = ("--groupby", "Age", "--reference", "Young", "--group", "Old")
 
 
@@ -45,6 +47,8 @@ def test_simulated(tmp_path: Path) -> None:
         assert f"kompot_de_Young_to_Old_{name}" in written.var
     assert "kompot_da_Young_to_Old_lfc_direction_sample_var" in written.obs
     assert "kompot_de_Young_to_Old_fold_change" in written.layers
+    figures = {file.stem for file in (tmp_path / "new" / "folder" / "figures").glob("*.png")}
+    assert figures == {*FIGURES, "heatmap", "dotplot", "direction_barplot", "multi_volcano_da", "replicates"}
 
 
 def test_printed_counts_are_those_written(tmp_path: Path) -> None:
@@ -85,6 +89,7 @@ def test_own_data_without_replicates(tmp_path: Path) -> None:
     assert "raw counts" not in result.stdout
     written = ad.read_h5ad(tmp_path / "own_kompot.h5ad")
     assert "kompot_lognorm" not in written.layers
+    assert {file.stem for file in (tmp_path / "figures").glob("*.png")} == FIGURES
     assert not written.var.columns.str.endswith("_sample_var").any()
 
 
@@ -96,6 +101,7 @@ def test_own_data_without_replicates(tmp_path: Path) -> None:
         ((*DESIGN, "--sample-key", "replicate"), "'Replicate'"),
         ((*DESIGN, "--use-rep", "X_umap"), "X_umap"),
         ((*DESIGN, "--layer", "logged"), "logged"),
+        ((*DESIGN, "--cell-groups", "celltipe"), "'Age'"),
     ],
 )
 def test_errors_name_what_exists_and_write_nothing(

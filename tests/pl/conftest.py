@@ -32,7 +32,7 @@ def analysed(analysed_once: AnnData) -> AnnData:
 def replicated_once() -> AnnData:
     adata = simulate(900, 40, rng=1, density_change=2.5)
     options = {"reference": "Young", "groups": "Old", "sample_key": "Replicate"}
-    fdr = FDRSettings(null_genes=200)
+    fdr = FDRSettings(null_genes=200, threshold=0.3)
     tl.de(adata, "Age", layer="logged_counts", cell_groups="branch", fdr=fdr, **options)
     tl.da(adata, "Age", **options)
     return adata

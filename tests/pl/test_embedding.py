@@ -37,6 +37,29 @@ def test_gene_is_rebuilt(analysed, value):
     np.testing.assert_allclose(np.sort(drawn.get_array()), np.sort(expected), atol=1e-4)
 
 
+def test_zscore_of_a_gene(replicated, analysed):
+    ax = pl.embedding(replicated, color=replicated.var_names[3], value="zscore")
+    drawn = foreground(ax)
+    expected = np.asarray(replicated.layers["kompot_de_Young_to_Old_lfc_zscore"][:, 3])
+    np.testing.assert_allclose(np.sort(drawn.get_array()), np.sort(expected[np.isfinite(expected)]), rtol=1e-5)
+    assert drawn.get_clim()[0] == -drawn.get_clim()[1]
+    with pytest.raises(LookupError, match="sample_key"):
+        pl.embedding(analysed, color=analysed.var_names[3], value="zscore")
+
+
+def test_long_names_fit(analysed, assert_not_clipped):
+    names = [f"a name of a cluster that is long {i:02d}" for i in range(22)]
+    analysed.obs["many"] = np.resize(names, analysed.n_obs)
+    for ax in (pl.embedding(analysed, color="many"), pl.volcano_da(analysed, color="many")):
+        ax.figure.canvas.draw()
+        width = ax.get_window_extent().width / ax.figure.dpi
+        assert width > 2.5
+        assert len(ax.get_legend().get_texts()) == 22
+        assert_not_clipped(ax.figure)
+    drawn = pl.heatmap(analysed, "branch", n_genes=4, levels=("Replicate", {"Young_1": "x" * 30, "Old_1": "y" * 30}))
+    assert_not_clipped(drawn.ax.figure)
+
+
 def test_highlight(analysed):
     ax = pl.embedding(analysed, color="lfc", highlight={"branch": ["HSC", "B cell"]})
     n = analysed.obs["branch"].isin(["HSC", "B cell"]).sum()

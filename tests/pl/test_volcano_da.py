@@ -75,3 +75,34 @@ def test_missing_field(analysed):
     del analysed.obs[f"{PREFIX}_lfc"]
     with pytest.raises(LookupError, match=r"is gone; call `kp\.tl\.da"):
         pl.volcano_da(analysed)
+
+
+def test_q_of_the_replicate_test_decides(replicated):
+    obs = replicated.obs
+    q = obs[f"{PREFIX}_lfc_qvalue"].to_numpy()
+    ax = pl.volcano_da(replicated)
+    cells = contrast(replicated)
+    heights = np.concatenate([np.asarray(c.get_offsets())[:, 1] for c in ax.collections])
+    np.testing.assert_allclose(np.sort(heights), np.sort(-np.log10(q[cells])))
+    assert any(np.allclose(line.get_ydata(), 1) for line in ax.lines)
+    assert "q = 0.1" in ax.get_legend().get_texts()[-1].get_text()
+    ax = pl.volcano_da(replicated, y="tail")
+    assert ax.get_ylabel() == "−log10 posterior tail probability"
+    assert len([line for line in ax.lines if line.get_linestyle() == "--"]) == 2
+    with pytest.raises(ValueError, match="`y` must be one of"):
+        pl.volcano_da(replicated, y="q")
+
+
+def test_update_follows_q(replicated):
+    obs = replicated.obs
+    q, lfc = obs[f"{PREFIX}_lfc_qvalue"].to_numpy(), obs[f"{PREFIX}_lfc"].to_numpy()
+    pl.volcano_da(replicated, thresholds=DAThresholdSettings(lfc=0.5, fdr=0.3), update=True)
+    direction = replicated.obs[f"{PREFIX}_lfc_direction_sample_var"]
+    np.testing.assert_array_equal(direction == "up", (q <= 0.3) & (lfc >= 0.5))
+    params = find_run(replicated, analysis="da").params
+    assert (params["lfc_threshold"], params["fdr_threshold"]) == (0.5, 0.3)
+
+
+def test_q_without_replicates(analysed):
+    with pytest.raises(LookupError, match="sample_key"):
+        pl.volcano_da(analysed, y="qvalue")

@@ -105,3 +105,40 @@ def test_which_run(adata):
 def test_given_axes(analysed):
     _, ax = plt.subplots()
     assert pl.volcano_de(analysed, ax=ax) is ax
+
+
+def test_replicate_test_decides(replicated, assert_not_clipped):
+    var = replicated.var
+    q, lfc = var[f"{PREFIX}_qvalue"].to_numpy(), var[f"{PREFIX}_mean_lfc"].to_numpy()
+    ax = pl.volcano_de(replicated, labels=3)
+    assert ax.get_legend().get_title().get_text() == "q ≤ 0.3"
+    assert not [line for line in ax.lines if line.get_linestyle() == "--"]
+    ax = pl.volcano_de(replicated, y="qvalue", labels=3)
+    assert (q <= 0.3).any()
+    for color, sign in (("#B2182B", 1), ("#2166AC", -1)):
+        called = (q <= 0.3) & (np.sign(lfc) == sign)
+        if called.any():
+            np.testing.assert_allclose(points(ax)[color], np.column_stack([lfc, -np.log10(q)])[called])
+    assert "q = 0.3" in [text.get_text() for text in ax.get_legend().get_texts()]
+    assert_not_clipped(ax.figure)
+    with pytest.raises(ValueError, match="`y` must be one of"):
+        pl.volcano_de(replicated, y="pvalue")
+
+
+def test_replicate_test_of_a_category(replicated, analysed):
+    table = replicated.varm[f"{PREFIX}_branch_qvalue"]["HSC"].to_numpy()
+    lfc = replicated.varm[f"{PREFIX}_branch_mean_lfc"]["HSC"].to_numpy()
+    ax = pl.volcano_de(replicated, cell_group="HSC", y="qvalue", labels=0)
+    assert ax.get_legend().get_title().get_text() == "q in HSC ≤ 0.3"
+    drawn = points(ax)
+    for color, sign in (("#B2182B", 1), ("#2166AC", -1)):
+        assert len(drawn.get(color, [])) == ((table <= 0.3) & (np.sign(lfc) == sign)).sum()
+    with pytest.raises(LookupError, match="sample_key"):
+        pl.volcano_de(analysed, y="qvalue")
+    with pytest.raises(LookupError, match="sample_key"):
+        pl.volcano_de(analysed, cell_group="HSC", y="qvalue")
+
+
+def test_many_labels(analysed):
+    names = list(analysed.var_names[:40])
+    assert set(texts(pl.volcano_de(analysed, labels=names))) == set(names)

@@ -33,6 +33,8 @@ class Study:
     sample_key: str | None
     layer: str | None
     use_rep: str | None
+    cell_groups: str | None
+    """Obs column of categories, for statistics and figures of them."""
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
@@ -65,6 +67,9 @@ def demo(
     sample_key: Annotated[str | None, typer.Option(help="Obs column of the biological replicates.")] = None,
     layer: Annotated[str | None, typer.Option(help="Layer of the expression; left out, X.")] = None,
     use_rep: Annotated[str | None, typer.Option(help="Cell-state representation in obsm.")] = None,
+    cell_groups: Annotated[
+        str | None, typer.Option(help="Obs column of categories (cell types), for statistics and figures of them.")
+    ] = None,
     output: Annotated[Path, typer.Option(help="Folder for the result.", file_okay=False)] = Path("kompot_demo"),
     n_obs: Annotated[int, typer.Option(help="Simulated cells.")] = 3000,
     n_vars: Annotated[int, typer.Option(help="Simulated genes.")] = 1000,
@@ -76,7 +81,7 @@ def demo(
     needed then).
     """
     own = {"--groupby": groupby, "--reference": reference, "--group": group}
-    extra = {"--sample-key": sample_key, "--layer": layer, "--use-rep": use_rep}
+    extra = {"--sample-key": sample_key, "--layer": layer, "--use-rep": use_rep, "--cell-groups": cell_groups}
     if input is None and (given := [name for name, value in (own | extra).items() if value is not None]):
         raise typer.BadParameter(f"{', '.join(given)} describe your data; pass them with --input FILE.h5ad.")
     if input is not None and (lacking := [name for name, value in own.items() if value is None]):
@@ -85,11 +90,12 @@ def demo(
         if input is None:
             study = _simulated(n_obs, n_vars, seed)
         else:
-            study = _read(input, str(groupby), str(reference), str(group), sample_key, layer, use_rep)
+            study = _read(input, str(groupby), str(reference), str(group), sample_key, layer, use_rep, cell_groups)
         _run(study, seed)
         _report(study, truth=input is None)
         path = output / ("simulated.h5ad" if input is None else f"{input.stem}_kompot.h5ad")
         _write(study, path)
+        _draw(study, output / "figures")
     except (KeyError, OSError, TypeError, ValueError) as error:
         typer.echo("")
         typer.secho(f"Error: {error}", fg="red", err=True)
@@ -103,7 +109,7 @@ def _simulated(n_obs: int, n_vars: int, seed: int) -> Study:
     start = time.perf_counter()
     adata = simulate(n_obs, n_vars, density_change=DENSITY_CHANGE, rng=seed)
     typer.echo(f"Simulated {n_obs:,} cells x {n_vars:,} genes in {time.perf_counter() - start:.1f} s.")
-    study = Study(adata, "Age", "Young", "Old", "Replicate", "logged_counts", "DM_EigenVectors")
+    study = Study(adata, "Age", "Young", "Old", "Replicate", "logged_counts", "DM_EigenVectors", "celltype")
     _describe(study)
     return study
 
@@ -116,6 +122,7 @@ def _read(
     sample_key: str | None,
     layer: str | None,
     use_rep: str | None,
+    cell_groups: str | None,
 ) -> Study:
     """The user's data, log-normalised and with a representation."""
     import anndata as ad
@@ -124,18 +131,22 @@ def _read(
 
     adata = ad.read_h5ad(path)
     typer.echo(f"Read {path}: {adata.n_obs:,} cells x {adata.n_vars:,} genes.")
-    _check(adata, groupby, reference, group, sample_key)
+    _check(adata, groupby, reference, group, sample_key, cell_groups)
     layer = log_normalized(adata, layer)
     use_rep = choose_representation(adata, use_rep, layer)
-    study = Study(adata, groupby, reference, group, sample_key, layer, use_rep)
+    study = Study(adata, groupby, reference, group, sample_key, layer, use_rep, cell_groups)
     _describe(study)
     return study
 
 
-def _check(adata: "AnnData", groupby: str, reference: str, group: str, sample_key: str | None) -> None:
+def _check(
+    adata: "AnnData", groupby: str, reference: str, group: str, sample_key: str | None, cell_groups: str | None
+) -> None:
     """Raise the errors of the analyses before anything is prepared for them."""
     from kompot_scverse._data.design import resolve_design
+    from kompot_scverse._data.groups import group_column
 
+    group_column(adata, cell_groups)
     resolve_design(adata, groupby, reference=reference, groups=group, sample_key=sample_key)
 
 
@@ -176,6 +187,7 @@ def _run(study: Study, seed: int) -> None:
                 study.groupby,
                 sample_key=sample_key,
                 layer=study.layer,
+                cell_groups=study.cell_groups,
                 storage=storage,
                 overwrite=True,
                 **common,
@@ -191,6 +203,19 @@ def _report(study: Study, *, truth: bool) -> None:
     if truth:
         typer.echo(realised_errors(study.adata, study.groupby, study.reference, study.group))
     typer.echo(f"\nThe analyses took {sum(study.seconds.values()):.1f} s.")
+
+
+def _draw(study: Study, folder: Path) -> None:
+    from .figures import write_figures
+
+    typer.echo("Figures ...", nl=False)
+    start = time.perf_counter()
+    files = write_figures(
+        study.adata, folder, use_rep=str(study.use_rep), cell_groups=study.cell_groups,
+        replicates=study.sample_key is not None,
+    )  # fmt: skip
+    typer.echo(f" {time.perf_counter() - start:.1f} s")
+    typer.echo(f"Written: {folder} ({', '.join(file.name for file in files)}).")
 
 
 def _write(study: Study, path: Path) -> None:

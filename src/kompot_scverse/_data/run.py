@@ -37,6 +37,8 @@ class Run:
     """Arguments as given, for repeating the call, and `first_run`, the first of the runs of the call."""
     environment: dict[str, str] = field(default_factory=dict)
     """Package versions."""
+    diagnostics: dict[str, Any] = field(default_factory=dict)
+    """Quantiles that `kp.pl.diagnostics` draws."""
     time: str = ""
     """When it was stored, UTC."""
     mod: str = ""
@@ -105,6 +107,7 @@ def join_runs(runs: Sequence[Run]) -> Run:
         mod="",
         params=_joined({mod: run.params for mod, run in parts.items()}),
         summary=_joined({mod: run.summary for mod, run in parts.items()}),
+        diagnostics=_joined({mod: run.diagnostics for mod, run in parts.items()}),
         cells=first.cells if all(own == first.cells for own in cells.values()) else {"modalities": cells},
         fields=[entry | {"mod": mod} for mod, run in parts.items() for entry in run.fields],
     )

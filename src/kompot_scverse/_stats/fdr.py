@@ -19,6 +19,8 @@ class NullComparison:
     """Expected share of nulls among the genes at least this far."""
     null_share: float
     """Estimated share of null genes, π₀."""
+    null: np.ndarray
+    """Distances of the null genes, in ascending order."""
 
 
 def compare_with_null(distances: np.ndarray, null: np.ndarray) -> NullComparison:
@@ -44,9 +46,9 @@ def compare_with_null(distances: np.ndarray, null: np.ndarray) -> NullComparison
     ok = np.isfinite(distances)
     n_null, n = len(null), int(ok.sum())
     pvalue, local, tail = (np.full(distances.shape, np.nan) for _ in range(3))
-    if n == 0:
-        return NullComparison(pvalue, local, tail, np.nan)
     ordered = np.sort(null)
+    if n == 0:
+        return NullComparison(pvalue, local, tail, np.nan, ordered)
     p = (n_null - np.searchsorted(ordered, distances[ok], side="left") + 1) / (n_null + 1)
     share = min(1.0, float(np.mean(p > 0.5)) / 0.5 + 1 / n)
 
@@ -62,4 +64,4 @@ def compare_with_null(distances: np.ndarray, null: np.ndarray) -> NullComparison
     rates = np.minimum(share * values * n / below, 1.0)
     tail[ok] = np.minimum.accumulate(rates[::-1])[::-1][position]
     pvalue[ok] = p
-    return NullComparison(pvalue, local, tail, share)
+    return NullComparison(pvalue, local, tail, share, ordered)

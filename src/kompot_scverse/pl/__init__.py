@@ -1,5 +1,6 @@
 """Plots; matplotlib loads when one is drawn."""
 
+from .diagnostics import diagnostics
 from .direction_barplot import direction_barplot
 from .dotplot import dotplot
 from .embedding import embedding
@@ -11,6 +12,7 @@ from .volcano_da import volcano_da
 from .volcano_de import volcano_de
 
 __all__ = [
+    "diagnostics",
     "direction_barplot",
     "dotplot",
     "embedding",

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 __all__ = ["label_points", "points_to_label"]
 
-MAX_OBSTACLES = 300
+OBSTACLE_PAIRS = 1500
+"""Pairs of labels and points to avoid; adjustText's time grows with the square of their number."""
+MAX_UNCROSSED = 30
+"""Labels up to which lines are kept from crossing."""
 
 
 def points_to_label(labels: int | Sequence[int] | np.ndarray, score: np.ndarray, eligible: np.ndarray) -> np.ndarray:
@@ -64,8 +67,7 @@ def label_points(
     figure = ax.figure.get_figure(root=True)
     # the layout decides where the axes are; labels are placed on the final one
     figure.draw_without_rendering()
-    if len(obstacles) > MAX_OBSTACLES:
-        obstacles = obstacles[np.argsort(-obstacles[:, 1], kind="stable")[:MAX_OBSTACLES]]
+    obstacles = _nearest(ax, obstacles, np.column_stack([x, y]), OBSTACLE_PAIRS // len(names))
     adjust_text(
         texts,
         x=np.concatenate([x, obstacles[:, 0]]),
@@ -74,6 +76,7 @@ def label_points(
         target_y=list(y),
         ax=ax,
         iter_lim=300,
+        prevent_crossings=len(names) <= MAX_UNCROSSED,
         expand=(1.3, 1.6),
         force_text=(0.3, 0.5),
         force_static=(0.15, 0.3),
@@ -81,3 +84,13 @@ def label_points(
         arrowprops={"arrowstyle": "-", "color": "0.5", "linewidth": 0.5, "zorder": 4},
     )
     return texts
+
+
+def _nearest(ax: "Axes", obstacles: np.ndarray, points: np.ndarray, n: int) -> np.ndarray:
+    """The `n` obstacles that are nearest to any of the points, as drawn."""
+    from scipy.spatial import KDTree
+
+    if len(obstacles) <= n:
+        return obstacles
+    distance, _ = KDTree(ax.transData.transform(points)).query(ax.transData.transform(obstacles))
+    return obstacles[np.argsort(distance, kind="stable")[:n]]

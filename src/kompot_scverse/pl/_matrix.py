@@ -139,13 +139,18 @@ def cluster_order(values: np.ndarray) -> np.ndarray:
     return leaves_list(linkage(filled, method="average", optimal_ordering=True))
 
 
-def matrix_size(genes: Sequence[str], categories: Sequence[object]) -> tuple[float, float]:
-    """Figure size in inches, with room for names and scales."""
+def matrix_size(genes: Sequence[str], categories: Sequence[object], beside: float) -> tuple[float, float]:
+    """Figure size in inches, with room for names and, to the right, for `beside` inches of scales."""
     longest_gene = max((len(str(gene)) for gene in genes), default=0)
     longest_category = max((len(str(category)) for category in categories), default=0)
-    width = 2.0 + 0.36 * len(categories) + 0.08 * longest_gene
-    height = 0.45 + matrix_height(len(genes)) + 0.075 * max(longest_category, 6)
+    width = 0.4 + matrix_width(len(categories)) + 0.078 * longest_gene + beside
+    height = 0.6 + matrix_height(len(genes)) + 0.078 * max(longest_category, 6)
     return width, height
+
+
+def matrix_width(n_categories: int) -> float:
+    """Width of the axes in inches."""
+    return 0.36 * max(n_categories, 2)
 
 
 def matrix_height(n_genes: int) -> float:
@@ -153,8 +158,8 @@ def matrix_height(n_genes: int) -> float:
     return max(0.23 * n_genes, 1.6)
 
 
-def frame(ax: "Axes", genes: Sequence[str], categories: Sequence[object], title: str) -> None:
-    """Genes down, categories across, all names readable."""
+def frame(ax: "Axes", genes: Sequence[str], categories: Sequence[object], levels: Sequence[str]) -> None:
+    """Genes down, categories across, all names readable; the title names the levels compared."""
     ax.set_xlim(-0.5, len(categories) - 0.5)
     ax.set_ylim(len(genes) - 0.5, -0.5)
     ax.set_xticks(range(len(categories)), [str(category) for category in categories], rotation=90, fontsize=NORMAL)
@@ -162,4 +167,7 @@ def frame(ax: "Axes", genes: Sequence[str], categories: Sequence[object], title:
     ax.tick_params(length=2, width=0.5)
     for spine in ax.spines.values():
         spine.set_linewidth(0.5)
+    title = " → ".join(levels)
+    if 0.085 * len(title) > matrix_width(len(categories)) + 1.0:
+        title = " →\n".join(levels)
     ax.set_title(title, fontsize=NORMAL + 1)

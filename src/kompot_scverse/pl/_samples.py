@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kompot_scverse._data.design import MIN_CELLS
+from kompot_scverse._data.holders import holder
 from kompot_scverse._data.provenance import iterate_runs, overwriter
 from kompot_scverse._data.resolve import obs_column
 from kompot_scverse._gp.posterior import posterior_weights, spectrum
@@ -95,7 +96,7 @@ def _mask(found: RunData) -> np.ndarray:
     given = found.run.call.get("arguments", {}).get("mask_obs")
     if isinstance(given, str) and given in found.data.obs:
         return found.data.obs[given].to_numpy(dtype=bool)
-    return np.ones(len(found.data.obs), dtype=bool)
+    return np.ones(found.data.n_obs, dtype=bool)
 
 
 def _noise(found: RunData, role: str, gene: int) -> float:
@@ -109,12 +110,13 @@ def _compare_with_stored(found: RunData, gene: int, fits: SampleFits) -> None:
     """Warn if the deviations from the mean of the samples are not those that the run stored."""
     for role in ("reference", "group"):
         entry = found.entry("varm", f"{role}_sample_weights")
-        if entry is None or entry["key"] not in found.data.varm:
+        varm = holder(found.data).varm
+        if entry is None or entry["key"] not in varm:
             continue
         if overwriter(list(iterate_runs(found.data)), found.run, "varm", entry["key"]) is not None:
             continue
         own = fits.weights[fits.names.get_level_values(0) == role]
-        stored: Any = np.asarray(found.data.varm[entry["key"]][gene], dtype=np.float64)
+        stored: Any = np.asarray(varm[entry["key"]][gene], dtype=np.float64)
         deviations = ((own - own.mean(axis=0)) / np.sqrt(max(len(own) - 1, 1))).T
         if stored.shape != deviations.shape or np.abs(stored - deviations).max() > TOLERANCE * np.abs(stored).max():
             warnings.warn(

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 from ._artist import color_scale, without_scale
-from ._style import NEUTRAL, RASTERIZE, category_colors, dot, outside_legend, small_colorbar
+from ._style import NEUTRAL, RASTERIZE, category_colors, dot, legend_width, outside_legend, small_colorbar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["color_scatter", "point_size", "scatter"]
+__all__ = ["color_legend_width", "color_scatter", "point_size", "scatter"]
 
 SEED = 0
 
@@ -28,6 +28,17 @@ def scatter(
     """Points without edges, as an image if there are very many."""
     options: dict[str, Any] = {"s": point_size(len(x)), "linewidths": 0, "rasterized": len(x) > RASTERIZE}
     return ax.scatter(x, y, c=color, **(options | own | dict(kws or {})))
+
+
+def color_legend_width(values: pd.Series, label: str) -> float:
+    """About how many inches the legend of :func:`color_scatter` will take."""
+    if _is_numeric(values):
+        return 0.8
+    return legend_width(values.dropna().unique(), label)
+
+
+def _is_numeric(values: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype)
 
 
 def shuffled(n: int) -> np.ndarray:
@@ -86,7 +97,7 @@ def color_scatter(
     size = {"s": point_size(len(points)), "rasterized": len(points) > RASTERIZE}
     if background and not front.all():
         scatter(ax, *points[~front].T, "0.92", kws, **(size | {"zorder": 1, "label": "_background"}))
-    if not pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype):
+    if not _is_numeric(values):
         drawn, handles = _categories(ax, points, values, front, data, key, size, kws)
         if legend:
             outside_legend(ax, handles, label, **({} if pad is None else {"pad": pad}))

@@ -19,6 +19,10 @@ OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "
 
 SMALL, NORMAL, TITLE = 8.0, 9.0, 10.0
 """Font sizes in points."""
+LETTER = 0.066
+"""Width of a letter of size `SMALL` in inches, rather more than less."""
+PER_COLUMN = 15
+"""Entries of a legend in one column."""
 RASTERIZE = 50_000
 """Number of points above which a scatter becomes an image in vector formats."""
 
@@ -57,7 +61,7 @@ def despine(ax: "Axes") -> None:
 
 
 def outside_legend(ax: "Axes", handles: Sequence[Any], title: str | None = None, *, pad: float = 0.06) -> None:
-    """A legend to the right of the axes, `pad` inches away, in columns of at most 15."""
+    """A legend to the right of the axes, `pad` inches away, in columns of at most `PER_COLUMN`."""
     legend = ax.legend(
         handles=handles,
         title=title,
@@ -68,11 +72,19 @@ def outside_legend(ax: "Axes", handles: Sequence[Any], title: str | None = None,
         frameon=False,
         fontsize=SMALL,
         title_fontsize=NORMAL,
-        ncols=1 + (len(handles) - 1) // 15,
+        ncols=1 + (len(handles) - 1) // PER_COLUMN,
         handletextpad=0.4,
     )
     legend.set_in_layout(True)
     legend._legend_box.align = "left"
+
+
+def legend_width(names: Sequence[object], title: str | None = None) -> float:
+    """About how many inches :func:`outside_legend` will take."""
+    if not len(names):
+        return 0.0
+    columns = 1 + (len(names) - 1) // PER_COLUMN
+    return max(columns * (0.32 + LETTER * max(len(str(name)) for name in names)), LETTER * len(title or ""))
 
 
 def dot(color: Any, label: str) -> Any:

@@ -8,12 +8,15 @@ import numpy as np
 import pandas as pd
 
 from kompot_scverse._data.errors import missing
+from kompot_scverse._data.frame import JointFrame
 from kompot_scverse._data.holders import holder
+from kompot_scverse._data.layers import lazy_average
 from kompot_scverse._data.provenance import iterate_runs
 from kompot_scverse._data.resolve import match_label, obs_column
 
 from ._artist import check_keywords
 from ._fields import (
+    RunData,
     embedding_coordinates,
     feature_modality,
     find_run_data,
@@ -22,7 +25,7 @@ from ._fields import (
     smoothed,
     target,
 )  # fmt: skip
-from ._scatter import color_scatter
+from ._scatter import color_legend_width, color_scatter
 from ._style import NORMAL, TITLE, finish, layout, new_axes
 
 if TYPE_CHECKING:
@@ -36,12 +39,19 @@ LABELS = {
     "lfc_zscore": "z of log fold change\nof density",
     "lfc_direction": "direction",
     "neg_log10_lfc_ptp": "−log10 posterior\ntail probability",
+    "lfc_pvalue": "p of the\nreplicate test",
+    "lfc_qvalue": "q of the\nreplicate test",
     "reference_log_density": "log density",
     "group_log_density": "log density",
     "reference_std": "posterior SD",
     "group_std": "posterior SD",
 }
-GENE_LABELS = {"fold_change": "log fold change", "reference": "smoothed expression", "group": "smoothed expression"}
+GENE_LABELS = {
+    "fold_change": "log fold change",
+    "reference": "smoothed expression",
+    "group": "smoothed expression",
+    "zscore": "z of the replicate test",
+}
 
 
 @dataclass(frozen=True)
@@ -59,7 +69,7 @@ def embedding(
     *,
     color: str | Sequence[str] = "lfc",
     analysis: Literal["da", "de"] | None = None,
-    value: Literal["fold_change", "reference", "group"] = "fold_change",
+    value: Literal["fold_change", "reference", "group", "zscore"] = "fold_change",
     highlight: Mapping[str, Any] | None = None,
     run_id: int = -1,
     key: str | None = None,
@@ -82,13 +92,14 @@ def embedding(
         Embedding in obsm, with or without `X_`.
     color
         One or several of: a statistic of a differential abundance (`lfc`, `lfc_zscore`, `neg_log10_lfc_ptp`,
-        `lfc_direction`, `reference_log_density`, `group_log_density`), or of a differential expression
+        `lfc_direction`, `lfc_pvalue`, `lfc_qvalue`, `reference_log_density`, `group_log_density`), or of a differential expression
         (`reference_std`, `group_std`), a gene, or any obs column.
     analysis
         Analysis that the statistics belong to; None: the one that has them.
     value
-        What is shown of a gene: its log fold change or its smoothed expression in one condition, rebuilt from the
-        run, so also after `kp.tl.cleanup`.
+        What is shown of a gene: its log fold change, its smoothed expression in one condition, or the z of the
+        replicate test, averaged over the neighbourhoods of the cell. All are rebuilt from the run, so also after
+        `kp.tl.cleanup`.
     highlight
         Obs column and its category or categories to show in colour; all other cells are grey.
     run_id, key, group
@@ -129,7 +140,10 @@ def embedding(
     shown = _highlighted(own, highlight)
     which = {"run_id": run_id, "key": key, "group": group, "mod": mod}
     panels = [_panel(data, own, one, analysis, value, gene_symbols, which) for one in colors]
-    axes = _grid(ax, len(panels), ncols)
+    legend = max(
+        color_legend_width(panel.values if shown is None else panel.values[shown], panel.label) for panel in panels
+    )
+    axes = _grid(ax, len(panels), ncols, 3.6 + max(legend, 0.9))
     for one, panel in zip(axes, panels, strict=True):
         color_scatter(
             one, points, panel.values, data=own, key=panel.key, label=panel.label, signed=panel.signed,
@@ -151,14 +165,14 @@ def embedding_frame(ax: "Axes", name: str, title: str) -> None:
     ax.set_title(title, fontsize=TITLE)
 
 
-def _grid(ax: "Axes | None", n: int, ncols: int) -> "list[Axes]":
+def _grid(ax: "Axes | None", n: int, ncols: int, width: float) -> "list[Axes]":
     if n == 1:
-        return [new_axes(ax, 4.8, 3.5)]
+        return [new_axes(ax, width + 0.2, 3.5)]
     import matplotlib.pyplot as plt
 
     columns = max(1, min(ncols, n))
     rows = -(-n // columns)
-    figure, grid = plt.subplots(rows, columns, figsize=(4.5 * columns, 3.3 * rows), layout=layout(), squeeze=False)
+    figure, grid = plt.subplots(rows, columns, figsize=(width * columns, 3.3 * rows), layout=layout(), squeeze=False)
     for unused in grid.ravel()[n:]:
         figure.delaxes(unused)
     return list(grid.ravel()[:n])
@@ -191,16 +205,28 @@ def _panel(
         which = which | {"mod": which["mod"] or feature_modality(data, color)}
         found = find_run_data(data, "de", **which)
         numbers = gene_numbers(found.data, color, gene_symbols)
-        values = pd.Series(smoothed(found, numbers, value)[:, 0], index=found.data.obs_names)
+        rebuilt = _zscore(found, numbers) if value == "zscore" else smoothed(found, numbers, value)
+        values = pd.Series(rebuilt[:, 0], index=found.data.obs_names)
         values = _on_cells(values, found.data, own)
-        suffix = {"fold_change": found.title, "reference": found.reference, "group": found.group}[value]
-        return _Panel(values, f"{color}, {suffix}", GENE_LABELS[value], value == "fold_change", "")
+        suffix = {"reference": found.reference, "group": found.group}.get(value, found.title)
+        return _Panel(values, f"{color}, {suffix}", GENE_LABELS[value], value in ("fold_change", "zscore"), "")
     if color in own.obs:
         return _Panel(own.obs[color], color, "", False, color)
     if color in LABELS:
         call = "de" if color.endswith("std") else "da"
         raise LookupError(f"No run has {color!r}; call `kp.tl.{call}` first.")
     raise missing("statistic, gene or obs column (`color`)", color, [*LABELS, *own.obs.columns, *own.var_names])
+
+
+def _zscore(found: RunData, numbers: np.ndarray) -> np.ndarray:
+    """The replicate test of a few genes at every cell, cells × genes."""
+    if isinstance(found.data, JointFrame):
+        (part, _, own), *_ = found.parts(numbers)
+        return found.data.spread(_zscore(part, own), part.data.modality)
+    call = 'kp.tl.de(..., sample_key="<obs column>")'
+    weights = np.asarray(found.values("obsm", "neighborhoods", call))
+    tested = np.asarray(found.values("varm", "neighborhood_zscore", call)[numbers])
+    return np.asarray(lazy_average(weights, tested))
 
 
 def _on_cells(values: pd.Series, source: Any, own: Any) -> pd.Series:

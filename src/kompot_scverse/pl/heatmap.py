@@ -11,7 +11,7 @@ from ._artist import check_keywords, color_scale, without_scale
 from ._dots import draw_dots, size_key
 from ._fields import RunData, find_run_data
 from ._matrix import cluster_order, frame, gene_table, matrix_height, matrix_size, standardize, top_genes
-from ._style import SMALL, corner_inches, finish, new_axes
+from ._style import LETTER, SMALL, corner_inches, finish, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -120,8 +120,10 @@ def heatmap(
     rows, columns = _order(shown, cluster)
     shown = tuple(frame_.iloc[rows, columns] for frame_ in shown)
 
-    ax = new_axes(ax, *matrix_size(shown[0].index, shown[0].columns))
-    frame(ax, shown[0].index, shown[0].columns, " → ".join(level_names))
+    # the scale, or the key of the halves, whose texts may be long
+    beside = 1.2 if kind != "split" else max(1.2, 0.6 + LETTER * (13 + max(map(len, level_names))))
+    ax = new_axes(ax, *matrix_size(shown[0].index, shown[0].columns, beside))
+    frame(ax, shown[0].index, shown[0].columns, level_names)
     signed = kind != "split" or standard_scale == "zscore"
     if kind == "dots":
         drawn, top = draw_dots(ax, shown[0], table.share.iloc[rows, columns], patch_kws)

@@ -11,8 +11,8 @@ from kompot_scverse._data.resolve import match_label, obs_column
 from ._artist import check_keywords
 from ._da import AXIS, DAPoints, da_points
 from ._fields import find_run_data
-from ._scatter import color_scatter
-from ._style import NORMAL, SMALL, TITLE, despine, finish, new_axes, outside_legend
+from ._scatter import color_legend_width, color_scatter
+from ._style import LETTER, NORMAL, SMALL, TITLE, despine, finish, new_axes, outside_legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -98,12 +98,15 @@ def multi_volcano_da(
     cells = points.cells & np.isfinite(floor)
 
     longest = max(len(str(name)) for name in names)
-    ax = new_axes(ax, 5.4 + 0.07 * max(longest, 14), 1.0 + max(0.5, 1.0 - 0.05 * len(names)) * max(len(names), 2))
+    label = "cells" if color is None else color
+    legend = 1.7 if color is None else color_legend_width(values[cells], label)
+    ax = new_axes(
+        ax, 3.8 + legend + LETTER * max(longest, 14), 1.0 + max(0.5, 1.0 - 0.05 * len(names)) * max(len(names), 2)
+    )
     ax.set_xlim(-wide, wide)
     ax.set_ylim(0, len(names))
     _background(ax, points, [(points.lfc[cells & (floor == level)], level) for level in range(len(names))], high)
     xy = np.column_stack([points.lfc, floor + FILLED * points.height / high])[cells]
-    label = "cells" if color is None else color
     color_scatter(
         ax, xy, values[cells], data=found.data, key=color or "", label=label, legend=color is not None, pad=BESIDE,
         kws=scatter_kws,

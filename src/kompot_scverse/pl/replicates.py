@@ -8,6 +8,7 @@ import pandas as pd
 
 from kompot_scverse._data.design import MIN_CELLS
 from kompot_scverse._data.errors import missing
+from kompot_scverse._data.frame import JointFrame
 from kompot_scverse._data.resolve import obs_column
 
 from ._artist import check_keywords
@@ -96,6 +97,9 @@ def replicates(
     check_keywords(replicates, line_kws, Line2D, scale=False)
     found = find_run_data(data, "de", run_id=run_id, key=key, group=group, mod=mod)
     number = int(gene_numbers(found.data, gene, gene_symbols)[0])
+    if isinstance(found.data, JointFrame):
+        found, _, own = found.parts(np.array([number]))[0]
+        number = int(own[0])
     position, name = _position(found, along)
     fits = sample_fits(found, number)
     colors = dict(zip(ROLES, _condition_colors(found), strict=True))

@@ -3,13 +3,14 @@
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from kompot_scverse._data.holders import holder
 from kompot_scverse._data.provenance import store_runs
 from kompot_scverse.settings import DAThresholdSettings
 
 from ._artist import check_keywords
 from ._da import AXIS, CALL, DAPoints, da_points, draw_thresholds
 from ._fields import RunData, find_run_data
-from ._scatter import color_scatter
+from ._scatter import color_legend_width, color_scatter
 from ._style import NORMAL, TITLE, despine, finish, new_axes, outside_legend
 
 if TYPE_CHECKING:
@@ -80,9 +81,10 @@ def volcano_da(
     points = da_points(found, thresholds, y)
     values, counts = points.colors(found, color), points.counts()
 
-    ax = new_axes(ax, 6.4, 4.2)
-    draw_thresholds(ax, points)
     label = "cells" if color is None else color
+    legend = 1.7 if color is None else color_legend_width(values[points.cells], label)
+    ax = new_axes(ax, 4.7 + max(legend, 1.0), 4.2)
+    draw_thresholds(ax, points)
     color_scatter(
         ax, points.xy, values[points.cells], data=found.data, key=color or "", label=label, legend=color is not None,
         kws=scatter_kws,
@@ -108,8 +110,10 @@ def _update(found: RunData, points: DAPoints) -> None:
     entry = found.entry("obs", "lfc_direction")
     if entry is None:
         raise LookupError(f"Run {found.run.run_id} has no direction; call `{CALL}`.")
-    found.data.obs[entry["key"]] = points.calls.array
+    holder(found.data).obs[entry["key"]] = points.calls.array
     summary = found.run.summary | {f"n_{name}": number for name, number in points.counts().items()}
     given = asdict(points.thresholds)
     params = found.run.params | {f"{name}_threshold": given[name] for name in ("lfc", "ptp", "fdr") if name in given}
-    store_runs(found.data, [replace(found.run, summary=summary, params=params)])
+    # a run that was made on a modality alone is recorded only there
+    where = found.data if found.run.mod else holder(found.data)
+    store_runs(where, [replace(found.run, summary=summary, params=params)])

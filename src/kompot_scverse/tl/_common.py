@@ -14,12 +14,13 @@ from kompot_scverse._data.store import Field
 from kompot_scverse._gp.model import CellStates, fit_cell_states
 from kompot_scverse.settings import GPSettings
 
-__all__ = ["States", "build_runs", "cell_states", "describe_gp"]
+__all__ = ["States", "build_runs", "cell_states", "describe_gp", "run_diagnostics"]
 
 
 MAX_SAMPLE_CHARACTERS = 10_000
 MAX_LEFT_OUT = 40
 """How much of the samples a run lists, so that it stays small."""
+N_QUANTILES = 201
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,27 @@ def describe_gp(states: States, gp: GPSettings) -> dict[str, Any]:
     }
 
 
+def run_diagnostics(states: States, cells: np.ndarray, null: np.ndarray | None = None) -> dict[str, list[float]]:
+    """
+    What a run keeps for :func:`kompot_scverse.pl.diagnostics`, each as `N_QUANTILES` equally spaced quantiles.
+
+    Parameters
+    ----------
+    states
+        Cell states.
+    cells
+        Which of them are of the contrast.
+    null
+        Distances of the null genes.
+    """
+    # the prior variance is 1 at every cell
+    kept = {"residual_quantiles": 1 - np.square(states.phi[cells]).sum(axis=1)}
+    if null is not None:
+        kept["null_quantiles"] = null
+    levels = np.linspace(0, 1, N_QUANTILES)
+    return {name: [float(f"{q:.4g}") for q in np.quantile(values, levels)] for name, values in kept.items()}
+
+
 def build_runs(
     adata: AnnData,
     analysis: str,
@@ -68,13 +90,14 @@ def build_runs(
     key_added: str,
     params: dict[str, Any],
     summaries: list[dict[str, Any]],
+    diagnostics: list[dict[str, list[float]]],
     call: dict[str, Any] | None = None,
 ) -> list[Run]:
     """One run per contrast."""
     first, time = next_run_id(adata), now()
     sizes, sample_sizes = design.condition_sizes(), design.sample_sizes()
     runs = []
-    for number, (group, summary) in enumerate(zip(design.groups, summaries, strict=True)):
+    for number, (group, summary, kept) in enumerate(zip(design.groups, summaries, diagnostics, strict=True)):
         cells = _cell_numbers(design, (0, number + 1), sizes, sample_sizes)
         runs.append(
             Run(
@@ -88,6 +111,7 @@ def build_runs(
                 call={} if call is None else call | {"first_run": first},
                 fields=[field.entry() for field in fields if field.of_contrast(design.reference, group)],
                 environment=versions(),
+                diagnostics=kept,
                 time=time,
             )
         )

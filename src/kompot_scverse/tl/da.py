@@ -21,7 +21,7 @@ from kompot_scverse._gp.neighbors import fractal_dimension, nearest_neighbor_dis
 from kompot_scverse._stats.abundance import direction, mass_offsets, neg_log10_tail
 from kompot_scverse.settings import DAThresholdSettings, GPSettings
 
-from ._common import States, build_runs, cell_states, describe_gp
+from ._common import States, build_runs, cell_states, describe_gp, run_diagnostics
 from ._dry_run import plan_da
 from ._progress import progress_bar
 from ._replicates import cell_weights, describe_tests, test_abundance
@@ -159,14 +159,16 @@ def da(
         for condition, density in zip(design.conditions, densities, strict=True)
     }
     weights = None if contrasts is None else cell_weights(states.x, design, thresholds.n_neighborhoods)
-    summaries = []
+    summaries, diagnostics = [], []
     for number, group in enumerate(design.groups, start=1):
         test = None
         if weights is not None and contrasts is not None:
             test = test_abundance(weights, design, contrasts[number - 1]).to_cells(weights.soft)
         results = _compare(densities, variances, number, thresholds, test)
         values |= cell_values(plan, design, group, results)
-        summaries.append(_summary(results, np.isin(design.condition_codes, (0, number))))
+        cells = np.isin(design.condition_codes, (0, number))
+        summaries.append(_summary(results, cells))
+        diagnostics.append(run_diagnostics(states, cells))
 
     params = describe_gp(states, gp) | {
         "sample_key": sample_key,
@@ -181,7 +183,10 @@ def da(
     params |= describe_tests(weights, paired=paired, covariates=covariates)
     del params["sigma"]  # the noise of the expression
     fields = fill(planned, values)
-    runs = build_runs(adata, "da", design, fields, key_added=key_added, params=params, summaries=summaries, call=call)
+    runs = build_runs(
+        adata, "da", design, fields, key_added=key_added, params=params, summaries=summaries, diagnostics=diagnostics,
+        call=call,
+    )  # fmt: skip
     target = adata.copy() if copy else adata
     write(target, fields, runs)
     for group, summary in zip(design.groups, summaries, strict=True):

@@ -18,7 +18,7 @@ from kompot_scverse._data.sample_design import contrast_designs
 from kompot_scverse._data.store import check_overwrite, fill, write
 from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
 
-from ._common import build_runs, cell_states, describe_gp
+from ._common import build_runs, cell_states, describe_gp, run_diagnostics
 from ._de_model import factor_keeper, fit_model
 from ._de_results import condition_values, contrast_results, log_results, summarize, zscore_layer
 from ._dry_run import plan_de
@@ -213,7 +213,7 @@ def de(
         soft = None if weights is None else weights.soft.astype(np.float32)
         if soft is not None:
             values["obsm", plan.keys(design, None).neighborhoods] = soft
-        summaries = []
+        summaries, diagnostics = [], []
         for number, group in enumerate(design.groups, start=1):
             results = contrast_results(
                 model,
@@ -230,13 +230,16 @@ def de(
             if soft is not None and plan.layers:
                 values |= zscore_layer(plan, design, group, soft, values)
             summaries.append(summarize(results, y.shape[1]))
+            null = None if results.comparison is None else results.comparison.null
+            diagnostics.append(run_diagnostics(states, np.isin(design.condition_codes, (0, number)), null))
 
         params["updated_run"] = max(placer.updated, default=None)
         summaries = [summary | genes_covered(adata.var_names, numbers, placer.updated) for summary in summaries]
         fields = fill(planned, values)
         runs = build_runs(
-            adata, "de", design, fields, key_added=key_added, params=params, summaries=summaries, call=call
-        )
+            adata, "de", design, fields, key_added=key_added, params=params, summaries=summaries,
+            diagnostics=diagnostics, call=call,
+        )  # fmt: skip
         target = adata.copy() if copy else adata
         write(target, fields, runs, disk)
     log_results(design, summaries, fields)
