@@ -63,6 +63,7 @@ myst_heading_anchors = 3
 html_theme = "sphinx_book_theme"
 html_title = "kompot-scverse"
 html_static_path = ["_static"]
+html_css_files = ["wide.css"]
 html_theme_options = {"home_page_in_toc": True, "navbar_persistent": [], "show_navbar_depth": 1, "show_toc_level": 2}
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True

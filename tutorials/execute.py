@@ -1,29 +1,28 @@
 """Execute the tutorials in place: `uv run --group doc python tutorials/execute.py [NAME ...] [--data FOLDER]`.
 
-Outputs are stored without times, machine paths and warnings of other packages. A notebook that reads published data takes
+Outputs are stored without machine paths and warnings of other packages. A notebook that reads published data takes
 it from its `FILE = None` (downloaded), or with --data from the files in that folder.
 """
 
 import argparse
-import base64
 import os
 import re
 import shutil
 import tempfile
 import time
-from io import BytesIO
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from PIL import Image
 
 HERE = Path(__file__).parent
 LOCAL_FILES = {"02_getting_started": "kang_pbmc_ifnb.h5ad", "03_multimodal": "citeseq_pbmc10k.h5mu"}
 """Subsets of the published data, used instead of them where --data has them."""
 UNSET = "FILE = None"
 PREPARE = """
-import logging, warnings
+import warnings
+import matplotlib
+matplotlib.rcParams["figure.dpi"] = 85
 warnings.filterwarnings("ignore", module=r"(anndata|scanpy|muon|mudata|dask|jax|pandas|seaborn|numba)\\b")
 warnings.filterwarnings("ignore", message=r"(The 'future.infer_string'|The 'mode.chained|IProgress|JAXopt)")
 """
@@ -67,7 +66,6 @@ def execute(path: Path, replace: dict[str, str] | None = None, timeout: int = 60
         for cell in notebook.cells:
             for output in cell.get("outputs", []):
                 _hide_paths(output, folder)
-                _shrink_picture(output)
     del notebook.cells[0]
     for cell, source in zip(notebook.cells, sources, strict=True):
         cell.source = source
@@ -89,16 +87,6 @@ def _hide_paths(output: nbformat.NotebookNode, folder: str) -> None:
     for kind, value in output.get("data", {}).items():
         if isinstance(value, str) and kind.startswith("text/"):
             output.data[kind] = secret.sub("", value)
-
-
-def _shrink_picture(output: nbformat.NotebookNode) -> None:
-    """128 colours are enough for a figure and make it a third of the size."""
-    if "image/png" not in output.get("data", {}):
-        return
-    picture = Image.open(BytesIO(base64.b64decode(output.data["image/png"]))).convert("RGB")
-    shrunk = BytesIO()
-    picture.quantize(128, dither=Image.Dither.NONE).save(shrunk, "PNG", optimize=True)
-    output.data["image/png"] = base64.b64encode(shrunk.getvalue()).decode()
 
 
 def main() -> None:

@@ -45,13 +45,12 @@ def main(study: str, genes_file: str, cells_file: str) -> None:
 
 def collect(tool, adata, groupby, first, second, name, table, **arguments) -> None:
     """Numeric columns that a call adds to obs or var, under a short name."""
-    axis = adata.var if len(table) == adata.n_vars else adata.obs
-    before = set(axis.columns)
-    for column in [column for column in axis.columns if column.startswith("kompot_")]:
-        del axis[column]
-        before.discard(column)
+    slot = "var" if tool is kompot.de else "obs"
+    before = [column for column in getattr(adata, slot) if not column.startswith("kompot_")]
+    setattr(adata, slot, getattr(adata, slot)[before])
     tool(adata, groupby, first, second, **arguments)
-    for column in axis.columns:
+    axis = getattr(adata, slot)
+    for column in axis:
         if column not in before and pd.api.types.is_numeric_dtype(axis[column].dtype):
             statistic = column.split(f"{first}_to_{second}_")[-1]
             table[f"{name}:{statistic}"] = axis[column].astype(float)
