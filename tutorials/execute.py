@@ -20,11 +20,12 @@ LOCAL_FILES = {"02_getting_started": "kang_pbmc_ifnb.h5ad", "03_multimodal": "ci
 """Subsets of the published data, used instead of them where --data has them."""
 UNSET = "FILE = None"
 PREPARE = """
-import warnings
+import logging, warnings
 import matplotlib
-matplotlib.rcParams["figure.dpi"] = 85
-warnings.filterwarnings("ignore", module=r"(anndata|scanpy|muon|mudata|dask|jax|pandas|seaborn|numba)\\b")
+matplotlib.rcParams["figure.dpi"] = 80
+warnings.filterwarnings("ignore", module=r"(anndata|scanpy|muon|mudata|dask|distributed|jax|pandas|seaborn|numba)\\b")
 warnings.filterwarnings("ignore", message=r"(The 'future.infer_string'|The 'mode.chained|IProgress|JAXopt)")
+logging.getLogger("distributed.nanny").setLevel(logging.ERROR)
 """
 """Run before the first cell: what other packages warn about is of no interest to the reader."""
 
