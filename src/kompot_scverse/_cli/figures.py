@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from matplotlib.axes import Axes
 
 __all__ = ["write_figures"]
 
@@ -63,7 +64,7 @@ def _figures(
     gene = str(get.de_df(adata)["mahalanobis"].idxmax())
     yield "volcano_de", lambda: pl.volcano_de(adata)
     yield "volcano_da", lambda: pl.volcano_da(adata, color=cell_groups)
-    yield "embedding", lambda: pl.embedding(adata, basis, color=["lfc", "lfc_direction", gene])[0]
+    yield "embedding", lambda: cast("list[Axes]", pl.embedding(adata, basis, color=["lfc", "lfc_direction", gene]))[0]
     yield "expression", lambda: pl.expression(adata, gene, basis=basis).observed
     yield "diagnostics_de", lambda: pl.diagnostics(adata, analysis="de")
     yield "diagnostics_da", lambda: pl.diagnostics(adata, analysis="da")

@@ -140,12 +140,13 @@ def _directions(lfc: np.ndarray, height: np.ndarray, thresholds: DAThresholdSett
     """Direction of each cell; missing where there is no fold change."""
     passed = (np.abs(np.nan_to_num(lfc)) >= thresholds.lfc) & (height >= -np.log10(_level(thresholds, rule)))
     codes = np.where(np.isfinite(lfc), np.where(passed, np.sign(np.nan_to_num(lfc)), 0) + 1, -1)
-    return pd.Categorical.from_codes(codes.astype(np.int8), categories=list(DIRECTIONS), ordered=True)
+    names: pd.Index = pd.Index(DIRECTIONS)
+    return pd.Categorical.from_codes(codes.astype(np.int8), categories=names, ordered=True)
 
 
 def draw_thresholds(ax: "Axes", points: DAPoints) -> None:
     """Dashed lines at both fold changes and at the height."""
-    style = {"color": "0.4", "linewidth": 0.8, "linestyle": "--", "zorder": 0}
+    style: dict[str, Any] = {"color": "0.4", "linewidth": 0.8, "linestyle": "--", "zorder": 0}
     if points.threshold is not None:
         ax.axhline(points.threshold, **style)
     for sign in (-1, 1):

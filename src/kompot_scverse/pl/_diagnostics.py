@@ -1,6 +1,6 @@
 """Panels that show whether the assumptions behind a run hold; arrays in, one axes each."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,7 +28,7 @@ def _frame(ax: "Axes", title: str, x: str, y: str) -> None:
     despine(ax)
 
 
-def _legend(ax: "Axes", **kws: object) -> None:
+def _legend(ax: "Axes", **kws: Any) -> None:
     ax.legend(frameon=False, fontsize=SMALL, handlelength=1.4, **kws)
 
 

@@ -29,7 +29,8 @@ def draw_dots(
     values, sizes = color.to_numpy(), share.to_numpy()
     top = _round_up(np.nanmax(sizes, initial=0.0))
     shown = np.isfinite(values) & np.isfinite(sizes)
-    options = {"linewidths": 0.4, "edgecolors": "0.3"} | color_scale(values, kws, signed=True) | without_scale(kws)
+    options: dict[str, Any] = {"linewidths": 0.4, "edgecolors": "0.3"}
+    options |= color_scale(values, kws, signed=True) | without_scale(kws)
     dots = ax.scatter(columns[shown], rows[shown], s=LARGEST * sizes[shown] / top, c=values[shown], **options)
     gone = ~shown
     ax.scatter(columns[gone], rows[gone], s=12, c="0.6", marker="x", linewidths=0.6)
@@ -56,4 +57,4 @@ def size_key(ax: "Axes", top: float, below: float) -> None:
         bbox_transform=corner_inches(ax), frameon=False,
         fontsize=SMALL, title_fontsize=SMALL, borderaxespad=0, labelspacing=0.7,
     )  # fmt: skip
-    legend._legend_box.align = "left"
+    legend.set_alignment("left")

@@ -59,7 +59,7 @@ def label_points(
     from adjustText import adjust_text
     from matplotlib.patheffects import withStroke
 
-    options = {"fontsize": SMALL, "color": "black", "zorder": 5, "ha": "center", "va": "center"}
+    options: dict[str, Any] = {"fontsize": SMALL, "color": "black", "zorder": 5, "ha": "center", "va": "center"}
     options |= {"path_effects": [withStroke(linewidth=1.5, foreground="white")]} | dict(kws or {})
     texts = [ax.text(px, py, name, **options) for px, py, name in zip(x, y, names, strict=True)]
     for text in texts:

@@ -69,7 +69,8 @@ def sample_fits(found: RunData, gene: int) -> SampleFits:
     phi = np.asarray(found.values("obsm", "basis", CALL), dtype=np.float64)
     labels = obs_column(found.data, key, "sample_key")
     y = gene_values(found.data, np.array([gene]), found.run.params.get("layer"))[:, 0]
-    names, weights, own_weights = [], [], {}
+    names: list[tuple[str, Any]] = []
+    weights, own_weights = [], {}
     codes = np.full(len(phi), -1)
     for role, cells in zip(("reference", "group"), found.conditions(), strict=True):
         cells = cells & _mask(found)

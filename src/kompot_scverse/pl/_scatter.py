@@ -34,7 +34,7 @@ def color_legend_width(values: pd.Series, label: str) -> float:
     """About how many inches the legend of :func:`color_scatter` will take."""
     if _is_numeric(values):
         return 0.8
-    return legend_width(values.dropna().unique(), label)
+    return legend_width(values.dropna().unique().tolist(), label)
 
 
 def _is_numeric(values: pd.Series) -> bool:
@@ -94,9 +94,9 @@ def color_scatter(
     front = values.notna().to_numpy() & np.isfinite(points).all(axis=1)
     if shown is not None:
         front &= shown
-    size = {"s": point_size(len(points)), "rasterized": len(points) > RASTERIZE}
+    size: dict[str, Any] = {"s": point_size(len(points)), "rasterized": len(points) > RASTERIZE}
     if background and not front.all():
-        scatter(ax, *points[~front].T, "0.92", kws, **(size | {"zorder": 1, "label": "_background"}))
+        scatter(ax, points[~front, 0], points[~front, 1], "0.92", kws, **(size | {"zorder": 1, "label": "_background"}))
     if not _is_numeric(values):
         drawn, handles = _categories(ax, points, values, front, data, key, size, kws)
         if legend:
@@ -107,7 +107,7 @@ def color_scatter(
     order = np.flatnonzero(front)
     order = order[np.argsort(np.abs(numbers[order]) if signed else numbers[order], kind="stable")]
     colors = color_scale(numbers[front], scale, signed=signed)
-    drawn = scatter(ax, *points[order].T, numbers[order], kws, **(size | {"zorder": 2} | colors))
+    drawn = scatter(ax, points[order, 0], points[order, 1], numbers[order], kws, **(size | {"zorder": 2} | colors))
     if legend:
         small_colorbar(ax, drawn, label, pad=pad)
     return drawn
@@ -132,7 +132,9 @@ def _categories(
     order = shuffled(len(points))
     order = order[front[order]]
     table = np.array([_rgba(colors.get(category, NEUTRAL)) for category in values.cat.categories])
-    drawn = scatter(ax, *points[order].T, table[values.cat.codes.to_numpy()[order]], kws, **(size | {"zorder": 2}))
+    drawn = scatter(
+        ax, points[order, 0], points[order, 1], table[values.cat.codes.to_numpy()[order]], kws, **(size | {"zorder": 2})
+    )
     return drawn, [dot(colors[category], str(category)) for category in present]
 
 

@@ -1,7 +1,7 @@
 """Colours, sizes and the small acts that every plot repeats."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -76,7 +76,7 @@ def outside_legend(ax: "Axes", handles: Sequence[Any], title: str | None = None,
         handletextpad=0.4,
     )
     legend.set_in_layout(True)
-    legend._legend_box.align = "left"
+    legend.set_alignment("left")
 
 
 def legend_width(names: Sequence[object], title: str | None = None) -> float:
@@ -94,7 +94,7 @@ def dot(color: Any, label: str) -> Any:
     return Line2D([], [], marker="o", linestyle="", color=color, markersize=5, markeredgewidth=0, label=label)
 
 
-def line(label: str, style: str = "--") -> Any:
+def line(label: str, style: Literal["-", "--"] = "--") -> Any:
     """A legend entry for a threshold."""
     from matplotlib.lines import Line2D
 
@@ -183,4 +183,5 @@ def corner_inches(ax: "Axes") -> Any:
     from matplotlib.transforms import ScaledTranslation
 
     figure = ax.figure.get_figure(root=True)
-    return figure.dpi_scale_trans + ScaledTranslation(1, 1, ax.transAxes)
+    corner: Any = ax.transAxes
+    return figure.dpi_scale_trans + ScaledTranslation(1, 1, corner)

@@ -92,7 +92,7 @@ def direction_barplot(
     handles = []
     for direction in DIRECTIONS:
         own = table[direction].to_numpy(dtype=np.float64)
-        options = {"color": DIRECTION_COLORS[direction], "height": 0.75, "linewidth": 0} | bar_kws
+        options: dict[str, Any] = {"color": DIRECTION_COLORS[direction], "height": 0.75, "linewidth": 0} | bar_kws
         text = direction if direction == "neutral" else f"{direction} in {found.group}"
         handles.append(ax.barh(rows, own, left=left, label=text, **options))
         left += own

@@ -112,6 +112,7 @@ def heatmap(
     numbers = top_genes(found, genes, n_genes, gene_symbols)
     layer = found.run.params.get("layer") if layer == "run" else layer
     pair, level_names = _named_levels(found, levels)
+    shown: tuple[pd.DataFrame, ...]
     table = gene_table(found, numbers, groupby, levels=pair, layer=layer, exclude=exclude, gene_symbols=gene_symbols)
     if kind == "split":
         shown, label = standardize(table.means, standard_scale)
@@ -122,8 +123,9 @@ def heatmap(
 
     # the scale, or the key of the halves, whose texts may be long
     beside = 1.2 if kind != "split" else max(1.2, 0.6 + LETTER * (13 + max(map(len, level_names))))
-    ax = new_axes(ax, *matrix_size(shown[0].index, shown[0].columns, beside))
-    frame(ax, shown[0].index, shown[0].columns, level_names)
+    names, categories = shown[0].index.to_list(), shown[0].columns.to_list()
+    ax = new_axes(ax, *matrix_size(names, categories, beside))
+    frame(ax, names, categories, level_names)
     signed = kind != "split" or standard_scale == "zscore"
     if kind == "dots":
         drawn, top = draw_dots(ax, shown[0], table.share.iloc[rows, columns], patch_kws)
@@ -181,8 +183,8 @@ def _patches(ax: "Axes", shown: tuple[pd.DataFrame, ...], kws: Mapping[str, Any]
     values = np.ma.masked_invalid(np.concatenate([f.to_numpy().ravel() for f in shown]))
     scale = color_scale(values.filled(np.nan), kws, signed=signed)
     colors = mpl.colormaps.get_cmap(scale["cmap"]).with_extremes(bad="0.85")
-    options = {"edgecolors": "face", "linewidths": 0.6, "norm": scale.get("norm")} | without_scale(kws)
-    drawn = PolyCollection(polygons, array=values, cmap=colors, **options)
+    options: dict[str, Any] = {"edgecolors": "face", "linewidths": 0.6, "norm": scale.get("norm")} | without_scale(kws)
+    drawn = PolyCollection(list(polygons), array=values, cmap=colors, **options)
     if "norm" not in scale:
         drawn.set_clim(scale["vmin"], scale["vmax"])
     ax.add_collection(drawn, autolim=False)

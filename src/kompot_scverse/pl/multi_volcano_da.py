@@ -140,7 +140,7 @@ def _background(ax: "Axes", points: DAPoints, strips: Sequence[tuple[np.ndarray,
     """The density of each strip, the lines between the strips and the thresholds."""
     from scipy.stats import gaussian_kde
 
-    style = {"color": "0.4", "linewidth": 0.7, "linestyle": "--", "zorder": 0.5}
+    style: dict[str, Any] = {"color": "0.4", "linewidth": 0.7, "linestyle": "--", "zorder": 0.5}
     grid = np.linspace(*ax.get_xlim(), 300)
     for lfc, level in strips:
         ax.axhline(level, color="0.8", linewidth=0.6, zorder=0.5)

@@ -120,7 +120,13 @@ def replicates(
         n = int((fits.names.get_level_values(0) == role).sum())
         handles.append(Line2D([], [], color=colors[role], linewidth=2.5, label=f"{names[role]} ({n} samples)"))
     if isinstance(position.dtype, pd.CategoricalDtype) and values.attrs["hollow"]:
-        hollow = {"marker": "o", "linestyle": "", "markerfacecolor": "none", "markeredgecolor": "0.3", "markersize": 5}
+        hollow: dict[str, Any] = {
+            "marker": "o",
+            "linestyle": "",
+            "markerfacecolor": "none",
+            "markeredgecolor": "0.3",
+            "markersize": 5,
+        }
         handles.append(Line2D([], [], label=f"fewer than {MIN_CELLS} cells", **hollow))
     if fits.paired and isinstance(position.dtype, pd.CategoricalDtype):
         handles.append(line(f"same {found.run.params['sample_key']}", "-"))
@@ -176,7 +182,7 @@ def _categories(
     means = np.stack([fits.phi[fits.cells & own].mean(axis=0) for own in members])
     sizes = np.stack([np.bincount(fits.codes[fits.cells & own], minlength=len(labels)) for own in members])
     values = means @ fits.weights.T
-    options = {"markersize": 4.5, "markeredgewidth": 1.0, "linestyle": "", "marker": "o", "zorder": 3}
+    options: dict[str, Any] = {"markersize": 4.5, "markeredgewidth": 1.0, "linestyle": "", "marker": "o", "zorder": 3}
     # samples side by side, in the same order in both conditions
     order = pd.Series(pd.factorize(labels, sort=True)[0], index=fits.names)
     spread = (order - order.mean()) / max(order.max(), 1) * 0.22

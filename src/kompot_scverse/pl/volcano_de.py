@@ -129,14 +129,14 @@ def volcano_de(
     chosen = chosen[drawn[chosen]]
     names = gene_names(found.data, gene_symbols)[chosen]
     obstacles = np.column_stack([lfc, height])[drawn & colored]
-    label_points(ax, lfc[chosen], height[chosen], names, obstacles, text_kws)
+    label_points(ax, lfc[chosen], height[chosen], list(names), obstacles, text_kws)
     return finish(ax, show)
 
 
 def _global(found: RunData, y: str) -> tuple[np.ndarray, np.ndarray, str, tuple[float, str] | None]:
     """Fold change, y, its name, and the threshold with its text; no threshold where it is on another scale."""
     lfc = found.values("var", "mean_lfc", "kp.tl.de(...)").to_numpy(dtype=np.float64)
-    level = found.run.params.get("fdr_threshold")
+    level: Any = found.run.params.get("fdr_threshold")
     tested = found.entry("var", "qvalue") is not None
     if y == "qvalue":
         q = found.values("var", "qvalue", TEST).to_numpy(dtype=np.float64)
@@ -157,7 +157,7 @@ def _local(found: RunData, cell_group: object, y: str) -> tuple[np.ndarray, np.n
     lfc = _of_category(found, "mean_lfc", cell_group)
     if not np.isfinite(lfc).any():
         raise ValueError(f"{cell_group!r} has too few cells in {found.reference!r} or {found.group!r} for statistics.")
-    level = found.run.params.get("fdr_threshold")
+    level: Any = found.run.params.get("fdr_threshold")
     if y == "qvalue":
         q = _of_category(found, "qvalue", cell_group)
         return lfc, _minus_log10(q), f"−log10 q-value in {cell_group}", (-np.log10(level), f"q = {level:g}")
