@@ -5,10 +5,12 @@ import pytest
 import scipy.sparse as sp
 
 from kompot_scverse._gp.moments import sample_grams
+from kompot_scverse._stats import null_genes as module
 from kompot_scverse._stats.null_genes import (
     SHARED,
     choose_null_genes,
     draw_permutations,
+    null_gene_batches,
     residual_null_moments,
     shuffle_cells,
 )
@@ -100,3 +102,13 @@ def test_choice_repeats_only_if_it_must():
     many = choose_null_genes(10, 200, rng)
     assert len(many) == 200
     assert set(many) == set(range(10))
+
+
+@pytest.mark.parametrize("limit", [1, 10**9, SHARED * 40])
+def test_batches_are_the_whole(values, cells, monkeypatch, limit):
+    monkeypatch.setattr(module, "BATCH_VALUES", limit)
+    permutations = draw_permutations(cells, np.arange(len(cells)), GENES, np.random.default_rng(0))
+    batches = list(null_gene_batches(values))
+    assert len(batches) == {1: 3, 10**9: 1}.get(limit, len(batches))
+    parts = [shuffle_cells(values[:, genes], cells, permutations[drawn]).toarray() for genes, drawn in batches]
+    np.testing.assert_array_equal(np.hstack(parts), shuffle_cells(values, cells, permutations).toarray())

@@ -46,7 +46,9 @@ def test_more_of_anything_costs_more(adata):
     base = kp.pp.plan(adata, "Age", **ARGUMENTS)
     assert kp.pp.plan(adata, "Age", sample_key="Replicate", **ARGUMENTS).peak_memory > base.peak_memory
     memory = kp.pp.plan(adata, "Age", storage=kp.StorageSettings(layers="memory"), **ARGUMENTS)
-    assert memory.peak_memory > base.peak_memory
+    # of data this small, reading takes more than keeping
+    assert memory.peak_memory >= base.peak_memory
+    assert memory.to_df().set_index("array").loc["layers", "bytes"] == 3 * 600 * 60 * 4
     disk = kp.pp.plan(adata, "Age", storage=kp.StorageSettings(layers="disk"), **ARGUMENTS)
     assert (base.disk, disk.disk) == (0, 3 * 600 * 60 * 4)
 

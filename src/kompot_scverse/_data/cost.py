@@ -1,4 +1,4 @@
-"""What an analysis costs: the arrays it holds at its two peaks, from sizes alone."""
+"""What an analysis costs: the arrays that it holds in each of its stages, from sizes alone."""
 
 import os
 from dataclasses import dataclass
@@ -6,17 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
-from kompot_scverse._gp.basis import fit_basis
-from kompot_scverse._gp.moments import TASK_ROWS
+from kompot_scverse._gp.basis import MAX_CANDIDATES
+from kompot_scverse._gp.moments import PRODUCT_ROWS, TASK_ROWS
+from kompot_scverse._stats.null_genes import BATCH_VALUES, SHARED
+from kompot_scverse._stats.sample_covariance import CHUNK
 
-__all__ = ["Item", "Sizes", "available_memory", "estimate_rank", "memory_items"]
+__all__ = ["STAGES", "Item", "Sizes", "available_memory", "memory_items", "time_class"]
 
-OVERHEAD = 120e6
-"""Compiled kernels, thread pools and allocator slack of any run, bytes; measured by `benchmarks/memory.py`."""
-REPLICATE_OVERHEAD = 40e6
-"""Chunks of the replicate factors in flight."""
-PROBE_CELLS = 1000
-"""Cells of the representation that the rank is estimated from."""
+STAGES = ("basis", "reading", "null genes", "fitting", "results")
+"""One after the other; the peak is in one of them."""
+OVERHEAD = 110e6
+"""Compiled kernels, threads and slack of the allocator, bytes: what a run on very little data takes."""
+TIME_CLASSES = ((10, "seconds"), (60, "under a minute"), (600, "minutes"), (3600, "up to an hour"), (np.inf, "hours"))
 
 
 @dataclass(frozen=True)
@@ -28,64 +29,137 @@ class Sizes:
     """Cells of the conditions."""
     n_dims: int
     n_genes: int
+    """Genes analysed; 0 for abundance."""
     n_all_genes: int
     n_null: int
     n_conditions: int
     n_samples: int
+    """Replicates; without them, conditions."""
     rank: int
     density: float
     """Share of stored values; 1 for dense expression."""
     replicates: bool
+    n_weights: int
+    """Neighbourhoods and categories of the replicate tests."""
     n_layers: int
     """Layers kept in memory."""
+    factors_in_memory: bool
+    """Whether the variance between replicates is kept in memory."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """One array."""
+    """One array, or several alike."""
 
     name: str
     shape: str
     n_bytes: float
-    stage: str
-    """moments, results or both: when it is held."""
+    stages: tuple[str, ...]
+    """When it is held, of :data:`STAGES`."""
 
 
 def memory_items(s: Sizes) -> list[Item]:
-    """Arrays of a differential expression, with the stage in which they are held."""
-    threads = os.cpu_count() or 1
-    sums = s.n_genes * s.rank * 8
+    """Arrays of an analysis, with the stages in which they are held."""
+    r, g = s.rank, s.n_genes
+    # rows of the pivoted Cholesky decomposition: the array grows by doubling
+    capacity = r if r <= 64 else 64 * 2 ** np.ceil(np.log2(r / 64))
+    candidates = min(s.n_cells, MAX_CANDIDATES)
     items = [
-        Item("representation", f"{s.n_obs:,} × {s.n_dims}", 2 * s.n_obs * s.n_dims * 8, "both"),
-        Item("features", f"{s.n_obs:,} × {s.rank}", s.n_obs * s.rank * 20, "both"),
-        Item("sums per sample", f"{s.n_samples} × {s.n_genes:,} × {s.rank}", s.n_samples * sums, "both"),
-        Item("partial sums", f"{threads + 1} × {s.n_genes:,} × {s.rank}", (threads + 1) * sums, "moments"),
+        Item("overhead", "", OVERHEAD, STAGES),
+        Item("representation", f"{s.n_obs:,} × {s.n_dims}", s.n_obs * s.n_dims * 8, STAGES),
+        Item("copies of the representation", f"{s.n_cells:,} × {s.n_dims}", 2 * s.n_cells * s.n_dims * 8, ("basis",)),
+        Item("rows of the kernel matrix", f"{candidates:,} × {r}", candidates * capacity * 8, ("basis",)),
+        Item("features", f"{s.n_obs:,} × {r}", s.n_obs * r * 8, STAGES[1:]),
+    ]
+    items += _abundance_items(s) if g == 0 else _reading_items(s) + _null_items(s) + _result_items(s)
+    return [item for item in items if item.n_bytes > 0]
+
+
+def _abundance_items(s: Sizes) -> list[Item]:
+    sets = s.n_conditions + (s.n_samples if s.replicates else 0)
+    return [
+        Item("densities", f"2 × {sets} × {s.n_obs:,}", 2 * sets * s.n_obs * 8, ("results",)),
+        Item("rotated features", f"{s.n_obs:,} × {s.rank}", s.n_obs * s.rank * 8, ("results",)),
+    ]
+
+
+def _reading_items(s: Sizes) -> list[Item]:
+    g, columns, threads = s.n_genes, s.rank + s.n_weights, os.cpu_count() or 1
+    tasks = sum(-(-s.n_cells // s.n_samples // TASK_ROWS) for _ in range(s.n_samples))
+    # float32 products and, where a sample takes several tasks, their float64 sums that wait to be added up
+    partial = min(threads, tasks) * 4 + (min(threads, tasks - s.n_samples) * 8 if tasks > s.n_samples else 0) + 8
+    task_rows, product_rows = (min(rows, s.n_cells // s.n_samples) for rows in (TASK_ROWS, PRODUCT_ROWS))
+    # rows of a task; rows of a product in two orders, and their squares
+    row_bytes = 8 * task_rows + 24 * product_rows if s.density < 1 else 8 * (task_rows + 2 * product_rows)
+    sums = s.n_samples * g * s.rank * 8
+    return [
+        Item("sums per sample", f"{s.n_samples} × {g:,} × {s.rank}", sums, ("reading", "null genes", "fitting")),
+        Item("partial sums", f"{g:,} × {columns}", partial * g * columns, ("reading",)),
+        Item("row blocks", f"{threads} × {task_rows:,} × {g:,}", threads * row_bytes * g * s.density, ("reading",)),
         Item(
-            "row blocks", f"{threads} × {TASK_ROWS} × {s.n_genes:,}",
-            threads * min(TASK_ROWS, s.n_cells) * s.n_genes * s.density * (16 if s.density < 1 else 8), "moments",
+            "neighbourhood sums", f"2 × {s.n_samples} × {g:,} × {s.n_weights}", 2 * s.n_samples * g * s.n_weights * 8,
+            STAGES[1:],
         ),
-        Item("null genes", f"{s.n_cells:,} × {s.n_null:,}", s.n_cells * s.n_null * s.density * 36, "both"),
-        Item("weights", f"{s.n_conditions} × {s.n_genes:,} × {s.rank}", (s.n_conditions + 2) * sums, "results"),
-        Item("stored weights", f"{s.n_conditions} × {s.n_all_genes:,} × {s.rank}",
-             (2 * s.n_conditions - 1) * s.n_all_genes * s.rank * 4, "results"),
+        Item("neighbourhood weights", f"{s.n_obs:,} × {s.n_weights}", 2.5 * s.n_obs * s.n_weights * 8, STAGES[1:]),
+    ]  # fmt: skip
+
+
+def _null_items(s: Sizes) -> list[Item]:
+    values = s.n_cells * s.n_null * s.density
+    drawn = -(-s.n_null // SHARED) * s.n_cells
+    shape = f"{s.n_cells:,} × {s.n_null:,}"
+    fits = s.n_null * s.rank * 8
+    return [
+        Item("null genes", shape, values * 8, ("reading", "null genes", "fitting")),
+        Item("null genes put together", shape, values * 16, ("reading",)),
+        Item("shuffled values", shape, min(values, BATCH_VALUES) * 70, ("null genes",)),
+        Item("permutations", f"{-(-s.n_null // SHARED)} × {s.n_cells:,}", drawn * 8, ("null genes",)),
+        Item("sums of null genes", f"{s.n_samples} × {s.n_null:,} × {s.rank}", 2 * s.n_samples * fits, ("null genes",)),
+        Item("weights of null genes", f"{s.n_conditions} × {s.n_null:,} × {s.rank}", s.n_conditions * fits, STAGES[3:]),
+    ]
+
+
+def _result_items(s: Sizes) -> list[Item]:
+    g, r, threads = s.n_genes, s.rank, os.cpu_count() or 1
+    one, stored = g * r * 8, s.n_all_genes * r * 4
+    later = ("fitting", "results")
+    items = [
+        Item("weights", f"{s.n_conditions} × {g:,} × {r}", s.n_conditions * one, later),
+        Item("fold changes", f"{g:,} × {r}", (s.n_conditions - 1) * one if s.replicates else 2 * one, later),
+        Item("stored weights", f"{s.n_conditions} × {s.n_all_genes:,} × {r}", (2 * s.n_conditions - 1) * stored, later[1:]),
+        Item("stored features", f"{s.n_obs:,} × {r}", s.n_obs * r * 4, later[1:]),
+        Item("layers", f"{s.n_layers} × {s.n_obs:,} × {s.n_all_genes:,}", s.n_layers * s.n_obs * s.n_all_genes * 4, later[1:]),
     ]  # fmt: skip
     if s.replicates:
-        items.append(
-            Item("replicate factors", f"{s.n_all_genes:,} × {s.rank} × {s.n_samples}", 2.5 * s.n_all_genes * s.rank * s.n_samples * 4 + REPLICATE_OVERHEAD,
-                 "results")
-        )  # fmt: skip
-    if s.n_layers:
-        items.append(
-            # one more than is kept: the chunks of the one being put together
+        pair = 1 + 2 * s.n_samples / s.n_conditions
+        items += [
             Item(
-                "layers",
-                f"{s.n_layers} + 1 × {s.n_obs:,} × {s.n_all_genes:,}",
-                (s.n_layers + 1) * s.n_obs * s.n_all_genes * 4,
-                "results",
-            )  # fmt: skip
-        )
-    items.append(Item("overhead", "", OVERHEAD, "both"))
+                "replicate factors", f"{s.n_all_genes:,} × {r} × {s.n_samples}",
+                s.n_samples * stored if s.factors_in_memory else 0, later,
+            ),
+            Item(
+                "chunks of replicate factors", f"{threads} × {min(CHUNK, g):,} × {r}",
+                threads * min(CHUNK, g) * r * 8 * 4 * pair, later[:1],
+            ),
+            Item("replicate tests", f"{g:,} × {s.n_weights}", g * s.n_weights * (156 + 8 * s.n_samples), later[1:]),
+        ]  # fmt: skip
     return items
+
+
+def time_class(s: Sizes) -> str:
+    """How long it will take, roughly: from the number of operations and what a processor core does in a second."""
+    threads, r, candidates = os.cpu_count() or 1, s.rank, min(s.n_cells, MAX_CANDIDATES)
+    seconds = 2.0  # compilation
+    seconds += candidates * r**2 / 1e9 + s.n_cells * candidates * s.n_dims / 1e10 + s.n_obs * r**2 / 1e10
+    values = s.n_cells * (s.n_genes + s.n_null) * s.density
+    seconds += values * (r + s.n_weights) / (threads * (1e9 if s.density < 1 else 1e10))
+    products = 2 * s.n_conditions + (2 * s.n_samples if s.replicates else 0)
+    seconds += (s.n_genes + s.n_null) * r**2 * products / (threads * 1e10)
+    seconds += s.n_genes * s.n_weights / (threads * 1e5)
+    if s.n_genes == 0:
+        seconds += s.n_cells**2 * s.n_dims / 1e10 * (2 + s.replicates) + s.n_cells * r**2 / 1e9
+    seconds += s.n_layers * s.n_obs * s.n_all_genes * r / (threads * 1e10)
+    return next(name for limit, name in TIME_CLASSES if seconds < limit)
 
 
 def available_memory() -> float:
@@ -104,49 +178,3 @@ def available_memory() -> float:
         if limit.isdigit():
             free = min(free, float(limit) - float(used))
     return max(free, 0.0)
-
-
-class _Matern52:
-    """The default kernel in numpy: the plan must not wait for jax."""
-
-    def __init__(self, ls: float) -> None:
-        self.ls = ls
-
-    def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        from scipy.spatial.distance import cdist
-
-        r = np.sqrt(5) * cdist(x, y) / self.ls
-        return (1 + r + r**2 / 3) * np.exp(-r)
-
-    def diagonal(self, x: np.ndarray) -> np.ndarray:
-        return np.ones(len(x))
-
-    def to_device(self, x: np.ndarray) -> np.ndarray:
-        return x
-
-
-def estimate_rank(x: np.ndarray, *, ls: float | None, ls_factor: float, max_rank: int, rtol: float) -> int:
-    """
-    Rank of the basis, estimated from a sample of the cells.
-
-    Parameters
-    ----------
-    x
-        Representation of the cells of the analysis.
-    ls, ls_factor, max_rank, rtol
-        As in `GPSettings`.
-    """
-    from scipy.spatial.distance import cdist
-
-    rows = np.linspace(0, len(x) - 1, min(PROBE_CELLS, len(x))).astype(np.intp)
-    probe = x[np.unique(rows)]
-    if ls is None:
-        # nearest among all cells, for some of them
-        few = probe[:: max(1, len(probe) // 200)]
-        distances = cdist(few, x) if len(x) <= 20_000 else cdist(few, x[:: len(x) // 20_000])
-        nearest = np.sort(distances, axis=1)[:, 1]
-        nearest = nearest[nearest > 0]
-        if nearest.size == 0:
-            return 1
-        ls = float(np.exp(np.log(nearest).mean() + 3)) * ls_factor
-    return fit_basis(probe, _Matern52(ls), max_rank=max_rank, rtol=rtol).rank  # type: ignore[arg-type]

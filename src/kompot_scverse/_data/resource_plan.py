@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from .cost import Item, available_memory
+from .cost import STAGES, Item, available_memory
 from .holders import holder
 from .provenance import last_writer
 from .run_html import details, html_table, page, text_table
@@ -22,6 +22,8 @@ class ResourcePlan:
     """Predicted cost and effect of a call."""
 
     items: list[Item]
+    time: str
+    """Class of the time that the call will take, on this machine if it is idle."""
     disk: float
     """Bytes written to disk by the call."""
     layer_bytes: float
@@ -36,10 +38,7 @@ class ResourcePlan:
     @property
     def peak_memory(self) -> float:
         """Largest memory above what is in use before the call, bytes."""
-        return max(
-            sum(item.n_bytes for item in self.items if item.stage in ("both", stage))
-            for stage in ("moments", "results")
-        )
+        return max(sum(item.n_bytes for item in self.items if stage in item.stages) for stage in STAGES)
 
     @property
     def status(self) -> str:
@@ -66,13 +65,14 @@ class ResourcePlan:
 
     def to_df(self) -> pd.DataFrame:
         """One row per array."""
-        rows = [(item.name, item.shape, int(item.n_bytes), item.stage) for item in self.items]
-        return pd.DataFrame(rows, columns=["array", "shape", "bytes", "stage"])
+        rows = [(item.name, item.shape, int(item.n_bytes), ", ".join(item.stages)) for item in self.items]
+        return pd.DataFrame(rows, columns=["array", "shape", "bytes", "stages"])
 
     def _lines(self) -> list[tuple[str, str]]:
         lines = [
             ("status", self.status),
             ("peak memory", f"{_size(self.peak_memory)} of {_size(self.available)} available"),
+            ("time", self.time),
             ("disk", _size(self.disk)),
             ("layers, when written", _size(self.layer_bytes)),
         ]
@@ -101,10 +101,17 @@ class ResourcePlan:
         return page("Resource plan", "what the call would need and write", content)
 
     def _arrays(self) -> list[tuple[str, str, str, str]]:
-        """Arrays, largest first: name, shape, size, stage."""
-        held = {"both": "throughout", "moments": "while reading", "results": "afterwards"}
+        """Arrays, largest first: name, shape, size, stages."""
         ordered = sorted(self.items, key=lambda item: -item.n_bytes)
-        return [(item.name, item.shape, _size(item.n_bytes), held[item.stage]) for item in ordered]
+        return [
+            (
+                item.name,
+                item.shape,
+                _size(item.n_bytes),
+                "throughout" if item.stages == STAGES else ", ".join(item.stages),
+            )
+            for item in ordered
+        ]
 
 
 def make_plan(
@@ -112,6 +119,7 @@ def make_plan(
     planned: list[Field],
     items: list[Item],
     *,
+    time: str,
     disk: float,
     layer_bytes: float,
     notes: list[str],
@@ -125,7 +133,7 @@ def make_plan(
             writer = last_writer(holder(data, entry.mod), entry.slot, entry.key)
             note = "OVERWRITES" if writer is None else f"OVERWRITES run {writer}"
         fields.append((f"{entry.mod}.{entry.slot}" if entry.mod else entry.slot, entry.key, note))
-    return ResourcePlan(items, disk, layer_bytes, available_memory(), fields, notes, warnings)
+    return ResourcePlan(items, time, disk, layer_bytes, available_memory(), fields, notes, warnings)
 
 
 def _size(n_bytes: float) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 import scipy.sparse as sp
 
-from .parallel import compute_here, distributed_client
+from .parallel import compute_here, distributed_client, return_freed_memory
 
 __all__ = ["Moments", "RowReader", "collect_moments", "sample_grams"]
 
@@ -169,12 +169,14 @@ def collect_moments(
     tree = _tree(parts, dask.delayed(Partial.add, pure=False))
     total: Partial = (dask.compute if ship else compute_here)(tree)[0]
     shape = (n_samples, y.shape[1])
-    return Moments(
+    found = Moments(
         _stack(total.cross, (*shape, phi.shape[1])),
         _stack(total.sums, (*shape, weights.shape[1])),
         _stack(total.squares, (*shape, weights.shape[1])),
         None if extract is None else _assemble(total.extracted, codes),
     )
+    return_freed_memory()
+    return found
 
 
 def _stack(parts: dict[int, np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
@@ -206,7 +208,8 @@ def _sum_rows(
     for sample, (product, squares) in _products(values, left, codes, rank).items():
         part.cross[sample] = product[:, :rank]
         if weights.shape[1]:
-            part.sums[sample], part.squares[sample] = product[:, rank:], squares
+            # a copy: the product is given up with `cross`
+            part.sums[sample], part.squares[sample] = product[:, rank:].copy(), squares
     if extract is not None:
         part.extracted = [(numbers, sp.csr_array(values[:, extract]))]
     return part
@@ -250,17 +253,21 @@ def _products(values: Rows, left: np.ndarray, codes: np.ndarray, rank: int) -> d
 
 
 def _assemble(pieces: list[tuple[np.ndarray, sp.csr_array]], codes: np.ndarray) -> sp.csr_array:
-    """Put extracted rows in the order of the cells; cells that take no part become empty rows."""
+    """Put extracted rows in the order of the cells; cells that take no part become empty rows. `pieces` is used up."""
     rows = np.concatenate([cells for cells, _ in pieces])
     stacked = sp.vstack([values for _, values in pieces], format="csr")
-    place = np.full(len(codes), -1)
-    place[rows] = np.arange(len(rows))
-    place[codes < 0] = -1
-    taking_part = sp.csr_array(
-        (np.ones((place >= 0).sum(), dtype=stacked.dtype), (np.flatnonzero(place >= 0), place[place >= 0])),
-        shape=(len(codes), len(rows)),
-    )
-    return sp.csr_array(taking_part @ stacked)
+    pieces.clear()
+    taking_part = codes[rows] >= 0
+    if not taking_part.all():
+        stacked, rows = stacked[taking_part], rows[taking_part]
+    order = np.argsort(rows)
+    if not np.array_equal(order, np.arange(len(rows))):
+        stacked, rows = stacked[order], rows[order]
+    # the same values with empty rows in between
+    counts = np.zeros(len(codes), dtype=np.int64)
+    counts[rows] = np.diff(stacked.indptr)
+    indptr = np.concatenate([[0], np.cumsum(counts)])
+    return sp.csr_array((stacked.data, stacked.indices, indptr), shape=(len(codes), stacked.shape[1]))
 
 
 def _tree(items: list, combine: Callable) -> object:

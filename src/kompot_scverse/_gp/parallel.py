@@ -1,11 +1,13 @@
 """Running dask tasks on the threads of this process."""
 
+import ctypes
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
-__all__ = ["compute_here", "distributed_client", "store_here"]
+__all__ = ["compute_here", "distributed_client", "return_freed_memory", "store_here"]
 
 
 def compute_here(*tasks: object) -> tuple:
@@ -20,13 +22,28 @@ def compute_here(*tasks: object) -> tuple:
     from dask.system import CPU_COUNT
     from threadpoolctl import threadpool_limits
 
-    # schedulers as functions: given their names, dask would import distributed, which takes a second
-    with threadpool_limits(1, user_api="blas"):
-        if dask.config.get("scheduler", None) in ("synchronous", "sync", "single-threaded"):
-            return dask.compute(*tasks, scheduler=dask.get)
-        # a pool of our own: dask's would go on with the tasks at hand after an error
-        with ThreadPoolExecutor(dask.config.get("num_workers", None) or CPU_COUNT) as pool:
-            return dask.compute(*tasks, scheduler=dask.threaded.get, pool=pool)
+    try:
+        # schedulers as functions: given their names, dask would import distributed, which takes a second
+        with threadpool_limits(1, user_api="blas"):
+            if dask.config.get("scheduler", None) in ("synchronous", "sync", "single-threaded"):
+                return dask.compute(*tasks, scheduler=dask.get)
+            # a pool of our own: dask's would go on with the tasks at hand after an error
+            with ThreadPoolExecutor(dask.config.get("num_workers", None) or CPU_COUNT) as pool:
+                return dask.compute(*tasks, scheduler=dask.threaded.get, pool=pool)
+    finally:
+        return_freed_memory()
+
+
+def return_freed_memory() -> None:
+    """
+    Let the system have what the tasks have freed.
+
+    The C library keeps freed blocks of up to 32 MB for the thread that took them, and the next stage takes more for its
+    own threads: the peak would be the sum of the stages' peaks.
+    """
+    with suppress(OSError, AttributeError, TypeError):
+        # glibc only
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def store_here(sources: Sequence[Any], targets: Sequence[Any]) -> None:

@@ -102,10 +102,18 @@ def fit_expression(
     """
     posteriors = []
     for members in conditions:
-        # a single sample is taken as a view: the sum would copy genes × rank
-        pooled = cross[members[0]] if len(members) == 1 else cross[members].sum(axis=0)
-        posteriors.append(posterior(grams[members].sum(axis=0), pooled, sigma))
+        posteriors.append(posterior(grams[members].sum(axis=0), _summed(cross, members), sigma))
     covariances = None
     if replicates is not None:
         covariances = [sample_covariance(grams, cross, sigma, members) for members in replicates]
     return ExpressionFit(posteriors, covariances)
+
+
+def _summed(cross: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """Sum over some samples; a view of a single one. One by one, since a choice of samples would be a copy."""
+    if len(members) == 1:
+        return cross[members[0]]
+    total = cross[members[0]] + cross[members[1]]
+    for member in members[2:]:
+        total += cross[member]
+    return total

@@ -1,12 +1,16 @@
 """Null genes: real genes whose values, or residuals, are shuffled over the cells."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["choose_null_genes", "draw_permutations", "residual_null_moments", "shuffle_cells"]
+__all__ = ["choose_null_genes", "draw_permutations", "null_gene_batches", "residual_null_moments", "shuffle_cells"]
 
 SHARED = 20
 """Null genes that share one permutation of the cells."""
+BATCH_VALUES = 4_000_000
+"""Values that are shuffled at a time: their places take several times their memory."""
 
 
 def choose_null_genes(n_genes: int, n_null: int, rng: np.random.Generator) -> np.ndarray:
@@ -30,9 +34,18 @@ def draw_permutations(cells: np.ndarray, order: np.ndarray, n_null: int, rng: np
     rng
         Source of randomness.
     """
-    at_rank = np.empty(len(cells), dtype=np.intp)
+    # many cells × permutations: no wider than need be
+    at_rank = np.empty(len(cells), dtype=np.int32 if cells.max() < 2**31 else np.int64)
     at_rank[order] = cells
     return np.stack([at_rank[rng.permutation(len(cells))[order]] for _ in range(-(-n_null // SHARED))])
+
+
+def null_gene_batches(values: sp.csr_array) -> Iterator[tuple[slice, slice]]:
+    """Null genes to shuffle at a time, and the numbers of their permutations."""
+    share = max(values.nnz / max(values.shape[1], 1), 1)
+    size = max(1, int(BATCH_VALUES / share) // SHARED)
+    for first in range(0, -(-values.shape[1] // SHARED), size):
+        yield slice(first * SHARED, (first + size) * SHARED), slice(first, first + size)
 
 
 def shuffle_cells(values: sp.csr_array, cells: np.ndarray, permutations: np.ndarray) -> sp.csr_array:

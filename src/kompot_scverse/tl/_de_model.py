@@ -11,12 +11,14 @@ from kompot_scverse._data.design import Design
 from kompot_scverse._data.disk import DiskStore
 from kompot_scverse._data.matrix import matrix_reader
 from kompot_scverse._gp.moments import Moments, RowReader, collect_moments, sample_grams
+from kompot_scverse._gp.parallel import return_freed_memory
 from kompot_scverse._gp.posterior import loo_noise, posterior
 from kompot_scverse._stats.expression import ExpressionFit, fit_expression
 from kompot_scverse._stats.fdr import compare_with_null
 from kompot_scverse._stats.null_genes import (
     choose_null_genes,
     draw_permutations,
+    null_gene_batches,
     residual_null_moments,
     shuffle_cells,
 )
@@ -84,8 +86,9 @@ def fit_model(
     if chosen is not None:
         nulls = fitter.fit_nulls(moments, chosen, x, sigma, fdr.null, rng).computed()
     genes = keep(fitter.fit(moments.cross, sigma))
-    used_up = np.empty((len(moments.cross), 0, 0))
-    return DEModel(genes, nulls, sigma, replace(moments, cross=used_up, extracted=None))
+    moments = replace(moments, cross=np.empty((len(moments.cross), 0, 0)), extracted=None)
+    return_freed_memory()
+    return DEModel(genes, nulls, sigma, moments)
 
 
 def factor_keeper(storage: StorageSettings, disk: DiskStore) -> Callable[[ExpressionFit], ExpressionFit]:
@@ -133,10 +136,16 @@ class _Fitter:
         order = np.empty(len(cells), dtype=np.intp)
         order[np.lexsort(x[cells].T[:2][::-1])] = np.arange(len(cells))
         permutations = draw_permutations(cells, order, len(chosen), rng)
-        shuffled = matrix_reader(shuffle_cells(moments.extracted, cells, permutations), None, "null genes")
-        cross = collect_moments(shuffled, self.phi, self.codes, len(self.design.samples)).cross
+        found, noises = [], []
+        for genes, drawn in null_gene_batches(moments.extracted):
+            values = shuffle_cells(moments.extracted[:, genes], cells, permutations[drawn])
+            shuffled = matrix_reader(values, None, "null genes")
+            found.append(collect_moments(shuffled, self.phi, self.codes, len(self.design.samples)).cross)
+            if kind == "shuffle":
+                noises.append(np.broadcast_to(self.noise(shuffled, found[-1]), values.shape[1]))
+        cross = np.concatenate(found, axis=1) if len(found) > 1 else found[0]
         if kind == "shuffle":
-            return self.fit(cross, self.noise(shuffled, cross))
+            return self.fit(cross, np.concatenate(noises) if self.gp.empirical_variance else self.gp.sigma)
         # residuals keep the noise of the gene they are from
         own_sigma = sigma if np.ndim(sigma) == 0 else np.asarray(sigma)[chosen]
         pooled = posterior(self.grams.sum(axis=0), moments.cross[:, chosen].sum(axis=0), own_sigma)

@@ -172,7 +172,9 @@ def de(
     )
     planned = plan_fields(plan, design)
     if dry_run:
-        return plan_de(adata, design, planned, y, use_rep=use_rep, gp=gp, fdr=fdr, storage=storage)
+        return plan_de(
+            adata, design, planned, y, use_rep=use_rep, gp=gp, fdr=fdr, storage=storage, categories=categories
+        )
     check_overwrite(adata, planned, overwrite, call)
 
     if contrasts is None:

@@ -1,0 +1,82 @@
+"""The rank of the basis, estimated from some of the cells."""
+
+import numpy as np
+
+__all__ = ["estimate_rank"]
+
+PIVOT_CELLS, TEST_CELLS = 3000, 1000
+"""Cells among which pivots are searched, and others on which the residual is measured."""
+MAX_PIVOTS = 240
+"""Pivots until which the residual is measured; beyond, it is extrapolated."""
+QUERIES = 100
+"""Cells whose nearest neighbour gives the length scale."""
+BLOCK = 20_000
+
+
+def estimate_rank(x: np.ndarray, *, ls: float | None, ls_factor: float, max_rank: int, rtol: float) -> int:
+    """
+    Rank of the basis.
+
+    The residual prior variance of the cells falls with a power of the rank (the smoothness of the kernel and the
+    dimensionality of the cell states set it), which continues what few pivots show.
+
+    Parameters
+    ----------
+    x
+        Representation of the cells of the analysis.
+    ls, ls_factor, max_rank, rtol
+        As in `GPSettings`.
+    """
+    rng = np.random.default_rng(0)
+    chosen = np.sort(rng.choice(len(x), min(PIVOT_CELLS + TEST_CELLS, len(x)), replace=False))
+    if ls is None:
+        nearest = _nearest_distances(x, chosen[:: max(1, len(chosen) // QUERIES)])
+        nearest = nearest[nearest > 0]
+        if nearest.size == 0:
+            return 1
+        ls = float(np.exp(np.log(nearest).mean() + 3)) * ls_factor
+    limit = min(max_rank, len(x))
+    probe = x[rng.permutation(chosen)].astype(np.float64)
+    everything = len(chosen) == len(x)
+    residuals = _residuals(probe, ls, 0 if everything else TEST_CELLS, min(limit, MAX_PIVOTS), rtol)
+    rank = len(residuals)
+    if residuals[-1] <= rtol or rank < min(limit, MAX_PIVOTS):
+        return rank
+    half = slice(rank // 3, None)
+    slope = np.polyfit(np.log(np.arange(1, rank + 1))[half], np.log(residuals)[half], 1)[0]
+    return int(min(limit, np.ceil(rank * (rtol / residuals[-1]) ** (1 / min(slope, -0.5)))))
+
+
+def _nearest_distances(x: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    """Distance of some cells to the nearest of all others."""
+    from scipy.spatial.distance import cdist
+
+    nearest = np.full(len(queries), np.inf)
+    for start in range(0, len(x), BLOCK):
+        distances = cdist(x[queries], x[start : start + BLOCK])
+        own = np.flatnonzero((queries >= start) & (queries < start + BLOCK))
+        distances[own, queries[own] - start] = np.inf
+        nearest = np.minimum(nearest, distances.min(axis=1))
+    return nearest
+
+
+def _residuals(x: np.ndarray, ls: float, n_test: int, max_rank: int, rtol: float) -> np.ndarray:
+    """Mean residual of the last `n_test` rows (of all, if 0) after each pivot among the others, Matérn-5/2."""
+    from scipy.spatial.distance import cdist
+
+    n_pivots = len(x) - n_test
+    tested = slice(n_pivots if n_test else 0, None)
+    residual, rows, means = np.ones(len(x)), np.empty((max_rank, len(x))), []
+    for rank in range(max_rank):
+        pivot = int(residual[:n_pivots].argmax())
+        if residual[pivot] <= 1e-12:
+            break
+        r = np.sqrt(5) * cdist(x[pivot][None], x)[0] / ls
+        column = (1 + r + r**2 / 3) * np.exp(-r) - rows[:rank, pivot] @ rows[:rank]
+        rows[rank] = column / np.sqrt(residual[pivot])
+        residual = np.maximum(residual - rows[rank] ** 2, 0.0)
+        residual[pivot] = 0.0
+        means.append(residual[tested].mean())
+        if means[-1] <= rtol:
+            break
+    return np.array(means)
