@@ -70,7 +70,7 @@ def _analysis(function: Callable, table_of: Callable | None) -> Callable:
             files.check_table(table, overwrite=overwrite)
         with session(threads):
             data = files.read(input)
-            before = len(get.runs(data))
+            before = get.runs(data).index
             function(data, **arguments, overwrite=overwrite or None)
             if table is not None and table_of is not None:
                 files.write_table(_tables(data, table_of, before), table)
@@ -81,11 +81,13 @@ def _analysis(function: Callable, table_of: Callable | None) -> Callable:
     return _with_options(command, function, without=() if table_of else ("table",))
 
 
-def _tables(data: Any, table_of: Callable, before: int) -> Any:
+def _tables(data: Any, table_of: Callable, before: Any) -> Any:
     """The results of the runs that a call has added, below each other."""
     import pandas as pd
 
-    added = get.runs(data).iloc[before:]
+    runs = get.runs(data)
+    # a run of several modalities has a row for each
+    added = runs[~runs.index.isin(before) & ~runs.index.duplicated()]
     parts = []
     for run_id, group in added["group"].items():
         part = table_of(data, run_id=run_id)
