@@ -45,10 +45,10 @@ def run_frames(data: Any, mod: object, run_id: int, analysis: str | None) -> lis
 
 def parts_of(data: Any, run: Run) -> list[RunFrame]:
     """The parts of a run of a MuData, one per modality that it wrote to."""
-    parts = []
+    parts, data = [], whole(data)
     for name in run.modalities:
-        if name and name not in whole(data).mod:
-            raise missing(f"modality, which run {run.run_id} wrote to,", name, whole(data).mod)
+        if name and name not in data.mod:
+            raise missing(f"modality, which run {run.run_id} wrote to,", name, data.mod)
         parts.append(_of_modality(data, name, run.run_id, None) if name else RunFrame("", frame_of(data), run))
     return parts
 
