@@ -172,6 +172,6 @@ def _table(part: RunFrame) -> pd.DataFrame:
             "pvals_adj": read(adjusted),
         }
     )
-    fields.warn(stacklevel=4)
+    fields.warn()
     table = table[np.isfinite(distance)]
     return table.sort_values("scores", ascending=False, kind="stable").reset_index(drop=True)
