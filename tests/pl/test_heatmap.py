@@ -121,3 +121,11 @@ def test_given_axes_and_bad_kind(analysed):
         pl.heatmap(analysed, "branch", kind="dot")
     with pytest.raises(KeyError, match="existing: 'branch'"):
         pl.heatmap(analysed, "brnch")
+
+
+def test_one_gene_and_one_category(analysed, assert_not_clipped):
+    for kind in ("split", "fold_change", "dots"):
+        others = [name for name in analysed.obs["branch"].cat.categories if name != "HSC"]
+        drawn = pl.heatmap(analysed, "branch", genes=[analysed.var_names[0]], exclude=others, kind=kind)
+        assert drawn.values[0].shape == (1, 1)
+        assert_not_clipped(drawn.ax.figure)

@@ -142,3 +142,12 @@ def test_replicate_test_of_a_category(replicated, analysed):
 def test_many_labels(analysed):
     names = list(analysed.var_names[:40])
     assert set(texts(pl.volcano_de(analysed, labels=names))) == set(names)
+
+
+def test_nothing_significant(analysed, assert_not_clipped):
+    analysed.var[f"{PREFIX}_is_de"] = False
+    ax = pl.volcano_de(analysed)
+    assert texts(ax) == []
+    assert set(points(ax)) == {"#B4B4B4"}
+    assert [text.get_text() for text in ax.get_legend().get_texts()][:2] == ["up in Old (0)", "down in Old (0)"]
+    assert_not_clipped(ax.figure)

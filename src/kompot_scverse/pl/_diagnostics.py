@@ -156,7 +156,7 @@ def residual_panel(ax: "Axes", quantiles: np.ndarray, mean: float, tolerance: fl
     ax.plot(values, np.linspace(0, 1, len(values)), color="black", linewidth=1.4, label="cells")
     ax.axvline(mean, color=DOWN, linewidth=1.2, linestyle="--", label=f"mean {mean:.1g}")
     if tolerance > 0:
-        ax.axvline(tolerance, color=UP, linewidth=1.2, linestyle=":", label=f"`rtol` {tolerance:.1g}")
+        ax.axvline(tolerance, color=UP, linewidth=1.2, linestyle=":", label=f"rtol {tolerance:.1g}")
     ax.set_xscale("log")
     ax.set_ylim(0, 1)
     _frame(ax, f"residual of the basis, rank {rank}", "prior variance left out", "share of cells")

@@ -14,7 +14,9 @@ __all__ = ["label_points", "points_to_label"]
 
 OBSTACLE_PAIRS = 1500
 """Pairs of labels and points to avoid; adjustText's time grows with the square of their number."""
-MAX_UNCROSSED = 30
+ROUNDS = 5000
+"""Rounds of moving apart, times labels."""
+MAX_UNCROSSED = 20
 """Labels up to which lines are kept from crossing."""
 
 
@@ -75,7 +77,7 @@ def label_points(
         target_x=list(x),
         target_y=list(y),
         ax=ax,
-        iter_lim=300,
+        iter_lim=int(np.clip(ROUNDS // len(names), 80, 300)),
         prevent_crossings=len(names) <= MAX_UNCROSSED,
         expand=(1.3, 1.6),
         force_text=(0.3, 0.5),
