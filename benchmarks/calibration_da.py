@@ -1,0 +1,88 @@
+"""Error rates and power of differential abundance."""
+
+import argparse
+
+import numpy as np
+from calibration_data import halves, load_kang, load_melanoma, two_groups
+from calibration_report import Report
+from sklearn.cluster import KMeans
+
+from kompot_scverse._stats.abundance_test import AbundanceTest, abundance_test
+from kompot_scverse._stats.neighborhoods import default_n_centers, fit_neighborhoods
+
+__all__ = ["da_null", "da_power"]
+
+
+def weights_of(x: np.ndarray, n_samples: int) -> np.ndarray:
+    return fit_neighborhoods(x, default_n_centers(len(x), n_samples)).weights(x)
+
+
+def sums_of(weights: np.ndarray, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Soft cell numbers and WᵀW per sample."""
+    rows = [samples == s for s in range(samples.max() + 1)]
+    return np.array([weights[r].sum(axis=0) for r in rows]), np.array([weights[r].T @ weights[r] for r in rows])
+
+
+def da_null(args: argparse.Namespace, report: Report) -> None:
+    """Random splits of samples between which nothing differs."""
+    rng = np.random.default_rng(0)
+    kang, _ = load_kang()
+    x, samples = load_melanoma()
+    kang_sums = sums_of(weights_of(kang.x, 8), kang.samples)
+    melanoma_sums = sums_of(weights_of(x, samples.max() + 1), samples)
+    cases = [("Kang controls 4 vs 4, all splits", kang_sums, [(np.arange(8), group) for group in halves(8)])]
+    for size in (3, 8):
+        draws = [rng.permutation(samples.max() + 1)[: 2 * size] for _ in range(100 if args.quick else 500)]
+        cases.append(
+            (f"melanoma non-responders {size} vs {size}", melanoma_sums, [(d, tuple(range(size))) for d in draws])
+        )
+    rows = []
+    for name, (mass, gram), draws in cases:
+        tests = [abundance_test(mass[d], gram[d], two_groups(len(d), group)) for d, group in draws]
+        p = np.concatenate([t.pvalue[np.isfinite(t.pvalue)] for t in tests])
+        anything = float(np.mean([np.nanmin(t.qvalue) < 0.1 for t in tests]))
+        rows.append(
+            (name, [float(np.mean(p < 0.05)), float(np.mean(p < 0.001)), anything], {"any q<.1": (-np.inf, 0.1)})
+        )
+    report.table("DA null", ["p<.05", "p<.001", "any q<.1"], rows)
+
+
+def da_power(args: argparse.Namespace, report: Report) -> None:
+    """Biased labels as in Milo's benchmark (Dann et al. 2022): cells of one region go to one group more often.
+
+    The samples of a group have Dirichlet shares in each of 12 coarse states, so that donors differ in composition. The
+    comparator is the same test on hard clusters, as tools that test types do.
+    """
+    x, _ = load_melanoma()
+    coarse = fit_neighborhoods(x, 12, 0.4)
+    state = coarse.weights(x).argmax(axis=1)
+    clusters = np.eye(10)[KMeans(10, n_init=1, random_state=0).fit_predict(x)]
+    rows = []
+    for n_samples in (6, 10):
+        soft = weights_of(x, n_samples)
+        for odds in (3, 6):
+            values: dict[str, list[list[float]]] = {"": [], ", 10 clusters": []}
+            for seed in range(6 if args.quick else 30):
+                rng = np.random.default_rng(1000 * args.seed + seed)
+                target = rng.integers(0, 12)
+                shift = np.exp(-0.5 * ((x - coarse.centers[target]) ** 2).sum(axis=1) / (2.5 * coarse.width) ** 2)
+                late = rng.random(len(x)) < 1 / (1 + np.exp(-np.log(odds) * shift))
+                half = n_samples // 2
+                shares = rng.dirichlet(np.full(half, args.concentration), size=(2, 12))
+                cumulative = shares.cumsum(axis=2)[late.astype(int), state]
+                samples = (rng.random((len(x), 1)) > cumulative).sum(axis=1).clip(max=half - 1) + half * late
+                design = two_groups(n_samples, tuple(range(half, n_samples)))
+                for name, weights in zip(values, (soft, clusters), strict=True):
+                    test = abundance_test(*sums_of(weights, samples), design)
+                    values[name].append(_rates(test, weights, shift))
+            for name, v in values.items():
+                bound = {} if name else {"FDR": (-np.inf, 0.12)}
+                rows.append((f"{half} vs {half}, odds {odds}{name}", np.mean(v, axis=0).tolist(), bound))
+    report.table("DA power, cells called at q < 0.1", ["power", "FDR", "any"], rows)
+
+
+def _rates(test: AbundanceTest, weights: np.ndarray, shift: np.ndarray) -> list[float]:
+    """A cell counts as changed from half of the log odds planted in the centre, and as unchanged below a tenth."""
+    called = test.to_cells(weights)[1] < 0.1
+    false = float((called & (shift < 0.1)).sum() / max(1, called.sum()))
+    return [float(called[shift > 0.5].mean()), false, float(called.any())]
