@@ -232,11 +232,6 @@ def de_stimulation(args: argparse.Namespace, report: Report) -> None:
         for name, (first, second) in results.items():
             values = [overlap(first.score, second.score), *(float((f.q < 0.05).sum()) for f in (first, second))]
             rows.append((f"{name}, {label}", values, {}))
-    shared = {name: values[0] for name, values, _ in rows}
-    for i in (j for j, row in enumerate(rows) if row[0].startswith(TEST)):
-        label = rows[i][0].rsplit(", ", 1)[1]
-        least = max(shared[f"{PSEUDOBULK}, {label}"], shared[f"{DISTANCE}, {label}"])
-        rows[i] = (*rows[i][:2], {"top 500": (least, UP)})
     report.table("DE, Kang ctrl to stim in two halves of the donors", ["top 500", "called 1", "called 2"], rows)
 
 
