@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
+from mudata import MuData
 
 from kompot_scverse.datasets import simulate
 
@@ -23,6 +25,34 @@ def simulated() -> AnnData:
 def adata(simulated: AnnData) -> AnnData:
     """600 cells (Young, Mid, Old with 3, 2, 3 samples) × 60 genes."""
     return simulated.copy()
+
+
+@pytest.fixture
+def citeseq(adata: AnnData) -> MuData:
+    """The same cells as two modalities, 46 genes and 14 proteins, with joint cell states; columns are of the whole."""
+    parts = {}
+    for mod, features in (("rna", slice(0, 46)), ("prot", slice(46, 60))):
+        parts[mod] = AnnData(adata.layers["logged_counts"][:, features].copy(), var=adata.var[[]].iloc[features].copy())
+        parts[mod].obs_names = adata.obs_names
+    mdata = MuData(parts)
+    for name in ("Age", "Replicate", "celltype"):
+        mdata.obs[name] = adata.obs[name]
+    mdata.obsm["X_joint"] = adata.obsm["DM_EigenVectors"]
+    mdata.obsm["X_umap"] = adata.obsm["X_umap"]
+    return mdata
+
+
+@pytest.fixture
+def partial(citeseq: MuData) -> MuData:
+    """Modalities that lack cells, one in another order."""
+    rng = np.random.default_rng(1)
+    order = rng.permutation(600)[:560]
+    mdata = MuData({"rna": citeseq["rna"][:590].copy(), "prot": citeseq["prot"][order].copy()})
+    for name in ("Age", "Replicate", "celltype"):
+        mdata.obs[name] = citeseq.obs[name].reindex(mdata.obs_names)
+    states = pd.DataFrame(citeseq.obsm["X_joint"], index=citeseq.obs_names)
+    mdata.obsm["X_joint"] = states.reindex(mdata.obs_names).to_numpy()
+    return mdata
 
 
 @pytest.fixture(scope="session")

@@ -83,7 +83,7 @@ def test_genes_of_each_modality(mdata):
     assert found.genes("D") == {"prot": ["D"]}
     mdata["rna"].var["hvg"] = [True, False, True]
     assert found.genes("hvg") == {"rna": "hvg"}
-    assert resolve_targets(mdata, "rna", "joint").genes(["rna:A", "B"]) == {"rna": ["A", "B"]}
+    assert resolve_targets(mdata, "rna", "joint").genes(["rna:A", "B"]) == {"rna": ["rna:A", "B"]}
     with pytest.raises(KeyError, match="No gene 'X'"):
         found.genes(["A", "X"])
     with pytest.raises(TypeError, match="a mask for each modality in a dict"):

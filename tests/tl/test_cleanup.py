@@ -36,8 +36,8 @@ def test_drops_layers_and_sample_weights(done: AnnData, caplog) -> None:
     lazy = table[table["slot"] == "layers"]
     assert (lazy["held"] == "lazy").all()
     assert (lazy["bytes"] == 600 * 60 * 4).all()
-    assert len(lazy) == 3 + 5
-    assert "Dropped 10 fields: 2 in memory" in caplog.text
+    assert len(lazy) == 3 + 6
+    assert "Dropped 11 fields: 2 in memory" in caplog.text
     assert kp.tl.cleanup(done).empty
     assert "missing" in set(kp.RunInfo(done).fields["status"])
 
@@ -105,7 +105,9 @@ def test_restore_without_sample_weights(done: AnnData, caplog) -> None:
     kp.tl.cleanup(done)
     with caplog.at_level(logging.WARNING, "kompot_scverse"):
         kp.tl.restore_layers(done)
-    assert _kompot(done, "layers") == {"b_Young_imputed", "b_Old_imputed", "b_Young_to_Old_fold_change"}
+    assert _kompot(done, "layers") == {
+        "b_Young_imputed", "b_Old_imputed", "b_Young_to_Old_fold_change", "b_Young_to_Old_lfc_zscore",
+    }  # fmt: skip
     assert "b_Young_std_sample_var" in caplog.text
 
 

@@ -14,7 +14,7 @@ from .provenance import Run, iterate_runs, last_writer
 
 __all__ = ["GenePlacer", "genes_covered"]
 
-IRRELEVANT = ("n_genes", "genes", "updated_run", "rng", "layers", "cell_groups")
+IRRELEVANT = ("n_genes", "genes", "null_genes_drawn", "updated_run", "rng", "layers", "cell_groups")
 """Parameters that do not change the results of a gene."""
 REPLICATES = ("sample_key", "paired", "covariates", "n_neighborhoods", "neighborhood_width")
 """Parameters that change only what rests on replicates."""

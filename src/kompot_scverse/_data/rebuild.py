@@ -1,18 +1,65 @@
-"""Layers of a run, built again from what is kept of it."""
+"""Cells × genes results of a run, lazy, from what is kept of it: the basis and the weights."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 from anndata import AnnData
 
-from .holders import holder
 from .layers import lazy_average, lazy_product, lazy_std
-from .provenance import Run, iterate_runs, overwriter
+from .provenance import Run
+from .run_fields import RunFields
 
 if TYPE_CHECKING:
     import dask.array as da
 
-__all__ = ["rebuild_layers"]
+__all__ = ["build_layer", "layer_name", "rebuild_layers"]
+
+BASIS = ("use_rep", "ls", "kernel", "n_landmarks", "rtol", "rank", "residual")
+"""Parameters that two runs share if their bases are the same."""
+
+Chosen = np.ndarray | slice
+EVERYTHING = slice(None)
+
+
+def layer_name(run: Run, statistic: str) -> str:
+    """What :func:`build_layer` calls a layer that a run lists as `statistic`."""
+    role, _, what = statistic.partition("_")
+    if role not in ("reference", "group"):
+        return statistic
+    return what if run.analysis == "smooth" else f"{what}_{role}"
+
+
+def build_layer(fields: RunFields, name: str, rows: Chosen = EVERYTHING, columns: Chosen = EVERYTHING) -> "da.Array":
+    """
+    A cells × genes result, float32, computed when read.
+
+    Parameters
+    ----------
+    fields
+        Fields of the run; says afterwards which of them a later run has overwritten.
+    name
+        imputed, std (of smoothing, or of one condition as imputed_reference, …), fold_change, fold_change_std,
+        fold_change_zscore or lfc_zscore.
+    rows, columns
+        Numbers of the cells and of the genes.
+
+    Raises
+    ------
+    LookupError
+        If the run did not write what is needed, or it is gone.
+    ValueError
+        If later runs have overwritten some of it, so that the rest does not fit.
+    """
+    parts = _Parts(fields, rows, columns)
+    what, _, role = name.partition("_")
+    if what in ("imputed", "std"):
+        return parts.mean(role or "group") if what == "imputed" else parts.std(role or "group")
+    if name == "lfc_zscore":
+        return parts.test_zscore()
+    if name == "fold_change":
+        return parts.mean("group", "reference")
+    std = parts.std("reference", "group")
+    return std if name == "fold_change_std" else parts.mean("group", "reference") / std
 
 
 def rebuild_layers(adata: AnnData, run: Run) -> tuple[dict[str, "da.Array"], list[str]]:
@@ -28,37 +75,91 @@ def rebuild_layers(adata: AnnData, run: Run) -> tuple[dict[str, "da.Array"], lis
     LookupError
         If the basis or the weights are gone or belong to a later run.
     """
-    adata = holder(adata)
-    places = {(entry["slot"], entry["statistic"]): entry["key"] for entry in run.fields}
-    history = list(iterate_runs(adata))
-
-    def read(slot: str, statistic: str) -> np.ndarray:
-        key = places[slot, statistic]
-        if key not in getattr(adata, slot):
-            raise LookupError(f"{slot}[{key!r}] is gone; the layers of run {run.run_id} cannot be built without it.")
-        writer = overwriter(history, run, slot, key)
-        if writer is not None:
-            raise LookupError(
-                f"{slot}[{key!r}] was overwritten by run {writer.run_id}, so the layers of run {run.run_id} cannot be built. "
-                f"Those of the later run can: `run_id={writer.run_id}`."
-            )
-        return np.asarray(getattr(adata, slot)[key], dtype=np.float32)
-
-    built, left_out = {}, []
-    layers = {statistic: key for (slot, statistic), key in places.items() if slot == "layers"}
-    if not layers:
-        return {}, []
-    phi = read("obsm", "basis")
-    for statistic, key in layers.items():
-        role, _, what = statistic.rpartition("_")
-        if statistic == "fold_change":
-            built[key] = lazy_product(phi, read("varm", "group_weights") - read("varm", "reference_weights"))
-        elif statistic == "lfc_zscore":
-            built[key] = lazy_average(read("obsm", "neighborhoods"), read("varm", "neighborhood_zscore"))
-        elif what == "imputed":
-            built[key] = lazy_product(phi, read("varm", f"{role}_weights"))
-        elif what == "std" and places.get(("varm", f"{role}_sample_weights"), "") in adata.varm:
-            built[key] = lazy_std(phi, read("varm", f"{role}_sample_weights"), read("obs", f"{role}_std") ** 2)
-        else:
-            left_out.append(key)
+    fields, built, left_out = RunFields(adata, run), {}, []
+    for entry in run.fields:
+        if entry["slot"] != "layers":
+            continue
+        name = layer_name(run, entry["statistic"])
+        factor = fields.key("varm", f"{name.removeprefix('std_')}_sample_weights")
+        if name.startswith("std_") and factor not in fields.adata.varm:
+            left_out.append(entry["key"])
+            continue
+        try:
+            built[entry["key"]] = build_layer(fields, name)
+        except ValueError as error:
+            raise LookupError(str(error)) from error
+    for place, writer in fields.overwritten.items():
+        raise LookupError(
+            f"{place} was overwritten by run {writer.run_id}, so the layers of run {run.run_id} cannot be built. "
+            f"Those of the later run can: `run_id={writer.run_id}`."
+        )
     return built, left_out
+
+
+class _Parts:
+    """What results are computed from, cut to the cells and genes."""
+
+    def __init__(self, fields: RunFields, rows: Chosen, columns: Chosen) -> None:
+        self.fields, self.rows, self.columns = fields, rows, columns
+        self._source: Run | None = None
+
+    def mean(self, *roles: str) -> "da.Array":
+        """Smoothed expression; of two roles, the first minus the second."""
+        weights = [self._part("varm", f"{role}_weights", self.columns) for role in roles]
+        return lazy_product(self._basis(), weights[0] if len(weights) == 1 else weights[0] - weights[1])
+
+    def std(self, *roles: str) -> "da.Array":
+        """Standard deviation of the smoothed expression; of two roles, of their difference."""
+        run = self.fields.run
+        weights = self._part("varm", f"{roles[0]}_weights", self.columns)
+        variance, factors = np.zeros(1, dtype=np.float32), []
+        for role in roles:
+            if self.fields.key("obs", f"{role}_std") is None:
+                raise LookupError(
+                    f"Run {run.run_id} estimated the noise of each gene and kept no standard deviations. "
+                    f"Call `kp.tl.{run.analysis}` with `gp=GPSettings(empirical_variance=False)`."
+                )
+            variance = variance + self._part("obs", f"{role}_std", self.rows) ** 2
+            if run.params.get("sample_key") is not None:
+                factors.append(self._part("varm", f"{role}_sample_weights", self.columns))
+        if factors:
+            return lazy_std(self._basis(), np.concatenate(factors, axis=2), variance)
+        # the same for all genes, but missing for those that were not analysed
+        analysed = np.where(np.isfinite(weights).all(axis=1), np.float32(1), np.float32(np.nan))
+        return lazy_product(np.sqrt(variance)[:, None], analysed[:, None])
+
+    def test_zscore(self) -> "da.Array":
+        """Moderated z of the replicate test, averaged over the neighbourhoods of each cell."""
+        zscore = self._part("varm", "neighborhood_zscore", self.columns)
+        return lazy_average(self._part("obsm", "neighborhoods", self.rows), zscore)
+
+    def _basis(self) -> np.ndarray:
+        """The features; the parts that they are multiplied with come first."""
+        phi, source = self._read("obsm", "basis"), self.fields.source("obsm", "basis")
+        if (
+            self._source is not None
+            and not source.same_call(self._source)
+            and any(source.params.get(name) != self._source.params.get(name) for name in BASIS)
+        ):
+            self._raise_mixed("obsm", "basis", source)
+        return np.asarray(phi, dtype=np.float32)[self.rows]
+
+    def _part(self, slot: str, statistic: str, chosen: Chosen) -> np.ndarray:
+        """A field, which must come from the same call as those read before."""
+        values, source = self._read(slot, statistic), self.fields.source(slot, statistic)
+        if self._source is None:
+            self._source = source
+        elif not source.same_call(self._source):
+            self._raise_mixed(slot, statistic, max(source, self._source, key=lambda run: run.run_id))
+        return np.asarray(values, dtype=np.float32)[chosen]
+
+    def _read(self, slot: str, statistic: str) -> object:
+        return self.fields.read(slot, statistic, f"Call `kp.tl.{self.fields.run.analysis}` again.")
+
+    def _raise_mixed(self, slot: str, statistic: str, writer: Run) -> None:
+        run = self.fields.run
+        raise ValueError(
+            f"{slot}[{self.fields.key(slot, statistic)!r}] or what belongs to it was overwritten by run {writer.run_id}, so "
+            f"the layers of run {run.run_id} cannot be built. Call `kp.tl.{run.analysis}` again, with all groups in one call "
+            "or with another `key_added=`."
+        )

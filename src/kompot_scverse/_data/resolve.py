@@ -138,16 +138,22 @@ def gene_numbers(adata: AnnData, genes: str | Sequence[str] | Sequence[bool] | n
     if isinstance(genes, str) and genes in adata.var:
         numbers = np.flatnonzero(_boolean(genes, adata.var, adata.var_names, "genes", "genes"))
     elif isinstance(genes, str):
-        numbers = name_numbers(adata.var_names, [genes])
+        numbers = name_numbers(adata.var_names, own_names(adata, [genes]))
     else:
         values = np.asarray(genes)
         if values.dtype == bool:
             numbers = np.flatnonzero(_boolean(genes, adata.var, adata.var_names, "genes", "genes"))
         else:
-            numbers = np.unique(name_numbers(adata.var_names, list(values)))
+            numbers = np.unique(name_numbers(adata.var_names, own_names(adata, list(values))))
     if len(numbers) == 0:
         raise ValueError("`genes` selects no genes.")
     return numbers
+
+
+def own_names(adata: AnnData, names: Sequence[str]) -> list[str]:
+    """Names of genes without the modality that they are in: "rna:CD8A" is "CD8A" of rna."""
+    modality = getattr(adata, "modality", "")
+    return [str(name).removeprefix(f"{modality}:") for name in names] if modality else list(names)
 
 
 def name_numbers(names: pd.Index, wanted: Sequence[str]) -> np.ndarray:

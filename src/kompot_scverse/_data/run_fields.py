@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterable
 from typing import Any
 
+from .errors import INSIDE
 from .holders import holder
 from .provenance import Run, iterate_runs, overwriter
 
@@ -71,8 +72,8 @@ class RunFields:
         key = self._keys[slot, statistic]
         return overwriter(self._history, self.run, slot, key) or self.run
 
-    def warn(self, stacklevel: int = 3) -> None:
-        """Name the fields read so far that a later run has overwritten; the default level is the caller's caller."""
+    def warn(self) -> None:
+        """Name the fields read so far that a later run has overwritten."""
         if not self._overwritten:
             return
         fields = _shortened(self._overwritten)
@@ -81,7 +82,7 @@ class RunFields:
             f"Fields of run {self.run.run_id} were overwritten and now hold the values of run {writers}: {fields}. "
             "Another `key_added=` would have kept both.",
             UserWarning,
-            stacklevel=stacklevel,
+            skip_file_prefixes=INSIDE,
         )
 
 

@@ -44,8 +44,8 @@ def run_frames(data: Any, mod: object, run_id: int, analysis: str | None) -> lis
 
 
 def parts_of(data: Any, run: Run) -> list[RunFrame]:
-    """The parts of a run of a MuData, one per modality that it wrote to."""
-    parts, data = [], whole(data)
+    """The parts of a run of a MuData (or of a frame of it), one per modality that it wrote to."""
+    data, parts = whole(data), []
     for name in run.modalities:
         if name and name not in data.mod:
             raise missing(f"modality, which run {run.run_id} wrote to,", name, data.mod)

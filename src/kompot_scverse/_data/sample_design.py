@@ -59,7 +59,9 @@ def sample_covariates(adata: AnnData, design: Design, covariates: Sequence[str] 
             raise missing("obs column (`covariates`)", name, adata.obs.columns)
         if name == design.groupby:
             raise ValueError(f"obs[{name!r}] is `groupby`; it cannot be one of the `covariates`, too.")
-        column = adata.obs[name] if isinstance(adata.obs, pd.DataFrame) else adata.obs[[name]].to_memory()[name]
+        column = adata.obs[name]
+        # lazily read data
+        column = column if isinstance(column, pd.Series) else adata.obs[[name]].to_memory()[name]
         values = pd.Series(column.to_numpy(), dtype=object)[design.cells]
         by_sample = values.groupby(design.sample_codes[design.cells])
         unknown = by_sample.apply(lambda own: own.isna().any())

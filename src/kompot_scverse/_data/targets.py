@@ -1,7 +1,7 @@
 """What an analysis reads and where it writes: an AnnData, or modalities of a MuData on shared cell states."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from mudata import MuData
 
 from .errors import missing
 from .frame import Embeddings, frame_of
-from .holders import check_data, modality_names
+from .holders import check_data, modality_names, one_modality
 from .resolve import DEFAULT_REPRESENTATIONS, cell_mask, representation, spellings
 
 __all__ = ["Targets", "resolve_targets"]
@@ -31,6 +31,10 @@ class Targets:
     """Its values, cells of `states` × dimensions."""
     frames: dict[str, AnnData]
     """What is analysed, by modality; one with an empty name if `data` is an AnnData."""
+
+    def of_states(self) -> "Targets":
+        """For analyses of the cells alone: what has the cell states is what is analysed."""
+        return replace(self, frames={getattr(self.states, "modality", ""): self.states})
 
     @property
     def of_modalities(self) -> bool:
@@ -111,8 +115,7 @@ class Targets:
         if genes is None or not self.of_modalities or isinstance(genes, Mapping):
             return self.per_modality(genes, "genes")
         if len(self.frames) == 1:
-            (mod,) = self.frames
-            return {mod: _without_modality(genes, mod)}
+            return dict.fromkeys(self.frames, genes)
         if isinstance(genes, str) and any(genes in frame.var for frame in self.frames.values()):
             return {mod: genes for mod, frame in self.frames.items() if genes in frame.var}
         names = [genes] if isinstance(genes, str) else list(genes)
@@ -133,7 +136,9 @@ class Targets:
         return {mod: found[mod] for mod in self.frames if mod in found}
 
 
-def resolve_targets(data: Any, mod: str | Sequence[str] | None, use_rep: str | None) -> Targets:
+def resolve_targets(
+    data: Any, mod: str | Sequence[str] | None, use_rep: str | None, *, several: bool = True
+) -> Targets:
     """
     Find the cell states and what is analysed on them.
 
@@ -145,6 +150,8 @@ def resolve_targets(data: Any, mod: str | Sequence[str] | None, use_rep: str | N
         Modalities of a MuData; None for all that have cells in the representation.
     use_rep
         Key in obsm of the MuData, else of its modalities; "rna:X_pca" names one of a modality. None for the default.
+    several
+        Whether `mod` may name several.
 
     Raises
     ------
@@ -159,7 +166,7 @@ def resolve_targets(data: Any, mod: str | Sequence[str] | None, use_rep: str | N
     if isinstance(data, AnnData):
         name, x = representation(data, use_rep)
         return Targets(data, data, name, x, {"": data})
-    names = modality_names(data, mod)
+    names = modality_names(data, mod if several else one_modality(data, mod))
     holder, key = _representation(data, names, use_rep)
     states = frame_of(data, holder)
     name, x = representation(states, f"{holder}:{key}" if holder else key)
@@ -201,11 +208,3 @@ def _representation(mdata: MuData, names: list[str], use_rep: str | None) -> tup
 
 def _spelled(existing: Any, wanted: Sequence[str]) -> str | None:
     return next((key for name in wanted for key in spellings(name) if key in existing), None)
-
-
-def _without_modality(genes: Any, mod: str) -> Any:
-    if isinstance(genes, str):
-        return genes.removeprefix(f"{mod}:")
-    if isinstance(genes, np.ndarray | pd.Series) and np.asarray(genes).dtype == bool:
-        return genes
-    return [name.removeprefix(f"{mod}:") if isinstance(name, str) else name for name in genes]

@@ -9,9 +9,9 @@ from anndata import AnnData
 
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.frame import frame_of
-from kompot_scverse._data.layers import lazy_average, lazy_product, lazy_std
 from kompot_scverse._data.provenance import Run, find_run, iterate_runs
-from kompot_scverse._data.resolve import gene_numbers, name_numbers
+from kompot_scverse._data.rebuild import build_layer, layer_name
+from kompot_scverse._data.resolve import gene_numbers, name_numbers, own_names
 from kompot_scverse._data.run_fields import RunFields
 from kompot_scverse._data.run_frames import parts_of
 from kompot_scverse._gp.parallel import compute_here
@@ -28,8 +28,6 @@ STATISTICS = {
     ),
     "smooth": ("imputed", "std"),
 }  # fmt: skip
-BASIS = ("use_rep", "ls", "kernel", "n_landmarks", "rtol", "rank", "residual")
-"""Parameters that two runs share if their bases are the same."""
 
 
 def layer(
@@ -105,9 +103,9 @@ def layer(
             raise ValueError(f"Run {run.run_id} is of the modalities {names}; pass one of them as `mod=`.")
         adata, run = parts[0].adata, parts[0].run
     rows, columns = cell_numbers(adata, cells), _genes(adata, genes)
-    parts = _Parts(RunFields(adata, run), rows, columns)
-    values = _compute(parts, statistic)
-    parts.fields.warn()
+    fields = RunFields(adata, run)
+    values = compute_here(build_layer(fields, statistic, rows, columns))[0]
+    fields.warn()
     return values
 
 
@@ -143,10 +141,7 @@ def _by_key(run: Run, key: str) -> str | None:
     """The name of a layer that a run wrote at a key."""
     for entry in run.fields:
         if entry["slot"] == "layers" and entry["key"] == key:
-            role, _, what = entry["statistic"].partition("_")
-            if role not in ("reference", "group"):
-                return entry["statistic"]
-            return what if run.analysis == "smooth" else f"{what}_{role}"
+            return layer_name(run, entry["statistic"])
     return None
 
 
@@ -158,7 +153,7 @@ def _genes(adata: AnnData, genes: Any) -> np.ndarray | slice:
         names = np.asarray(genes).tolist()
         if not names:
             raise ValueError("`genes` selects no genes.")
-        return name_numbers(adata.var_names, names)
+        return name_numbers(adata.var_names, own_names(adata, names))
     numbers = gene_numbers(adata, genes)
     return slice(None) if numbers is None else numbers
 
@@ -196,87 +191,3 @@ def cell_numbers(adata: AnnData, cells: object) -> np.ndarray | slice:
     if (numbers < 0).any():
         raise missing("cell", str(wanted[numbers < 0][0]), adata.obs_names[:1000])
     return numbers
-
-
-class _Parts:
-    """What results are computed from, cut to the cells and genes."""
-
-    def __init__(self, fields: RunFields, rows: np.ndarray | slice, columns: np.ndarray | slice) -> None:
-        self.fields, self.rows, self.columns = fields, rows, columns
-        self._source: Run | None = None
-
-    def mean(self, *roles: str) -> np.ndarray:
-        """Smoothed expression; of two roles, the first minus the second."""
-        weights = [self._part("varm", f"{role}_weights", self.columns) for role in roles]
-        return compute_here(lazy_product(self._basis(), weights[0] if len(weights) == 1 else weights[0] - weights[1]))[
-            0
-        ]
-
-    def std(self, *roles: str) -> np.ndarray:
-        """Standard deviation of the smoothed expression; of two roles, of their difference."""
-        run = self.fields.run
-        weights = self._part("varm", f"{roles[0]}_weights", self.columns)
-        variance, factors = np.zeros(1, dtype=np.float32), []
-        for role in roles:
-            if self.fields.key("obs", f"{role}_std") is None:
-                raise LookupError(
-                    f"Run {run.run_id} estimated the noise of each gene and kept no standard deviations. "
-                    f"Call `kp.tl.{run.analysis}` with `gp=GPSettings(empirical_variance=False)`."
-                )
-            variance = variance + self._part("obs", f"{role}_std", self.rows) ** 2
-            if run.params.get("sample_key") is not None:
-                factors.append(self._part("varm", f"{role}_sample_weights", self.columns))
-        if factors:
-            return compute_here(lazy_std(self._basis(), np.concatenate(factors, axis=2), variance))[0]
-        analysed = np.isfinite(weights).all(axis=1)
-        return np.where(analysed, np.sqrt(variance)[:, None], np.float32(np.nan))
-
-    def test_zscore(self) -> np.ndarray:
-        """Moderated z of the replicate test, averaged over the neighbourhoods of each cell."""
-        zscore = self._part("varm", "neighborhood_zscore", self.columns)
-        return compute_here(lazy_average(self._part("obsm", "neighborhoods", self.rows), zscore))[0]
-
-    def _basis(self) -> np.ndarray:
-        """The features; the parts that they are multiplied with come first."""
-        phi, source = self._read("obsm", "basis"), self.fields.source("obsm", "basis")
-        if (
-            self._source is not None
-            and not source.same_call(self._source)
-            and any(source.params.get(name) != self._source.params.get(name) for name in BASIS)
-        ):
-            self._raise_mixed("obsm", "basis", source)
-        return np.asarray(phi, dtype=np.float32)[self.rows]
-
-    def _part(self, slot: str, statistic: str, chosen: np.ndarray | slice) -> np.ndarray:
-        """A field, which must come from the same call as those read before."""
-        values, source = self._read(slot, statistic), self.fields.source(slot, statistic)
-        if self._source is None:
-            self._source = source
-        elif not source.same_call(self._source):
-            self._raise_mixed(slot, statistic, max(source, self._source, key=lambda run: run.run_id))
-        return np.asarray(values, dtype=np.float32)[chosen]
-
-    def _read(self, slot: str, statistic: str) -> object:
-        return self.fields.read(slot, statistic, f"Call `kp.tl.{self.fields.run.analysis}` again.")
-
-    def _raise_mixed(self, slot: str, statistic: str, writer: Run) -> None:
-        run = self.fields.run
-        raise ValueError(
-            f"{slot}[{self.fields.key(slot, statistic)!r}] or what belongs to it was overwritten by run {writer.run_id}, so "
-            f"the layers of run {run.run_id} cannot be built. Call `kp.tl.{run.analysis}` again, with all groups in one call "
-            "or with another `key_added=`."
-        )
-
-
-def _compute(parts: _Parts, statistic: str) -> np.ndarray:
-    """Values of a name in `STATISTICS`."""
-    what, _, role = statistic.partition("_")
-    if what in ("imputed", "std"):
-        role = role or "group"
-        return parts.mean(role) if what == "imputed" else parts.std(role)
-    if statistic == "lfc_zscore":
-        return parts.test_zscore()
-    if statistic == "fold_change":
-        return parts.mean("group", "reference")
-    std = parts.std("reference", "group")
-    return std if statistic == "fold_change_std" else parts.mean("group", "reference") / std

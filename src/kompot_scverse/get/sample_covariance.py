@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kompot_scverse._data.resolve import name_numbers
+from kompot_scverse._data.resolve import name_numbers, own_names
 from kompot_scverse._data.run_fields import RunFields
 from kompot_scverse._data.run_frames import one_run_frame
 
@@ -65,7 +65,7 @@ def sample_covariance(
     """
     part = one_run_frame(data, mod, run_id, "de")
     adata, fields = part.adata, RunFields(part.adata, part.run)
-    number = name_numbers(adata.var_names, [gene])[0]
+    number = name_numbers(adata.var_names, own_names(adata, [gene]))[0]
     hint = "Call `kp.tl.de` with `sample_key=`."
     factors = [fields.read("varm", f"{role}_sample_weights", hint) for role in ("reference", "group")]
     phi = np.asarray(fields.read("obsm", "basis", hint))[cell_numbers(adata, cells)]

@@ -12,8 +12,11 @@ from kompot_scverse._data.errors import missing
 from kompot_scverse._data.frame import Frame, JointFrame, frame_of
 from kompot_scverse._data.holders import holder, whole
 from kompot_scverse._data.provenance import Run, iterate_runs, overwriter
+from kompot_scverse._data.rebuild import build_layer
 from kompot_scverse._data.resolve import match_label, obs_column, spellings
+from kompot_scverse._data.run_fields import RunFields
 from kompot_scverse._data.run_frames import parts_of
+from kompot_scverse._gp.parallel import compute_here
 
 __all__ = [
     "RunData", "embedding_coordinates", "feature_modality", "find_run_data", "gene_numbers", "gene_values", "target",
@@ -238,11 +241,11 @@ def smoothed(found: RunData, numbers: np.ndarray, what: str) -> np.ndarray:
         for part, places, own in found.parts(numbers):
             out[:, places] = found.data.spread(smoothed(part, own, what), part.data.modality)
         return out
-    call = "kp.tl.de(...)"
-    phi = np.asarray(found.values("obsm", "basis", call), dtype=np.float64)
-    roles = ("reference", "group") if what == "fold_change" else (what,)
-    weights = [np.asarray(found.values("varm", f"{role}_weights", call)[numbers], dtype=np.float64) for role in roles]
-    return phi @ (weights[-1] - weights[0] if len(weights) == 2 else weights[0]).T
+    fields = RunFields(found.data, found.run)
+    name = what if what == "fold_change" else f"imputed_{what}"
+    (values,) = compute_here(build_layer(fields, name, columns=numbers))
+    fields.warn()
+    return values
 
 
 def embedding_coordinates(data: Any, basis: str) -> tuple[np.ndarray, str]:

@@ -1,16 +1,16 @@
 """Steps that the tools share: inputs, runs."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from anndata import AnnData
 
 from kompot_scverse._data.design import Design
 from kompot_scverse._data.provenance import Run, next_run_id, now, versions
-from kompot_scverse._data.resolve import check_finite, representation
+from kompot_scverse._data.resolve import check_finite
 from kompot_scverse._data.store import Field
+from kompot_scverse._data.targets import Targets
 from kompot_scverse._gp.model import CellStates, fit_cell_states
 from kompot_scverse.settings import GPSettings
 
@@ -34,15 +34,16 @@ class States:
     phi: np.ndarray
     """Cells × rank."""
 
+    def of(self, targets: Targets, mod: str) -> "States":
+        """Those of the cells of a modality."""
+        return replace(self, x=targets.on(mod, self.x), phi=targets.on(mod, self.phi))
 
-def cell_states(
-    adata: AnnData, use_rep: str | None, cells: np.ndarray, gp: GPSettings, *, all_distances: bool = False
-) -> States:
-    """Representation, length scale and basis of the cells of an analysis; features of all cells."""
-    name, x = representation(adata, use_rep)
-    check_finite(x, cells, name)
-    model = fit_cell_states(x[cells], gp, all_distances=all_distances)
-    return States(name, x, model, model.basis.features(x))
+
+def cell_states(targets: Targets, cells: np.ndarray, gp: GPSettings, *, all_distances: bool = False) -> States:
+    """Length scale and basis of the cells of an analysis; features of all cells that have a state."""
+    check_finite(targets.x, cells, targets.use_rep)
+    model = fit_cell_states(targets.x[cells], gp, all_distances=all_distances)
+    return States(targets.use_rep, targets.x, model, model.basis.features(targets.x))
 
 
 def describe_gp(states: States, gp: GPSettings) -> dict[str, Any]:
@@ -82,7 +83,8 @@ def run_diagnostics(states: States, cells: np.ndarray, null: np.ndarray | None =
 
 
 def build_runs(
-    adata: AnnData,
+    targets: Targets,
+    mod: str,
     analysis: str,
     design: Design,
     fields: list[Field],
@@ -93,12 +95,12 @@ def build_runs(
     diagnostics: list[dict[str, list[float]]],
     call: dict[str, Any] | None = None,
 ) -> list[Run]:
-    """One run per contrast."""
-    first, time = next_run_id(adata), now()
+    """One run per contrast, of one modality; those of several share their numbers."""
+    first, time = next_run_id(targets.data), now()
     sizes, sample_sizes = design.condition_sizes(), design.sample_sizes()
     runs = []
     for number, (group, summary, kept) in enumerate(zip(design.groups, summaries, diagnostics, strict=True)):
-        cells = _cell_numbers(design, (0, number + 1), sizes, sample_sizes)
+        cells = _cell_numbers(design, (0, number + 1), sizes, sample_sizes) | targets.cells_left_out(mod)
         runs.append(
             Run(
                 run_id=first + number,
@@ -113,6 +115,7 @@ def build_runs(
                 environment=versions(),
                 diagnostics=kept,
                 time=time,
+                mod=mod,
             )
         )
     return runs

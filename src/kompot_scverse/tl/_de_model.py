@@ -91,7 +91,7 @@ def fit_model(
     return DEModel(genes, nulls, sigma, moments)
 
 
-def factor_keeper(storage: StorageSettings, disk: DiskStore) -> Callable[[ExpressionFit], ExpressionFit]:
+def factor_keeper(storage: StorageSettings, disk: DiskStore, mod: str = "") -> Callable[[ExpressionFit], ExpressionFit]:
     """What computes the variance between replicates once and keeps it, in float32, in memory or on disk."""
     if storage.sample_covariance == "memory":
         return lambda fit: fit.computed(lambda shape: np.empty(shape, dtype=np.float32))
@@ -99,7 +99,7 @@ def factor_keeper(storage: StorageSettings, disk: DiskStore) -> Callable[[Expres
 
     def keep(fit: ExpressionFit) -> ExpressionFit:
         def create(shape: tuple[int, ...]) -> Any:
-            return disk.create(f"replicates_{next(number)}", shape, (CHUNK, *shape[1:]))
+            return disk.create(f"{f'{mod}.' if mod else ''}replicates_{next(number)}", shape, (CHUNK, *shape[1:]))
 
         with disk.writing():
             return fit.computed(create)

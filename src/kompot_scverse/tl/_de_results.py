@@ -113,7 +113,9 @@ def _placed_factor(covariance: SampleCovariance, place: GenePlacer, key: str, di
         return covariance.factor
     import dask.array as da
 
-    return disk.save({key: da.from_array(place(covariance.kept, "varm", key), chunks=(CHUNK, -1, -1))})[key]
+    mod = getattr(place.adata, "modality", "")
+    name = f"{mod}.{key}" if mod else key
+    return disk.save({name: da.from_array(place(covariance.kept, "varm", key), chunks=(CHUNK, -1, -1))})[name]
 
 
 def summarize(results: GeneResults, n_genes: int) -> dict[str, Any]:
@@ -140,15 +142,17 @@ def summarize(results: GeneResults, n_genes: int) -> dict[str, Any]:
     return summary
 
 
-def log_results(design: Design, summaries: list[dict[str, Any]], fields: list) -> None:
+def log_results(design: Design, summaries: list[dict[str, Any]], fields: list, mod: str = "") -> None:
+    """Say what was found, in which modality."""
     layers = [field for field in fields if field.slot == "layers"]
     size = sum(np.prod(field.value.shape) * 4 for field in layers) / 1e9
     for group, summary in zip(design.groups, summaries, strict=True):
         found = f"{summary['n_de']:,} of " if "n_de" in summary else ""
         logger.info(
-            "%s to %s: %s%s genes differentially expressed. %d layers are computed when read or written (%.2f GB); "
+            "%s to %s: %s%s %s differentially expressed. %d layers are computed when read or written (%.2f GB); "
             "`kp.tl.cleanup` drops them.",
-            design.reference, group, found, f"{summary['n_genes']:,}", len(layers), size,
+            design.reference, group, found, f"{summary['n_genes']:,}", f"features of {mod}" if mod else "genes",
+            len(layers), size,
         )  # fmt: skip
         if summary.get("n_neighborhoods_tested", 0) < summary.get("n_neighborhoods", 0):
             logger.info(

@@ -1,81 +1,89 @@
 """Resource plans of the tools."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
-from anndata import AnnData
 
-from kompot_scverse._data.cost import Sizes, memory_items, time_class
+from kompot_scverse._data.cost import STAGES, TIME_CLASSES, Item, Sizes, memory_items, time_class
 from kompot_scverse._data.design import Design
-from kompot_scverse._data.matrix import MatrixReader
 from kompot_scverse._data.rank_estimate import estimate_rank
-from kompot_scverse._data.resolve import check_finite, representation
+from kompot_scverse._data.resolve import check_finite
 from kompot_scverse._data.resource_plan import ResourcePlan, make_plan
 from kompot_scverse._data.store import Field
+from kompot_scverse._data.targets import Targets
 from kompot_scverse._stats.neighborhoods import default_n_centers
-from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
+from kompot_scverse.settings import FDRSettings, GPSettings
+
+from ._de_task import DERequest, DETask
 
 __all__ = ["plan_da", "plan_de"]
 
+KEPT = ("stored features", "stored weights", "replicate factors", "layers")
+"""Arrays that stay when an analysis of a modality is done."""
 FEW_REPLICATES = 3
 FEW_CELLS = 50
 """Cells of a sample below which its own posterior is mostly prior."""
 
 
-def plan_de(
-    adata: AnnData,
-    design: Design,
-    planned: list[Field],
-    y: MatrixReader,
-    *,
-    use_rep: str | None,
-    gp: GPSettings,
-    fdr: FDRSettings,
-    storage: StorageSettings,
-    categories: pd.Series | None = None,
-) -> ResourcePlan:
-    """Plan a differential expression."""
-    layers = sum(field.slot == "layers" for field in planned)
-    sizes, notes = _sizes(adata, design, use_rep, gp, n_genes=y.shape[1], density=y.density())
-    in_memory = layers if storage.layers == "memory" else 0
-    sizes = Sizes(
-        **sizes,
-        n_null=0 if fdr.null_mahalanobis is not None else fdr.null_genes,
-        n_weights=_n_weights(design, fdr, categories),
-        n_layers=in_memory,
-        factors_in_memory=storage.sample_covariance == "memory",
-    )
-    layer_bytes = 4.0 * layers * adata.n_obs * adata.n_vars
-    disk = layer_bytes if storage.layers == "disk" else 0.0
-    if storage.sample_covariance == "disk" and sizes.replicates:
-        disk += 4.0 * adata.n_vars * sizes.rank * sizes.n_samples
-    if layers and storage.layers == "lazy":
-        notes.append(f"{layers} layers are lazy: they cost nothing until they are read or the object is written")
+def plan_de(targets: Targets, tasks: Sequence[DETask], request: DERequest) -> ResourcePlan:
+    """Plan a differential expression; of several modalities, one after the other."""
+    gp, fdr, storage = request.gp, request.fdr, request.storage
+    rank, notes = _rank(targets, targets.used({task.mod: task.design.cells for task in tasks}), gp)
+    parts: dict[str, list[Item]] = {}
+    times: dict[str, str] = {}
+    disk = layer_bytes = 0.0
+    n_layers = 0
+    for task in tasks:
+        layers, n_vars = sum(field.slot == "layers" for field in task.planned), task.frame.n_vars
+        sizes = Sizes(
+            **_sizes(targets, task.mod, task.design, rank),
+            n_genes=task.y.shape[1],
+            n_all_genes=n_vars,
+            density=task.y.density(),
+            n_null=0 if fdr.null_mahalanobis is not None else fdr.null_genes,
+            n_weights=_n_weights(task.design, fdr, task.categories),
+            n_layers=layers if storage.layers == "memory" else 0,
+            factors_in_memory=storage.sample_covariance == "memory",
+        )
+        parts[task.mod], times[task.mod] = memory_items(sizes), time_class(sizes)
+        notes += _notes(task.design, task.mod)
+        size = 4.0 * layers * task.frame.n_obs * n_vars
+        n_layers, layer_bytes = n_layers + layers, layer_bytes + size
+        disk += size if storage.layers == "disk" else 0.0
+        if storage.sample_covariance == "disk" and sizes.replicates:
+            disk += 4.0 * n_vars * rank * sizes.n_samples
+    if n_layers and storage.layers == "lazy":
+        notes.append(f"{n_layers} layers are lazy: they cost nothing until they are read or the object is written")
+    warnings = list(dict.fromkeys(warning for task in tasks for warning in _warnings(task.design)))
+    planned = [field for task in tasks for field in task.planned]
     return make_plan(
-        adata,
+        targets.data,
         planned,
-        memory_items(sizes),
-        time=time_class(sizes),
+        _one_after_the_other(parts),
+        time=max(times.values(), key=[name for _, name in TIME_CLASSES].index),
         disk=disk,
         layer_bytes=layer_bytes,
         notes=notes,
-        warnings=_warnings(design),
+        warnings=warnings,
     )
 
 
-def plan_da(
-    adata: AnnData, design: Design, planned: list[Field], *, use_rep: str | None, gp: GPSettings
-) -> ResourcePlan:
+def plan_da(targets: Targets, design: Design, planned: list[Field], *, gp: GPSettings) -> ResourcePlan:
     """Plan a differential abundance."""
-    sizes, notes = _sizes(adata, design, use_rep, gp, n_genes=0, density=0.0)
-    sizes = Sizes(**sizes, n_null=0, n_weights=0, n_layers=0, factors_in_memory=False)
+    (mod,) = targets.frames
+    rank, notes = _rank(targets, design.cells, gp)
+    nothing = {"n_genes": 0, "n_all_genes": 0, "n_null": 0, "n_weights": 0, "n_layers": 0}
+    sizes = Sizes(**_sizes(targets, mod, design, rank), **nothing, density=0.0, factors_in_memory=False)
     return make_plan(
-        adata,
+        targets.data,
         planned,
         memory_items(sizes),
         time=time_class(sizes),
         disk=0.0,
         layer_bytes=0.0,
-        notes=notes,
+        notes=notes + _notes(design, mod),
         warnings=_warnings(design),
     )
 
@@ -88,30 +96,49 @@ def _n_weights(design: Design, fdr: FDRSettings, categories: pd.Series | None) -
     return n + (0 if categories is None else len(categories.cat.categories))
 
 
-def _sizes(adata: AnnData, design: Design, use_rep: str | None, gp: GPSettings, *, n_genes: int, density: float):
-    name, x = representation(adata, use_rep)
-    check_finite(x, design.cells, name)
-    rank = estimate_rank(x[design.cells], ls=gp.ls, ls_factor=gp.ls_factor, max_rank=int(gp.n_landmarks), rtol=gp.rtol)
+def _one_after_the_other(parts: dict[str, list[Item]]) -> list[Item]:
+    """Arrays of the modality that needs most, and what is kept of the others."""
+    if len(parts) == 1:
+        return next(iter(parts.values()))
+    largest = max(parts, key=lambda mod: sum(item.n_bytes for item in parts[mod]))
+    items = list(parts[largest])
+    for mod, others in parts.items():
+        if mod != largest:
+            kept = sum(item.n_bytes for item in others if item.name in KEPT)
+            items.append(Item(f"results of {mod}", "", kept, STAGES))
+    return items
+
+
+def _rank(targets: Targets, cells: np.ndarray, gp: GPSettings) -> tuple[int, list[str]]:
+    """Rank of the basis, and a note about it."""
+    check_finite(targets.x, cells, targets.use_rep)
+    x = targets.x[cells]
+    rank = estimate_rank(x, ls=gp.ls, ls_factor=gp.ls_factor, max_rank=int(gp.n_landmarks), rtol=gp.rtol)
+    return rank, [f"representation {targets.use_rep} ({x.shape[1]} dimensions), rank about {rank}"]
+
+
+def _notes(design: Design, mod: str) -> list[str]:
     conditions = ", ".join(
         f"{condition} {size:,} cells"
         for condition, size in zip(design.conditions, design.condition_sizes(), strict=True)
     )
-    notes = [f"representation {name} ({x.shape[1]} dimensions), rank about {rank}", conditions]
+    notes = [conditions]
     if design.sample_key is not None:
         sizes = design.sample_sizes()
         notes.append(f"{len(sizes)} samples of {sizes.min():,} to {sizes.max():,} cells")
+    return [f"{mod}: {note}" if mod else note for note in notes]
+
+
+def _sizes(targets: Targets, mod: str, design: Design, rank: int) -> dict[str, Any]:
     return {
-        "n_obs": adata.n_obs,
+        "n_obs": targets.frames[mod].n_obs,
         "n_cells": int(design.cells.sum()),
-        "n_dims": x.shape[1],
-        "n_genes": n_genes,
-        "n_all_genes": adata.n_vars if n_genes else 0,
+        "n_dims": targets.x.shape[1],
         "n_conditions": len(design.conditions),
         "n_samples": len(design.samples),
         "rank": rank,
-        "density": density,
         "replicates": design.sample_key is not None,
-    }, notes
+    }
 
 
 def _warnings(design: Design) -> list[str]:

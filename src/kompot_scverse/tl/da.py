@@ -2,19 +2,17 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
-from anndata import AnnData
 
 from kompot_scverse._data.call_record import record_call
 from kompot_scverse._data.da_fields import CellResults, DAPlan, cell_values, plan_fields
 from kompot_scverse._data.design import Design, resolve_design
-from kompot_scverse._data.resolve import check_anndata
-from kompot_scverse._data.resource_plan import ResourcePlan
 from kompot_scverse._data.sample_design import contrast_designs
 from kompot_scverse._data.store import check_overwrite, fill, write
+from kompot_scverse._data.targets import resolve_targets
 from kompot_scverse._gp.density import DensityFit, fit_density
 from kompot_scverse._gp.mellon import prior_log_density
 from kompot_scverse._gp.neighbors import fractal_dimension, nearest_neighbor_distances
@@ -26,6 +24,12 @@ from ._dry_run import plan_da
 from ._progress import progress_bar
 from ._replicates import cell_weights, describe_tests, test_abundance
 
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from mudata import MuData
+
+    from kompot_scverse._data.resource_plan import ResourcePlan
+
 __all__ = ["da"]
 
 logger = logging.getLogger("kompot_scverse")
@@ -34,7 +38,7 @@ NORMALIZATIONS = ("mass", "count")
 
 
 def da(
-    data: AnnData,
+    data: "AnnData | MuData",
     groupby: str,
     *,
     reference: object,
@@ -42,6 +46,7 @@ def da(
     sample_key: str | None = None,
     paired: bool = False,
     covariates: str | Sequence[str] | None = None,
+    mod: str | None = None,
     use_rep: str | None = None,
     mask_obs: str | Sequence[bool] | np.ndarray | None = None,
     key_added: str = "kompot_da",
@@ -52,7 +57,7 @@ def da(
     rng: int | np.random.Generator = 0,
     copy: bool = False,
     dry_run: bool = False,
-) -> AnnData | ResourcePlan | None:
+) -> "AnnData | MuData | ResourcePlan | None":
     r"""
     Differential abundance over cell states, without clusters.
 
@@ -82,10 +87,14 @@ def da(
         Samples with the same label in both conditions are of one donor, whom the test blocks on.
     covariates
         Obs columns, constant within each sample, that the test adjusts for: numbers, or categories.
+    mod
+        Modality of a MuData whose representation is taken where the MuData itself has none of that name.
     use_rep
-        Cell-state representation in obsm; None takes `DM_EigenVectors`, else `X_diffmap`, else `X_pca`.
+        Cell-state representation in obsm; None takes `DM_EigenVectors`, else `X_diffmap`, else `X_pca`. Of a MuData as
+        in :func:`de`.
     mask_obs
-        Cells to use: boolean, or the name of a boolean obs column. All cells get results nevertheless.
+        Cells to use: boolean (of a MuData for all its cells), or the name of a boolean obs column. All cells get results
+        nevertheless.
     key_added
         Prefix K of everything written.
     normalize
@@ -113,6 +122,8 @@ def da(
       The direction is neutral unless |lfc| and q (tail probability, without replicates) pass their thresholds
     - uns: one run per contrast in `kompot`
 
+    Of a MuData, obs is its own for a joint representation, and else that of the modality which has the representation.
+
     Raises
     ------
     KeyError
@@ -134,23 +145,29 @@ def da(
     ['down', 'neutral', 'up']
     """
     call = record_call(da, locals())
-    adata = check_anndata(data)
     if normalize not in NORMALIZATIONS:
         raise ValueError(f"`normalize` must be 'mass' or 'count', not {normalize!r}.")
     gp, thresholds = gp or GPSettings(), thresholds or DAThresholdSettings()
+    targets = resolve_targets(data, mod, use_rep, several=False).of_states()
+    (name,) = targets.frames
     design = resolve_design(
-        adata, groupby, reference=reference, groups=groups, sample_key=sample_key, mask_obs=mask_obs
+        targets.states,
+        groupby,
+        reference=reference,
+        groups=groups,
+        sample_key=sample_key,
+        mask_obs=targets.mask(name, mask_obs),
     )
-    contrasts = contrast_designs(adata, design, covariates, paired=paired)
+    contrasts = contrast_designs(targets.states, design, covariates, paired=paired)
     plan = DAPlan(key_added)
-    planned = plan_fields(plan, design)
+    planned = [replace(field, mod=name) for field in plan_fields(plan, design)]
     if dry_run:
-        return plan_da(adata, design, planned, use_rep=use_rep, gp=gp)
-    check_overwrite(adata, planned, overwrite, call)
+        return plan_da(targets, design, planned, gp=gp)
+    check_overwrite(targets.data, planned, overwrite, call)
 
     if contrasts is None:
         logger.warning("Without `sample_key`, significance is about the cells measured, not about individuals.")
-    states = cell_states(adata, use_rep, design.cells, gp, all_distances=True)
+    states = cell_states(targets, design.cells, gp, all_distances=True)
     prior = _prior(states, design)
     densities, variances = _conditions(states, design, prior, normalize)
 
@@ -184,10 +201,10 @@ def da(
     del params["sigma"]  # the noise of the expression
     fields = fill(planned, values)
     runs = build_runs(
-        adata, "da", design, fields, key_added=key_added, params=params, summaries=summaries, diagnostics=diagnostics,
+        targets, name, "da", design, fields, key_added=key_added, params=params, summaries=summaries, diagnostics=diagnostics,
         call=call,
     )  # fmt: skip
-    target = adata.copy() if copy else adata
+    target = data.copy() if copy else data
     write(target, fields, runs)
     for group, summary in zip(design.groups, summaries, strict=True):
         logger.info(

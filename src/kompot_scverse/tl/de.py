@@ -1,28 +1,28 @@
 """Differential expression."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from anndata import AnnData
 
 from kompot_scverse._data.call_record import record_call
-from kompot_scverse._data.de_fields import DEPlan, gene_values, plan_fields
-from kompot_scverse._data.design import resolve_design
 from kompot_scverse._data.disk import DiskStore
-from kompot_scverse._data.groups import group_column
-from kompot_scverse._data.partial import GenePlacer, genes_covered
-from kompot_scverse._data.resolve import check_anndata, expression, gene_numbers
-from kompot_scverse._data.resource_plan import ResourcePlan
-from kompot_scverse._data.sample_design import contrast_designs
-from kompot_scverse._data.store import check_overwrite, fill, write
+from kompot_scverse._data.errors import in_modality
+from kompot_scverse._data.store import check_overwrite, write
+from kompot_scverse._data.targets import resolve_targets
 from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
 
-from ._common import build_runs, cell_states, describe_gp, run_diagnostics
-from ._de_model import factor_keeper, fit_model
-from ._de_results import condition_values, contrast_results, log_results, summarize, zscore_layer
+from ._common import cell_states
+from ._de_results import log_results
+from ._de_task import DERequest, analyse, prepare
 from ._dry_run import plan_de
-from ._replicates import cell_weights, describe_tests
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from mudata import MuData
+
+    from kompot_scverse._data.resource_plan import ResourcePlan
 
 __all__ = ["de"]
 
@@ -30,7 +30,7 @@ logger = logging.getLogger("kompot_scverse")
 
 
 def de(
-    data: AnnData,
+    data: "AnnData | MuData",
     groupby: str,
     *,
     reference: object,
@@ -38,8 +38,9 @@ def de(
     sample_key: str | None = None,
     paired: bool = False,
     covariates: str | Sequence[str] | None = None,
+    mod: str | Sequence[str] | None = None,
     use_rep: str | None = None,
-    layer: str | None = None,
+    layer: str | Mapping[str, str | None] | None = None,
     genes: str | Sequence[str] | np.ndarray | None = None,
     mask_obs: str | Sequence[bool] | np.ndarray | None = None,
     cell_groups: str | None = None,
@@ -51,7 +52,7 @@ def de(
     rng: int | np.random.Generator = 0,
     copy: bool = False,
     dry_run: bool = False,
-) -> AnnData | ResourcePlan | None:
+) -> "AnnData | MuData | ResourcePlan | None":
     r"""
     Differential expression over cell states, without clusters.
 
@@ -74,7 +75,8 @@ def de(
     data
         Annotated data; changed in place unless `copy`.
     groupby
-        Obs column of the conditions.
+        Obs column of the conditions. Columns of a MuData are looked up in its own obs, also as "mod:column", and in that of
+        the modality, and must agree where there are several; `"rna:column"` names one.
     reference
         Category that the groups are compared with.
     groups
@@ -86,15 +88,20 @@ def de(
         Samples with the same label in both conditions are of one donor, whom the test blocks on.
     covariates
         Obs columns, constant within each sample, that the test adjusts for: numbers, or categories.
+    mod
+        Modalities of a MuData whose features are tested, one or several; None for all that have cells in the
+        representation. All are compared on the same cell states, and significance is for each modality by itself.
     use_rep
-        Cell-state representation in obsm; None takes `DM_EigenVectors`, else `X_diffmap`, else `X_pca`.
+        Cell-state representation in obsm; None takes `DM_EigenVectors`, else `X_diffmap`, else `X_pca`. Of a MuData, it is
+        looked up in its own obsm (joint states) first, then in that of the modality; `"rna:X_pca"` names one.
     layer
-        Log-normalised expression; None for X.
+        Log-normalised expression; None for X. Of a MuData also a dict with one for each modality.
     genes
         Names, a boolean mask, or the name of a boolean var column; None for all. Others keep the results of an earlier
-        run with the same cells, basis and parameters, or else get NaN and False.
+        run with the same cells, basis and parameters, or else get NaN and False. Of a MuData, names may have the modality
+        in front (`"prot:CD3"`), and a dict gives one choice for each modality.
     mask_obs
-        Cells to use: boolean, or the name of a boolean obs column.
+        Cells to use: boolean (of a MuData for all its cells), or the name of a boolean obs column.
     cell_groups
         Obs column (for example the cell type) whose categories get statistics of their own.
     key_added
@@ -112,7 +119,7 @@ def de(
 
     Returns
     -------
-    None, the changed copy, or the plan. Written are, with R the reference and G the group (suffix `_sample_var` with `sample_key`
+    None, the changed copy, or the plan. Written are, to the AnnData or to each modality of a MuData, with R the reference and G the group (suffix `_sample_var` with `sample_key`
     where marked \*):
 
     - var: `K_R_to_G_mahalanobis`\*, `_mean_lfc` (natural log, group − reference, over the cells of the contrast),
@@ -128,7 +135,7 @@ def de(
     - varm, with `cell_groups`: `K_R_to_G_<cell_groups>_mean_lfc`, `_lfc_se`\*, `_lfc_zscore`\*, genes × categories;
       NaN where a condition has fewer than ten cells of the category; with `sample_key` also `_pvalue` and `_qvalue` of
       the replicate test on the category's cells
-    - uns: one run per contrast in `kompot`
+    - uns: one run per contrast in `kompot`; of a MuData in its own uns, and in each modality what was written there
 
     Raises
     ------
@@ -151,98 +158,43 @@ def de(
     True
     """
     call = record_call(de, locals())
-    adata = check_anndata(data)
-    gp, fdr, storage = gp or GPSettings(), fdr or FDRSettings(), storage or StorageSettings()
-    design = resolve_design(
-        adata, groupby, reference=reference, groups=groups, sample_key=sample_key, mask_obs=mask_obs
+    request = DERequest(
+        groupby=groupby,
+        reference=reference,
+        groups=groups,
+        sample_key=sample_key,
+        paired=paired,
+        covariates=covariates,
+        mask_obs=mask_obs,
+        cell_groups=cell_groups,
+        key_added=key_added,
+        gp=gp or GPSettings(),
+        fdr=fdr or FDRSettings(),
+        storage=storage or StorageSettings(),
+        rng=rng,
     )
-    contrasts = contrast_designs(adata, design, covariates, paired=paired)
-    numbers = gene_numbers(adata, genes)
-    y = expression(adata, layer, numbers)
-    categories = group_column(adata, cell_groups)
-    significant = fdr.null_genes > 0 or fdr.null_mahalanobis is not None
-    plan = DEPlan(
-        key_added,
-        cell_groups,
-        significance=significant,
-        all_statistics=fdr.all_statistics,
-        layers=storage.layers is not None,
-        gene_noise=gp.empirical_variance,
-        tested=contrasts is not None,
-    )
-    planned = plan_fields(plan, design)
+    targets = resolve_targets(data, mod, use_rep)
+    layers = targets.per_modality(layer, "layer")
+    tasks = {}
+    for name, chosen in targets.genes(genes).items():
+        with in_modality(name):
+            tasks[name] = prepare(targets, name, layers[name], chosen, request)
     if dry_run:
-        return plan_de(
-            adata, design, planned, y, use_rep=use_rep, gp=gp, fdr=fdr, storage=storage, categories=categories
-        )
-    check_overwrite(adata, planned, overwrite, call)
+        return plan_de(targets, list(tasks.values()), request)
+    check_overwrite(targets.data, [field for task in tasks.values() for field in task.planned], overwrite, call)
 
-    if contrasts is None:
+    if sample_key is None:
         logger.warning("Without `sample_key`, significance is about the cells measured, not about individuals.")
-    with DiskStore(storage) as disk:
-        states = cell_states(adata, use_rep, design.cells, gp)
-        weights = None
-        if contrasts is not None:
-            weights = cell_weights(states.x, design, fdr.n_neighborhoods, categories)
-        model = fit_model(
-            y,
-            states.x,
-            states.phi,
-            design,
-            gp,
-            fdr,
-            np.random.default_rng(rng),
-            weights=None if weights is None else weights.columns,
-            keep=factor_keeper(storage, disk),
-        )
-
-        params = describe_gp(states, gp) | {
-            "layer": layer,
-            "sample_key": sample_key,
-            "cell_groups": cell_groups,
-            "n_genes": y.shape[1],
-            "null_genes": 0 if model.nulls is None else fdr.null_genes,
-            "null": fdr.null,
-            "fdr_threshold": fdr.threshold,
-            "empirical_variance": gp.empirical_variance,
-            "layers": storage.layers,
-            "rng": rng if isinstance(rng, int) else "generator",
-        }
-        params |= describe_tests(weights, paired=paired, covariates=covariates)
-        phi = states.phi.astype(np.float32)
-        placer = GenePlacer(adata, numbers, design, (plan.keys(design, None).basis, phi), params)
-        values = condition_values(plan, design, model, states.phi, placer, disk)
-        soft = None if weights is None else weights.soft.astype(np.float32)
-        if soft is not None:
-            values["obsm", plan.keys(design, None).neighborhoods] = soft
-        summaries, diagnostics = [], []
-        for number, group in enumerate(design.groups, start=1):
-            results = contrast_results(
-                model,
-                states.phi,
-                design,
-                number,
-                fdr,
-                categories=categories,
-                weights=weights,
-                contrast=None if contrasts is None else contrasts[number - 1],
-            )
-            names = None if categories is None else categories.cat.categories
-            values |= gene_values(plan, design, group, results, placer, names)
-            if soft is not None and plan.layers:
-                values |= zscore_layer(plan, design, group, soft, values)
-            summaries.append(summarize(results, y.shape[1]))
-            null = None if results.comparison is None else results.comparison.null
-            diagnostics.append(run_diagnostics(states, np.isin(design.condition_codes, (0, number)), null))
-
-        params["updated_run"] = max(placer.updated, default=None)
-        summaries = [summary | genes_covered(adata.var_names, numbers, placer.updated) for summary in summaries]
-        fields = fill(planned, values)
-        runs = build_runs(
-            adata, "de", design, fields, key_added=key_added, params=params, summaries=summaries,
-            diagnostics=diagnostics, call=call,
-        )  # fmt: skip
-        target = adata.copy() if copy else adata
-        write(target, fields, runs, disk)
-    log_results(design, summaries, fields)
+    cells = targets.used({name: task.design.cells for name, task in tasks.items()})
+    states = cell_states(targets, cells, request.gp)
+    results = []
+    with DiskStore(request.storage) as disk:
+        for name, task in tasks.items():
+            with in_modality(name):
+                results.append(analyse(targets, task, states.of(targets, name), request, disk, call))
+        target = data.copy() if copy else data
+        fields = [field for result in results for field in result.fields]
+        write(target, fields, [run for result in results for run in result.runs], disk)
+    for result in results:
+        log_results(result.task.design, result.summaries, result.fields, result.task.mod)
     return target if copy else None

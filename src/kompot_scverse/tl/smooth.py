@@ -1,8 +1,10 @@
 """Smoothed expression."""
 
 import logging
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from anndata import AnnData
@@ -10,17 +12,22 @@ from anndata import AnnData
 from kompot_scverse._data.call_record import record_call
 from kompot_scverse._data.design import MIN_CELLS, Design
 from kompot_scverse._data.disk import DiskStore
-from kompot_scverse._data.errors import choices
+from kompot_scverse._data.errors import choices, in_modality
 from kompot_scverse._data.layers import lazy_product
+from kompot_scverse._data.matrix import MatrixReader
 from kompot_scverse._data.partial import GenePlacer, genes_covered
 from kompot_scverse._data.provenance import Run, next_run_id, now, versions
-from kompot_scverse._data.resolve import cell_mask, check_anndata, expression, gene_numbers, match_label, obs_column
+from kompot_scverse._data.resolve import cell_mask, expression, gene_numbers, match_label, obs_column
 from kompot_scverse._data.store import Field, check_overwrite, fill, write
+from kompot_scverse._data.targets import Targets, resolve_targets
 from kompot_scverse._keys import slug
 from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
 
-from ._common import cell_states, describe_gp
+from ._common import States, cell_states, describe_gp
 from ._de_model import fit_model
+
+if TYPE_CHECKING:
+    from mudata import MuData
 
 __all__ = ["smooth"]
 
@@ -31,12 +38,13 @@ ALL = "all cells"
 
 
 def smooth(
-    data: AnnData,
+    data: "AnnData | MuData",
     groupby: str | None = None,
     *,
     group: object = None,
+    mod: str | Sequence[str] | None = None,
     use_rep: str | None = None,
-    layer: str | None = None,
+    layer: str | Mapping[str, str | None] | None = None,
     genes: str | Sequence[str] | np.ndarray | None = None,
     mask_obs: str | Sequence[bool] | np.ndarray | None = None,
     key_added: str = "kompot_smooth",
@@ -44,7 +52,7 @@ def smooth(
     storage: StorageSettings | None = None,
     overwrite: bool | None = None,
     copy: bool = False,
-) -> AnnData | None:
+) -> "AnnData | MuData | None":
     r"""
     Smoothed expression over cell states, of one condition or of all cells, and its uncertainty.
 
@@ -63,14 +71,19 @@ def smooth(
         Obs column of the conditions; None smooths over all cells.
     group
         Category of `groupby` whose cells are used.
+    mod
+        Modalities of a MuData whose features are smoothed; None for all that have cells in the representation.
     use_rep
-        Cell-state representation in obsm; None takes `DM_EigenVectors`, else `X_diffmap`, else `X_pca`.
+        Cell-state representation in obsm; None takes `DM_EigenVectors`, else `X_diffmap`, else `X_pca`. Of a MuData as
+        in :func:`de`.
     layer
-        Log-normalised expression; None for X.
+        Log-normalised expression; None for X. Of a MuData also a dict with one for each modality.
     genes
-        Names, a boolean mask, or the name of a boolean var column; None for all. Others get NaN.
+        Names, a boolean mask, or the name of a boolean var column; None for all. Others get NaN. Of a MuData as in
+        :func:`de`.
     mask_obs
-        Cells to use: boolean, or the name of a boolean obs column. All cells get results nevertheless.
+        Cells to use: boolean (of a MuData for all its cells), or the name of a boolean obs column. All cells get results
+        nevertheless.
     key_added
         Prefix K of everything written; with `group`, K is followed by its name.
     gp, storage
@@ -82,7 +95,7 @@ def smooth(
 
     Returns
     -------
-    None, or the changed copy. Written are, with `group` as `K_{group}_…`:
+    None, or the changed copy. Written are, with `group` as `K_{group}_…`, to the AnnData or to each modality:
 
     - layers: `K_imputed`, smoothed expression; a lazy dask array that is computed when read or written
     - obs: `K_std`, its posterior standard deviation (or, with `GPSettings(empirical_variance=True)`, var: `K_noise`)
@@ -110,30 +123,82 @@ def smooth(
     (600, 100)
     """
     call = record_call(smooth, locals())
-    adata = check_anndata(data)
     gp, storage = gp or GPSettings(), storage or StorageSettings()
-    mask = cell_mask(adata, mask_obs)
-    design = _design(adata, groupby, group, mask)
-    prefix = key_added if groupby is None else f"{key_added}_{slug(design.reference)}"
-    numbers = gene_numbers(adata, genes)
-    y = expression(adata, layer, numbers)
-    planned = _plan_fields(prefix, str(design.reference), storage, gp)
-    check_overwrite(adata, planned, overwrite, call)
+    targets = resolve_targets(data, mod, use_rep)
+    layers = targets.per_modality(layer, "layer")
+    tasks = {}
+    for name, chosen in targets.genes(genes).items():
+        with in_modality(name):
+            tasks[name] = _prepare(targets, name, groupby, group, mask_obs, layers[name], chosen)
+    prefix = key_added if groupby is None else f"{key_added}_{slug(next(iter(tasks.values())).design.reference)}"
+    planned = {name: _plan_fields(prefix, task, storage, gp) for name, task in tasks.items()}
+    check_overwrite(targets.data, chain(*planned.values()), overwrite, call)
 
-    states = cell_states(adata, use_rep, mask, gp)
-    # without null genes nothing is random
-    model = fit_model(y, states.x, states.phi, design, gp, FDRSettings(null_genes=0), np.random.default_rng(0))
-    post = model.genes.posteriors[0]
-
+    cells = targets.used({name: task.mask for name, task in tasks.items()})
+    states = cell_states(targets, cells, gp)
     params = describe_gp(states, gp) | {
-        "layer": layer,
-        "n_genes": y.shape[1],
-        "n_cells_basis": int(mask.sum()),
+        "n_cells_basis": int(cells.sum()),
         "empirical_variance": gp.empirical_variance,
         "layers": storage.layers,
     }
+    fields, runs = [], []
+    for name, task in tasks.items():
+        own_params = params | {"layer": layers[name], "n_genes": task.y.shape[1]}
+        values, updated = _fit(task, states.of(targets, name), gp, prefix, own_params)
+        own_params["updated_run"] = max(updated, default=None)
+        filled = fill(planned[name], values)
+        fields += filled
+        covered = genes_covered(task.frame.var_names, task.numbers, updated)
+        runs.append(_run(targets, task, filled, call, key_added=key_added, params=own_params, summary=covered))
+    target = data.copy() if copy else data
+    write(target, fields, runs, DiskStore(storage))
+    for task in tasks.values():
+        logger.info(
+            "Smoothed %s %s over %s cells (%s).",
+            f"{task.y.shape[1]:,}", f"features of {task.mod}" if task.mod else "genes", f"{task.n_cells:,}",
+            task.design.reference,
+        )  # fmt: skip
+    return target if copy else None
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is smoothed in one modality."""
+
+    mod: str
+    frame: AnnData
+    design: Design
+    mask: np.ndarray
+    """Cells that length scale and basis come from."""
+    numbers: np.ndarray | None
+    y: MatrixReader
+
+    @property
+    def n_cells(self) -> int:
+        return int(self.design.cells.sum())
+
+
+def _prepare(
+    targets: Targets, mod: str, groupby: str | None, group: object, mask_obs: Any, layer: str | None, genes: Any
+) -> _Task:
+    """Look up what the call names."""
+    frame = targets.frames[mod]
+    mask = cell_mask(frame, targets.mask(mod, mask_obs))
+    design = _design(frame, groupby, group, mask)
+    numbers = gene_numbers(frame, genes)
+    return _Task(mod, frame, design, mask, numbers, expression(frame, layer, numbers))
+
+
+def _fit(
+    task: _Task, states: States, gp: GPSettings, prefix: str, params: dict[str, Any]
+) -> tuple[dict[tuple[str, str], Any], set[int]]:
+    """Values of the fields of one modality, and the earlier runs whose other genes were kept."""
+    # without null genes nothing is random
+    fdr, rng = FDRSettings(null_genes=0), np.random.default_rng(0)
+    model = fit_model(task.y, states.x, states.phi, task.design, gp, fdr, rng)
+    post = model.genes.posteriors[0]
     phi = states.phi.astype(np.float32)
-    place = GenePlacer(adata, numbers, design, (f"{prefix}_basis", phi), params)
+    place = GenePlacer(task.frame, task.numbers, task.design, (f"{prefix}_basis", phi), params)
     weights = place(post.weights.astype(np.float32), "varm", f"{prefix}_weights")
     values: dict[tuple[str, str], Any] = {
         ("obsm", f"{prefix}_basis"): phi,
@@ -144,28 +209,34 @@ def smooth(
         values["var", f"{prefix}_noise"] = place(np.asarray(model.sigma), "var", f"{prefix}_noise")
     else:
         values["obs", f"{prefix}_std"] = post.std(states.phi)
+    return values, place.updated
 
-    params["updated_run"] = max(place.updated, default=None)
-    fields = fill(planned, values)
-    run_id = next_run_id(adata)
-    n_cells = int(design.cells.sum())
-    run = Run(
+
+def _run(
+    targets: Targets,
+    task: _Task,
+    fields: list[Field],
+    call: dict[str, Any],
+    *,
+    key_added: str,
+    params: dict[str, Any],
+    summary: dict[str, Any],
+) -> Run:
+    run_id, name = next_run_id(targets.data), str(task.design.reference)
+    return Run(
         run_id=run_id,
         analysis="smooth",
         key_added=key_added,
-        contrast={"groupby": design.groupby, "condition": str(design.reference)},
+        contrast={"groupby": task.design.groupby, "condition": name},
         params=params,
-        cells={"conditions": {str(design.reference): n_cells}},
-        summary={"n_genes": y.shape[1]} | genes_covered(adata.var_names, numbers, place.updated),
+        cells={"conditions": {name: task.n_cells}} | targets.cells_left_out(task.mod),
+        summary={"n_genes": task.y.shape[1]} | summary,
         call=call | {"first_run": run_id},
         fields=[field.entry() for field in fields],
         environment=versions(),
         time=now(),
+        mod=task.mod,
     )
-    target = adata.copy() if copy else adata
-    write(target, fields, [run], DiskStore(storage))
-    logger.info("Smoothed %s genes over %s cells (%s).", f"{y.shape[1]:,}", f"{n_cells:,}", design.reference)
-    return target if copy else None
 
 
 def _design(adata: AnnData, groupby: str | None, group: object, mask: np.ndarray) -> Design:
@@ -199,8 +270,9 @@ def _design(adata: AnnData, groupby: str | None, group: object, mask: np.ndarray
     )
 
 
-def _plan_fields(prefix: str, name: str, storage: StorageSettings, gp: GPSettings) -> list[Field]:
+def _plan_fields(prefix: str, task: _Task, storage: StorageSettings, gp: GPSettings) -> list[Field]:
     """All fields of a call, without values; named as those of a group, since they can be rebuilt in the same way."""
+    name = str(task.design.reference)
     fields = [
         Field("obsm", f"{prefix}_basis", "basis", "features of the cell states, cells × rank"),
         Field(
@@ -214,4 +286,4 @@ def _plan_fields(prefix: str, name: str, storage: StorageSettings, gp: GPSetting
         fields.append(Field("obs", f"{prefix}_std", "group_std", text))
     if storage.layers is not None:
         fields.append(Field("layers", f"{prefix}_imputed", "group_imputed", f"smoothed expression in {name}"))
-    return fields
+    return [replace(field, mod=task.mod) for field in fields]

@@ -1,0 +1,205 @@
+"""Differential expression of one modality: looked up before anything is computed, then fitted on given cell states."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from kompot_scverse._data.de_fields import DEPlan, gene_values, plan_fields
+from kompot_scverse._data.design import Design, resolve_design
+from kompot_scverse._data.disk import DiskStore
+from kompot_scverse._data.groups import group_column
+from kompot_scverse._data.matrix import MatrixReader
+from kompot_scverse._data.partial import GenePlacer, genes_covered
+from kompot_scverse._data.provenance import Run
+from kompot_scverse._data.resolve import expression, gene_numbers
+from kompot_scverse._data.sample_design import ContrastDesign, contrast_designs
+from kompot_scverse._data.store import Field, fill
+from kompot_scverse._data.targets import Targets
+from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
+
+from ._common import States, build_runs, describe_gp, run_diagnostics
+from ._de_model import factor_keeper, fit_model
+from ._de_results import condition_values, contrast_results, summarize, zscore_layer
+from ._replicates import cell_weights, describe_tests
+
+__all__ = ["DERequest", "DEResult", "DETask", "analyse", "prepare"]
+
+
+logger = logging.getLogger("kompot_scverse")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DERequest:
+    """Arguments of `kp.tl.de` that are the same for all modalities."""
+
+    groupby: str
+    reference: object
+    groups: object
+    sample_key: str | None
+    paired: bool
+    covariates: str | Sequence[str] | None
+    mask_obs: Any
+    cell_groups: str | None
+    key_added: str
+    gp: GPSettings
+    fdr: FDRSettings
+    storage: StorageSettings
+    rng: int | np.random.Generator
+
+    def plan(self, tested: bool) -> DEPlan:
+        """What will be written; `tested` with the replicate test."""
+        return DEPlan(
+            self.key_added,
+            self.cell_groups,
+            significance=self.fdr.null_genes > 0 or self.fdr.null_mahalanobis is not None,
+            all_statistics=self.fdr.all_statistics,
+            layers=self.storage.layers is not None,
+            gene_noise=self.gp.empirical_variance,
+            tested=tested,
+        )
+
+
+@dataclass(frozen=True)
+class DETask:
+    """What is compared in one modality."""
+
+    mod: str
+    """Name of the modality; empty for an AnnData."""
+    frame: AnnData
+    layer: str | None
+    design: Design
+    contrasts: list[ContrastDesign] | None
+    numbers: np.ndarray | None
+    """The features analysed; None for all."""
+    y: MatrixReader
+    categories: pd.Series | None
+    plan: DEPlan
+    planned: list[Field]
+
+
+@dataclass(frozen=True)
+class DEResult:
+    """What is to be written for one modality."""
+
+    task: DETask
+    fields: list[Field]
+    runs: list[Run]
+    summaries: list[dict[str, Any]]
+    """One for each contrast."""
+
+
+def prepare(targets: Targets, mod: str, layer: str | None, genes: Any, request: DERequest) -> DETask:
+    """Look up what the call names, and raise where it cannot be analysed."""
+    frame = targets.frames[mod]
+    design = resolve_design(
+        frame,
+        request.groupby,
+        reference=request.reference,
+        groups=request.groups,
+        sample_key=request.sample_key,
+        mask_obs=targets.mask(mod, request.mask_obs),
+    )
+    contrasts = contrast_designs(frame, design, request.covariates, paired=request.paired)
+    numbers = gene_numbers(frame, genes)
+    y = expression(frame, layer, numbers)
+    categories = group_column(frame, request.cell_groups)
+    plan = request.plan(tested=contrasts is not None)
+    planned = [replace(field, mod=mod) for field in plan_fields(plan, design)]
+    return DETask(mod, frame, layer, design, contrasts, numbers, y, categories, plan, planned)
+
+
+def analyse(
+    targets: Targets, task: DETask, states: States, request: DERequest, disk: DiskStore, call: dict[str, Any]
+) -> DEResult:
+    """
+    Fit, compare and test.
+
+    Parameters
+    ----------
+    targets, task
+        What is analysed.
+    states
+        Cell states of the cells of the modality, on the basis that all modalities share.
+    request
+        Arguments of the call.
+    disk
+        Where large results are kept, if on disk.
+    call
+        Its record.
+    """
+    design, plan, y, gp, fdr = task.design, task.plan, task.y, request.gp, request.fdr
+    weights = None
+    if task.contrasts is not None:
+        weights = cell_weights(states.x, design, fdr.n_neighborhoods, task.categories)
+    columns = None if weights is None else weights.columns
+    keep = factor_keeper(request.storage, disk, task.mod)
+    rng = np.random.default_rng(request.rng)
+    model = fit_model(y, states.x, states.phi, design, gp, fdr, rng, weights=columns, keep=keep)
+
+    n_null = 0 if model.nulls is None else fdr.null_genes
+    params = describe_gp(states, gp) | {
+        "layer": task.layer,
+        "sample_key": request.sample_key,
+        "cell_groups": request.cell_groups,
+        "n_genes": y.shape[1],
+        "null_genes": n_null,
+        "null": fdr.null,
+        "fdr_threshold": fdr.threshold,
+        "empirical_variance": gp.empirical_variance,
+        "layers": request.storage.layers,
+        "rng": request.rng if isinstance(request.rng, int) else "generator",
+    }
+    if n_null > y.shape[1]:
+        logger.info(
+            "%s %s are too few for %s null genes, which are drawn from them with replacement.",
+            f"{y.shape[1]:,}", f"features of {task.mod}" if task.mod else "genes", f"{n_null:,}",
+        )  # fmt: skip
+        params["null_genes_drawn"] = f"{n_null:,} from {y.shape[1]:,} features, with replacement"
+    params |= describe_tests(weights, paired=request.paired, covariates=request.covariates)
+    phi = states.phi.astype(np.float32)
+    placer = GenePlacer(task.frame, task.numbers, design, (plan.keys(design, None).basis, phi), params)
+    values = condition_values(plan, design, model, states.phi, placer, disk)
+    soft = None if weights is None else weights.soft.astype(np.float32)
+    if soft is not None:
+        values["obsm", plan.keys(design, None).neighborhoods] = soft
+    names = None if task.categories is None else task.categories.cat.categories
+    summaries, diagnostics = [], []
+    for number, group in enumerate(design.groups, start=1):
+        results = contrast_results(
+            model,
+            states.phi,
+            design,
+            number,
+            fdr,
+            categories=task.categories,
+            weights=weights,
+            contrast=None if task.contrasts is None else task.contrasts[number - 1],
+        )
+        values |= gene_values(plan, design, group, results, placer, names)
+        if soft is not None and plan.layers:
+            values |= zscore_layer(plan, design, group, soft, values)
+        summaries.append(summarize(results, y.shape[1]))
+        null = None if results.comparison is None else results.comparison.null
+        diagnostics.append(run_diagnostics(states, np.isin(design.condition_codes, (0, number)), null))
+
+    params["updated_run"] = max(placer.updated, default=None)
+    summaries = [s | genes_covered(task.frame.var_names, task.numbers, placer.updated) for s in summaries]
+    fields = fill(task.planned, values)
+    runs = build_runs(
+        targets,
+        task.mod,
+        "de",
+        design,
+        fields,
+        key_added=request.key_added,
+        params=params,
+        summaries=summaries,
+        diagnostics=diagnostics,
+        call=call,
+    )
+    return DEResult(task, fields, runs, summaries)
