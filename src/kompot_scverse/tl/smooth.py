@@ -2,39 +2,30 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from anndata import AnnData
 
 from kompot_scverse._data.call_record import record_call
-from kompot_scverse._data.design import MIN_CELLS, Design
 from kompot_scverse._data.disk import DiskStore
-from kompot_scverse._data.errors import choices, in_modality
-from kompot_scverse._data.layers import lazy_product
-from kompot_scverse._data.matrix import MatrixReader
-from kompot_scverse._data.partial import GenePlacer, genes_covered
-from kompot_scverse._data.provenance import Run, next_run_id, now, versions
-from kompot_scverse._data.resolve import cell_mask, expression, gene_numbers, match_label, obs_column
-from kompot_scverse._data.store import Field, check_overwrite, fill, write
-from kompot_scverse._data.targets import Targets, resolve_targets
+from kompot_scverse._data.errors import in_modality
+from kompot_scverse._data.partial import genes_covered
+from kompot_scverse._data.store import check_overwrite, fill, write
+from kompot_scverse._data.targets import resolve_targets
 from kompot_scverse._keys import slug
-from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
+from kompot_scverse.settings import GPSettings, StorageSettings
 
-from ._common import States, cell_states, describe_gp
-from ._de_model import fit_model
+from ._common import cell_states, describe_gp
+from ._smooth_task import fit, plan_fields, prepare, smooth_run
 
 if TYPE_CHECKING:
+    from anndata import AnnData
     from mudata import MuData
 
 __all__ = ["smooth"]
 
 logger = logging.getLogger("kompot_scverse")
-
-ALL = "all cells"
-"""Name of the only condition where there is no `groupby`."""
 
 
 def smooth(
@@ -129,9 +120,9 @@ def smooth(
     tasks = {}
     for name, chosen in targets.genes(genes).items():
         with in_modality(name):
-            tasks[name] = _prepare(targets, name, groupby, group, mask_obs, layers[name], chosen)
+            tasks[name] = prepare(targets, name, groupby, group, mask_obs, layers[name], chosen)
     prefix = key_added if groupby is None else f"{key_added}_{slug(next(iter(tasks.values())).design.reference)}"
-    planned = {name: _plan_fields(prefix, task, storage, gp) for name, task in tasks.items()}
+    planned = {name: plan_fields(prefix, task, storage, gp) for name, task in tasks.items()}
     check_overwrite(targets.data, chain(*planned.values()), overwrite, call)
 
     cells = targets.used({name: task.mask for name, task in tasks.items()})
@@ -144,12 +135,12 @@ def smooth(
     fields, runs = [], []
     for name, task in tasks.items():
         own_params = params | {"layer": layers[name], "n_genes": task.y.shape[1]}
-        values, updated = _fit(task, states.of(targets, name), gp, prefix, own_params)
+        values, updated = fit(task, states.of(targets, name), gp, prefix, own_params)
         own_params["updated_run"] = max(updated, default=None)
         filled = fill(planned[name], values)
         fields += filled
         covered = genes_covered(task.frame.var_names, task.numbers, updated)
-        runs.append(_run(targets, task, filled, call, key_added=key_added, params=own_params, summary=covered))
+        runs.append(smooth_run(targets, task, filled, call, key_added=key_added, params=own_params, summary=covered))
     target = data.copy() if copy else data
     write(target, fields, runs, DiskStore(storage))
     for task in tasks.values():
@@ -159,131 +150,3 @@ def smooth(
             task.design.reference,
         )  # fmt: skip
     return target if copy else None
-
-
-@dataclass(frozen=True)
-class _Task:
-    """What is smoothed in one modality."""
-
-    mod: str
-    frame: AnnData
-    design: Design
-    mask: np.ndarray
-    """Cells that length scale and basis come from."""
-    numbers: np.ndarray | None
-    y: MatrixReader
-
-    @property
-    def n_cells(self) -> int:
-        return int(self.design.cells.sum())
-
-
-def _prepare(
-    targets: Targets, mod: str, groupby: str | None, group: object, mask_obs: Any, layer: str | None, genes: Any
-) -> _Task:
-    """Look up what the call names."""
-    frame = targets.frames[mod]
-    mask = cell_mask(frame, targets.mask(mod, mask_obs))
-    design = _design(frame, groupby, group, mask)
-    numbers = gene_numbers(frame, genes)
-    return _Task(mod, frame, design, mask, numbers, expression(frame, layer, numbers))
-
-
-def _fit(
-    task: _Task, states: States, gp: GPSettings, prefix: str, params: dict[str, Any]
-) -> tuple[dict[tuple[str, str], Any], set[int]]:
-    """Values of the fields of one modality, and the earlier runs whose other genes were kept."""
-    # without null genes nothing is random
-    fdr, rng = FDRSettings(null_genes=0), np.random.default_rng(0)
-    model = fit_model(task.y, states.x, states.phi, task.design, gp, fdr, rng)
-    post = model.genes.posteriors[0]
-    phi = states.phi.astype(np.float32)
-    place = GenePlacer(task.frame, task.numbers, task.design, (f"{prefix}_basis", phi), params)
-    weights = place(post.weights.astype(np.float32), "varm", f"{prefix}_weights")
-    values: dict[tuple[str, str], Any] = {
-        ("obsm", f"{prefix}_basis"): phi,
-        ("varm", f"{prefix}_weights"): weights,
-        ("layers", f"{prefix}_imputed"): lazy_product(phi, weights),
-    }
-    if gp.empirical_variance:
-        values["var", f"{prefix}_noise"] = place(np.asarray(model.sigma), "var", f"{prefix}_noise")
-    else:
-        values["obs", f"{prefix}_std"] = post.std(states.phi)
-    return values, place.updated
-
-
-def _run(
-    targets: Targets,
-    task: _Task,
-    fields: list[Field],
-    call: dict[str, Any],
-    *,
-    key_added: str,
-    params: dict[str, Any],
-    summary: dict[str, Any],
-) -> Run:
-    run_id, name = next_run_id(targets.data), str(task.design.reference)
-    return Run(
-        run_id=run_id,
-        analysis="smooth",
-        key_added=key_added,
-        contrast={"groupby": task.design.groupby, "condition": name},
-        params=params,
-        cells={"conditions": {name: task.n_cells}} | targets.cells_left_out(task.mod),
-        summary={"n_genes": task.y.shape[1]} | summary,
-        call=call | {"first_run": run_id},
-        fields=[field.entry() for field in fields],
-        environment=versions(),
-        time=now(),
-        mod=task.mod,
-    )
-
-
-def _design(adata: AnnData, groupby: str | None, group: object, mask: np.ndarray) -> Design:
-    """The cells to smooth over, as a design with one condition."""
-    if groupby is None:
-        if group is not None:
-            raise ValueError(f"`group={group!r}` needs `groupby=`, the obs column that it is a category of.")
-        label: object = ALL
-        own, what = mask, "`mask_obs`"
-    else:
-        column = obs_column(adata, groupby, "groupby")
-        if group is None:
-            raise ValueError(
-                f"`groupby={groupby!r}` needs `group=`, the category to smooth ({choices('', column.cat.categories)}); leave "
-                "`groupby` out to smooth over all cells."
-            )
-        label = match_label(column, group, "group")
-        own, what = (column == label).to_numpy() & mask, f"{label!r} of obs[{groupby!r}]"
-    if own.sum() < MIN_CELLS:
-        raise ValueError(f"{what} has {own.sum()} cells in the analysis; at least {MIN_CELLS} are needed.")
-    codes = np.where(own, 0, -1).astype(np.int32)
-    return Design(
-        groupby or "",
-        conditions=(label,),
-        condition_codes=codes,
-        sample_key=None,
-        samples=(str(label),),
-        sample_codes=codes,
-        sample_conditions=np.zeros(1, dtype=np.intp),
-        usable=np.ones(1, dtype=bool),
-    )
-
-
-def _plan_fields(prefix: str, task: _Task, storage: StorageSettings, gp: GPSettings) -> list[Field]:
-    """All fields of a call, without values; named as those of a group, since they can be rebuilt in the same way."""
-    name = str(task.design.reference)
-    fields = [
-        Field("obsm", f"{prefix}_basis", "basis", "features of the cell states, cells × rank"),
-        Field(
-            "varm", f"{prefix}_weights", "group_weights", f"weights of the smoothed expression in {name}, genes × rank"
-        ),
-    ]
-    if gp.empirical_variance:
-        fields.append(Field("var", f"{prefix}_noise", "group_noise", f"noise SD of each gene in {name}"))
-    else:
-        text = f"posterior SD of the smoothed expression in {name}"
-        fields.append(Field("obs", f"{prefix}_std", "group_std", text))
-    if storage.layers is not None:
-        fields.append(Field("layers", f"{prefix}_imputed", "group_imputed", f"smoothed expression in {name}"))
-    return [replace(field, mod=task.mod) for field in fields]

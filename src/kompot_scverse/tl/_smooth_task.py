@@ -1,0 +1,154 @@
+"""The steps of `kp.tl.smooth` on one modality: what is smoothed, the fit, the run."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from anndata import AnnData
+
+from kompot_scverse._data.design import MIN_CELLS, Design
+from kompot_scverse._data.errors import choices
+from kompot_scverse._data.layers import lazy_product
+from kompot_scverse._data.matrix import MatrixReader
+from kompot_scverse._data.partial import GenePlacer
+from kompot_scverse._data.provenance import Run, next_run_id, now, versions
+from kompot_scverse._data.resolve import cell_mask, expression, gene_numbers, match_label, obs_column
+from kompot_scverse._data.store import Field
+from kompot_scverse._data.targets import Targets
+from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
+
+from ._common import States
+from ._de_model import fit_model
+
+__all__ = ["SmoothTask", "fit", "plan_fields", "prepare", "smooth_run"]
+
+ALL = "all cells"
+"""Name of the only condition where there is no `groupby`."""
+
+
+@dataclass(frozen=True)
+class SmoothTask:
+    """What is smoothed in one modality."""
+
+    mod: str
+    frame: AnnData
+    design: Design
+    mask: np.ndarray
+    """Cells that length scale and basis come from."""
+    numbers: np.ndarray | None
+    y: MatrixReader
+
+    @property
+    def n_cells(self) -> int:
+        return int(self.design.cells.sum())
+
+
+def prepare(
+    targets: Targets, mod: str, groupby: str | None, group: object, mask_obs: Any, layer: str | None, genes: Any
+) -> SmoothTask:
+    """Look up what the call names."""
+    frame = targets.frames[mod]
+    mask = cell_mask(frame, targets.mask(mod, mask_obs))
+    design = _design(frame, groupby, group, mask)
+    numbers = gene_numbers(frame, genes)
+    return SmoothTask(mod, frame, design, mask, numbers, expression(frame, layer, numbers))
+
+
+def fit(
+    task: SmoothTask, states: States, gp: GPSettings, prefix: str, params: dict[str, Any]
+) -> tuple[dict[tuple[str, str], Any], set[int]]:
+    """Values of the fields of one modality, and the earlier runs whose other genes were kept."""
+    # without null genes nothing is random
+    fdr, rng = FDRSettings(null_genes=0), np.random.default_rng(0)
+    model = fit_model(task.y, states.x, states.phi, task.design, gp, fdr, rng)
+    post = model.genes.posteriors[0]
+    phi = states.phi.astype(np.float32)
+    place = GenePlacer(task.frame, task.numbers, task.design, (f"{prefix}_basis", phi), params)
+    weights = place(post.weights.astype(np.float32), "varm", f"{prefix}_weights")
+    values: dict[tuple[str, str], Any] = {
+        ("obsm", f"{prefix}_basis"): phi,
+        ("varm", f"{prefix}_weights"): weights,
+        ("layers", f"{prefix}_imputed"): lazy_product(phi, weights),
+    }
+    if gp.empirical_variance:
+        values["var", f"{prefix}_noise"] = place(np.asarray(model.sigma), "var", f"{prefix}_noise")
+    else:
+        values["obs", f"{prefix}_std"] = post.std(states.phi)
+    return values, place.updated
+
+
+def smooth_run(
+    targets: Targets,
+    task: SmoothTask,
+    fields: list[Field],
+    call: dict[str, Any],
+    *,
+    key_added: str,
+    params: dict[str, Any],
+    summary: dict[str, Any],
+) -> Run:
+    run_id, name = next_run_id(targets.data), str(task.design.reference)
+    return Run(
+        run_id=run_id,
+        analysis="smooth",
+        key_added=key_added,
+        contrast={"groupby": task.design.groupby, "condition": name},
+        params=params,
+        cells={"conditions": {name: task.n_cells}} | targets.cells_left_out(task.mod),
+        summary={"n_genes": task.y.shape[1]} | summary,
+        call=call | {"first_run": run_id},
+        fields=[field.entry() for field in fields],
+        environment=versions(),
+        time=now(),
+        mod=task.mod,
+    )
+
+
+def _design(adata: AnnData, groupby: str | None, group: object, mask: np.ndarray) -> Design:
+    """The cells to smooth over, as a design with one condition."""
+    if groupby is None:
+        if group is not None:
+            raise ValueError(f"`group={group!r}` needs `groupby=`, the obs column that it is a category of.")
+        label: object = ALL
+        own, what = mask, "`mask_obs`"
+    else:
+        column = obs_column(adata, groupby, "groupby")
+        if group is None:
+            raise ValueError(
+                f"`groupby={groupby!r}` needs `group=`, the category to smooth ({choices('', column.cat.categories)}); leave "
+                "`groupby` out to smooth over all cells."
+            )
+        label = match_label(column, group, "group")
+        own, what = (column == label).to_numpy() & mask, f"{label!r} of obs[{groupby!r}]"
+    if own.sum() < MIN_CELLS:
+        raise ValueError(f"{what} has {own.sum()} cells in the analysis; at least {MIN_CELLS} are needed.")
+    codes = np.where(own, 0, -1).astype(np.int32)
+    return Design(
+        groupby or "",
+        conditions=(label,),
+        condition_codes=codes,
+        sample_key=None,
+        samples=(str(label),),
+        sample_codes=codes,
+        sample_conditions=np.zeros(1, dtype=np.intp),
+        usable=np.ones(1, dtype=bool),
+    )
+
+
+def plan_fields(prefix: str, task: SmoothTask, storage: StorageSettings, gp: GPSettings) -> list[Field]:
+    """All fields of a call, without values; named as those of a group, since they can be rebuilt in the same way."""
+    name = str(task.design.reference)
+    fields = [
+        Field("obsm", f"{prefix}_basis", "basis", "features of the cell states, cells × rank"),
+        Field(
+            "varm", f"{prefix}_weights", "group_weights", f"weights of the smoothed expression in {name}, genes × rank"
+        ),
+    ]
+    if gp.empirical_variance:
+        fields.append(Field("var", f"{prefix}_noise", "group_noise", f"noise SD of each gene in {name}"))
+    else:
+        text = f"posterior SD of the smoothed expression in {name}"
+        fields.append(Field("obs", f"{prefix}_std", "group_std", text))
+    if storage.layers is not None:
+        fields.append(Field("layers", f"{prefix}_imputed", "group_imputed", f"smoothed expression in {name}"))
+    return [replace(field, mod=task.mod) for field in fields]
