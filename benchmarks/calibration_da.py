@@ -2,12 +2,15 @@
 
 import argparse
 
+import anndata as ad
 import numpy as np
+import pandas as pd
 from calibration_data import halves, load_kang, load_melanoma, two_groups
 from calibration_report import Report
 from sklearn.cluster import KMeans
 
-from kompot_scverse._stats.abundance_test import AbundanceTest, abundance_test
+import kompot_scverse as kp
+from kompot_scverse._stats.abundance_test import abundance_test
 from kompot_scverse._stats.neighborhoods import default_n_centers, fit_neighborhoods
 
 __all__ = ["da_null", "da_power"]
@@ -61,7 +64,7 @@ def da_power(args: argparse.Namespace, report: Report) -> None:
     for n_samples in (6, 10):
         soft = weights_of(x, n_samples)
         for odds in (3, 6):
-            values: dict[str, list[list[float]]] = {"": [], ", 10 clusters": []}
+            values: dict[str, list[list[float]]] = {"": [], ", 10 clusters": [], ", direction of kp.tl.da": []}
             for seed in range(6 if args.quick else 30):
                 rng = np.random.default_rng(1000 * args.seed + seed)
                 target = rng.integers(0, 12)
@@ -72,17 +75,30 @@ def da_power(args: argparse.Namespace, report: Report) -> None:
                 cumulative = shares.cumsum(axis=2)[late.astype(int), state]
                 samples = (rng.random((len(x), 1)) > cumulative).sum(axis=1).clip(max=half - 1) + half * late
                 design = two_groups(n_samples, tuple(range(half, n_samples)))
-                for name, weights in zip(values, (soft, clusters), strict=True):
+                for name, weights in (("", soft), (", 10 clusters", clusters)):
                     test = abundance_test(*sums_of(weights, samples), design)
-                    values[name].append(_rates(test, weights, shift))
+                    values[name].append(_rates(test.to_cells(weights)[1] < 0.1, shift))
+                if seed < (2 if args.quick else 6):
+                    values[", direction of kp.tl.da"].append(_rates(_direction(x, samples, late), shift))
             for name, v in values.items():
                 bound = {} if name else {"FDR": (-np.inf, 0.12)}
                 rows.append((f"{half} vs {half}, odds {odds}{name}", np.mean(v, axis=0).tolist(), bound))
     report.table("DA power, cells called at q < 0.1", ["power", "FDR", "any"], rows)
 
 
-def _rates(test: AbundanceTest, weights: np.ndarray, shift: np.ndarray) -> list[float]:
+def _rates(called: np.ndarray, shift: np.ndarray) -> list[float]:
     """A cell counts as changed from half of the log odds planted in the centre, and as unchanged below a tenth."""
-    called = test.to_cells(weights)[1] < 0.1
     false = float((called & (shift < 0.1)).sum() / max(1, called.sum()))
     return [float(called[shift > 0.5].mean()), false, float(called.any())]
+
+
+def _direction(x: np.ndarray, samples: np.ndarray, late: np.ndarray) -> np.ndarray:
+    """Cells that the package calls up or down: |posterior log fold change| counts beside q."""
+    obs = pd.DataFrame(
+        {"condition": np.where(late, "late", "early"), "sample": samples.astype(str)},
+        index=np.arange(len(x)).astype(str),
+    )
+    adata = ad.AnnData(np.zeros((len(x), 1), dtype=np.float32), obs=obs, obsm={"X_pca": x})
+    kp.tl.da(adata, "condition", reference="early", groups="late", sample_key="sample", use_rep="X_pca")
+    column = next(c for c in adata.obs if "lfc_direction" in c)
+    return (adata.obs[column].astype(str) != "neutral").to_numpy()

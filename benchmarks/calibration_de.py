@@ -242,7 +242,7 @@ def overlap(first: np.ndarray, second: np.ndarray, top: int = 500) -> float:
 
 
 def cost(args: argparse.Namespace, report: Report) -> None:
-    """Time of kp.tl.de with samples, with the test and without it, and of the test's parts."""
+    """Time of the test and of the sums it needs."""
     rng = np.random.default_rng(0)
     n, genes = 8000, 4000 if args.quick else 16000
     y = sp.random(n, genes, density=0.08, format="csr", random_state=0)
