@@ -5,6 +5,7 @@ from matplotlib.colors import to_hex
 
 import kompot_scverse.pl as pl
 import kompot_scverse.pl._scatter as scatter_module
+import kompot_scverse.tl as tl
 
 PREFIX = "kompot_da_Young_to_Old"
 
@@ -91,3 +92,10 @@ def test_color_axes_and_rasterization(analysed, monkeypatch):
     assert drawn.get_rasterized()
     with pytest.raises(KeyError, match="existing: 'branch'"):
         pl.multi_volcano_da(analysed, "brnch")
+
+
+def test_overwritten_fields_warn_at_the_call(analysed):
+    tl.da(analysed, "Age", reference="Young", groups="Old", overwrite=True)
+    with pytest.warns(UserWarning, match="was overwritten by run 2") as caught:
+        pl.multi_volcano_da(analysed, "branch", run_id=1)
+    assert {warning.filename for warning in caught} == {__file__}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._data.errors import missing
+from kompot_scverse._data.errors import INSIDE, missing
 from kompot_scverse._data.frame import Frame, JointFrame, frame_of
 from kompot_scverse._data.holders import holder, whole
 from kompot_scverse._data.provenance import Run, iterate_runs, overwriter
@@ -86,7 +86,7 @@ class RunData:
                 f"{slot}[{key!r}] of {name} was overwritten by run {later.run_id}; the plot shows the later values. "
                 "Pass another `key_added=` to keep both.",
                 UserWarning,
-                stacklevel=4,
+                skip_file_prefixes=INSIDE,
             )
         return getattr(own, slot)[key]
 

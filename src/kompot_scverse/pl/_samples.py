@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kompot_scverse._data.design import MIN_CELLS
+from kompot_scverse._data.errors import INSIDE
 from kompot_scverse._data.holders import holder
 from kompot_scverse._data.provenance import iterate_runs, overwriter
 from kompot_scverse._data.resolve import obs_column
@@ -124,6 +125,6 @@ def _compare_with_stored(found: RunData, gene: int, fits: SampleFits) -> None:
                 f"The samples of run {found.run.run_id} (de, {found.title}) are not as they were: expression, labels or "
                 "cells changed, or the run had a `mask_obs` that is not stored. The plot shows the data as they are.",
                 UserWarning,
-                stacklevel=4,
+                skip_file_prefixes=INSIDE,
             )
             return
