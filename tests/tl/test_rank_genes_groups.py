@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import scanpy as sc
 from anndata import AnnData
+from mudata import MuData
 from scipy.stats import false_discovery_control
 
 import kompot_scverse as kp
@@ -170,3 +171,20 @@ def test_overwritten_run(data: AnnData) -> None:
     del data.var["kompot_de_Young_to_Old_mean_lfc"]
     with pytest.raises(LookupError, match="is gone"):
         kp.tl.rank_genes_groups(data)
+
+
+def test_mudata() -> None:
+    """Written into the modality, where scanpy looks; a run of several needs one to be named."""
+    adata = kp.datasets.simulate(600, 40, rng=0)
+    adata.X = adata.layers.pop("logged_counts")
+    mdata = MuData({"rna": adata[:, :30].copy(), "prot": adata[:, 30:].copy()})
+    kp.tl.de(mdata, "rna:Age", reference="Young", groups="Old", use_rep="rna:DM_EigenVectors")
+    with pytest.raises(ValueError, match="`mod=`"):
+        kp.tl.rank_genes_groups(mdata)
+    kp.tl.rank_genes_groups(mdata, mod="prot")
+    assert KEY not in mdata.uns
+    assert KEY not in mdata["rna"].uns
+    table = sc.get.rank_genes_groups_df(mdata["prot"], "Old", key=KEY)
+    assert sorted(table["names"]) == sorted(mdata["prot"].var_names)
+    expected = kp.get.de_df(mdata, mod="prot").loc[table["names"], "mahalanobis"]
+    np.testing.assert_allclose(table["scores"].abs(), expected, rtol=1e-5)

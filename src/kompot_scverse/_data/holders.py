@@ -56,7 +56,7 @@ def one_modality(mdata: MuData, mod: object) -> str | None:
     return modality_names(mdata, mod)[0]
 
 
-def whole(data: Any) -> AnnData | MuData:
+def whole(data: Any) -> Any:
     """The object that a frame is of; any other data themselves."""
     return getattr(data, "mdata", data)
 

@@ -80,7 +80,7 @@ def check_finite(x: np.ndarray, rows: np.ndarray, name: str) -> None:
 
 def expression(adata: AnnData, layer: str | None, columns: np.ndarray | None) -> MatrixReader:
     """The expression matrix as a reader of rows; counts are worth a warning."""
-    existing = [key for key in adata.layers if key is not None]
+    existing = [key for key in adata.layers.keys() if key is not None]
     if layer is None:
         if adata.X is None:
             raise missing("expression: X is empty; pass `layer=`, not", None, existing)
@@ -103,10 +103,11 @@ def obs_column(adata: AnnData, key: str, argument: str) -> pd.Series:
     """A categorical view of an obs column; categories without cells are dropped."""
     if key not in adata.obs:
         raise missing(f"obs column (`{argument}`)", key, adata.obs.columns)
-    column = adata.obs[key]
+    obs: Any = adata.obs
+    column = obs[key]
     if not isinstance(column, pd.Series):
         # lazily read data
-        column = adata.obs[[key]].to_memory()[key]
+        column = obs[[key]].to_memory()[key]
     if pd.api.types.is_float_dtype(column.dtype) and not (column.dropna() % 1 == 0).all():
         raise TypeError(f"obs[{key!r}] (`{argument}`) is continuous; it must hold categories.")
     return column.astype("category").cat.remove_unused_categories()
@@ -168,7 +169,7 @@ def name_numbers(names: pd.Index, wanted: Sequence[str]) -> np.ndarray:
     return np.array([names.get_loc(name) for name in wanted], dtype=np.intp)
 
 
-def _boolean(value: Any, frame: pd.DataFrame, names: pd.Index, argument: str, what: str) -> np.ndarray:
+def _boolean(value: Any, frame: Any, names: pd.Index, argument: str, what: str) -> np.ndarray:
     """A mask from a column name, a Series (aligned by name) or an array."""
     if isinstance(value, str):
         if value not in frame:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -59,9 +60,10 @@ def sample_covariates(adata: AnnData, design: Design, covariates: Sequence[str] 
             raise missing("obs column (`covariates`)", name, adata.obs.columns)
         if name == design.groupby:
             raise ValueError(f"obs[{name!r}] is `groupby`; it cannot be one of the `covariates`, too.")
-        column = adata.obs[name]
+        obs: Any = adata.obs
+        column = obs[name]
         # lazily read data
-        column = column if isinstance(column, pd.Series) else adata.obs[[name]].to_memory()[name]
+        column = column if isinstance(column, pd.Series) else obs[[name]].to_memory()[name]
         values = pd.Series(column.to_numpy(), dtype=object)[design.cells]
         by_sample = values.groupby(design.sample_codes[design.cells])
         unknown = by_sample.apply(lambda own: own.isna().any())

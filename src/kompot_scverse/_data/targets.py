@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -23,13 +23,13 @@ class Targets:
 
     data: AnnData | MuData
     """Where results go."""
-    states: AnnData
+    states: Any
     """What has the cell states: the AnnData, a modality, or a MuData as a whole."""
     use_rep: str
     """Key of the representation there."""
     x: np.ndarray
     """Its values, cells of `states` × dimensions."""
-    frames: dict[str, AnnData]
+    frames: dict[str, Any]
     """What is analysed, by modality; one with an empty name if `data` is an AnnData."""
 
     def of_states(self) -> "Targets":
@@ -168,7 +168,7 @@ def resolve_targets(
         return Targets(data, data, name, x, {"": data})
     names = modality_names(data, mod if several else one_modality(data, mod))
     holder, key = _representation(data, names, use_rep)
-    states = frame_of(data, holder)
+    states: Any = frame_of(data, holder)
     name, x = representation(states, f"{holder}:{key}" if holder else key)
     frames = {name: frame_of(data, name) for name in names}
     shared = {name: (states.cells.positions(holder or "", name) >= 0).any() for name in names}
@@ -182,7 +182,7 @@ def resolve_targets(
 
 def _representation(mdata: MuData, names: list[str], use_rep: str | None) -> tuple[str | None, str]:
     """Modality that has the representation (None: the MuData itself) and its key there."""
-    obsm: Embeddings = frame_of(mdata).obsm
+    obsm = cast("Embeddings", frame_of(mdata).obsm)
     if use_rep is not None and use_rep.partition(":")[0] in mdata.mod:
         holder, _, key = use_rep.partition(":")
         found = _spelled(mdata.mod[holder].obsm, (key,))
@@ -193,7 +193,7 @@ def _representation(mdata: MuData, names: list[str], use_rep: str | None) -> tup
     joint = _spelled(obsm.joint(), wanted)
     if joint is not None:
         return None, joint
-    having = {name: key for name in names if (key := _spelled(mdata.mod[name].obsm, wanted)) is not None}
+    having = {name: own for name in names if (own := _spelled(mdata.mod[name].obsm, wanted)) is not None}
     if len(having) > 1:
         listed = " or ".join(repr(f"{name}:{key}") for name, key in having.items())
         raise ValueError(

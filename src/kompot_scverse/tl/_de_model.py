@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from kompot_scverse._stats.sample_covariance import CHUNK
 from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
 
 from ._progress import progress_bar
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
 
 __all__ = ["DEModel", "factor_keeper", "fit_model", "significance"]
 
@@ -137,8 +140,9 @@ class _Fitter:
         order[np.lexsort(x[cells].T[:2][::-1])] = np.arange(len(cells))
         permutations = draw_permutations(cells, order, len(chosen), rng)
         found, noises = [], []
-        for genes, drawn in null_gene_batches(moments.extracted):
-            values = shuffle_cells(moments.extracted[:, genes], cells, permutations[drawn])
+        extracted = cast("sp.csr_array", moments.extracted)  # the chosen genes were asked for
+        for genes, drawn in null_gene_batches(extracted):
+            values = shuffle_cells(extracted[:, genes], cells, permutations[drawn])
             shuffled = matrix_reader(values, None, "null genes")
             found.append(collect_moments(shuffled, self.phi, self.codes, len(self.design.samples)).cross)
             if kind == "shuffle":

@@ -74,7 +74,7 @@ def plan_da(targets: Targets, design: Design, planned: list[Field], *, gp: GPSet
     """Plan a differential abundance."""
     (mod,) = targets.frames
     rank, notes = _rank(targets, design.cells, gp)
-    nothing = {"n_genes": 0, "n_all_genes": 0, "n_null": 0, "n_weights": 0, "n_layers": 0}
+    nothing: dict[str, Any] = {"n_genes": 0, "n_all_genes": 0, "n_null": 0, "n_weights": 0, "n_layers": 0}
     sizes = Sizes(**_sizes(targets, mod, design, rank), **nothing, density=0.0, factors_in_memory=False)
     return make_plan(
         targets.data,
