@@ -112,9 +112,9 @@ def test_newer_schema_is_refused(adata: AnnData) -> None:
 
 PLACES = (
     "kompot_scverse.tl.de.cell_states",
-    "kompot_scverse.tl.de.fit_model",
-    "kompot_scverse.tl.de.gene_values",
-    "kompot_scverse.tl.de.build_runs",
+    "kompot_scverse.tl._de_task.fit_model",
+    "kompot_scverse.tl._de_task.gene_values",
+    "kompot_scverse.tl._de_task.build_runs",
     "kompot_scverse._data.store.store_runs",
     "kompot_scverse._data.disk.DiskStore.commit",
     "dask.array.from_zarr",
