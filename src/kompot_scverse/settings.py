@@ -73,20 +73,28 @@ class FDRSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class DAThresholdSettings:
-    """What makes a cell state differentially abundant: `lfc` and, with replicates, `fdr`, else `ptp` have to be passed."""
+    """
+    What makes a cell state differentially abundant.
+
+    Without replicates `lfc` and `ptp` have to be passed, with replicates `fdr` and `lfc_samples`.
+    """
 
     lfc: float = 1.0
-    """Smallest absolute log fold change of the density, natural log."""
+    """Smallest absolute log fold change of the density, natural log; decides where there are no replicates."""
     ptp: float = 0.05
     """Largest posterior tail probability of the opposite sign, one-sided; decides where there are no replicates."""
     fdr: float = 0.1
     """Largest q-value of the replicate test; decides where there are replicates."""
+    lfc_samples: float = 0.0
+    """Smallest absolute log fold change of the density where there are replicates; 0 leaves the decision to `fdr`."""
     n_neighborhoods: int | None = None
     """Number of soft neighbourhoods of the replicate test; None chooses it from the number of cells."""
 
     def __post_init__(self) -> None:
-        if not np.isfinite(self.lfc) or self.lfc < 0:
-            raise ValueError(f"`lfc` must be 0 or positive, not {self.lfc!r}.")
+        for name in ("lfc", "lfc_samples"):
+            value = getattr(self, name)
+            if not np.isfinite(value) or value < 0:
+                raise ValueError(f"`{name}` must be 0 or positive, not {value!r}.")
         _fraction(self, "ptp", "fdr")
         _count_or_none(self, "n_neighborhoods")
 

@@ -86,7 +86,7 @@ def test_q_of_the_replicate_test_decides(replicated):
     np.testing.assert_allclose(np.sort(heights), np.sort(-np.log10(q[cells])))
     assert any(np.allclose(line.get_ydata(), 1) for line in ax.lines)
     assert "q = 0.1" in ax.get_legend().get_texts()[-1].get_text()
-    ax = pl.volcano_da(replicated, y="tail")
+    ax = pl.volcano_da(replicated, y="tail", thresholds=DAThresholdSettings(lfc_samples=0.5))
     assert ax.get_ylabel() == "−log10 posterior tail probability"
     assert len([line for line in ax.lines if line.get_linestyle() == "--"]) == 2
     with pytest.raises(ValueError, match="`y` must be one of"):
@@ -96,11 +96,11 @@ def test_q_of_the_replicate_test_decides(replicated):
 def test_update_follows_q(replicated):
     obs = replicated.obs
     q, lfc = obs[f"{PREFIX}_lfc_qvalue"].to_numpy(), obs[f"{PREFIX}_lfc"].to_numpy()
-    pl.volcano_da(replicated, thresholds=DAThresholdSettings(lfc=0.5, fdr=0.3), update=True)
+    pl.volcano_da(replicated, thresholds=DAThresholdSettings(lfc_samples=0.5, fdr=0.3), update=True)
     direction = replicated.obs[f"{PREFIX}_lfc_direction_sample_var"]
     np.testing.assert_array_equal(direction == "up", (q <= 0.3) & (lfc >= 0.5))
     params = find_run(replicated, analysis="da").params
-    assert (params["lfc_threshold"], params["fdr_threshold"]) == (0.5, 0.3)
+    assert (params["lfc_samples_threshold"], params["fdr_threshold"]) == (0.5, 0.3)
 
 
 def test_q_without_replicates(analysed):

@@ -146,11 +146,12 @@ def test_abundance_of_one_neighbourhood_cannot_change(study):
     assert (found.obs[f"{D}_lfc_direction_sample_var"] == "neutral").all()
 
 
-def test_directions_rest_on_q():
+@pytest.mark.parametrize("smallest", [0.0, 0.5])
+def test_directions_rest_on_q(smallest):
     adata = simulate(2400, 5, samples={"Young": 4, "Old": 4}, density_change=3.0, sample_effect=0.0, rng=0)
-    found = da(adata, thresholds=DAThresholdSettings(lfc=0.5, fdr=0.1))
+    found = da(adata, thresholds=DAThresholdSettings(lfc=9.0, lfc_samples=smallest, fdr=0.1))
     q, lfc = found.obs[f"{D}_lfc_qvalue"], found.obs[f"{D}_lfc"]
-    called = (q <= 0.1) & (lfc.abs() >= 0.5)
+    called = (q <= 0.1) & (lfc.abs() >= smallest)
     np.testing.assert_array_equal(found.obs[f"{D}_lfc_direction_sample_var"] != "neutral", called)
     assert called.sum() > 50
     truth = adata.obs["true_log_density_lfc"].to_numpy()

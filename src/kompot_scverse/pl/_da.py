@@ -51,6 +51,11 @@ class DAPoints:
             return None
         return float(-np.log10(_level(self.thresholds, self.rule)))
 
+    @property
+    def min_lfc(self) -> float:
+        """Threshold of the absolute log fold change; 0 for none."""
+        return _min_lfc(self.thresholds, self.rule)
+
     def counts(self, cells: np.ndarray | None = None) -> dict[str, int]:
         """Number of cells of each direction."""
         own = self.cells if cells is None else self.cells & cells
@@ -60,7 +65,7 @@ class DAPoints:
     def limits(self) -> tuple[float, float]:
         """Largest |x| and y of the axes."""
         xy = self.xy
-        wide = max(np.abs(xy[:, 0]).max(initial=0), self.thresholds.lfc)
+        wide = max(np.abs(xy[:, 0]).max(initial=0), self.min_lfc)
         return wide * 1.08, max(xy[:, 1].max(initial=0), self.threshold or 0.0, 0.1) * 1.08
 
     def colors(self, found: RunData, color: str | None) -> pd.Series:
@@ -76,22 +81,28 @@ class DAPoints:
         counts = self.counts(cells)
         texts = {"up": f"up in {group}", "down": f"down in {group}", "neutral": "neutral"}
         handles = [dot(DIRECTION_COLORS[name], f"{text} ({counts[name]:,})") for name, text in texts.items()]
-        return [*handles, self.threshold_line()]
+        return [*handles, *self.threshold_line()]
 
-    def threshold_line(self) -> Any:
-        """Legend entry of the dashed lines."""
+    def threshold_line(self) -> list[Any]:
+        """Legend entry of the dashed lines; none if there are none."""
         name = {"tail": "tail probability", "qvalue": "q"}[self.rule]
-        second = f"\n{name} = {_level(self.thresholds, self.rule):g}" if self.threshold is not None else ""
-        return line(f"|lfc| = {self.thresholds.lfc:g}{second}")
+        texts = [f"|lfc| = {self.min_lfc:g}"] if self.min_lfc > 0 else []
+        texts += [f"{name} = {_level(self.thresholds, self.rule):g}"] if self.threshold is not None else []
+        return [line("\n".join(texts))] if texts else []
 
     def rule_text(self) -> str:
         """The rule of the directions in words."""
         name = {"tail": "tail prob.", "qvalue": "q"}[self.rule]
-        return f"|lfc| ≥ {self.thresholds.lfc:g} and {name} ≤ {_level(self.thresholds, self.rule):g}"
+        text = f"{name} ≤ {_level(self.thresholds, self.rule):g}"
+        return f"|lfc| ≥ {self.min_lfc:g} and {text}" if self.min_lfc > 0 else text
 
 
 def _level(thresholds: DAThresholdSettings, rule: str) -> float:
     return thresholds.ptp if rule == "tail" else thresholds.fdr
+
+
+def _min_lfc(thresholds: DAThresholdSettings, rule: str) -> float:
+    return thresholds.lfc if rule == "tail" else thresholds.lfc_samples
 
 
 def da_points(
@@ -132,13 +143,15 @@ def _height(found: RunData, y: str) -> np.ndarray:
 
 def run_thresholds(found: RunData) -> DAThresholdSettings:
     """The thresholds that the stored directions rest on."""
-    stored = {name: found.run.params.get(f"{name}_threshold") for name in ("lfc", "ptp", "fdr")}
+    stored = {name: found.run.params.get(f"{name}_threshold") for name in ("lfc", "ptp", "fdr", "lfc_samples")}
     return DAThresholdSettings(**{name: value for name, value in stored.items() if value is not None})
 
 
 def _directions(lfc: np.ndarray, height: np.ndarray, thresholds: DAThresholdSettings, rule: str) -> pd.Categorical:
     """Direction of each cell; missing where there is no fold change."""
-    passed = (np.abs(np.nan_to_num(lfc)) >= thresholds.lfc) & (height >= -np.log10(_level(thresholds, rule)))
+    passed = (np.abs(np.nan_to_num(lfc)) >= _min_lfc(thresholds, rule)) & (
+        height >= -np.log10(_level(thresholds, rule))
+    )
     codes = np.where(np.isfinite(lfc), np.where(passed, np.sign(np.nan_to_num(lfc)), 0) + 1, -1)
     names: pd.Index = pd.Index(DIRECTIONS)
     return pd.Categorical.from_codes(codes.astype(np.int8), categories=names, ordered=True)
@@ -149,5 +162,5 @@ def draw_thresholds(ax: "Axes", points: DAPoints) -> None:
     style: dict[str, Any] = {"color": "0.4", "linewidth": 0.8, "linestyle": "--", "zorder": 0}
     if points.threshold is not None:
         ax.axhline(points.threshold, **style)
-    for sign in (-1, 1):
-        ax.axvline(sign * points.thresholds.lfc, **style)
+    for sign in (-1, 1) if points.min_lfc > 0 else ():
+        ax.axvline(sign * points.min_lfc, **style)

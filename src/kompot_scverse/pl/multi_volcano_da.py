@@ -152,8 +152,8 @@ def _background(ax: "Axes", points: DAPoints, strips: Sequence[tuple[np.ndarray,
             continue
         density = gaussian_kde(lfc, lambda kde: kde.scotts_factor() / 2)(grid)
         ax.fill_between(grid, level, level + FILLED * density / density.max(), color="0.9", linewidth=0, zorder=0)
-    for sign in (-1, 1):
-        ax.axvline(sign * points.thresholds.lfc, **style)
+    for sign in (-1, 1) if points.min_lfc > 0 else ():
+        ax.axvline(sign * points.min_lfc, **style)
 
 
 def _name_strips(ax: "Axes", names: Sequence[Any], column: pd.Series, points: DAPoints) -> None:

@@ -113,7 +113,7 @@ def _update(found: RunData, points: DAPoints) -> None:
     holder(found.data).obs[entry["key"]] = points.calls.array
     summary = found.run.summary | {f"n_{name}": number for name, number in points.counts().items()}
     given = asdict(points.thresholds)
-    params = found.run.params | {f"{name}_threshold": given[name] for name in ("lfc", "ptp", "fdr") if name in given}
+    params = found.run.params | {f"{name}_threshold": given[name] for name in ("lfc", "ptp", "fdr", "lfc_samples")}
     # a run that was made on a modality alone is recorded only there
     where = found.data if found.run.mod else holder(found.data)
     store_runs(where, [replace(found.run, summary=summary, params=params)])

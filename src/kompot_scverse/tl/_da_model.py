@@ -127,5 +127,5 @@ def compare(
         codes = direction(lfc, tail >= -np.log10(thresholds.ptp), lfc_threshold=thresholds.lfc)
         return CellResults(lfc, zscore, tail, codes)
     pvalue, qvalue = test
-    codes = direction(lfc, qvalue <= thresholds.fdr, lfc_threshold=thresholds.lfc)
+    codes = direction(lfc, qvalue <= thresholds.fdr, lfc_threshold=thresholds.lfc_samples)
     return CellResults(lfc, zscore, tail, codes, pvalue, qvalue)

@@ -34,6 +34,7 @@ def contrast_results(
     categories: pd.Series | None,
     weights: CellWeights | None,
     contrast: ContrastDesign | None,
+    all_genes: bool,
 ) -> GeneResults:
     """
     Everything about the genes of one contrast.
@@ -54,6 +55,8 @@ def contrast_results(
         Categories with statistics of their own.
     weights, contrast
         Weights of the cells and design of the samples, for the replicate test.
+    all_genes
+        Whether the genes are all of the data, and not a choice of them.
     """
     distances = model.genes.distance(number)
     comparison = significance(model, distances, number, fdr)
@@ -65,10 +68,12 @@ def contrast_results(
     is_de = None if comparison is None else comparison.local_fdr <= fdr.threshold
     if weights is None or contrast is None:
         return GeneResults(distances, mean_lfc, comparison, is_de, groups)
-    test = test_genes(model.moments, weights, design, contrast)
+    test = test_genes(model.moments, weights, design, contrast, all_genes=all_genes)
     # q is NaN for a gene that is expressed too little to be tested
     is_de = test.qvalue <= fdr.threshold
-    group_test = None if categories is None else test_categories(model.moments, weights, design, contrast)
+    group_test = (
+        None if categories is None else test_categories(model.moments, weights, design, contrast, all_genes=all_genes)
+    )
     m = weights.soft.shape[1]
     return GeneResults(distances, mean_lfc, comparison, is_de, groups, test, group_test, m)
 

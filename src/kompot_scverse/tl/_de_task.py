@@ -179,6 +179,7 @@ def analyse(
             categories=task.categories,
             weights=weights,
             contrast=None if task.contrasts is None else task.contrasts[number - 1],
+            all_genes=task.numbers is None,
         )
         values |= gene_values(plan, design, group, results, placer, names)
         if soft is not None and plan.layers:

@@ -10,7 +10,7 @@ from kompot_scverse._data.design import Design
 from kompot_scverse._data.sample_design import ContrastDesign
 from kompot_scverse._gp.moments import Moments, sample_grams
 from kompot_scverse._stats.abundance_test import AbundanceTest, abundance_test
-from kompot_scverse._stats.combine import GeneTest, gene_test
+from kompot_scverse._stats.combine import GeneTest, GeneTestSettings, gene_test
 from kompot_scverse._stats.neighborhoods import (
     NeighborhoodMoments,
     Neighborhoods,
@@ -68,18 +68,27 @@ def cell_weights(
     return CellWeights(neighborhoods, neighborhoods.weights(x), hard)
 
 
-def test_genes(moments: Moments, weights: CellWeights, design: Design, contrast: ContrastDesign) -> GeneTest:
-    """Test all genes for a change anywhere; the first nodes of the result are the single neighbourhoods."""
+def test_genes(
+    moments: Moments, weights: CellWeights, design: Design, contrast: ContrastDesign, *, all_genes: bool
+) -> GeneTest:
+    """
+    Test all genes for a change anywhere; the first nodes of the result are the single neighbourhoods.
+
+    `all_genes` says that the genes were not chosen: what genes of one level of expression share is then depth.
+    """
     m = weights.soft.shape[1]
     sums = _neighborhood_moments(moments, slice(0, m), weights.soft, design, contrast)
-    return gene_test(sums, neighborhood_tree(weights.neighborhoods), contrast.matrix)
+    settings = GeneTestSettings(level_trend=all_genes)
+    return gene_test(sums, neighborhood_tree(weights.neighborhoods), contrast.matrix, settings)
 
 
-def test_categories(moments: Moments, weights: CellWeights, design: Design, contrast: ContrastDesign) -> GeneTest:
-    """Test all genes in every category by itself; the nodes of the result are the categories."""
+def test_categories(
+    moments: Moments, weights: CellWeights, design: Design, contrast: ContrastDesign, *, all_genes: bool
+) -> GeneTest:
+    """Test all genes in every category by itself, as :func:`test_genes`; the nodes of the result are the categories."""
     m, n = weights.soft.shape[1], weights.hard.shape[1]
     sums = _neighborhood_moments(moments, slice(m, m + n), weights.hard, design, contrast)
-    return gene_test(sums, np.eye(n, dtype=bool), contrast.matrix)
+    return gene_test(sums, np.eye(n, dtype=bool), contrast.matrix, GeneTestSettings(level_trend=all_genes))
 
 
 def test_abundance(weights: CellWeights, design: Design, contrast: ContrastDesign) -> AbundanceTest:

@@ -115,7 +115,7 @@ def da(
     - obs: `K_R_to_G_lfc` (natural log, group − reference), `K_R_to_G_lfc_zscore`\*, `K_R_to_G_neg_log10_lfc_ptp`\*
       (posterior tail probability of the other sign, one-sided), `K_R_to_G_lfc_direction`\* (down, neutral, up) and
       `K_{R,G}_log_density`; with `sample_key` also `K_R_to_G_lfc_pvalue` and `K_R_to_G_lfc_qvalue` of the replicate test.
-      The direction is neutral unless |lfc| and q (tail probability, without replicates) pass their thresholds
+      The direction is neutral unless q passes its threshold or, without replicates, |lfc| and the tail probability do
     - uns: one run per contrast in `kompot`
 
     Of a MuData, obs is its own for a joint representation, and else that of the modality which has the representation.
@@ -191,6 +191,7 @@ def da(
         "lfc_threshold": thresholds.lfc,
         "ptp_threshold": thresholds.ptp,
         "fdr_threshold": thresholds.fdr,
+        "lfc_samples_threshold": thresholds.lfc_samples,
         "rng": rng if isinstance(rng, int) else "generator",
     }
     params |= describe_tests(weights, paired=paired, covariates=covariates)
