@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kompot_scverse._gp.lazy import as_dask
 from kompot_scverse._stats.sample_covariance import factor_variance
 
 if TYPE_CHECKING:
@@ -17,15 +18,9 @@ GENES = 512
 
 
 def _chunks(phi: np.ndarray, weights: "np.ndarray | da.Array") -> tuple["da.Array", "da.Array"]:
-    import dask.array as da
-
-    # asarray=False, name=False: no hashing of large arrays, no copies
-    return (
-        da.from_array(phi, chunks=(CELLS, phi.shape[1]), name=False, asarray=False),
-        weights.rechunk((GENES, *weights.shape[1:]))
-        if isinstance(weights, da.Array)
-        else da.from_array(weights, chunks=(GENES, *weights.shape[1:]), name=False, asarray=False),
-    )
+    of_genes = (GENES, *weights.shape[1:])
+    right = as_dask(weights, of_genes) if isinstance(weights, np.ndarray) else weights.rechunk(of_genes)
+    return as_dask(phi, (CELLS, phi.shape[1])), right
 
 
 def lazy_product(phi: np.ndarray, weights: np.ndarray) -> "da.Array":
@@ -61,7 +56,7 @@ def lazy_std(phi: np.ndarray, factor: "np.ndarray | da.Array", variance: np.ndar
     import dask.array as da
 
     left, right = _chunks(phi, factor)
-    base = da.from_array(variance.astype(np.float32), chunks=CELLS, name=False)
+    base = as_dask(variance.astype(np.float32), (CELLS,))
     return da.blockwise(_std, "cg", left, "cr", right, "grk", base, "c", concatenate=True, dtype=np.float32)
 
 

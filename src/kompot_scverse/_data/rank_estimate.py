@@ -4,12 +4,14 @@ import numpy as np
 
 __all__ = ["estimate_rank"]
 
-PIVOT_CELLS, TEST_CELLS = 3000, 1000
+PIVOT_CELLS, TEST_CELLS = 6000, 1500
 """Cells among which pivots are searched, and others on which the residual is measured."""
-MAX_PIVOTS = 240
+MAX_PIVOTS = 400
 """Pivots until which the residual is measured; beyond, it is extrapolated."""
-QUERIES = 100
-"""Cells whose nearest neighbour gives the length scale."""
+MARGIN = 1.15
+"""What is added where not all cells were looked at: the few in sparse regions, which need the most pivots, are missed."""
+DISTANCES, QUERIES = 15_000_000, (40, 500)
+"""Distances that are computed to find the length scale, and the range of the number of cells that give it."""
 BLOCK = 20_000
 
 
@@ -30,7 +32,8 @@ def estimate_rank(x: np.ndarray, *, ls: float | None, ls_factor: float, max_rank
     rng = np.random.default_rng(0)
     chosen = np.sort(rng.choice(len(x), min(PIVOT_CELLS + TEST_CELLS, len(x)), replace=False))
     if ls is None:
-        nearest = _nearest_distances(x, chosen[:: max(1, len(chosen) // QUERIES)])
+        n_queries = int(np.clip(DISTANCES / len(x), *QUERIES))
+        nearest = _nearest_distances(x, chosen[:: max(1, len(chosen) // n_queries)])
         nearest = nearest[nearest > 0]
         if nearest.size == 0:
             return 1
@@ -39,12 +42,12 @@ def estimate_rank(x: np.ndarray, *, ls: float | None, ls_factor: float, max_rank
     probe = x[rng.permutation(chosen)].astype(np.float64)
     everything = len(chosen) == len(x)
     residuals = _residuals(probe, ls, 0 if everything else TEST_CELLS, min(limit, MAX_PIVOTS), rtol)
-    rank = len(residuals)
-    if residuals[-1] <= rtol or rank < min(limit, MAX_PIVOTS):
-        return rank
-    half = slice(rank // 3, None)
-    slope = np.polyfit(np.log(np.arange(1, rank + 1))[half], np.log(residuals)[half], 1)[0]
-    return int(min(limit, np.ceil(rank * (rtol / residuals[-1]) ** (1 / min(slope, -0.5)))))
+    rank = float(len(residuals))
+    if residuals[-1] > rtol and len(residuals) == min(limit, MAX_PIVOTS):
+        later = slice(len(residuals) // 3, None)
+        slope = np.polyfit(np.log(np.arange(1, len(residuals) + 1))[later], np.log(residuals)[later], 1)[0]
+        rank *= (rtol / residuals[-1]) ** (1 / min(slope, -0.5))
+    return int(min(limit, np.ceil(rank if everything else MARGIN * rank)))
 
 
 def _nearest_distances(x: np.ndarray, queries: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kompot_scverse._gp.lazy import as_dask
 from kompot_scverse._gp.posterior import posterior_weights, spectrum
 
 if TYPE_CHECKING:
@@ -32,12 +33,7 @@ class SampleCovariance:
 
     def moved_to(self, target: Any) -> "SampleCovariance":
         """The same, read from an array that holds the computed factor, numpy or zarr."""
-        import dask.array as da
-
-        # asarray=False, name=False: no copy, no hashing
-        return SampleCovariance(
-            da.from_array(target, chunks=self.factor.chunks, name=False, asarray=False), kept=target
-        )
+        return SampleCovariance(as_dask(target, self.factor.chunks), kept=target)
 
     def joined(self, other: "SampleCovariance") -> "da.Array":
         """Factor of the sum of two covariances."""

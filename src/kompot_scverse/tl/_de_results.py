@@ -13,6 +13,7 @@ from kompot_scverse._data.groups import category_means, group_statistics, mean_f
 from kompot_scverse._data.layers import lazy_average, lazy_product, lazy_std
 from kompot_scverse._data.partial import GenePlacer
 from kompot_scverse._data.sample_design import ContrastDesign
+from kompot_scverse._gp.lazy import as_dask
 from kompot_scverse._stats.sample_covariance import CHUNK, SampleCovariance
 from kompot_scverse.settings import FDRSettings
 
@@ -116,11 +117,9 @@ def _placed_factor(covariance: SampleCovariance, place: GenePlacer, key: str, di
         return place(covariance.kept, "varm", key)
     if place.numbers is None:
         return covariance.factor
-    import dask.array as da
-
     mod = getattr(place.adata, "modality", "")
     name = f"{mod}.{key}" if mod else key
-    return disk.save({name: da.from_array(place(covariance.kept, "varm", key), chunks=(CHUNK, -1, -1))})[name]
+    return disk.save({name: as_dask(place(covariance.kept, "varm", key), (CHUNK, -1, -1))})[name]
 
 
 def summarize(results: GeneResults, n_genes: int) -> dict[str, Any]:

@@ -1,0 +1,38 @@
+"""Arrays in memory as dask arrays."""
+
+from itertools import product
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import dask.array as da
+
+__all__ = ["as_dask"]
+
+
+def as_dask(values: Any, chunks: tuple[int, ...] | tuple[tuple[int, ...], ...]) -> "da.Array":
+    """
+    A dask array whose chunks are views of `values`.
+
+    `dask.array.from_array` copies what is in memory, and large arrays here are the basis and the replicates' weights, of
+    which each layer would then hold one more. Values that are not in memory (zarr) are read chunk by chunk as usual.
+
+    Parameters
+    ----------
+    values
+        numpy array, or one that is read from disk.
+    chunks
+        Chunk sizes, as `dask.array.from_array` takes them.
+    """
+    import dask.array as da
+
+    if not isinstance(values, np.ndarray):
+        return da.from_array(values, chunks=chunks, name=False, asarray=False)
+    sizes = da.core.normalize_chunks(chunks, values.shape, dtype=values.dtype)
+    name = f"array-{uuid4()}"
+    slices = da.core.slices_from_chunks(sizes)
+    keys = product([name], *(range(len(of_axis)) for of_axis in sizes))
+    graph = {key: values[place] for key, place in zip(keys, slices, strict=True)}
+    return da.Array(graph, name, sizes, meta=values)
