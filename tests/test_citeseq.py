@@ -129,12 +129,6 @@ def test_no_other_gene_changes_in_any_cell_type(study):
     assert false <= 2
 
 
-@pytest.mark.xfail(
-    reason="Where a cell type is enriched ninefold, soft neighbourhoods change in composition, and with 14 proteins the "
-    "moderated variance is poorly known: a few genes and one protein more are called.",
-    raises=AssertionError,
-    strict=False,
-)
 @pytest.mark.parametrize("mod", ["rna", "prot"])
 def test_nothing_else_is_called(study, mod):
     mdata, planted = study

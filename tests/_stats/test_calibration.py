@@ -9,8 +9,8 @@ from kompot_scverse._stats.neighborhoods import (
     collect_neighborhood_moments,
     fit_neighborhoods,
     neighborhood_tree,
-    node_means,
 )
+from kompot_scverse._stats.node_means import node_means
 
 GENES = 400
 
@@ -96,7 +96,8 @@ def test_paired_design_is_the_moderated_test_of_differences() -> None:
 
     means = np.array([y[codes == s].mean(axis=0) for s in range(10)])
     difference = fit_linear(means[5:] - means[:5], np.eye(5), SampleDesign(np.ones((5, 1)), np.ones(1)))
-    covariate = np.log(node_means(moments, np.ones(1, dtype=bool)).cell_variance)
+    sides = np.repeat([-1.0, 1.0], 5)
+    covariate = np.log(node_means(moments, np.ones(1, dtype=bool), sides).cell_variance)
     witness = moderated_test(difference, covariate, "limma")
     np.testing.assert_allclose(paired.effect[0], witness.effect, rtol=1e-9)
     np.testing.assert_allclose(paired.node_pvalue[0], witness.pvalue, rtol=1e-7)

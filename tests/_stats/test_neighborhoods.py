@@ -10,10 +10,8 @@ from kompot_scverse._stats.neighborhoods import (
     NeighborhoodMoments,
     collect_neighborhood_moments,
     default_n_centers,
-    effective_cells,
     fit_neighborhoods,
     neighborhood_tree,
-    node_means,
 )
 
 
@@ -121,79 +119,5 @@ def test_moments_against_loops_sparse_and_added() -> None:
     for matrix in (sp.csr_matrix(y), sp.csr_array(y)):
         parts = [collect_neighborhood_moments(weights[m], matrix[np.flatnonzero(m)], codes[m]) for m in (first, ~first)]
         total = parts[0] + parts[1]
-        for name in ("mass", "gram", "sums", "squares"):
+        for name in ("mass", "gram", "sums", "pooled", "squares"):
             np.testing.assert_allclose(getattr(total, name), getattr(dense, name), rtol=1e-12)
-
-
-def test_effective_cells_of_groups() -> None:
-    moments, tree, weights = moments_of()
-    _, _, codes = cells()
-    for members in tree:
-        omega = weights[:, members].sum(axis=1)
-        expected = [omega[codes == s].sum() ** 2 / (omega[codes == s] ** 2).sum() for s in range(6)]
-        np.testing.assert_allclose(effective_cells(moments, members), expected, rtol=1e-10)
-    np.testing.assert_allclose(effective_cells(moments, tree[-1]), np.bincount(codes))
-
-
-def test_single_neighborhood_gives_weighted_means() -> None:
-    moments, tree, weights = moments_of()
-    _, y, codes = cells()
-    data = node_means(moments, tree[2])
-    expected = [np.average(y[codes == s], axis=0, weights=weights[codes == s, 2]) for s in range(6)]
-    np.testing.assert_allclose(data.means, expected, rtol=1e-10)
-    np.testing.assert_allclose(data.covariance, np.diag(1 / effective_cells(moments, tree[2])), rtol=1e-12)
-    np.testing.assert_allclose(data.level, np.average(y, axis=0, weights=weights[:, 2]))
-    deviation = y - data.level
-    np.testing.assert_allclose(data.cell_variance, np.average(deviation**2, axis=0, weights=weights[:, 2]), rtol=1e-9)
-    binary = collect_neighborhood_moments(np.ones((len(y), 1)), (y > 2).astype(float), codes)
-    np.testing.assert_allclose(node_means(binary, np.array([True])).n_expressing, (y > 2).sum(axis=0))
-
-
-def test_group_means_are_the_two_way_regression() -> None:
-    """Witness: weighted least squares of all (sample, neighbourhood) means on sample and neighbourhood dummies."""
-    moments, tree, _ = moments_of()
-    members = tree[-2]
-    j = np.flatnonzero(members)
-    mass = moments.mass[:, j]
-    means = moments.sums[:, j] / mass[:, :, None]
-    s, m = mass.shape
-    assert m > 1
-    x = np.hstack([np.kron(np.eye(s), np.ones((m, 1))), np.kron(np.ones((s, 1)), np.eye(m))])
-    root = np.sqrt(mass.ravel())[:, None]
-    beta = np.linalg.lstsq(root * x, root * means.reshape(s * m, -1), rcond=None)[0][:s]
-    found = node_means(moments, members).means
-    np.testing.assert_allclose(found - found.mean(axis=0), beta - beta.mean(axis=0), atol=1e-9)
-
-
-def test_composition_alone_does_not_move_group_means() -> None:
-    rng = np.random.default_rng(0)
-    weights = np.repeat(np.eye(2), 600, axis=0)
-    # the second half of the samples has its cells in the other neighbourhood, with the same expression there
-    codes = np.concatenate([rng.choice(4, 600, p=[0.4, 0.4, 0.1, 0.1]), rng.choice(4, 600, p=[0.1, 0.1, 0.4, 0.4])])
-    y = np.repeat([[1.0], [5.0]], 600, axis=0)
-    moments = collect_neighborhood_moments(weights, y, codes)
-    both = np.array([True, True])
-    plain = moments.sums.sum(axis=1) / moments.mass.sum(axis=1)[:, None]
-    assert np.ptp(plain) > 1
-    assert np.ptp(node_means(moments, both).means) < 1e-9
-
-
-def test_samples_without_common_neighborhood_are_not_comparable() -> None:
-    codes = np.repeat([0, 1, 2, 3], 100)
-    overlap = np.full(400, 1e-4)
-    weights = np.where(
-        codes[:, None] < 2, np.column_stack([1 - overlap, overlap]), np.column_stack([overlap, 1 - overlap])
-    )
-    moments = collect_neighborhood_moments(weights, np.ones((400, 1)), codes)
-    contrast = np.array([-0.5, -0.5, 0.5, 0.5])
-    covariance = node_means(moments, np.array([True, True])).covariance
-    assert contrast @ covariance @ contrast > 10 * (1 / 100)
-
-
-def test_samples_in_separate_neighborhoods_do_not_differ_and_empty_ones_do_no_harm() -> None:
-    codes = np.repeat([0, 1, 2, 3], 50)
-    weights = np.eye(3)[codes // 2]
-    y = np.random.default_rng(0).normal(size=(200, 4)) + 10 * (codes >= 2)[:, None]
-    means = node_means(collect_neighborhood_moments(weights, y, codes), np.array([True, True, True])).means
-    np.testing.assert_allclose(means[:2].mean(axis=0), means[2:].mean(axis=0), atol=1e-9)
-    assert np.ptp(means, axis=0).min() > 1e-3

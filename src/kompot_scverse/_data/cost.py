@@ -6,17 +6,21 @@ from pathlib import Path
 
 import numpy as np
 
-from kompot_scverse._gp.basis import MAX_CANDIDATES
+from kompot_scverse._gp.basis import BLOCK, MAX_CANDIDATES
 from kompot_scverse._gp.moments import PRODUCT_ROWS, TASK_ROWS
 from kompot_scverse._stats.null_genes import BATCH_VALUES, SHARED
 from kompot_scverse._stats.sample_covariance import CHUNK
+
+from .layers import CELLS, GENES
 
 __all__ = ["STAGES", "Item", "Sizes", "available_memory", "memory_items", "time_class"]
 
 STAGES = ("basis", "reading", "null genes", "fitting", "results")
 """One after the other; the peak is in one of them."""
-OVERHEAD = 110e6
+OVERHEAD = 70e6
 """Compiled kernels, threads and slack of the allocator, bytes: what a run on very little data takes."""
+KEPT_WORK_SPACE = 1.5
+"""Work space of the kernel that compiler and allocator hold on to, in blocks of features."""
 TIME_CLASSES = ((10, "seconds"), (60, "under a minute"), (600, "minutes"), (3600, "up to an hour"), (np.inf, "hours"))
 
 
@@ -63,9 +67,10 @@ def memory_items(s: Sizes) -> list[Item]:
     r, g = s.rank, s.n_genes
     # rows of the pivoted Cholesky decomposition: the array grows by doubling
     capacity = r if r <= 64 else 64 * 2 ** np.ceil(np.log2(r / 64))
-    candidates = min(s.n_cells, MAX_CANDIDATES)
+    candidates, block = min(s.n_cells, MAX_CANDIDATES), min(s.n_cells, BLOCK)
     items = [
         Item("overhead", "", OVERHEAD, STAGES),
+        Item("work space", f"{block:,} × {r}", KEPT_WORK_SPACE * block * r * 8, STAGES),
         Item("representation", f"{s.n_obs:,} × {s.n_dims}", s.n_obs * s.n_dims * 8, STAGES),
         Item("copies of the representation", f"{s.n_cells:,} × {s.n_dims}", 2 * s.n_cells * s.n_dims * 8, ("basis",)),
         Item("rows of the kernel matrix", f"{candidates:,} × {r}", candidates * capacity * 8, ("basis",)),
@@ -95,6 +100,7 @@ def _reading_items(s: Sizes) -> list[Item]:
     return [
         Item("sums per sample", f"{s.n_samples} × {g:,} × {s.rank}", sums, ("reading", "null genes", "fitting")),
         Item("partial sums", f"{g:,} × {columns}", partial * g * columns, ("reading",)),
+        Item("features of row blocks", f"{threads} × {task_rows:,} × {columns}", 2 * threads * task_rows * columns * 8, STAGES[1:4]),
         Item("row blocks", f"{threads} × {task_rows:,} × {g:,}", threads * row_bytes * g * s.density, ("reading",)),
         Item(
             "neighbourhood sums", f"2 × {s.n_samples} × {g:,} × {s.n_weights}", 2 * s.n_samples * g * s.n_weights * 8,
@@ -113,8 +119,8 @@ def _null_items(s: Sizes) -> list[Item]:
         Item("null genes", shape, values * 8, ("reading", "null genes", "fitting")),
         Item("null genes put together", shape, values * 16, ("reading",)),
         Item("shuffled values", shape, min(values, BATCH_VALUES) * 70, ("null genes",)),
-        Item("permutations", f"{-(-s.n_null // SHARED)} × {s.n_cells:,}", drawn * 8, ("null genes",)),
-        Item("sums of null genes", f"{s.n_samples} × {s.n_null:,} × {s.rank}", 2 * s.n_samples * fits, ("null genes",)),
+        Item("permutations", f"{-(-s.n_null // SHARED)} × {s.n_cells:,}", drawn * 4, ("null genes",)),
+        Item("sums of null genes", f"{s.n_samples} × {s.n_null:,} × {s.rank}", 2 * s.n_samples * fits, STAGES[2:4]),
         Item("weights of null genes", f"{s.n_conditions} × {s.n_null:,} × {s.rank}", s.n_conditions * fits, STAGES[3:]),
     ]
 
@@ -123,12 +129,14 @@ def _result_items(s: Sizes) -> list[Item]:
     g, r, threads = s.n_genes, s.rank, os.cpu_count() or 1
     one, stored = g * r * 8, s.n_all_genes * r * 4
     later = ("fitting", "results")
+    chunk = threads * min(s.n_obs, CELLS) * min(s.n_all_genes, GENES) * 4 if s.n_layers else 0
     items = [
         Item("weights", f"{s.n_conditions} × {g:,} × {r}", s.n_conditions * one, later),
         Item("fold changes", f"{g:,} × {r}", (s.n_conditions - 1) * one if s.replicates else 2 * one, later),
         Item("stored weights", f"{s.n_conditions} × {s.n_all_genes:,} × {r}", (2 * s.n_conditions - 1) * stored, later[1:]),
         Item("stored features", f"{s.n_obs:,} × {r}", s.n_obs * r * 4, later[1:]),
         Item("layers", f"{s.n_layers} × {s.n_obs:,} × {s.n_all_genes:,}", s.n_layers * s.n_obs * s.n_all_genes * 4, later[1:]),
+        Item("chunks of layers", f"{threads} × {min(s.n_obs, CELLS):,} × {min(s.n_all_genes, GENES)}", 3 * chunk, later[1:]),
     ]  # fmt: skip
     if s.replicates:
         pair = 1 + 2 * s.n_samples / s.n_conditions

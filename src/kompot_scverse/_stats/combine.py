@@ -11,7 +11,7 @@ from scipy.stats import false_discovery_control
 from .between_samples import between_samples
 from .level_trend import remove_level_trend
 from .moderated import SMALLEST_P, SampleDesign, fit_linear, moderated_test, tempered_covariance
-from .neighborhoods import effective_cells, node_means
+from .node_means import effective_cells, node_means
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -96,7 +96,7 @@ class GeneTestSettings:
     min_cells: float = 3
     """Effective cells below which a sample is left out of a neighbourhood."""
     min_expressing: float = 15
-    """Effective expressing cells, over all samples, below which a gene is not tested in a neighbourhood."""
+    """Effective expressing cells that a contrast rests on, below which a gene is not tested in a neighbourhood."""
     prior: Literal["npmle", "limma"] = "npmle"
     """Family of the prior of the variances."""
     level_trend: bool = True
@@ -152,14 +152,15 @@ def gene_test(
         use = _usable(effective_cells(moments, members), design, settings)
         if use is None:
             continue
-        data = node_means(moments, members)
+        rest = design.restricted(use)
+        data = node_means(moments, members, rest.coefficients(use))
         genes = np.flatnonzero((data.n_expressing >= settings.min_expressing) & (data.cell_variance > 0))
         if len(genes) == 0:
             continue
         means = data.means[np.ix_(use, genes)]
         if settings.level_trend:
             means = remove_level_trend(means, data.level[genes])
-        covariance, rest = data.covariance[np.ix_(use, use)], design.restricted(use)
+        covariance = data.covariance[np.ix_(use, use)]
         between = between_samples(means, covariance, data.cell_variance[genes], rest)
         fit = fit_linear(means, tempered_covariance(covariance, between), rest)
         # a residual variance of rounding errors only is a gene that does not vary

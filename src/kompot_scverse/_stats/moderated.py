@@ -42,6 +42,15 @@ class SampleDesign:
         """The design of some of the samples."""
         return SampleDesign(self.matrix[use], self.contrast)
 
+    def coefficients(self, use: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Coefficients of all samples' means in the contrast by ordinary least squares, 0 for samples not in `use`.
+
+        `self` is the design of the samples in `use`.
+        """
+        out = np.zeros(len(use))
+        out[use] = np.linalg.pinv(self.matrix).T @ self.contrast
+        return out
+
     @property
     def estimable(self) -> bool:
         """Whether the samples determine the contrast: it lies in the row space of the matrix."""

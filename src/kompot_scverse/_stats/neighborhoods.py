@@ -6,7 +6,7 @@ Everything downstream needs only sums over cells (:class:`NeighborhoodMoments`),
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,13 +21,10 @@ if TYPE_CHECKING:
 __all__ = [
     "NeighborhoodMoments",
     "Neighborhoods",
-    "NodeMeans",
     "collect_neighborhood_moments",
     "default_n_centers",
-    "effective_cells",
     "fit_neighborhoods",
     "neighborhood_tree",
-    "node_means",
 ]
 
 MAX_CELLS_FOR_CENTERS = 50_000
@@ -145,14 +142,36 @@ class NeighborhoodMoments:
     gram: NDArray[np.float64]
     """WᵀW of every sample: samples x m x m; its diagonal holds the sums of squared weights."""
     sums: NDArray[np.floating]
-    """Wᵀy of every sample: samples x m x genes."""
+    """Wᵀy of every sample, or Wᵀ(y - f) with what the cell states f predict (:meth:`adjusted`): samples x m x genes."""
+    pooled: NDArray[np.floating]
+    """Wᵀy over the cells of all samples: m x genes."""
     squares: NDArray[np.floating]
     """Wᵀy² over the cells of all samples: m x genes."""
 
     def __add__(self, other: NeighborhoodMoments) -> NeighborhoodMoments:
         return NeighborhoodMoments(
-            self.mass + other.mass, self.gram + other.gram, self.sums + other.sums, self.squares + other.squares
+            self.mass + other.mass,
+            self.gram + other.gram,
+            self.sums + other.sums,
+            self.pooled + other.pooled,
+            self.squares + other.squares,
         )
+
+    def adjusted(self, features: NDArray[np.float64], fit: NDArray[np.float64]) -> NeighborhoodMoments:
+        r"""Moments of the deviations from a fit :math:`f(x) = \Phi(x)^\top w` over all samples together.
+
+        Within a neighbourhood, too, samples differ in where their cells lie. What the cell states explain is no difference
+        between samples: without it, a type that one condition has more of carries its genes into the neighbourhoods it
+        borders on.
+
+        Parameters
+        ----------
+        features
+            WᵀΦ of every sample, samples x m x rank.
+        fit
+            Weights w, genes x rank.
+        """
+        return replace(self, sums=self.sums - features @ fit.T)
 
 
 def collect_neighborhood_moments(
@@ -171,78 +190,12 @@ def collect_neighborhood_moments(
     """
     rows = [codes == sample for sample in range(int(codes.max()) + 1)]
     squared = np.square(y) if isinstance(y, np.ndarray) else y.multiply(y).tocsr()
+    # yᵀW and not Wᵀy: the sparse matrix has to come first
+    sums = np.array([(y[r].T @ weights[r]).T for r in rows])
     return NeighborhoodMoments(
         mass=np.array([weights[r].sum(axis=0) for r in rows]),
         gram=np.array([weights[r].T @ weights[r] for r in rows]),
-        # yᵀW and not Wᵀy: the sparse matrix has to come first
-        sums=np.array([(y[r].T @ weights[r]).T for r in rows]),
+        sums=sums,
+        pooled=sums.sum(axis=0),
         squares=np.asarray((squared.T @ weights).T),
-    )
-
-
-def effective_cells(moments: NeighborhoodMoments, members: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Effective cell number (Σω)²/Σω² of every sample in a group of neighbourhoods, ω being the group's weights."""
-    norm = moments.gram[:, members][:, :, members].sum(axis=(1, 2))
-    return moments.mass[:, members].sum(axis=1) ** 2 / np.maximum(norm, TINY)
-
-
-@dataclass(frozen=True)
-class NodeMeans:
-    """Mean expression of every sample in one group of neighbourhoods."""
-
-    means: NDArray[np.float64]
-    """samples x genes; of no use for a sample without cells."""
-    covariance: NDArray[np.float64]
-    """Sampling covariance of the means in units of the variance between cells: samples x samples."""
-    level: NDArray[np.float64]
-    """Mean over the cells of all samples, per gene."""
-    cell_variance: NDArray[np.float64]
-    """Variance between cells within neighbourhoods, per gene."""
-    n_expressing: NDArray[np.float64]
-    """Effective number of expressing cells (Σωy)²/Σωy², per gene: the count itself if y is 0 or 1."""
-
-
-def node_means(moments: NeighborhoodMoments, members: NDArray[np.bool_]) -> NodeMeans:
-    r"""Sample means over a group of neighbourhoods, adjusted for how the sample's cells spread over them.
-
-    A plain mean over several neighbourhoods would change with the composition of the sample. So the mean of sample s is
-    the effect :math:`\alpha_s` of the two-way model :math:`\bar y_{sj} = \mu_j + \alpha_s` with the soft cell numbers
-    :math:`n_{sj}` as weights. Eliminating :math:`\mu_j` leaves :math:`L\alpha = r` with the graph Laplacian
-    :math:`L = \mathrm{diag}(n_{s\cdot}) - N\,\mathrm{diag}(n_{\cdot j})^{-1} N^T`, the same for all genes; its
-    pseudo-inverse is the covariance. Samples that hardly share a neighbourhood so have a difference of large variance, and
-    those that share none a difference of zero: neither looks like a change.
-
-    Parameters
-    ----------
-    moments
-        Moments of all samples.
-    members
-        Neighbourhoods of the group, m.
-    """
-    mass, sums = moments.mass[:, members], moments.sums[:, members]
-    per_sample, per_neighborhood = mass.sum(axis=1), np.maximum(mass.sum(axis=0), TINY)
-    total = per_sample.sum()
-    pooled = sums.sum(axis=0)
-    squares = moments.squares[members]
-    centers = pooled / per_neighborhood[:, None]
-    level = pooled.sum(axis=0) / total
-
-    n_eff = np.maximum(effective_cells(moments, members), TINY)
-    laplacian = np.diag(per_sample) - (mass / per_neighborhood) @ mass.T
-    inverse = np.linalg.pinv(laplacian, rcond=1e-8, hermitian=True)
-    if members.sum() == 1:
-        means = sums[:, 0] / np.maximum(per_sample, TINY)[:, None]
-        covariance = np.diag(1 / n_eff)
-    else:
-        means = level + inverse @ (sums.sum(axis=1) - mass @ centers)
-        # α is defined up to a constant: the one of mean zero; 1/total returns the variance of the overall mean.
-        # Soft weights average more cells than they sum to, hence the factor.
-        shrink = np.sqrt(per_sample / n_eff)
-        covariance = (inverse + 1 / total) * np.outer(shrink, shrink)
-    return NodeMeans(
-        means=means,
-        covariance=covariance,
-        level=level,
-        cell_variance=np.maximum(squares.sum(axis=0) - (pooled * centers).sum(axis=0), 0) / total,
-        n_expressing=pooled.sum(axis=0) ** 2 / np.maximum(squares.sum(axis=0), TINY),
     )
