@@ -21,6 +21,8 @@ __all__ = ["volcano_de"]
 
 LOCAL_Z = 2.0
 """|z| from which a gene is coloured in the plot of one category."""
+OTHER_WEIGHT = 0.2
+"""How much it matters that labels hide no gene without colour, where a coloured one counts 1."""
 LOWEST_FDR = 1e-300
 """Rates are drawn no lower, so that a zero has a place."""
 AXIS = {
@@ -128,8 +130,9 @@ def volcano_de(
     chosen = points_to_label(wanted, height, colored)
     chosen = chosen[drawn[chosen]]
     names = gene_names(found.data, gene_symbols)[chosen]
-    obstacles = np.column_stack([lfc, height])[drawn & colored]
-    label_points(ax, lfc[chosen], height[chosen], list(names), obstacles, text_kws)
+    obstacles = np.column_stack([lfc, height])[drawn]
+    weights = np.where(colored[drawn], 1.0, OTHER_WEIGHT)
+    label_points(ax, lfc[chosen], height[chosen], list(names), obstacles, weights, text_kws)
     return finish(ax, show)
 
 
