@@ -158,6 +158,18 @@ def test_limma_formula() -> None:
     assert test.pvalue[7] == pytest.approx(2 * stats.t.sf(abs(t), d0 + 6), rel=1e-9)
 
 
+def test_few_variances_count_no_more_than_the_samples() -> None:
+    """Witness: limma's t with prior degrees of freedom set to those of the residuals; a common variance earns more."""
+    rng = np.random.default_rng(0)
+    for n, capped in ((40, True), (400, False)):
+        fit = fit_linear(rng.normal(size=(8, n)), np.eye(8), SampleDesign(np.ones((8, 1)), np.ones(1)))
+        prior, test = fit_f_dist(fit.variance, 7, np.zeros(n)), moderated_test(fit, np.zeros(n), "limma")
+        assert prior.df.max() > 14
+        df = np.minimum(prior.df, 7) if capped else prior.df
+        stderr = np.sqrt((df * prior.variance + 7 * fit.variance) / (df + 7) / 8)
+        np.testing.assert_allclose(test.pvalue, 2 * stats.t.sf(np.abs(fit.effect) / stderr, df + 7), rtol=1e-9)
+
+
 def test_flexible_prior_agrees_with_limma_where_limma_is_right() -> None:
     rng = np.random.default_rng(0)
     fit = draw(two_groups(), 10 / stats.chi2.rvs(10, size=20000, random_state=rng), rng)
@@ -193,7 +205,7 @@ def test_swapping_conditions_flips_signs_and_units_do_not_matter(seed: int, prio
 
 
 def test_z_matches_p_far_in_the_tail() -> None:
-    fit = LinearFit(np.array([30.0, -30.0, 0.1]), 1.0, np.ones(3), 6)
-    z = moderated_test(fit, np.zeros(3), "npmle").z
+    fit = LinearFit(np.concatenate([[30.0, -30.0], np.full(200, 0.1)]), 1.0, np.ones(202), 6)
+    z = moderated_test(fit, np.zeros(202), "npmle").z
     np.testing.assert_allclose(z[:2], [30, -30], rtol=0.1)
     assert z[2] > 0

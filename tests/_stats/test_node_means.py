@@ -53,10 +53,11 @@ def test_single_neighborhood_gives_weighted_means() -> None:
     np.testing.assert_allclose(data.level, np.average(y, axis=0, weights=weights[:, 2]))
     deviation = y - data.level
     np.testing.assert_allclose(data.cell_variance, np.average(deviation**2, axis=0, weights=weights[:, 2]), rtol=1e-9)
-    # as many cells on both sides: the number of expressing cells itself
-    binary = collect_neighborhood_moments(np.ones((len(y), 1)), (y > 2).astype(float), np.arange(len(y)) % 2)
+    # as many cells on both sides, and few that express: their number
+    rare = (np.random.default_rng(0).random((2000, 3)) < 0.01).astype(float)
+    binary = collect_neighborhood_moments(np.ones((2000, 1)), rare, np.arange(2000) % 2)
     found = node_means(binary, np.array([True]), np.array([-1.0, 1.0])).n_expressing
-    np.testing.assert_allclose(found, (y > 2).sum(axis=0))
+    np.testing.assert_allclose(found, rare.sum(axis=0), rtol=0.03)
 
 
 def test_group_means_are_the_two_way_regression() -> None:
@@ -130,29 +131,9 @@ def test_variance_and_number_of_expressing_cells_are_those_of_the_contrast(membe
     a = impulses(weights, codes, np.array(members), HALVES)
     variances = np.array([y[where == j].var(axis=0) for j in range(3)])[where]
     np.testing.assert_allclose(HALVES @ data.covariance @ HALVES * data.cell_variance, a**2 @ variances, rtol=1e-9)
-    shares = np.array([y[where == j].mean(axis=0) for j in range(3)])[where]
-    expected = (a**2 @ shares) ** 3 / (np.abs(a) ** 3 @ shares) ** 2
+    means = np.array([y[where == j].mean(axis=0) for j in range(3)])[where]
+    expected = (a**2 @ variances) ** 3 / (np.abs(a) ** 3 @ (variances**2 / means)) ** 2
     np.testing.assert_allclose(data.n_expressing, expected, rtol=1e-9)
-
-
-def test_deviations_from_a_fit_leave_what_the_states_do_not_explain() -> None:
-    rng = np.random.default_rng(4)
-    x, _, codes = cells()
-    moments, tree, weights = moments_of()
-    phi = np.column_stack([np.ones(len(x)), x, x**2])
-    fit = rng.normal(size=(7, phi.shape[1]))
-    change = np.array([0.0, 0.0, 0.0, 1.5, 1.5, 1.5])[codes]
-    moments = collect_neighborhood_moments(weights, phi @ fit.T + change[:, None], codes)
-    features = np.array([weights[codes == s].T @ phi[codes == s] for s in range(6)])
-    adjusted = moments.adjusted(features, fit)
-    for members in (tree[0], tree[-2], tree[-1]):
-        data = node_means(adjusted, members, HALVES)
-        np.testing.assert_allclose(HALVES @ data.means, 1.5, rtol=1e-9)
-        # level and variance are those of the expression
-        plain = node_means(moments, members, HALVES)
-        for name in ("level", "cell_variance", "n_expressing", "covariance"):
-            np.testing.assert_array_equal(getattr(data, name), getattr(plain, name))
-        assert np.abs(HALVES @ plain.means - 1.5).max() > 0.01
 
 
 def test_few_cells_on_one_side_give_no_small_p_for_rare_genes() -> None:

@@ -39,7 +39,9 @@ class AbundanceTest:
     qvalue: NDArray[np.float64]
     """Spatial false discovery rate."""
 
-    def to_cells(self, weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def to_cells(
+        self, weights: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Carry the tests over to cells.
 
         Parameters
@@ -49,15 +51,15 @@ class AbundanceTest:
 
         Returns
         -------
-        p and q per cell: p by the Cauchy combination with the cell's weights; q as the weighted mean, so that a cell
-        halfway between a found and an unchanged neighbourhood does not count as found.
+        p, q and effect per cell: p by the Cauchy combination with the cell's weights; q and effect as the weighted mean, so
+        that a cell halfway between a found and an unchanged neighbourhood does not count as found.
         """
         tested = np.isfinite(self.qvalue)
         share = weights[:, tested]
         # NaN for a cell with all its weight in untested neighbourhoods
         with np.errstate(invalid="ignore"):
-            qvalue = share @ self.qvalue[tested] / share.sum(axis=1)
-        return cauchy_combination(self.pvalue, weights, axis=1), qvalue
+            qvalue, effect = (share @ values[tested] / share.sum(axis=1) for values in (self.qvalue, self.effect))
+        return cauchy_combination(self.pvalue, weights, axis=1), qvalue, effect
 
 
 def abundance_test(mass: NDArray[np.float64], gram: NDArray[np.float64], design: SampleDesign) -> AbundanceTest:

@@ -21,7 +21,10 @@ MAX_PRIOR_DF = 1e6
 WINSORISED = (0.05, 0.9)
 """Quantiles of the log variances beyond which they are set to the quantile, as in limma."""
 FEW_GENES = 100
-"""With fewer genes the prior has limma's family: a free distribution would fit each gene's own variance."""
+"""With fewer genes (or neighbourhoods) the prior has limma's family, as a free distribution would fit each one's own
+variance, and counts no more than the samples do: the spread of few, correlated variances is hardly known. Otherwise 23 % of
+300 splits of 2 against 2 melanoma samples of one group had a neighbourhood at q < 0.1 (10 % so), and 0.12 of the unchanged
+proteins of a panel of 14 a p below 0.05 (0.08 so)."""
 GENES_PER_BIN = 40
 """Genes whose median gives one point of the trend of the variance."""
 
@@ -220,12 +223,13 @@ def moderated_test(
     covariate
         What the trend of the variance depends on, per gene.
     prior
-        Family of the prior; limma's for fewer than ``FEW_GENES`` genes in any case.
+        Family of the prior; limma's for fewer than ``FEW_GENES`` genes in any case, then with :math:`d_0 \le d`.
     """
     if prior == "limma" or len(covariate) < FEW_GENES:
         squeezed = fit_f_dist(fit.variance, fit.df, covariate)
-        df = squeezed.df + fit.df
-        stderr = fit.scale * np.sqrt((squeezed.df * squeezed.variance + fit.df * fit.variance) / df)
+        prior_df = squeezed.df if len(covariate) >= FEW_GENES else np.minimum(squeezed.df, fit.df)
+        df = prior_df + fit.df
+        stderr = fit.scale * np.sqrt((prior_df * squeezed.variance + fit.df * fit.variance) / df)
         pvalue = 2 * special.stdtr(df, -np.abs(fit.effect) / stderr)
         return ModeratedTest(fit.effect, stderr, np.maximum(pvalue, SMALLEST_P), fit.scale * np.sqrt(squeezed.variance))
     trend = np.exp(_trend(covariate, np.log(fit.variance)))

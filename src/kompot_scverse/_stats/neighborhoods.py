@@ -6,7 +6,7 @@ Everything downstream needs only sums over cells (:class:`NeighborhoodMoments`),
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -142,36 +142,14 @@ class NeighborhoodMoments:
     gram: NDArray[np.float64]
     """WᵀW of every sample: samples x m x m; its diagonal holds the sums of squared weights."""
     sums: NDArray[np.floating]
-    """Wᵀy of every sample, or Wᵀ(y - f) with what the cell states f predict (:meth:`adjusted`): samples x m x genes."""
-    pooled: NDArray[np.floating]
-    """Wᵀy over the cells of all samples: m x genes."""
+    """Wᵀy of every sample: samples x m x genes."""
     squares: NDArray[np.floating]
     """Wᵀy² over the cells of all samples: m x genes."""
 
     def __add__(self, other: NeighborhoodMoments) -> NeighborhoodMoments:
         return NeighborhoodMoments(
-            self.mass + other.mass,
-            self.gram + other.gram,
-            self.sums + other.sums,
-            self.pooled + other.pooled,
-            self.squares + other.squares,
+            self.mass + other.mass, self.gram + other.gram, self.sums + other.sums, self.squares + other.squares
         )
-
-    def adjusted(self, features: NDArray[np.float64], fit: NDArray[np.float64]) -> NeighborhoodMoments:
-        r"""Moments of the deviations from a fit :math:`f(x) = \Phi(x)^\top w` over all samples together.
-
-        Within a neighbourhood, too, samples differ in where their cells lie. What the cell states explain is no difference
-        between samples: without it, a type that one condition has more of carries its genes into the neighbourhoods it
-        borders on.
-
-        Parameters
-        ----------
-        features
-            WᵀΦ of every sample, samples x m x rank.
-        fit
-            Weights w, genes x rank.
-        """
-        return replace(self, sums=self.sums - features @ fit.T)
 
 
 def collect_neighborhood_moments(
@@ -190,12 +168,10 @@ def collect_neighborhood_moments(
     """
     rows = [codes == sample for sample in range(int(codes.max()) + 1)]
     squared = np.square(y) if isinstance(y, np.ndarray) else y.multiply(y).tocsr()
-    # yᵀW and not Wᵀy: the sparse matrix has to come first
-    sums = np.array([(y[r].T @ weights[r]).T for r in rows])
     return NeighborhoodMoments(
         mass=np.array([weights[r].sum(axis=0) for r in rows]),
         gram=np.array([weights[r].T @ weights[r] for r in rows]),
-        sums=sums,
-        pooled=sums.sum(axis=0),
+        # yᵀW and not Wᵀy: the sparse matrix has to come first
+        sums=np.array([(y[r].T @ weights[r]).T for r in rows]),
         squares=np.asarray((squared.T @ weights).T),
     )

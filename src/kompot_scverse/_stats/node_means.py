@@ -51,11 +51,12 @@ def node_means(moments: NeighborhoodMoments, members: NDArray[np.bool_], contras
 
     In a contrast :math:`\sum_s c_s \alpha_s` a cell of sample s in neighbourhood j has the coefficient
     :math:`a_{sj} = b_s - \sum_t b_t n_{tj} / n_{\cdot j}` with :math:`b = L^+ c`. Where one condition has few of the
-    cells, its cells have large ones and all others hardly count. With the shares
-    :math:`A^{(k)}_j = \sum_s n_{sj} |a_{sj}|^k` the contrast's variance is :math:`\sum_j A^{(2)}_j v_{gj}` for variances
-    :math:`v_{gj}` between cells, of which `cell_variance` is the mean in these proportions, and
-    :math:`(\sum_j A^{(2)}_j p_{gj})^3 / (\sum_j A^{(3)}_j p_{gj})^2` expressing cells at the share :math:`p_{gj}` bound
-    how far the contrast is from normal (Berry-Esseen). It is their plain number where both conditions have as many cells.
+    cells, these have large ones and the others hardly count. With :math:`A^{(k)}_j = \sum_s n_{sj} |a_{sj}|^k` and the
+    mean :math:`\mu_{gj}` and variance :math:`v_{gj}` between cells, the variance of the contrast is
+    :math:`\sum_j A^{(2)}_j v_{gj}`; `cell_variance` is the mean of the variances in these proportions. How far the
+    contrast is from normal depends on its skewness, at most :math:`1/\sqrt{n}` with
+    :math:`n = (\sum_j A^{(2)}_j v_{gj})^3 / (\sum_j A^{(3)}_j v_{gj}^2 / \mu_{gj})^2`, since the skewness of a Poisson
+    variable is its :math:`\sqrt{v}/\mu`. With as many cells on both sides and few that express, n is the number of the latter.
 
     Parameters
     ----------
@@ -69,19 +70,18 @@ def node_means(moments: NeighborhoodMoments, members: NDArray[np.bool_], contras
     mass, sums = moments.mass[:, members], moments.sums[:, members]
     per_sample, per_neighborhood = mass.sum(axis=1), np.maximum(mass.sum(axis=0), TINY)
     total = per_sample.sum()
-    pooled, squares = moments.pooled[members], moments.squares[members]
+    pooled, squares = sums.sum(axis=0), moments.squares[members]
     level = pooled.sum(axis=0) / total
 
     n_eff = np.maximum(effective_cells(moments, members), TINY)
     composition = mass / per_neighborhood
     if members.sum() == 1:
-        # the means themselves; written as deviations, since the sums may be of deviations from a fit
-        deviation = sums[:, 0] / np.maximum(per_sample, TINY)[:, None] - sums[:, 0].sum(axis=0) / total
+        means = sums[:, 0] / np.maximum(per_sample, TINY)[:, None]
         covariance = np.diag(1 / n_eff)
         coefficient = (contrast / np.maximum(per_sample, TINY))[:, None]
     else:
         inverse = np.linalg.pinv(np.diag(per_sample) - composition @ mass.T, rcond=1e-8, hermitian=True)
-        deviation = inverse @ (sums.sum(axis=1) - composition @ sums.sum(axis=0))
+        means = level + inverse @ (sums.sum(axis=1) - composition @ pooled)
         # α is defined up to a constant: the one of mean zero; 1/total returns the variance of the overall mean.
         # Soft weights average more cells than they sum to, hence the factor.
         shrink = np.sqrt(per_sample / n_eff)
@@ -90,14 +90,14 @@ def node_means(moments: NeighborhoodMoments, members: NDArray[np.bool_], contras
         coefficient = of_sample[:, None] - of_sample @ composition
         # where no neighbourhood has samples of both sides, rounding errors are all there is
         coefficient[np.abs(coefficient) < 1e-9 * np.abs(of_sample).max()] = 0
-    second, third = (np.sum(composition * np.abs(coefficient) ** k, axis=0) for k in (2, 3))
+    second, third = (np.sum(mass * np.abs(coefficient) ** k, axis=0) for k in (2, 3))
     within = np.maximum(squares - pooled**2 / per_neighborhood[:, None], 0)
-    # (Σωy)²/Σωy² counts the cells if y is 0 or 1
-    expressing = pooled**2 / np.maximum(squares, TINY)
+    variance, mean = within / per_neighborhood[:, None], pooled / per_neighborhood[:, None]
+    skew = np.divide(variance**2, mean, out=np.zeros_like(mean), where=mean > 0)
     return NodeMeans(
-        means=level + deviation,
+        means=means,
         covariance=covariance,
         level=level,
-        cell_variance=second @ within / max(second @ per_neighborhood, TINY**2),
-        n_expressing=(second @ expressing) ** 3 / np.maximum((third @ expressing) ** 2, TINY**4),
+        cell_variance=second @ variance / max(second.sum(), TINY**2),
+        n_expressing=(second @ variance) ** 3 / np.maximum((third @ skew) ** 2, TINY**4),
     )

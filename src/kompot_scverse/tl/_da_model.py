@@ -117,15 +117,17 @@ def compare(
     variances: np.ndarray,
     group: int,
     thresholds: DAThresholdSettings,
-    test: tuple[np.ndarray, np.ndarray] | None,
+    test: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
 ) -> CellResults:
-    """A group with the reference, at every cell; `test` holds p and q of the replicate test."""
+    """A group with the reference, at every cell; `test` holds p, q and effect of the replicate test."""
     lfc = densities[group] - densities[0]
     zscore = lfc / np.sqrt(variances[group] + variances[0])
     tail = neg_log10_tail(zscore)
     if test is None:
         codes = direction(lfc, tail >= -np.log10(thresholds.ptp), lfc_threshold=thresholds.lfc)
         return CellResults(lfc, zscore, tail, codes)
-    pvalue, qvalue = test
+    pvalue, qvalue, effect = test
+    # at the edge of a region the two may point to different sides; that is no finding
+    qvalue = np.where(np.isfinite(qvalue) & (np.sign(effect) != np.sign(lfc)), 1.0, qvalue)
     codes = direction(lfc, qvalue <= thresholds.fdr, lfc_threshold=thresholds.lfc_samples)
     return CellResults(lfc, zscore, tail, codes, pvalue, qvalue)

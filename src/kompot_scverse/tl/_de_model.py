@@ -12,7 +12,7 @@ from kompot_scverse._data.disk import DiskStore
 from kompot_scverse._data.matrix import matrix_reader
 from kompot_scverse._gp.moments import Moments, RowReader, collect_moments, sample_grams
 from kompot_scverse._gp.parallel import return_freed_memory
-from kompot_scverse._gp.posterior import loo_noise, posterior_weights, spectrum
+from kompot_scverse._gp.posterior import loo_noise, posterior
 from kompot_scverse._stats.expression import ExpressionFit, fit_expression
 from kompot_scverse._stats.fdr import compare_with_null
 from kompot_scverse._stats.null_genes import (
@@ -42,8 +42,6 @@ class DEModel:
     sigma: float | np.ndarray
     moments: Moments
     """Sums of the replicate tests over the cells of every sample; the others are used up."""
-    pooled: np.ndarray | None
-    """Weights of the fit over the cells of all conditions, genes × rank; only with replicate tests."""
 
 
 def fit_model(
@@ -90,11 +88,10 @@ def fit_model(
     nulls = None
     if chosen is not None:
         nulls = fitter.fit_nulls(moments, chosen, x, sigma, fdr.null, rng).computed()
-    pooled = None if weights is None else fitter.pooled(moments.cross, sigma)
     genes = keep(fitter.fit(moments.cross, sigma))
     moments = replace(moments, cross=np.empty((len(moments.cross), 0, 0)), extracted=None)
     return_freed_memory()
-    return DEModel(genes, nulls, sigma, moments, pooled)
+    return DEModel(genes, nulls, sigma, moments)
 
 
 def factor_keeper(storage: StorageSettings, disk: DiskStore, mod: str = "") -> Callable[[ExpressionFit], ExpressionFit]:
@@ -128,10 +125,6 @@ class _Fitter:
     def fit(self, cross: np.ndarray, sigma: float | np.ndarray) -> ExpressionFit:
         return fit_expression(self.grams, cross, sigma, self.conditions, self.replicates)
 
-    def pooled(self, cross: np.ndarray, sigma: float | np.ndarray) -> np.ndarray:
-        """Weights of the fit over all conditions: genes × rank."""
-        return posterior_weights(spectrum(self.grams.sum(axis=0)), cross.sum(axis=0), sigma)
-
     def fit_nulls(
         self,
         moments: Moments,
@@ -159,8 +152,8 @@ class _Fitter:
             return self.fit(cross, np.concatenate(noises) if self.gp.empirical_variance else self.gp.sigma)
         # residuals keep the noise of the gene they are from
         own_sigma = sigma if np.ndim(sigma) == 0 else np.asarray(sigma)[chosen]
-        pooled = self.pooled(moments.cross[:, chosen], own_sigma)
-        moved = residual_null_moments(cross, pooled, self.phi, self.codes, self.grams, cells, permutations)
+        pooled = posterior(self.grams.sum(axis=0), moments.cross[:, chosen].sum(axis=0), own_sigma)
+        moved = residual_null_moments(cross, pooled.weights, self.phi, self.codes, self.grams, cells, permutations)
         return self.fit(moved, own_sigma)
 
     def noise(self, y: RowReader, cross: np.ndarray) -> float | np.ndarray:

@@ -1,7 +1,7 @@
 """From fitted models to the fields and the summary of a differential expression."""
 
 import logging
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from kompot_scverse._stats.sample_covariance import CHUNK, SampleCovariance
 from kompot_scverse.settings import FDRSettings
 
 from ._de_model import DEModel, significance
-from ._replicates import CellWeights, ReplicateSums, test_categories, test_genes
+from ._replicates import CellWeights, test_categories, test_genes
 
 __all__ = ["condition_values", "contrast_results", "log_results", "summarize", "zscore_layer"]
 
@@ -69,11 +69,12 @@ def contrast_results(
     is_de = None if comparison is None else comparison.local_fdr <= fdr.threshold
     if weights is None or contrast is None:
         return GeneResults(distances, mean_lfc, comparison, is_de, groups)
-    tested = ReplicateSums(model.moments, weights, phi, cast("np.ndarray", model.pooled), design, contrast)
-    test = test_genes(tested, all_genes=all_genes)
+    test = test_genes(model.moments, weights, design, contrast, all_genes=all_genes)
     # q is NaN for a gene that is expressed too little to be tested
     is_de = test.qvalue <= fdr.threshold
-    group_test = None if categories is None else test_categories(tested, all_genes=all_genes)
+    group_test = (
+        None if categories is None else test_categories(model.moments, weights, design, contrast, all_genes=all_genes)
+    )
     m = weights.soft.shape[1]
     return GeneResults(distances, mean_lfc, comparison, is_de, groups, test, group_test, m)
 

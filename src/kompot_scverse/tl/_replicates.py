@@ -19,15 +19,7 @@ from kompot_scverse._stats.neighborhoods import (
     neighborhood_tree,
 )
 
-__all__ = [
-    "CellWeights",
-    "ReplicateSums",
-    "cell_weights",
-    "describe_tests",
-    "test_abundance",
-    "test_categories",
-    "test_genes",
-]
+__all__ = ["CellWeights", "cell_weights", "describe_tests", "test_abundance", "test_categories", "test_genes"]
 
 logger = logging.getLogger("kompot_scverse")
 
@@ -76,55 +68,32 @@ def cell_weights(
     return CellWeights(neighborhoods, neighborhoods.weights(x), hard)
 
 
-@dataclass(frozen=True)
-class ReplicateSums:
-    """What the tests of the genes of one contrast rest on."""
-
-    moments: Moments
-    """Sums over the cells of every sample with the weights."""
-    weights: CellWeights
-    phi: np.ndarray
-    """Features: cells × rank."""
-    pooled: np.ndarray
-    """Weights of the fit over all conditions: genes × rank."""
-    design: Design
-    contrast: ContrastDesign
-
-    def sums(self, weights: np.ndarray, columns: slice) -> NeighborhoodMoments:
-        """The sums with some of the weights, adjusted for where the cells of the samples lie."""
-        of_cells, n_samples = _sample_codes(self.design, self.contrast), len(self.contrast.members)
-        mass, gram = _weight_sums(weights, of_cells, n_samples)
-        features = [weights[rows].T @ self.phi[rows] for rows in (of_cells == sample for sample in range(n_samples))]
-        sums = self.moments.sums[self.contrast.members, :, columns].transpose(0, 2, 1)
-        squares = self.moments.squares[self.contrast.members, :, columns].sum(axis=0).T
-        return NeighborhoodMoments(mass, gram, sums, sums.sum(axis=0), squares).adjusted(
-            np.stack(features), self.pooled
-        )
-
-
-def test_genes(tested: ReplicateSums, *, all_genes: bool) -> GeneTest:
+def test_genes(
+    moments: Moments, weights: CellWeights, design: Design, contrast: ContrastDesign, *, all_genes: bool
+) -> GeneTest:
     """
     Test all genes for a change anywhere; the first nodes of the result are the single neighbourhoods.
 
     `all_genes` says that the genes were not chosen: what genes of one level of expression share is then depth.
     """
-    soft = tested.weights.soft
-    tree = neighborhood_tree(tested.weights.neighborhoods)
-    sums = tested.sums(soft, slice(0, soft.shape[1]))
-    return gene_test(sums, tree, tested.contrast.matrix, GeneTestSettings(level_trend=all_genes))
-
-
-def test_categories(tested: ReplicateSums, *, all_genes: bool) -> GeneTest:
-    """Test all genes in every category by itself, as :func:`test_genes`; the nodes of the result are the categories."""
-    first, n = tested.weights.soft.shape[1], tested.weights.hard.shape[1]
-    sums = tested.sums(tested.weights.hard, slice(first, first + n))
+    m = weights.soft.shape[1]
+    sums = _neighborhood_moments(moments, slice(0, m), weights.soft, design, contrast)
     settings = GeneTestSettings(level_trend=all_genes)
-    return gene_test(sums, np.eye(n, dtype=bool), tested.contrast.matrix, settings)
+    return gene_test(sums, neighborhood_tree(weights.neighborhoods), contrast.matrix, settings)
+
+
+def test_categories(
+    moments: Moments, weights: CellWeights, design: Design, contrast: ContrastDesign, *, all_genes: bool
+) -> GeneTest:
+    """Test all genes in every category by itself, as :func:`test_genes`; the nodes of the result are the categories."""
+    m, n = weights.soft.shape[1], weights.hard.shape[1]
+    sums = _neighborhood_moments(moments, slice(m, m + n), weights.hard, design, contrast)
+    return gene_test(sums, np.eye(n, dtype=bool), contrast.matrix, GeneTestSettings(level_trend=all_genes))
 
 
 def test_abundance(weights: CellWeights, design: Design, contrast: ContrastDesign) -> AbundanceTest:
     """Test every neighbourhood for a change of its share of the sample's cells."""
-    mass, gram = _weight_sums(weights.soft, _sample_codes(design, contrast), len(contrast.members))
+    mass, gram = _weight_sums(weights.soft, design, contrast)
     return abundance_test(mass, gram, contrast.matrix)
 
 
@@ -141,15 +110,24 @@ def describe_tests(weights: CellWeights | None, *, paired: bool, covariates: obj
     }
 
 
-def _sample_codes(design: Design, contrast: ContrastDesign) -> np.ndarray:
-    """Number of the sample of the contrast that each cell is of, -1 for none."""
+def _weight_sums(weights: np.ndarray, design: Design, contrast: ContrastDesign) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of the weights and of their products over the cells of each sample of the contrast."""
     codes = np.full(len(design.samples) + 1, -1)
     codes[contrast.members] = np.arange(len(contrast.members))
     # code -1 (takes no part) finds the last entry, which is -1
-    return codes[design.sample_codes]
+    of_cells = codes[design.sample_codes]
+    mass = np.stack([weights[of_cells == sample].sum(axis=0) for sample in range(len(contrast.members))])
+    return mass, sample_grams(weights, of_cells, len(contrast.members))
 
 
-def _weight_sums(weights: np.ndarray, codes: np.ndarray, n_samples: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of the weights and of their products over the cells of each sample."""
-    mass = np.stack([weights[codes == sample].sum(axis=0) for sample in range(n_samples)])
-    return mass, sample_grams(weights, codes, n_samples)
+def _neighborhood_moments(
+    moments: Moments, columns: slice, weights: np.ndarray, design: Design, contrast: ContrastDesign
+) -> NeighborhoodMoments:
+    """The sums over the samples of a contrast, for some of the weights."""
+    mass, gram = _weight_sums(weights, design, contrast)
+    return NeighborhoodMoments(
+        mass=mass,
+        gram=gram,
+        sums=moments.sums[contrast.members, :, columns].transpose(0, 2, 1),
+        squares=moments.squares[contrast.members, :, columns].sum(axis=0).T,
+    )

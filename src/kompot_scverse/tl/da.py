@@ -114,7 +114,8 @@ def da(
 
     - obs: `K_R_to_G_lfc` (natural log, group − reference), `K_R_to_G_lfc_zscore`\*, `K_R_to_G_neg_log10_lfc_ptp`\*
       (posterior tail probability of the other sign, one-sided), `K_R_to_G_lfc_direction`\* (down, neutral, up) and
-      `K_{R,G}_log_density`; with `sample_key` also `K_R_to_G_lfc_pvalue` and `K_R_to_G_lfc_qvalue` of the replicate test.
+      `K_{R,G}_log_density`; with `sample_key` also `K_R_to_G_lfc_pvalue` and `K_R_to_G_lfc_qvalue` of the replicate test
+      (q is 1 where test and lfc point to different sides).
       The direction is neutral unless q passes its threshold or, without replicates, |lfc| and the tail probability do
     - uns: one run per contrast in `kompot`
 
