@@ -61,6 +61,11 @@ def test_modalities_that_disagree_about_the_whole(mdata):
     mdata["prot"].obs["condition"] = "other"
     with pytest.raises(ValueError, match=r"mdata\['rna'\].*mdata\['prot'\].*disagree about 4 cells.*rna:condition"):
         _ = frame_of(mdata).obs["condition"]
+    # the hint names a modality that there is
+    mdata.obs["condition"] = "third"
+    with pytest.raises(ValueError, match=r"mdata\.obs.*mdata\['prot'\].*like 'prot:condition'"):
+        _ = frame_of(mdata, "prot").obs["condition"]
+    del mdata.obs["condition"]
     # each has its own
     assert set(frame_of(mdata, "prot").obs["condition"]) == {"other"}
     assert set(frame_of(mdata).obs["rna:condition"].dropna()) == {"k0", "k1"}

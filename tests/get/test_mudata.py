@@ -56,7 +56,7 @@ def test_layer_and_covariance(analysed):
     for mod in ("rna", "prot"):
         layer = get.layer(analysed, "fold_change", run_id=1, mod=mod)
         np.testing.assert_allclose(
-            layer, np.asarray(analysed[mod].layers["kompot_de_Young_to_Old_fold_change"]), rtol=1e-5
+            layer, np.asarray(analysed[mod].layers["kompot_de_Young_to_Old_fold_change"]), rtol=1e-5, atol=2e-6
         )
     with pytest.raises(ValueError, match="Run 1 is of the modalities 'rna' and 'prot'; pass one"):
         get.layer(analysed, "fold_change", run_id=1)

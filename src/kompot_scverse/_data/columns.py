@@ -104,19 +104,18 @@ class Columns:
         places = self._places(key)
         if not places:
             raise missing("obs column", key, self.columns)
-        found = _Version(*self._version(*places[0]))
+        found = self._version(*places[0])
         for place in places[1:]:
-            found = found.joined(_Version(*self._version(*place)), key)
+            found = found.joined(self._version(*place), key)
         return found.values.rename(key)
 
-    def _version(self, mod: str, name: str) -> tuple[str, pd.Series, np.ndarray]:
-        """What to call a column, its values at our cells, and of which of them it knows."""
+    def _version(self, mod: str, name: str) -> "_Version":
         column = (self._mdata.mod[mod] if mod else self._mdata).obs[name]
         label = f"mdata[{mod!r}].obs[{name!r}]" if mod else f"mdata.obs[{name!r}]"
         # what was pulled from a modality knows of its cells only
         source = mod or (name.partition(":")[0] if name.partition(":")[0] in self._mdata.mod else "")
         known = self._cells.positions(source, self._modality) >= 0
-        return label, self._cells.align(column, mod, self._modality), known
+        return _Version(label, mod, self._cells.align(column, mod, self._modality), known)
 
 
 @dataclass(frozen=True)
@@ -124,6 +123,9 @@ class _Version:
     """A column of one place, at our cells."""
 
     label: str
+    """What to call it."""
+    mod: str
+    """The modality; empty for the MuData's own obs."""
     values: pd.Series
     known: np.ndarray
     """Cells of which the place knows."""
@@ -137,7 +139,7 @@ class _Version:
         values = self.values.astype(object)
         values[fill] = other.values.astype(object)[fill]
         values = values.astype("category") if isinstance(self.values.dtype, pd.CategoricalDtype) else values
-        return _Version(self.label, values.infer_objects(), self.known | other.known)
+        return _Version(self.label, self.mod, values.infer_objects(), self.known | other.known)
 
     def _check(self, other: "_Version", key: str) -> None:
         both = np.flatnonzero(self.known & other.known)
@@ -155,7 +157,8 @@ class _Version:
         names = self.values.index[both]
         named = ", ".join(f"{names[n]} ({left[n]!r} and {right[n]!r})" for n in wrong[:SHOWN])
         more = f" and {len(wrong) - SHOWN:,} more" if len(wrong) > SHOWN else ""
-        hint = "" if ":" in key else f", or name that of one modality, like 'rna:{key}'"
+        mod = self.mod or other.mod
+        hint = f", or name that of one modality, like '{mod}:{key}'" if mod and ":" not in key else ""
         raise ValueError(
             f"{self.label} and {other.label} disagree about {len(wrong):,} cells: {named}{more}. "
             f"Make them equal, rename one of them{hint}."

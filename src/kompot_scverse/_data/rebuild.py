@@ -1,6 +1,6 @@
 """Cells × genes results of a run, lazy, from what is kept of it: the basis and the weights."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from anndata import AnnData
@@ -121,9 +121,9 @@ class _Parts:
                 )
             variance = variance + self._part("obs", f"{role}_std", self.rows) ** 2
             if run.params.get("sample_key") is not None:
-                factors.append(self._part("varm", f"{role}_sample_weights", self.columns))
+                factors.append(self._part("varm", f"{role}_sample_weights", self.columns, lazy=True))
         if factors:
-            return lazy_std(self._basis(), np.concatenate(factors, axis=2), variance)
+            return lazy_std(self._basis(), _joined(factors), variance)
         # the same for all genes, but missing for those that were not analysed
         analysed = np.where(np.isfinite(weights).all(axis=1), np.float32(1), np.float32(np.nan))
         return lazy_product(np.sqrt(variance)[:, None], analysed[:, None])
@@ -144,13 +144,15 @@ class _Parts:
             self._raise_mixed("obsm", "basis", source)
         return np.asarray(phi, dtype=np.float32)[self.rows]
 
-    def _part(self, slot: str, statistic: str, chosen: Chosen) -> np.ndarray:
-        """A field, which must come from the same call as those read before."""
+    def _part(self, slot: str, statistic: str, chosen: Chosen, *, lazy: bool = False) -> Any:
+        """A field, which must come from the same call as those read before; `lazy` leaves on disk what is there."""
         values, source = self._read(slot, statistic), self.fields.source(slot, statistic)
         if self._source is None:
             self._source = source
         elif not source.same_call(self._source):
             self._raise_mixed(slot, statistic, max(source, self._source, key=lambda run: run.run_id))
+        if lazy and not isinstance(values, np.ndarray):
+            return cast("da.Array", values)[chosen].astype(np.float32)
         return np.asarray(values, dtype=np.float32)[chosen]
 
     def _read(self, slot: str, statistic: str) -> object:
@@ -163,3 +165,13 @@ class _Parts:
             f"the layers of run {run.run_id} cannot be built. Call `kp.tl.{run.analysis}` again, with all groups in one call "
             "or with another `key_added=`."
         )
+
+
+def _joined(factors: "list[np.ndarray | da.Array]") -> "np.ndarray | da.Array":
+    """Replicates of all conditions side by side; lazy if they are."""
+    import dask.array as da
+
+    if len(factors) == 1:
+        return factors[0]
+    join = np.concatenate if all(isinstance(factor, np.ndarray) for factor in factors) else da.concatenate
+    return join(factors, axis=2)
