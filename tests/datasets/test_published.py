@@ -107,7 +107,8 @@ def test_without_connection(serve_kang: Path, cache: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize("name", LOCAL)
 def test_not_downloadable(name: str, cache: Path, tmp_path: Path) -> None:
     load: Callable = getattr(kp.datasets, name)
-    study, columns = module(name).STUDY, module(name).COLUMNS
+    study = module(name).STUDY
+    columns = study.columns
     with pytest.raises(FileNotFoundError, match=r"doi:10\.") as raised:
         load()
     assert "`path=`" in str(raised.value)

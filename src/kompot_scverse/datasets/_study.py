@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from anndata import AnnData
+
 from kompot_scverse._data.errors import choices
 
 __all__ = ["FOLDER_VARIABLE", "Study"]
@@ -26,6 +28,8 @@ class Study:
     """Where the file is downloaded from; None if it has no such place."""
     sha256: str | None = None
     """Checksum of the file at `url`, where known."""
+    columns: tuple[str, ...] = ()
+    """Obs columns that a file of it has."""
 
     def fetch(self, path: str | Path | None) -> Path:
         """
@@ -67,6 +71,15 @@ class Study:
                 f"pass a file of it as `path=`, or put it into {store.abspath} as {self.file!r} "
                 f"({FOLDER_VARIABLE} sets another folder). {self.source}"
             ) from error
+
+    def read(self, path: str | Path | None) -> AnnData:
+        """The file as it is; raises as :meth:`fetch` and :meth:`check_columns` do."""
+        import anndata as ad
+
+        file = self.fetch(path)
+        adata = ad.read_h5ad(file)
+        self.check_columns(adata.obs.columns, self.columns, file)
+        return adata
 
     def check_columns(self, existing: Iterable[str], columns: Iterable[str], path: Path) -> None:
         """Raise if the file is not one of this study."""

@@ -15,8 +15,8 @@ STUDY = Study(
         "Published: Nature 583, 590-595, doi:10.1038/s41586-020-2496-1; GEO GSE149590. Its cells of the liver (FACS) need "
         "obs columns with condition, sample (the mouse), sex and cell type."
     ),
+    columns=("condition", "sample", "sex", "cell_type"),
 )
-COLUMNS = ("condition", "sample", "sex", "cell_type")
 
 
 def liver_aging(*, path: str | Path | None = None) -> AnnData:
@@ -54,9 +54,4 @@ def liver_aging(*, path: str | Path | None = None) -> AnnData:
     >>> import kompot_scverse as kp
     >>> adata = kp.datasets.liver_aging(path="tms_liver_aging.h5ad")  # doctest: +SKIP
     """
-    import anndata as ad
-
-    file = STUDY.fetch(path)
-    adata = ad.read_h5ad(file)
-    STUDY.check_columns(adata.obs.columns, COLUMNS, file)
-    return adata
+    return STUDY.read(path)

@@ -15,8 +15,8 @@ STUDY = Study(
         "Published: Cell 175, 998-1013, doi:10.1016/j.cell.2018.10.038; GEO GSE120575. Its embedding, as used by DA-seq "
         "(Zhao et al. 2021, doi:10.1073/pnas.2100293118), is an R object in the package KlugerLab/DAseq on GitHub."
     ),
+    columns=("condition", "sample", "patient", "pre_post"),
 )
-COLUMNS = ("condition", "sample", "patient", "pre_post")
 
 
 def melanoma(*, path: str | Path | None = None) -> AnnData:
@@ -55,9 +55,4 @@ def melanoma(*, path: str | Path | None = None) -> AnnData:
     >>> import kompot_scverse as kp
     >>> adata = kp.datasets.melanoma(path="melanoma_daseq_embedding.h5ad")  # doctest: +SKIP
     """
-    import anndata as ad
-
-    file = STUDY.fetch(path)
-    adata = ad.read_h5ad(file)
-    STUDY.check_columns(adata.obs.columns, COLUMNS, file)
-    return adata
+    return STUDY.read(path)

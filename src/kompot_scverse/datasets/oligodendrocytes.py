@@ -15,8 +15,8 @@ STUDY = Study(
         "Published: Science 352, 1326-1329, doi:10.1126/science.aaf6463; counts and annotation as text tables in GEO "
         "GSE75330."
     ),
+    columns=("condition", "sample", "region", "cell_type"),
 )
-COLUMNS = ("condition", "sample", "region", "cell_type")
 
 
 def oligodendrocytes(*, path: str | Path | None = None) -> AnnData:
@@ -55,9 +55,4 @@ def oligodendrocytes(*, path: str | Path | None = None) -> AnnData:
     >>> import kompot_scverse as kp
     >>> adata = kp.datasets.oligodendrocytes(path="oligodendrocyte_marques.h5ad")  # doctest: +SKIP
     """
-    import anndata as ad
-
-    file = STUDY.fetch(path)
-    adata = ad.read_h5ad(file)
-    STUDY.check_columns(adata.obs.columns, COLUMNS, file)
-    return adata
+    return STUDY.read(path)
