@@ -248,8 +248,9 @@ def cost(args: argparse.Namespace, report: Report) -> None:
     """Time of the whole call with samples, with the replicate test and without it."""
     rng = np.random.default_rng(0)
     n, genes = 8000, 4000 if args.quick else 16000
-    adata = ad.AnnData(sp.random(n, genes, density=0.08, format="csr", random_state=0, dtype=np.float32))
-    adata.obsm["X_pca"] = rng.normal(size=(n, 20))
+    adata = ad.AnnData(sp.random(n, genes, density=0.15, format="csr", random_state=0, dtype=np.float32))
+    latent = rng.normal(size=(n, 3))
+    adata.obsm["X_pca"] = np.concatenate([latent, 0.2 * np.sin(latent @ rng.normal(size=(3, 17)))], axis=1)
     adata.obs["condition"] = np.repeat(["early", "late"], n // 2)
     adata.obs["sample"] = adata.obs["condition"] + rng.integers(0, 4, n).astype(str)
     untested = importlib.import_module("kompot_scverse.tl._de_task")

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy.stats import false_discovery_control
 
+from kompot_scverse._gp.parallel import compute_here
+
 from .between_samples import between_samples
 from .level_trend import remove_level_trend
-from .moderated import SMALLEST_P, SampleDesign, fit_linear, moderated_test, tempered_covariance
+from .moderated import SMALLEST_P, ModeratedTest, SampleDesign, fit_linear, moderated_test, tempered_covariance
 from .node_means import effective_cells, node_means
 
 if TYPE_CHECKING:
@@ -95,7 +97,7 @@ class GeneTestSettings:
 
     min_cells: float = 3
     """Effective cells below which a sample is left out of a neighbourhood."""
-    min_expressing: float = 15
+    min_expressing: float = 10
     """Effective expressing cells that a contrast rests on, below which a gene is not tested in a neighbourhood."""
     prior: Literal["npmle", "limma"] = "npmle"
     """Family of the prior of the variances."""
@@ -145,34 +147,51 @@ def gene_test(
     settings
         Thresholds and prior.
     """
+    import dask
+
     shape = (len(nodes), moments.sums.shape[2])
     effect, z, pvalue = (np.full(shape, np.nan) for _ in range(3))
     weight = np.zeros(shape)
-    for i, members in enumerate(nodes):
-        use = _usable(effective_cells(moments, members), design, settings)
-        if use is None:
-            continue
-        rest = design.restricted(use)
-        data = node_means(moments, members, rest.coefficients(use))
-        genes = np.flatnonzero((data.n_expressing >= settings.min_expressing) & (data.cell_variance > 0))
-        if len(genes) == 0:
-            continue
-        means = data.means[np.ix_(use, genes)]
-        if settings.level_trend:
-            means = remove_level_trend(means, data.level[genes])
-        covariance = data.covariance[np.ix_(use, use)]
-        between = between_samples(means, covariance, data.cell_variance[genes], rest)
-        fit = fit_linear(means, tempered_covariance(covariance, between), rest)
-        # a residual variance of rounding errors only is a gene that does not vary
-        varies = fit.variance > 1e-12 * data.level[genes] ** 2
-        genes = genes[varies]
-        if len(genes) == 0:
-            continue
-        test = moderated_test(fit.subset(np.flatnonzero(varies)), np.log(data.cell_variance[genes]), settings.prior)
-        effect[i, genes], z[i, genes], pvalue[i, genes] = test.effect, test.z, test.pvalue
-        weight[i, genes] = data.level[genes] / test.prior_stderr * enrichment(test.pvalue)
+    # the moments in a closure: as an argument, dask would look for its own objects in all of them
+    task = dask.delayed(lambda members: _test_node(moments, members, design, settings), pure=False)
+    for i, found in enumerate(compute_here(*[task(members) for members in nodes])):
+        if found is not None:
+            genes, test, weights = found
+            effect[i, genes], z[i, genes], pvalue[i, genes], weight[i, genes] = (
+                test.effect,
+                test.z,
+                test.pvalue,
+                weights,
+            )
     combined = cauchy_combination(pvalue, weight)
     return GeneTest(combined, benjamini_hochberg(combined), effect, z, pvalue)
+
+
+def _test_node(
+    moments: NeighborhoodMoments, members: NDArray[np.bool_], design: SampleDesign, settings: GeneTestSettings
+) -> tuple[NDArray[np.intp], ModeratedTest, NDArray[np.float64]] | None:
+    """The genes that are tested in a node, their tests, and their weights in the combination."""
+    use = _usable(effective_cells(moments, members), design, settings)
+    if use is None:
+        return None
+    rest = design.restricted(use)
+    data = node_means(moments, members, rest.coefficients(use))
+    genes = np.flatnonzero((data.n_expressing >= settings.min_expressing) & (data.cell_variance > 0))
+    if len(genes) == 0:
+        return None
+    means = data.means[np.ix_(use, genes)]
+    if settings.level_trend:
+        means = remove_level_trend(means, data.level[genes])
+    covariance = data.covariance[np.ix_(use, use)]
+    between = between_samples(means, covariance, data.cell_variance[genes], rest)
+    fit = fit_linear(means, tempered_covariance(covariance, between), rest)
+    # a residual variance of rounding errors only is a gene that does not vary
+    varies = fit.variance > 1e-12 * data.level[genes] ** 2
+    genes = genes[varies]
+    if len(genes) == 0:
+        return None
+    test = moderated_test(fit.subset(np.flatnonzero(varies)), np.log(data.cell_variance[genes]), settings.prior)
+    return genes, test, data.level[genes] / test.prior_stderr * enrichment(test.pvalue)
 
 
 def enrichment(pvalues: NDArray[np.float64]) -> float:
