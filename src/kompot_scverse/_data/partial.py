@@ -1,5 +1,6 @@
 """Runs on some genes: what they leave of an earlier run on others."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,8 @@ REPLICATES = ("sample_key", "paired", "covariates", "n_neighborhoods", "neighbor
 """Parameters that change only what rests on replicates."""
 TESTED = ("sample_weights", "pvalue", "qvalue", "neighborhood_lfc", "neighborhood_zscore")
 """Endings of the statistics that rest on replicates; so do all keys with the suffix for replicate variance."""
+BASIS_TOLERANCE = 1e-5
+"""Largest difference of the features, which are at most 1, of one basis."""
 MAX_NAMES = 3000
 """Characters of the gene names that a run lists."""
 
@@ -47,10 +50,12 @@ class GenePlacer:
     def __post_init__(self) -> None:
         self._runs: dict[int, Run] = {}
         key, phi = self.basis
+        stored = self.adata.obsm.get(key) if self.numbers is not None else None
+        # the same basis computed on another machine differs in its last digits
         if (
-            self.numbers is not None
-            and key in self.adata.obsm
-            and np.array_equal(self.adata.obsm[key], phi, equal_nan=True)
+            stored is not None
+            and np.shape(stored) == phi.shape
+            and np.allclose(stored, phi, rtol=0, atol=BASIS_TOLERANCE, equal_nan=True)
         ):
             self._runs = {run.run_id: run for run in iterate_runs(self.adata)}
 
@@ -97,8 +102,15 @@ class GenePlacer:
         return (
             run.contrast.get("groupby") == self.design.groupby
             and all(sizes.get(name, number) == number for name, number in run.cells["conditions"].items())
-            and all(run.params.get(name) == self.params.get(name) for name in names)
+            and all(_same(run.params.get(name), self.params.get(name)) for name in names)
         )
+
+
+def _same(first: Any, second: Any) -> bool:
+    """Whether two parameters are equal; numbers up to their last digits, which differ between machines."""
+    if isinstance(first, float) and isinstance(second, float):
+        return math.isclose(first, second, rel_tol=1e-6)
+    return first == second
 
 
 def genes_covered(names: pd.Index, numbers: np.ndarray | None, updated: set[int]) -> dict[str, Any]:

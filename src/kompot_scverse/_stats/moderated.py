@@ -25,6 +25,8 @@ FEW_GENES = 100
 variance, and counts no more than the samples do: the spread of few, correlated variances is hardly known. Otherwise 23 % of
 300 splits of 2 against 2 melanoma samples of one group had a neighbourhood at q < 0.1 (10 % so), and 0.12 of the unchanged
 proteins of a panel of 14 a p below 0.05 (0.08 so)."""
+BLOCK = 512
+"""Genes whose posterior variance is computed at a time."""
 GENES_PER_BIN = 40
 """Genes whose median gives one point of the trend of the variance."""
 
@@ -235,11 +237,16 @@ def moderated_test(
     trend = np.exp(_trend(covariate, np.log(fit.variance)))
     ratio = fit.variance / trend
     grid, mass = _fit_npmle(ratio, fit.df)
-    posterior = _likelihood(ratio, grid, fit.df) * mass
-    posterior /= posterior.sum(axis=1, keepdims=True)
     standardised = np.abs(fit.effect) / (fit.scale * np.sqrt(trend))
-    pvalue = np.einsum("gk,gk->g", posterior, 2 * special.ndtr(-standardised[:, None] / np.sqrt(grid)))
-    stderr = fit.scale * np.sqrt(trend * (posterior @ grid))
+    pvalue, variance = np.empty(len(ratio)), np.empty(len(ratio))
+    for start in range(0, len(ratio), BLOCK):
+        # genes x grid of a block fit into the cache
+        genes = slice(start, start + BLOCK)
+        posterior = _likelihood(ratio[genes], grid, fit.df) * mass
+        posterior /= posterior.sum(axis=1, keepdims=True)
+        tails = special.ndtr(-standardised[genes, None] / np.sqrt(grid))
+        pvalue[genes], variance[genes] = 2 * np.einsum("gk,gk->g", posterior, tails), posterior @ grid
+    stderr = fit.scale * np.sqrt(trend * variance)
     return ModeratedTest(fit.effect, stderr, np.maximum(pvalue, SMALLEST_P), fit.scale * np.sqrt(trend))
 
 
