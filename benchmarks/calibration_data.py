@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from kompot_scverse._stats.moderated import SampleDesign
+from kompot_scverse._stats.linear_model import SampleDesign
 
 __all__ = ["DATA", "Cells", "draw_split", "halves", "load_kang", "load_melanoma", "plant", "two_groups"]
 

@@ -16,7 +16,7 @@ from calibration_report import Bounds, Report
 
 import kompot_scverse as kp
 from kompot_scverse._stats.combine import GeneTestSettings, benjamini_hochberg, cauchy_combination, gene_test
-from kompot_scverse._stats.moderated import SampleDesign
+from kompot_scverse._stats.linear_model import SampleDesign
 from kompot_scverse._stats.neighborhoods import (
     collect_neighborhood_moments,
     default_n_centers,

@@ -9,7 +9,8 @@ from scipy import stats
 
 from kompot_scverse._stats.abundance_test import AbundanceTest, abundance_test
 from kompot_scverse._stats.combine import cauchy_combination
-from kompot_scverse._stats.moderated import SampleDesign, fit_f_dist
+from kompot_scverse._stats.linear_model import SampleDesign
+from kompot_scverse._stats.variance_prior import fit_f_dist
 
 
 def groups(n: int = 8, flip: bool = False) -> SampleDesign:

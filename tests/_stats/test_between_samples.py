@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from kompot_scverse._stats.between_samples import LARGEST, between_samples
-from kompot_scverse._stats.moderated import SampleDesign, fit_linear, tempered_covariance
+from kompot_scverse._stats.linear_model import SampleDesign, fit_linear, tempered_covariance
 
 SIZES = np.array([40, 400, 80, 150, 400, 40, 150, 80])
 COVARIANCE = np.diag(1 / SIZES)

@@ -17,7 +17,7 @@ from kompot_scverse._stats.combine import (
     gene_test,
     spatial_fdr,
 )
-from kompot_scverse._stats.moderated import SampleDesign
+from kompot_scverse._stats.linear_model import SampleDesign
 from kompot_scverse._stats.neighborhoods import collect_neighborhood_moments, fit_neighborhoods, neighborhood_tree
 
 PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459")

@@ -1,20 +1,14 @@
-"""Least squares against statsmodels, priors against simulation with known truth, p against the uniform law."""
+"""p against the uniform law, against limma's formula, and priors against one another."""
 
 import numpy as np
 import pytest
-import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from kompot_scverse._stats.moderated import (
-    LinearFit,
-    SampleDesign,
-    fit_f_dist,
-    fit_linear,
-    moderated_test,
-    tempered_covariance,
-)
+from kompot_scverse._stats.linear_model import LinearFit, SampleDesign, fit_linear
+from kompot_scverse._stats.moderated import moderated_test
+from kompot_scverse._stats.variance_prior import fit_f_dist
 
 PRIORS = ["npmle", "limma"]
 
@@ -32,97 +26,6 @@ def draw(design: SampleDesign, variance: np.ndarray, rng: np.random.Generator) -
     """Null data with the given variances."""
     n = len(design.matrix)
     return fit_linear(rng.normal(size=(n, len(variance))) * np.sqrt(variance), np.eye(n), design)
-
-
-@pytest.mark.parametrize("design", [two_groups(), paired()], ids=["groups", "paired"])
-def test_fit_is_statsmodels_gls(design: SampleDesign) -> None:
-    rng = np.random.default_rng(0)
-    n = len(design.matrix)
-    a = rng.normal(size=(n, n))
-    covariance = a @ a.T + np.eye(n)
-    y = rng.normal(size=(n, 5))
-    fit = fit_linear(y, covariance, design)
-    for g in range(5):
-        witness = sm.GLS(y[:, g], design.matrix, sigma=covariance).fit()
-        test = witness.t_test(design.contrast)
-        assert fit.effect[g] == pytest.approx(test.effect[0], rel=1e-9)
-        assert fit.variance[g] == pytest.approx(witness.scale, rel=1e-9)
-        assert fit.scale * np.sqrt(fit.variance[g]) == pytest.approx(test.sd[0, 0], rel=1e-9)
-        assert fit.df == witness.df_resid
-    x, inverse = design.matrix, np.linalg.inv(covariance)
-    if np.linalg.matrix_rank(x) == x.shape[1]:
-        expected = np.linalg.slogdet(covariance)[1] + np.linalg.slogdet(x.T @ inverse @ x)[1]
-        assert fit.log_determinant == pytest.approx(expected, rel=1e-9)
-
-
-def test_paired_fit_is_the_paired_t_test() -> None:
-    y = np.random.default_rng(0).normal(size=(10, 4)) + np.tile(np.arange(5.0), 2)[:, None]
-    fit = fit_linear(y, np.eye(10), paired())
-    witness = stats.ttest_rel(y[5:], y[:5])
-    np.testing.assert_allclose(fit.effect / (fit.scale * np.sqrt(fit.variance)), witness.statistic, rtol=1e-9)
-    assert fit.df == witness.df[0] == 4
-
-
-def test_precision_weights_are_wls_and_equal_variances_lstsq() -> None:
-    rng = np.random.default_rng(1)
-    y, weights, design = rng.normal(size=(8, 3)), rng.uniform(1, 9, 8), two_groups()
-    fit = fit_linear(y, np.diag(1 / weights), design)
-    root = np.sqrt(weights)[:, None]
-    np.testing.assert_allclose(fit.effect, np.linalg.lstsq(root * design.matrix, root * y, rcond=None)[0][1])
-
-
-def test_redundant_columns_change_nothing_and_lost_contrasts_show() -> None:
-    y, design = np.random.default_rng(2).normal(size=(8, 3)), two_groups()
-    redundant = SampleDesign(
-        np.column_stack([design.matrix, 1 - design.matrix[:, 1], np.zeros(8)]), np.array([0.0, 1.0, -1.0, 0.0])
-    )
-    assert redundant.estimable
-    assert redundant.residual_df == 6
-    first, second = (fit_linear(y, np.eye(8), d) for d in (design, redundant))
-    np.testing.assert_allclose(second.effect, first.effect, atol=1e-12)
-    assert second.scale == pytest.approx(first.scale)
-    assert second.df == 6
-    assert not design.restricted(np.arange(8) < 4).estimable
-    assert design.restricted(np.arange(8) < 5).estimable
-
-
-def test_tempering_bounds_the_weights() -> None:
-    tempered = np.diag(tempered_covariance(np.diag([1e-9, 1.0, 1.0, 1.0, 50.0]), 2.0))
-    np.testing.assert_allclose(tempered, [2 + 1e-9, 3, 3, 3, 52])
-
-
-@pytest.mark.parametrize(("d0", "s02"), [(4.0, 0.3), (20.0, 5.0)])
-def test_prior_is_recovered(d0: float, s02: float) -> None:
-    rng = np.random.default_rng(0)
-    variance = s02 * stats.f.rvs(6, d0, size=8000, random_state=rng)
-    found = fit_f_dist(variance, 6, np.zeros(8000))
-    assert np.median(found.df) == pytest.approx(d0, rel=0.2)
-    np.testing.assert_allclose(found.variance, s02, rtol=0.05)
-
-
-def test_prior_follows_the_trend() -> None:
-    rng = np.random.default_rng(0)
-    covariate = rng.uniform(-2, 2, 8000)
-    truth = np.exp(1 - covariate + 0.5 * covariate**2)
-    found = fit_f_dist(truth * stats.f.rvs(6, 10, size=8000, random_state=rng), 6, covariate)
-    error = np.log(found.variance / truth)
-    assert abs(error.mean()) < 0.03
-    assert error.std() < 0.12
-    assert np.median(found.df) == pytest.approx(10, rel=0.25)
-
-
-def test_constant_variance_gives_infinite_prior_df() -> None:
-    variance = stats.chi2.rvs(6, size=4000, random_state=np.random.default_rng(3)) / 6
-    assert np.median(fit_f_dist(variance, 6, np.zeros(4000)).df) > 100
-
-
-def test_robust_prior_ignores_outliers_and_marks_them() -> None:
-    rng = np.random.default_rng(0)
-    variance = stats.f.rvs(6, 20, size=4000, random_state=rng)
-    variance[:80] *= 200
-    found = fit_f_dist(variance, 6, np.zeros(4000))
-    assert np.median(found.df) == pytest.approx(20, rel=0.3)
-    assert np.median(found.df[:80]) < 0.2 * np.median(found.df)
 
 
 @pytest.mark.parametrize("prior", PRIORS)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from kompot_scverse._stats.moderated import SampleDesign
+from kompot_scverse._stats.linear_model import SampleDesign
 
 from .design import Design
 from .errors import missing

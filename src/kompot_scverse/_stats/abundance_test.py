@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .combine import cauchy_combination, spatial_fdr
-from .moderated import fit_linear, moderated_test, tempered_covariance
+from .linear_model import fit_linear, tempered_covariance
+from .moderated import moderated_test
 from .neighborhoods import TINY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .moderated import SampleDesign
+    from .linear_model import SampleDesign
 
 __all__ = ["AbundanceTest", "abundance_test"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from .moderated import SampleDesign, fit_linear
+from .linear_model import SampleDesign, fit_linear
 
 __all__ = ["between_samples"]
 
@@ -54,5 +54,5 @@ def between_samples(
     likelihood = np.exp(log - log.max(axis=1, keepdims=True))
     mass = np.full(len(GRID), 1 / len(GRID))
     for _ in range(ITERATIONS):
-        mass = mass * np.mean(likelihood / (likelihood @ mass)[:, None], axis=0)
+        mass = mass * ((1 / (likelihood @ mass)) @ likelihood) / len(genes)
     return min(MARGIN * float(np.interp(QUANTILE, np.cumsum(mass), GRID)), LARGEST)

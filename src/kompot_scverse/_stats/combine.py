@@ -12,7 +12,8 @@ from kompot_scverse._gp.parallel import compute_here
 
 from .between_samples import between_samples
 from .level_trend import remove_level_trend
-from .moderated import SMALLEST_P, ModeratedTest, SampleDesign, fit_linear, moderated_test, tempered_covariance
+from .linear_model import SampleDesign, fit_linear, tempered_covariance
+from .moderated import SMALLEST_P, ModeratedTest, moderated_test
 from .node_means import effective_cells, node_means
 
 if TYPE_CHECKING:

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from .running_median import running_median
+
 __all__ = ["remove_level_trend"]
 
 MIN_GENES = 300
@@ -34,9 +36,5 @@ def remove_level_trend(means: NDArray[np.float64], level: NDArray[np.float64]) -
     """
     if means.shape[1] < MIN_GENES:
         return means
-    order = np.argsort(level, kind="stable")
-    bins = np.array_split(order, min(MAX_BINS, len(order) // GENES_PER_BIN))
     deviation = means - means.mean(axis=0)
-    centers = [np.median(level[b]) for b in bins]
-    medians = np.array([np.median(deviation[:, b], axis=1) for b in bins])
-    return means - np.array([np.interp(level, centers, shared) for shared in medians.T])
+    return means - running_median(level, deviation, min(MAX_BINS, len(level) // GENES_PER_BIN))

@@ -1,0 +1,108 @@
+"""Linear models of sample means: one small design matrix and one covariance for many genes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["LinearFit", "SampleDesign", "fit_linear", "tempered_covariance"]
+
+
+@dataclass(frozen=True)
+class SampleDesign:
+    """Design matrix, samples x coefficients, and the contrast of the coefficients to test."""
+
+    matrix: NDArray[np.float64]
+    contrast: NDArray[np.float64]
+
+    @property
+    def residual_df(self) -> int:
+        """Samples beyond the rank of the design."""
+        return len(self.matrix) - int(np.linalg.matrix_rank(self.matrix))
+
+    def restricted(self, use: NDArray[np.bool_]) -> SampleDesign:
+        """The design of some of the samples."""
+        return SampleDesign(self.matrix[use], self.contrast)
+
+    def coefficients(self, use: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Coefficients of all samples' means in the contrast by ordinary least squares, 0 for samples not in `use`.
+
+        `self` is the design of the samples in `use`.
+        """
+        out = np.zeros(len(use))
+        out[use] = np.linalg.pinv(self.matrix).T @ self.contrast
+        return out
+
+    @property
+    def estimable(self) -> bool:
+        """Whether the samples determine the contrast: it lies in the row space of the matrix."""
+        projected = np.linalg.pinv(self.matrix) @ self.matrix @ self.contrast
+        return bool(np.allclose(projected, self.contrast, atol=1e-8))
+
+
+@dataclass(frozen=True)
+class LinearFit:
+    """Generalised least squares of many genes."""
+
+    effect: NDArray[np.float64]
+    """Estimated contrast cᵀβ, per gene."""
+    scale: float
+    """Its standard deviation for residual variance 1: √(cᵀ(XᵀV⁻¹X)⁻¹c)."""
+    variance: NDArray[np.float64]
+    """Residual variance s², per gene."""
+    df: int
+    """Residual degrees of freedom."""
+    log_determinant: float = 0.0
+    """log |V| + log |XᵀV⁻¹X|, the determinants of the restricted likelihood."""
+
+    def subset(self, genes: NDArray[np.intp]) -> LinearFit:
+        """The fit of some of the genes."""
+        return replace(self, effect=self.effect[genes], variance=self.variance[genes])
+
+
+def fit_linear(y: NDArray[np.floating], covariance: NDArray[np.float64], design: SampleDesign) -> LinearFit:
+    """Fit every gene with the same covariance between samples.
+
+    Parameters
+    ----------
+    y
+        Sample means, samples x genes.
+    covariance
+        Covariance V of the samples up to the gene's variance, samples x samples; diagonal 1/weight for WLS.
+    design
+        Need not be of full rank as long as the contrast is estimable.
+    """
+    root = np.linalg.cholesky(covariance)
+    x, y = np.linalg.solve(root, design.matrix), np.linalg.solve(root, y)
+    u, singular, vt = np.linalg.svd(x, full_matrices=False)
+    keep = singular > singular[0] * 1e-10
+    u, singular, vt = u[:, keep], singular[keep], vt[keep]
+    direction = vt @ design.contrast / singular
+    coordinates = u.T @ y
+    residual = y - u @ coordinates
+    df = len(y) - int(keep.sum())
+    return LinearFit(
+        effect=direction @ coordinates,
+        scale=float(np.linalg.norm(direction)),
+        variance=np.einsum("sg,sg->g", residual, residual) / max(df, 1),
+        df=df,
+        log_determinant=2 * float(np.log(np.diag(root)).sum() + np.log(singular).sum()),
+    )
+
+
+def tempered_covariance(covariance: NDArray[np.float64], between: float) -> NDArray[np.float64]:
+    r"""Sampling covariance of the samples' means plus variance between samples: :math:`V + \omega \operatorname{med}(V_{ss}) I`.
+
+    Parameters
+    ----------
+    covariance
+        Sampling covariance V, samples x samples.
+    between
+        Variance between samples :math:`\omega` in units of the typical sampling variance.
+    """
+    return covariance + between * np.median(np.diag(covariance)) * np.eye(len(covariance))

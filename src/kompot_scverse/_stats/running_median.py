@@ -1,0 +1,38 @@
+"""Running medians along a covariate."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["running_median"]
+
+
+def running_median(covariate: NDArray[np.float64], values: NDArray[np.floating], bins: int) -> NDArray[np.float64]:
+    """Medians of bins of equal size along the covariate, joined by lines; constant beyond the outer ones.
+
+    Parameters
+    ----------
+    covariate
+        n numbers, in any order.
+    values
+        rows x n; every row has a curve of its own.
+    bins
+        Number of bins, at least one is used; neighbours share a few values where n is no multiple.
+
+    Returns
+    -------
+    The curves at every point of the covariate, rows x n.
+    """
+    n, bins = len(covariate), max(bins, 1)
+    size = -(-n // bins)
+    starts = np.linspace(0, n - size, bins).round().astype(int)
+    members = np.argsort(covariate, kind="stable")[starts[:, None] + np.arange(size)]
+    centers = np.median(covariate[members], axis=1)
+    medians = np.median(values[:, members], axis=2)
+    if bins == 1:
+        return np.broadcast_to(medians, values.shape)
+    # as np.interp, but the place between the bins is found once for all rows
+    left = np.clip(np.searchsorted(centers, covariate) - 1, 0, bins - 2)
+    width = np.diff(centers)[left]
+    right_share = np.divide(covariate - centers[left], width, out=np.zeros(n), where=width > 0).clip(0, 1)
+    slopes = np.diff(medians, axis=1)
+    return medians[:, left] + right_share * slopes[:, left]
