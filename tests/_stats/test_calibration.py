@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kompot_scverse._stats.combine import GeneTest, GeneTestSettings, gene_test
+from kompot_scverse._stats.gene_test import GeneTest, GeneTestSettings, gene_test
 from kompot_scverse._stats.linear_model import SampleDesign, fit_linear
 from kompot_scverse._stats.moderated import moderated_test
 from kompot_scverse._stats.neighborhoods import (

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kompot_scverse._stats.combine import gene_test
+from kompot_scverse._stats.gene_test import gene_test
 from kompot_scverse._stats.linear_model import SampleDesign
 from kompot_scverse._stats.neighborhoods import (
     NeighborhoodMoments,

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from kompot_scverse._keys import Keys, slug
-from kompot_scverse._stats.combine import GeneTest, benjamini_hochberg
+from kompot_scverse._stats.combine import benjamini_hochberg
 from kompot_scverse._stats.fdr import NullComparison
+from kompot_scverse._stats.gene_test import GeneTest
 
 from .design import Design
 from .groups import GroupStatistics

@@ -37,8 +37,6 @@ class ModeratedTest:
     """Its standard error with the moderated variance; the moderated t is effect/stderr."""
     pvalue: NDArray[np.float64]
     """Two-sided."""
-    prior_stderr: NDArray[np.float64]
-    """Standard error expected from the trend alone: does not depend on the gene's own residuals."""
 
     @property
     def z(self) -> NDArray[np.float64]:
@@ -72,9 +70,9 @@ def moderated_test(
         df = prior_df + fit.df
         stderr = fit.scale * np.sqrt((prior_df * squeezed.variance + fit.df * fit.variance) / df)
         pvalue = 2 * special.stdtr(df, -np.abs(fit.effect) / stderr)
-        return ModeratedTest(fit.effect, stderr, np.maximum(pvalue, SMALLEST_P), fit.scale * np.sqrt(squeezed.variance))
+        return ModeratedTest(fit.effect, stderr, np.maximum(pvalue, SMALLEST_P))
     trend = np.exp(variance_trend(covariate, np.log(fit.variance)))
     unit = fit.scale * np.sqrt(trend)
     ratio = fit.variance / trend
     pvalue, variance = fit_npmle(ratio, fit.df).test(np.abs(fit.effect) / unit, ratio)
-    return ModeratedTest(fit.effect, unit * np.sqrt(variance), np.maximum(pvalue, SMALLEST_P), unit)
+    return ModeratedTest(fit.effect, unit * np.sqrt(variance), np.maximum(pvalue, SMALLEST_P))

@@ -10,7 +10,7 @@ from kompot_scverse._data.design import Design
 from kompot_scverse._data.sample_design import ContrastDesign
 from kompot_scverse._gp.moments import Moments, sample_grams
 from kompot_scverse._stats.abundance_test import AbundanceTest, abundance_test
-from kompot_scverse._stats.combine import GeneTest, GeneTestSettings, gene_test
+from kompot_scverse._stats.gene_test import GeneTest, GeneTestSettings, gene_test
 from kompot_scverse._stats.neighborhoods import (
     NeighborhoodMoments,
     Neighborhoods,

@@ -1,0 +1,77 @@
+"""Weights against a general optimiser, and what they must do where the truth is known."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from scipy.optimize import minimize
+
+from kompot_scverse._stats.node_weights import EFFECT_SD, PSEUDO_GENES, node_weights
+
+
+def draw(rng: np.random.Generator, changed: dict[int, int], genes: int = 3000) -> np.ndarray:
+    """z in four nodes, of which the last has a correlation of 0.8 with the one before; some genes change in a node."""
+    z = rng.normal(size=(4, genes))
+    z[3] = 0.8 * z[2] + 0.6 * z[3]
+    for node, number in changed.items():
+        shift = np.zeros(genes)
+        shift[:number] = rng.normal(0, 4, number)
+        z[node] += shift
+        if node == 2:
+            z[3] += 0.8 * shift
+    return z
+
+
+def test_nothing_to_find_leaves_all_nodes_alike() -> None:
+    weights = np.array([node_weights(draw(np.random.default_rng(seed), {})) for seed in range(20)])
+    assert np.median(weights.max(axis=1) / weights.min(axis=1)) < 1.5
+
+
+def test_the_changed_node_counts_most_and_what_overlaps_it_does_not() -> None:
+    weights = node_weights(draw(np.random.default_rng(0), {2: 300}))
+    assert np.argmax(weights) == 2
+    # 300 genes in one node beside ten that are added to each
+    assert weights[2] > 5 * weights[[0, 1, 3]].max()
+
+
+def test_two_changed_nodes_share_by_their_numbers_of_genes() -> None:
+    z = draw(np.random.default_rng(0), {0: 600})
+    z[1] = draw(np.random.default_rng(1), {1: 200})[1][::-1]
+    weights = node_weights(z)
+    assert weights[0] / weights[1] == pytest.approx(3, rel=0.3)
+
+
+def test_shares_are_the_penalised_maximum_of_the_likelihood() -> None:
+    """By a general optimiser, with scipy's densities; untested genes belong to no node."""
+    z = draw(np.random.default_rng(2), {0: 150, 2: 80}, 1000)
+    z[1, ::3] = np.nan
+    sd = np.sqrt(1 + EFFECT_SD**2)
+    ratio = np.nan_to_num(stats.norm.pdf(z, scale=sd) / stats.norm.pdf(z))
+
+    def loss(logits: np.ndarray) -> float:
+        share = np.exp(np.append(logits, 0))
+        share /= share.sum()
+        return -np.log(share[-1] + share[:4] @ ratio).sum() - PSEUDO_GENES / 4 * np.log(share[:4]).sum()
+
+    best = np.exp(np.append(minimize(loss, np.full(4, -3.0)).x, 0))
+    np.testing.assert_allclose(node_weights(z), (best / best.sum())[:4], rtol=0.02)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000))
+def test_order_and_signs_do_not_matter_and_a_single_gene_hardly(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    z = draw(rng, {1: 100})
+    genes, nodes, signs = rng.permutation(3000), rng.permutation(4), rng.choice([-1, 1], 3000)
+    weights = node_weights(z)
+    np.testing.assert_allclose(node_weights((z * signs)[np.ix_(nodes, genes)]), weights[nodes], rtol=1e-9)
+    z[:, 5] = [40, 0, 0, 0]
+    np.testing.assert_allclose(node_weights(z), weights, rtol=0.25)
+
+
+def test_few_genes_and_infinite_evidence_stay_finite() -> None:
+    np.testing.assert_allclose(node_weights(np.full((3, 1), np.nan)), PSEUDO_GENES / 3 / (PSEUDO_GENES + 1))
+    weights = node_weights(np.array([[1e3] * 10, [0.0] * 10]))
+    assert np.isfinite(weights).all()
+    assert weights[0] == pytest.approx(25 / 40, rel=1e-3)
