@@ -12,13 +12,13 @@ from sklearn.cluster import KMeans
 
 import kompot_scverse as kp
 from kompot_scverse._stats.abundance_test import abundance_test
-from kompot_scverse._stats.neighborhoods import default_n_centers, fit_neighborhoods
+from kompot_scverse._stats.neighborhoods import ABUNDANCE_WIDTH, default_n_centers, fit_neighborhoods
 
 __all__ = ["da_null", "da_power"]
 
 
 def weights_of(x: np.ndarray, n_samples: int) -> np.ndarray:
-    return fit_neighborhoods(x, default_n_centers(len(x), n_samples)).weights(x)
+    return fit_neighborhoods(x, default_n_centers(len(x), n_samples), ABUNDANCE_WIDTH).weights(x)
 
 
 def sums_of(weights: np.ndarray, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

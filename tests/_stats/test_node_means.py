@@ -28,7 +28,7 @@ def cells(seed: int = 0, n: int = 400) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 def moments_of(seed: int = 0, n_centers: int = 5) -> tuple[NeighborhoodMoments, np.ndarray, np.ndarray]:
     x, y, codes = cells(seed)
-    neighborhoods = fit_neighborhoods(x, n_centers)
+    neighborhoods = fit_neighborhoods(x, n_centers, 0.3)
     weights = neighborhoods.weights(x)
     return collect_neighborhood_moments(weights, y, codes), neighborhood_tree(neighborhoods), weights
 

@@ -15,8 +15,8 @@ STEPS = 12
 MARGIN = 2.5
 """Room around a label for the dots of points."""
 # what a place costs, in units of the distance from label to point: points hidden, lines hidden (times their length), lines
-# crossed, and moving at all
-HIDDEN_POINT, HIDDEN_OWN, HIDDEN_LINE, CROSSING, MOVE = 5.0, 20.0, 6.0, 50.0, 3.0
+# crossed, lines through the point of another label, which seem to be that one's, and moving at all
+HIDDEN_POINT, HIDDEN_OWN, HIDDEN_LINE, CROSSING, THROUGH, MOVE = 5.0, 20.0, 6.0, 50.0, 20.0, 3.0
 
 
 def spread(
@@ -126,13 +126,10 @@ def _best_place(
     if not len(row):
         return None
     places, total = np.column_stack([x[column], y[row, 0]]), cost[row, column]
-    begin, target = ends(places, size, point), np.broadcast_to(point, places.shape)
-    own = _along(begin, target)[:, :, None]
-    under = (np.abs(own[..., 0] - centres[:, 0]) < sizes[:, 0] / 2) & (
-        np.abs(own[..., 1] - centres[:, 1]) < sizes[:, 1] / 2
-    )
-    total += HIDDEN_LINE * under.sum(axis=(1, 2)) * np.linalg.norm(point - begin, axis=1) / STEPS
-    total += CROSSING * unit * _crossings(begin, target, starts, stops).sum(axis=1)
+    begin = ends(places, size, point)
+    total += HIDDEN_LINE * _within_boxes(begin, point, centres, sizes).sum(axis=1)
+    total += CROSSING * unit * _crossings(begin, np.broadcast_to(point, begin.shape), starts, stops).sum(axis=1)
+    total += THROUGH * unit * (_distances(stops, begin, point) < MARGIN * unit).sum(axis=1)
     return places[np.argmin(total)]
 
 
@@ -159,6 +156,27 @@ def _within(
 def _along(starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
     """Lines × steps × 2: points on each line."""
     return starts[:, None] + np.linspace(0, 1, STEPS)[:, None] * (stops - starts)[:, None]
+
+
+def _within_boxes(starts: np.ndarray, stop: np.ndarray, centres: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Starts × boxes: length of the line from each start to the stop that is within each box."""
+    ways = stop - starts
+    # a line along an axis never enters boxes that it is not level with
+    steps = np.where(ways == 0, 1e-9, ways)
+    first, last = np.zeros((len(starts), len(centres))), np.ones((len(starts), len(centres)))
+    for axis in (0, 1):
+        middle = (centres[:, axis] - starts[:, axis, None]) / steps[:, axis, None]
+        half = sizes[:, axis] / 2 / np.abs(steps[:, axis, None])
+        first, last = np.maximum(first, middle - half), np.minimum(last, middle + half)
+    return np.maximum(last - first, 0) * np.linalg.norm(ways, axis=1)[:, None]
+
+
+def _distances(points: np.ndarray, starts: np.ndarray, stop: np.ndarray) -> np.ndarray:
+    """Starts × points: how far each point is from the line between each start and the stop."""
+    ways, away = (starts - stop) @ [1, 1j], (points - stop) @ [1, 1j]
+    steps = np.where(ways == 0, 1e-9, ways)
+    turned = away / steps[:, None]
+    return np.abs(turned - np.clip(turned.real, 0, 1)) * np.abs(steps)[:, None]
 
 
 def _crossings(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from kompot_scverse._data.resolve import expression, gene_numbers
 from kompot_scverse._data.sample_design import ContrastDesign, contrast_designs
 from kompot_scverse._data.store import Field, fill
 from kompot_scverse._data.targets import Targets
+from kompot_scverse._stats.neighborhoods import EXPRESSION_WIDTH
 from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
 
 from ._common import States, build_runs, describe_gp, run_diagnostics
@@ -135,7 +136,7 @@ def analyse(
     design, plan, y, gp, fdr = task.design, task.plan, task.y, request.gp, request.fdr
     weights = None
     if task.contrasts is not None:
-        weights = cell_weights(states.x, design, fdr.n_neighborhoods, task.categories)
+        weights = cell_weights(states.x, design, fdr.n_neighborhoods, EXPRESSION_WIDTH, task.categories)
     columns = None if weights is None else weights.columns
     keep = factor_keeper(request.storage, disk, task.mod)
     rng = np.random.default_rng(request.rng)

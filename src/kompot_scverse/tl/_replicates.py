@@ -41,7 +41,7 @@ class CellWeights:
 
 
 def cell_weights(
-    x: np.ndarray, design: Design, n_neighborhoods: int | None, categories: pd.Series | None = None
+    x: np.ndarray, design: Design, n_neighborhoods: int | None, width: float, categories: pd.Series | None = None
 ) -> CellWeights:
     """
     Place neighbourhoods over the cells of the analysis and weigh all cells.
@@ -54,13 +54,15 @@ def cell_weights(
         Conditions and samples.
     n_neighborhoods
         Their number; None for one that suits the number of cells.
+    width
+        Their width in units of the median distance between a cell and its nearest centre.
     categories
         Categories that are tested by themselves.
     """
     own = x[design.cells]
     n = n_neighborhoods or default_n_centers(len(own), int(design.usable.sum()))
     # in an order that belongs to the data, since very many cells are drawn from
-    neighborhoods = fit_neighborhoods(own[np.lexsort(own.T[:2][::-1])], n)
+    neighborhoods = fit_neighborhoods(own[np.lexsort(own.T[:2][::-1])], n, width)
     if categories is None:
         hard = np.empty((len(x), 0))
     else:

@@ -13,6 +13,7 @@ from kompot_scverse._data.design import resolve_design
 from kompot_scverse._data.sample_design import contrast_designs
 from kompot_scverse._data.store import check_overwrite, fill, write
 from kompot_scverse._data.targets import resolve_targets
+from kompot_scverse._stats.neighborhoods import ABUNDANCE_WIDTH
 from kompot_scverse.settings import DAThresholdSettings, GPSettings
 
 from ._common import build_runs, cell_states, describe_gp, run_diagnostics
@@ -172,7 +173,7 @@ def da(
         ("obs", plan.keys(design, condition).of(condition, "log_density")): density
         for condition, density in zip(design.conditions, densities, strict=True)
     }
-    weights = None if contrasts is None else cell_weights(states.x, design, thresholds.n_neighborhoods)
+    weights = None if contrasts is None else cell_weights(states.x, design, thresholds.n_neighborhoods, ABUNDANCE_WIDTH)
     summaries, diagnostics = [], []
     for number, group in enumerate(design.groups, start=1):
         test = None
