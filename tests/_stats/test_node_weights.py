@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.optimize import minimize
 
-from kompot_scverse._stats.node_weights import EFFECT_SD, PSEUDO_GENES, node_weights
+from kompot_scverse._stats.node_weights import EFFECT_SD, PSEUDO_GENES, PSEUDO_SHARE, node_weights
 
 
 def draw(rng: np.random.Generator, changed: dict[int, int], genes: int = 3000) -> np.ndarray:
@@ -46,13 +46,13 @@ def test_shares_are_the_penalised_maximum_of_the_likelihood() -> None:
     """By a general optimiser, with scipy's densities; untested genes belong to no node."""
     z = draw(np.random.default_rng(2), {0: 150, 2: 80}, 1000)
     z[1, ::3] = np.nan
-    sd = np.sqrt(1 + EFFECT_SD**2)
+    sd, extra = np.sqrt(1 + EFFECT_SD**2), PSEUDO_GENES + 1000 * PSEUDO_SHARE
     ratio = np.nan_to_num(stats.norm.pdf(z, scale=sd) / stats.norm.pdf(z))
 
     def loss(logits: np.ndarray) -> float:
         share = np.exp(np.append(logits, 0))
         share /= share.sum()
-        return -np.log(share[-1] + share[:4] @ ratio).sum() - PSEUDO_GENES / 4 * np.log(share[:4]).sum()
+        return -np.log(share[-1] + share[:4] @ ratio).sum() - extra / 4 * np.log(share[:4]).sum()
 
     best = np.exp(np.append(minimize(loss, np.full(4, -3.0)).x, 0))
     np.testing.assert_allclose(node_weights(z), (best / best.sum())[:4], rtol=0.02)
@@ -71,7 +71,9 @@ def test_order_and_signs_do_not_matter_and_a_single_gene_hardly(seed: int) -> No
 
 
 def test_few_genes_and_infinite_evidence_stay_finite() -> None:
-    np.testing.assert_allclose(node_weights(np.full((3, 1), np.nan)), PSEUDO_GENES / 3 / (PSEUDO_GENES + 1))
+    extra = PSEUDO_GENES + PSEUDO_SHARE
+    np.testing.assert_allclose(node_weights(np.full((3, 1), np.nan)), extra / 3 / (extra + 1))
     weights = node_weights(np.array([[1e3] * 10, [0.0] * 10]))
     assert np.isfinite(weights).all()
-    assert weights[0] == pytest.approx((10 + PSEUDO_GENES / 2) / (10 + PSEUDO_GENES), rel=1e-3)
+    extra = PSEUDO_GENES + 10 * PSEUDO_SHARE
+    assert weights[0] == pytest.approx((10 + extra / 2) / (10 + extra), rel=1e-3)

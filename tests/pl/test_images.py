@@ -6,9 +6,10 @@ tests with `KOMPOT_WRITE_BASELINES=1`, look at `tests/pl/baseline`, and commit i
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -107,6 +108,14 @@ def render(figure: Figure, path: Path) -> None:
 @pytest.fixture(scope="module")
 def made_up() -> AnnData:
     return invented()
+
+
+@pytest.fixture(autouse=True)
+def matplotlib_as_installed() -> Iterator[None]:
+    """Scanpy's `set_figure_params`, which muon calls, would change the legends for all that follows."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        yield
 
 
 @pytest.mark.parametrize("name", FIGURES)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["benjamini_hochberg", "cauchy_combination", "spatial_fdr"]
 
-LARGEST_P = 0.99
+LARGEST_P = 0.95
 """Larger p are taken as this. One p next to 1 would otherwise outvote any evidence elsewhere: its Cauchy deviate tends
 to minus infinity (truncated Cauchy combination: Gui, Jiang & Wang 2023)."""
 
