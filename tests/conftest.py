@@ -15,6 +15,11 @@ from kompot_scverse.datasets import simulate
 SLOTS = ("obs", "var", "obsm", "varm", "layers", "obsp", "varp", "uns")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The file that takes longest first, lest all processes but one wait for it in the end."""
+    items.sort(key=lambda item: item.path.name != "test_citeseq.py")
+
+
 @pytest.fixture(scope="session")
 def simulated() -> AnnData:
     """Read only: tests that write take `adata`."""
