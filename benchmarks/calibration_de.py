@@ -92,7 +92,7 @@ def pseudobulk(cells: Cells, y: sp.csr_matrix, samples: np.ndarray, design: Samp
 
 
 def de_null(args: argparse.Namespace, report: Report) -> None:
-    """Donors of one condition split into halves. The method was tuned on the controls only."""
+    """Donors of one condition split into halves. Tuned mostly on the controls; both were looked at for the node weights."""
     for condition in ("ctrl",) if args.quick else ("ctrl", "stim"):
         cells, _ = load_kang(condition)
         y = cells.expression()
@@ -176,7 +176,7 @@ def average_precision(score: np.ndarray, truth: np.ndarray) -> float:
 
 
 def de_planted(args: argparse.Namespace, report: Report) -> None:
-    """Changes planted by binomial thinning. The method was tuned on the controls only."""
+    """Changes planted by binomial thinning. Tuned mostly on the controls; both were looked at for the node weights."""
     columns = ["AUPRC", "FDP", "SE of FDP", "power", "called"]
     for condition in ("ctrl",) if args.quick else ("ctrl", "stim"):
         cells, _ = load_kang(condition)
