@@ -38,8 +38,8 @@ EXPRESSION_WIDTH = 0.2
 among the most expressed genes than 0.3 and 0.6 (0.0011, 0.0015, 0.0017), at the same power."""
 ABUNDANCE_WIDTH = 0.35
 """Width for counts, which vary less if neighbourhoods have no sharp borders: of 2,000 splits of samples that do not differ,
-3 against 3 melanoma patients, 10.4 % had a neighbourhood at q < 0.1 with 0.2, 9.9 % with 0.35, 9.8 % with 0.4 and 7.2 % with 0.6; from 0.5 on changes
-in a tenth of the cells are found less."""
+3 against 3 melanoma patients, 10.4 % had a neighbourhood at q < 0.1 with 0.2, 9.9 % with 0.35, 9.8 % with 0.4 and 7.2 %
+with 0.6; from 0.5 on changes in a tenth of the cells are found less."""
 TINY = 1e-12
 """Stands for zero cells where a sum of weights is a denominator."""
 

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 __all__ = ["node_weights"]
 
 EFFECT_SD = 6.0
-"""Standard deviation of the expected z of a gene that changes. From 2.5 to 8 the
-average precision on Kang's controls is within 2 %, and the number of small p falls slightly."""
+"""Standard deviation of the expected z of a gene that changes. From 2.5 to 8 the average precision on
+Kang's controls is within 2 %, and the number of small p falls slightly."""
 PSEUDO_GENES, PSEUDO_SHARE = 10, 0.015
 """Genes that are added, spread evenly over the nodes: no node has weight zero, and a single gene hardly moves any. Of many
 genes a share more, since those of one cell type move together where donors differ."""
@@ -19,8 +19,8 @@ LARGEST_LOG_RATIO = 50.0
 def node_weights(z: NDArray[np.float64]) -> NDArray[np.float64]:
     r"""Share of the genes whose change each node explains best, learnt from all genes.
 
-    With few genes the nodes count alike; where many genes change in one cell type, its node is what the tests of all
-    genes rest on, and the price for having looked elsewhere too is small (hypothesis weights learnt from the
+    Where hardly any gene changes, the nodes count alike; where many change in one cell type, its node is what the tests of
+    all genes rest on, and the price for having looked elsewhere too is small (hypothesis weights learnt from the
     data: Ignatiadis et al. 2016). A node that merely overlaps the changed cells has small p too, which is why they are not
     simply counted: a gene is unchanged, :math:`z_{gk} \sim N(0, 1)`, or belongs to one node k with
     :math:`z_{gk} \sim N(0, 1 + \tau^2)`; with the likelihood ratios
