@@ -86,7 +86,7 @@ class DAThresholdSettings:
     fdr: float = 0.1
     """Largest q-value of the replicate test; decides where there are replicates."""
     lfc_samples: float = 0.0
-    """Smallest absolute log fold change of the density where there are replicates; 0 leaves the decision to `fdr`."""
+    """Smallest log fold change of the density, on the side that the replicate test points to; 0 leaves the decision to `fdr`."""
     n_neighborhoods: int | None = None
     """Number of soft neighbourhoods of the replicate test; None chooses it from the number of cells."""
 

@@ -21,6 +21,17 @@ def test_direction_needs_both_thresholds():
     assert [DIRECTIONS[code] for code in codes] == ["up", "down", "neutral", "neutral", "neutral", "up", "neutral"]
 
 
+def test_direction_is_that_of_the_test():
+    lfc, effect = np.array([-0.2, 0.2, -2.0, 2.0, np.nan, 1.0]), np.array([1.0, -1.0, 1.0, 1.0, 1.0, np.nan])
+    found = np.ones(6, dtype=bool)
+    codes = direction(lfc, found, lfc_threshold=0.0, effect=effect)
+    assert [DIRECTIONS[code] for code in codes] == ["up", "down", "up", "up", "neutral", "neutral"]
+    # a threshold on the fold change asks for one on the same side
+    codes = direction(lfc, found, lfc_threshold=0.5, effect=effect)
+    assert [DIRECTIONS[code] for code in codes] == ["neutral", "neutral", "neutral", "up", "neutral", "neutral"]
+    assert (direction(lfc, ~found, lfc_threshold=0.0, effect=effect) == 1).all()
+
+
 @pytest.fixture(scope="module")
 def mixture() -> tuple[np.ndarray, np.ndarray]:
     """True log densities of three normal distributions at cells drawn from all of them, and the cell numbers."""

@@ -98,7 +98,8 @@ def test_update_follows_q(replicated):
     q, lfc = obs[f"{PREFIX}_lfc_qvalue"].to_numpy(), obs[f"{PREFIX}_lfc"].to_numpy()
     pl.volcano_da(replicated, thresholds=DAThresholdSettings(lfc_samples=0.5, fdr=0.3), update=True)
     direction = replicated.obs[f"{PREFIX}_lfc_direction_sample_var"]
-    np.testing.assert_array_equal(direction == "up", (q <= 0.3) & (lfc >= 0.5))
+    effect = obs[f"{PREFIX}_neighborhood_lfc"]
+    np.testing.assert_array_equal(direction == "up", (q <= 0.3) & (lfc >= 0.5) & (effect > 0))
     params = find_run(replicated, analysis="da").params
     assert (params["lfc_samples_threshold"], params["fdr_threshold"]) == (0.5, 0.3)
 

@@ -36,7 +36,7 @@ def test_fields(result, simulated):
     new = set(result.obs) - set(simulated.obs)
     varying = {f"{K}_lfc_zscore", f"{K}_neg_log10_lfc_ptp", f"{K}_lfc_direction"}
     shared = {f"{K}_lfc", "kompot_da_Young_log_density", "kompot_da_Old_log_density"}
-    tested = {f"{K}_lfc_pvalue", f"{K}_lfc_qvalue"}
+    tested = {f"{K}_lfc_pvalue", f"{K}_lfc_qvalue", f"{K}_neighborhood_lfc"}
     assert new == shared | tested | varying | {f"{key}_sample_var" for key in varying}
     for slot in ("var", "obsm", "varm", "layers"):
         assert set(getattr(result, slot)) == set(getattr(simulated, slot))
@@ -69,6 +69,7 @@ def test_run(result):
         "neg_log10_lfc_ptp",
         "lfc_pvalue",
         "lfc_qvalue",
+        "neighborhood_lfc",
         "lfc_direction",
         "reference_log_density",
         "group_log_density",

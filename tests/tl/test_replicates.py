@@ -169,12 +169,31 @@ def test_abundance_of_one_neighbourhood_cannot_change(study):
 def test_directions_rest_on_q(smallest):
     adata = simulate(2400, 5, samples={"Young": 4, "Old": 4}, density_change=3.0, sample_effect=0.0, rng=0)
     found = da(adata, thresholds=DAThresholdSettings(lfc=9.0, lfc_samples=smallest, fdr=0.1))
-    q, lfc = found.obs[f"{D}_lfc_qvalue"], found.obs[f"{D}_lfc"]
-    called = (q <= 0.1) & (lfc.abs() >= smallest)
-    np.testing.assert_array_equal(found.obs[f"{D}_lfc_direction_sample_var"] != "neutral", called)
+    q, lfc, effect = (found.obs[f"{D}_{name}"] for name in ("lfc_qvalue", "lfc", "neighborhood_lfc"))
+    side = np.sign(effect)
+    called = (q <= 0.1) & ((side * lfc >= smallest) | (smallest == 0))
+    direction = found.obs[f"{D}_lfc_direction_sample_var"]
+    np.testing.assert_array_equal(direction.cat.codes - 1, np.where(called, side, 0))
     assert called.sum() > 50
     truth = adata.obs["true_log_density_lfc"].to_numpy()
-    assert np.mean(np.sign(lfc[called]) == np.sign(truth[called])) > 0.9
+    assert np.mean(side[called] == np.sign(truth[called])) > 0.9
+
+
+def test_the_fold_change_does_not_veto_the_test():
+    """One of three types of different spread becomes four times as frequent; nearest neighbours see the opposite."""
+    rng = np.random.default_rng(3)
+    kind, late = rng.integers(0, 3, 2400), np.arange(2400) >= 1200
+    kept = (kind == 0) <= (late | (rng.random(2400) < 1 / 4))
+    spread = rng.uniform(0.5, 1.5, 3)
+    x = 4 * rng.normal(size=(3, 15))[kind] + spread[kind][:, None] * rng.normal(size=(2400, 15))
+    obs = pd.DataFrame({"Age": np.where(late, "Old", "Young"), "Replicate": (np.arange(2400) // 400).astype(str)})
+    obs.index = obs.index.astype(str)
+    adata = ad.AnnData(obs=obs, obsm={"X_pca": x})[kept].copy()
+    found = da(adata).obs[kind[kept] == 0]
+    assert (found[f"{D}_lfc"] < 0).all()
+    assert (found[f"{D}_lfc_qvalue"] <= 0.1).mean() > 0.9
+    assert (found[f"{D}_neighborhood_lfc"] > 0.3).mean() > 0.9
+    assert (found[f"{D}_lfc_direction_sample_var"] == "up").mean() > 0.9
 
 
 def test_recorded_as_resolved(study):

@@ -38,6 +38,8 @@ class CellResults:
     pvalue: np.ndarray | None = None
     """Of the replicate test; None without replicates."""
     qvalue: np.ndarray | None = None
+    neighborhood_lfc: np.ndarray | None = None
+    """Effect of the test."""
 
 
 def plan_fields(plan: DAPlan, design: Design) -> list[Field]:
@@ -61,11 +63,12 @@ _CONTRAST_ROWS = (
     ("lfc", False, "log fold change of the density, natural log"),
     ("lfc_zscore", True, "log fold change over its posterior standard deviation"),
     ("neg_log10_lfc_ptp", True, "-log10 of the posterior tail probability of the other sign, one-sided"),
-    ("lfc_direction", True, "up or down where both thresholds are passed, else neutral"),
+    ("lfc_direction", True, "up or down where the thresholds are passed, else neutral"),
 )
 _TEST_ROWS = (
     ("lfc_pvalue", False, "p-value of the replicate test, combined over the neighbourhoods of the cell"),
     ("lfc_qvalue", False, "false discovery rate of the replicate test over neighbourhoods, at the cell"),
+    ("neighborhood_lfc", False, "effect of the replicate test at the cell, natural log: its sign is the direction"),
 )
 
 
@@ -81,7 +84,7 @@ def cell_values(plan: DAPlan, design: Design, group: object, results: CellResult
     ]
     rows: tuple[tuple[str, bool, str], ...] = _CONTRAST_ROWS
     if results.pvalue is not None:
-        columns += [results.pvalue, results.qvalue]
+        columns += [results.pvalue, results.qvalue, results.neighborhood_lfc]
         rows += _TEST_ROWS
     return {
         ("obs", keys.field(what, varies=varies)): column

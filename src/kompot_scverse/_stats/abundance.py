@@ -54,7 +54,9 @@ def neg_log10_tail(z: np.ndarray) -> np.ndarray:
     return -log_ndtr(-np.abs(z)) / np.log(10)
 
 
-def direction(lfc: np.ndarray, significant: np.ndarray, *, lfc_threshold: float) -> np.ndarray:
+def direction(
+    lfc: np.ndarray, significant: np.ndarray, *, lfc_threshold: float, effect: np.ndarray | None = None
+) -> np.ndarray:
     """
     Position in :data:`DIRECTIONS` of each cell; "neutral" unless it is significant and changes enough.
 
@@ -65,7 +67,13 @@ def direction(lfc: np.ndarray, significant: np.ndarray, *, lfc_threshold: float)
     significant
         Whether each cell passes the threshold on its tail probability or q-value.
     lfc_threshold
-        Smallest absolute log fold change.
+        Smallest absolute log fold change; 0 asks nothing of it.
+    effect
+        Effect of the test that `significant` rests on, whose sign is the direction: the fold change then has to be as
+        large on that side. None takes the fold change itself.
     """
-    passed = (np.abs(lfc) >= lfc_threshold) & significant
-    return np.where(passed, np.sign(lfc), 0).astype(np.int8) + 1
+    side = np.sign(lfc if effect is None else effect)
+    passed = significant & np.isfinite(side) & np.isfinite(lfc)
+    if lfc_threshold > 0:
+        passed &= side * lfc >= lfc_threshold
+    return np.where(passed, np.nan_to_num(side), 0).astype(np.int8) + 1

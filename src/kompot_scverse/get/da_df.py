@@ -23,12 +23,13 @@ COLUMNS = {
     "neg_log10_lfc_ptp": "neg_log10_lfc_ptp",
     "pvalue": "lfc_pvalue",
     "qvalue": "lfc_qvalue",
+    "neighborhood_lfc": "neighborhood_lfc",
     "direction": "lfc_direction",
     "log_density_reference": "reference_log_density",
     "log_density_group": "group_log_density",
 }
 """Columns of the table and the statistics of a run that they hold."""
-TESTED = ("pvalue", "qvalue")
+TESTED = ("pvalue", "qvalue", "neighborhood_lfc")
 """Columns of runs with replicates only."""
 
 
@@ -72,7 +73,7 @@ def da_df(
     Returns
     -------
     Table with the cells as index and the columns `lfc` (natural log, group − reference), `lfc_zscore`,
-    `neg_log10_lfc_ptp`, with replicates `pvalue` and `qvalue` of their test, `direction`, `log_density_reference`, `log_density_group`, then those of `obs_columns`. Cells
+    `neg_log10_lfc_ptp`, with replicates `pvalue`, `qvalue` and `neighborhood_lfc` (the effect) of their test, `direction`, `log_density_reference`, `log_density_group`, then those of `obs_columns`. Cells
     without a state have missing values; any filter leaves them out.
 
     Raises
@@ -106,7 +107,7 @@ def da_df(
     columns = {
         name: fields.read("obs", statistic, again)
         for name, statistic in COLUMNS.items()
-        if tested or name not in TESTED
+        if name not in TESTED or fields.key("obs", statistic) is not None
     }
     # subsetting drops categories without cells, and may have turned the column into text
     columns["direction"] = pd.Categorical(columns["direction"], categories=list(DIRECTIONS), ordered=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from kompot_scverse._data.errors import missing
-from kompot_scverse._stats.abundance import DIRECTIONS
+from kompot_scverse._stats.abundance import DIRECTIONS, direction
 from kompot_scverse.settings import DAThresholdSettings
 
 from ._fields import RunData
@@ -128,7 +128,13 @@ def da_points(
     if thresholds is None:
         calls = pd.Series(found.values("obs", "lfc_direction", CALL).array)
     else:
-        calls = pd.Series(_directions(lfc, height if y in (None, rule) else _height(found, rule), given, rule))
+        significant = (height if y in (None, rule) else _height(found, rule)) >= -np.log10(_level(given, rule))
+        codes = direction(lfc, significant, lfc_threshold=_min_lfc(given, rule), effect=_effect(found))
+        calls = pd.Series(
+            pd.Categorical.from_codes(
+                np.where(np.isfinite(lfc), codes, -1), categories=pd.Index(DIRECTIONS), ordered=True
+            )
+        )
     cells = np.logical_or(*found.conditions()) & np.isfinite(lfc) & np.isfinite(height)
     return DAPoints(lfc, height, cells, calls, given, y or rule, rule)
 
@@ -147,14 +153,11 @@ def run_thresholds(found: RunData) -> DAThresholdSettings:
     return DAThresholdSettings(**{name: value for name, value in stored.items() if value is not None})
 
 
-def _directions(lfc: np.ndarray, height: np.ndarray, thresholds: DAThresholdSettings, rule: str) -> pd.Categorical:
-    """Direction of each cell; missing where there is no fold change."""
-    passed = (np.abs(np.nan_to_num(lfc)) >= _min_lfc(thresholds, rule)) & (
-        height >= -np.log10(_level(thresholds, rule))
-    )
-    codes = np.where(np.isfinite(lfc), np.where(passed, np.sign(np.nan_to_num(lfc)), 0) + 1, -1)
-    names: pd.Index = pd.Index(DIRECTIONS)
-    return pd.Categorical.from_codes(codes.astype(np.int8), categories=names, ordered=True)
+def _effect(found: RunData) -> np.ndarray | None:
+    """Effect of the replicate test; None without it, and of runs from before it was written."""
+    if found.entry("obs", "neighborhood_lfc") is None:
+        return None
+    return found.values("obs", "neighborhood_lfc", CALL).to_numpy(dtype=np.float64)
 
 
 def draw_thresholds(ax: "Axes", points: DAPoints) -> None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["embedding"]
 
-SIGNED = ("lfc", "lfc_zscore")
+SIGNED = ("lfc", "lfc_zscore", "neighborhood_lfc")
 LABELS = {
     "lfc": "log fold change\nof density",
     "lfc_zscore": "z of log fold change\nof density",
@@ -41,6 +41,7 @@ LABELS = {
     "neg_log10_lfc_ptp": "−log10 posterior\ntail probability",
     "lfc_pvalue": "p of the\nreplicate test",
     "lfc_qvalue": "q of the\nreplicate test",
+    "neighborhood_lfc": "effect of the\nreplicate test",
     "reference_log_density": "log density",
     "group_log_density": "log density",
     "reference_std": "posterior SD",
@@ -92,7 +93,7 @@ def embedding(
         Embedding in obsm, with or without `X_`.
     color
         One or several of: a statistic of a differential abundance (`lfc`, `lfc_zscore`, `neg_log10_lfc_ptp`,
-        `lfc_direction`, `lfc_pvalue`, `lfc_qvalue`, `reference_log_density`, `group_log_density`), or of a differential expression
+        `lfc_direction`, `lfc_pvalue`, `lfc_qvalue`, `neighborhood_lfc`, `reference_log_density`, `group_log_density`), or of a differential expression
         (`reference_std`, `group_std`), a gene, or any obs column.
     analysis
         Analysis that the statistics belong to; None: the one that has them.

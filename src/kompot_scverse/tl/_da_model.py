@@ -127,7 +127,5 @@ def compare(
         codes = direction(lfc, tail >= -np.log10(thresholds.ptp), lfc_threshold=thresholds.lfc)
         return CellResults(lfc, zscore, tail, codes)
     pvalue, qvalue, effect = test
-    # at the edge of a region the two may point to different sides; that is no finding
-    qvalue = np.where(np.isfinite(qvalue) & (np.sign(effect) != np.sign(lfc)), 1.0, qvalue)
-    codes = direction(lfc, qvalue <= thresholds.fdr, lfc_threshold=thresholds.lfc_samples)
-    return CellResults(lfc, zscore, tail, codes, pvalue, qvalue)
+    codes = direction(lfc, qvalue <= thresholds.fdr, lfc_threshold=thresholds.lfc_samples, effect=effect)
+    return CellResults(lfc, zscore, tail, codes, pvalue, qvalue, effect)

@@ -115,9 +115,10 @@ def da(
 
     - obs: `K_R_to_G_lfc` (natural log, group − reference), `K_R_to_G_lfc_zscore`\*, `K_R_to_G_neg_log10_lfc_ptp`\*
       (posterior tail probability of the other sign, one-sided), `K_R_to_G_lfc_direction`\* (down, neutral, up) and
-      `K_{R,G}_log_density`; with `sample_key` also `K_R_to_G_lfc_pvalue` and `K_R_to_G_lfc_qvalue` of the replicate test
-      (q is 1 where test and lfc point to different sides).
-      The direction is neutral unless q passes its threshold or, without replicates, |lfc| and the tail probability do
+      `K_{R,G}_log_density`; with `sample_key` also `K_R_to_G_lfc_pvalue`, `K_R_to_G_lfc_qvalue` and the effect
+      `K_R_to_G_neighborhood_lfc` of the replicate test.
+      The direction is the sign of that effect where q passes its threshold or, without replicates, that of lfc where |lfc| and the
+      tail probability do, and else neutral
     - uns: one run per contrast in `kompot`
 
     Of a MuData, obs is its own for a joint representation, and else that of the modality which has the representation.
