@@ -108,7 +108,7 @@ class StorageSettings:
     directory: str | Path | None = None
     """Folder for `layers="disk"` and `sample_covariance="disk"`; None: a temporary one."""
     keep: bool = False
-    """Keep the files of `layers="disk"` when the object is gone."""
+    """Keep the files when the object is gone; pickled data then refer to them, where they else carry the values."""
     sample_covariance: Literal["memory", "disk"] = "memory"
     """Where the factor of the replicate variance (genes × rank × replicates) is kept."""
 

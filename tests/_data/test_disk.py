@@ -1,7 +1,10 @@
 """Layers on disk: the same numbers, and files that live as long as they are read."""
 
+import copy
 import gc
+import pickle
 import resource
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,10 +90,11 @@ def test_full_disk_leaves_nothing(adata: AnnData, tmp_path: Path, unchanged, fol
     assert list(tmp_path.iterdir()) == []
 
 
-def with_replicates(adata: AnnData, **storage) -> None:
+def with_replicates(adata: AnnData, genes=None, overwrite=None, **storage) -> None:
     kp.tl.de(
-        adata, "Age", **ARGUMENTS, sample_key="Replicate", cell_groups="celltype", storage=kp.StorageSettings(**storage)
-    )
+        adata, "Age", **ARGUMENTS, sample_key="Replicate", cell_groups="celltype", genes=genes, overwrite=overwrite,
+        storage=kp.StorageSettings(**storage),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("layers", ["lazy", "disk"])
@@ -120,10 +124,7 @@ def test_replicate_factors_on_disk(adata: AnnData, tmp_path: Path, layers: str) 
     np.testing.assert_array_equal(read.varm[key], expected.varm[key])
     # genes that are not analysed again keep theirs
     genes = list(adata.var_names[:4])
-    kp.tl.de(
-        adata, "Age", **ARGUMENTS, sample_key="Replicate", cell_groups="celltype", genes=genes, overwrite=True,
-        storage=kp.StorageSettings(sample_covariance="disk", directory=tmp_path / "store"),
-    )  # fmt: skip
+    with_replicates(adata, genes, overwrite=True, sample_covariance="disk", directory=tmp_path / "store")
     assert hasattr(adata.varm[key], "dask")
     np.testing.assert_allclose(np.asarray(adata.varm[key]), expected.varm[key], rtol=1e-5, atol=1e-6)
     assert kp.pp.plan(adata, "Age", **ARGUMENTS, sample_key="Replicate",
@@ -159,3 +160,42 @@ def test_full_disk_while_writing_factors(adata: AnnData, tmp_path: Path, unchang
         with small_files(5_000):
             with_replicates(adata, sample_covariance="disk", directory=tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lost_store_is_an_error_wherever_it_is_read(adata: AnnData, tmp_path: Path, unchanged) -> None:
+    with_replicates(adata, layers="disk", sample_covariance="disk", directory=tmp_path / "store")
+    expected = np.asarray(adata.layers[KEY])
+    for chunk in (tmp_path / "store").rglob("c/*"):
+        shutil.rmtree(chunk)
+    reads = [
+        lambda: np.asarray(adata.layers[KEY]),
+        lambda: np.asarray(adata.varm["kompot_de_Young_sample_weights"]),
+        lambda: kp.get.sample_covariance(adata, "Gene0007", cells=[0, 1]),
+        lambda: kp.get.layer(adata, "std_group", genes=["Gene0007"]),
+        lambda: adata.write_h5ad(tmp_path / "lost.h5ad"),
+        adata.to_memory,
+    ]
+    with unchanged(adata):
+        for read in reads:
+            with pytest.raises(LookupError, match="on disk is gone .*kp.tl.restore_layers"):
+                read()
+        genes = list(adata.var_names[:4])
+        with pytest.raises(LookupError, match="on disk is gone .*comes back with `kp.tl.de`"):
+            with_replicates(adata, genes=genes, overwrite=True, sample_covariance="disk", directory=tmp_path / "store")
+    kp.tl.restore_layers(adata)
+    np.testing.assert_allclose(np.asarray(adata.layers[KEY]), expected, atol=2e-6)
+    with pytest.raises(LookupError, match="comes back with `kp.tl.de`"):
+        np.asarray(adata.layers["kompot_de_Young_std_sample_var"])
+
+
+def test_pickled_data_carry_what_is_on_disk(adata: AnnData, tmp_path: Path) -> None:
+    with_replicates(adata, layers="disk", sample_covariance="disk", directory=tmp_path)
+    covariance = kp.get.sample_covariance(adata, "Gene0007", cells=np.arange(5))
+    layers = {key: np.asarray(adata.layers[key]) for key in adata.layers if key and key.startswith("kompot")}
+    copied, pickled = copy.deepcopy(adata), pickle.dumps(adata)
+    del adata
+    gc.collect()
+    for other in (copied, pickle.loads(pickled)):
+        np.testing.assert_array_equal(kp.get.sample_covariance(other, "Gene0007", cells=np.arange(5)), covariance)
+        for key, values in layers.items():
+            np.testing.assert_array_equal(np.asarray(other.layers[key]), values)

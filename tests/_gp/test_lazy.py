@@ -19,13 +19,3 @@ def test_chunks_are_views(shape: tuple[int, ...], chunks: tuple[int, ...]) -> No
     assert len(parts) == lazy.npartitions
     assert all(np.shares_memory(part, values) for part in parts if part.size)
     assert as_dask(values, chunks).name != lazy.name
-
-
-def test_zarr_is_read_when_needed(tmp_path) -> None:
-    import zarr
-
-    stored = zarr.create_array(tmp_path / "values.zarr", data=np.arange(12.0).reshape(6, 2), chunks=(2, 2))
-    lazy = as_dask(stored, ((2, 2, 2), (2,)))
-    stored[0, 0] = 5
-    assert lazy.chunks == ((2, 2, 2), (2,))
-    assert lazy[0, 0].compute() == 5

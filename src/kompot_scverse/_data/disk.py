@@ -1,15 +1,15 @@
 """Large results on disk."""
 
-import shutil
 import tempfile
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kompot_scverse._gp.parallel import store_here
 from kompot_scverse.settings import StorageSettings
+
+from .stored import Folder, StoredArray
 
 if TYPE_CHECKING:
     from typing import Self
@@ -23,8 +23,8 @@ class DiskStore:
     """
     A zarr store for the large results of one call, made when first needed and deleted unless committed.
 
-    Once committed, it is deleted when no array reads from it any more (unless it is to be kept): copies and parts of the
-    data share it.
+    Once committed, it is deleted when no array of the process that made it reads from it any more (unless it is to be
+    kept): copies and parts of the data share it, and pickled data carry the values.
 
     Parameters
     ----------
@@ -34,11 +34,10 @@ class DiskStore:
 
     def __init__(self, storage: StorageSettings | None) -> None:
         self.storage = storage or StorageSettings()
-        self.path: Path | None = None
-        self._store: Any = None
+        self._folder: Folder | None = None
         self._made: list[Path] = []
 
-    def create(self, name: str, shape: tuple[int, ...], chunks: tuple[int, ...]) -> Any:
+    def create(self, name: str, shape: tuple[int, ...], chunks: tuple[int, ...]) -> StoredArray:
         """
         An empty zarr array, float32, compressed; to be filled inside :meth:`writing`.
 
@@ -47,9 +46,7 @@ class DiskStore:
         OSError
             If the folder cannot be written.
         """
-        import zarr
-
-        if self.path is None:
+        if self._folder is None:
             directory = self.storage.directory
             try:
                 if directory is not None:
@@ -57,14 +54,14 @@ class DiskStore:
                         folder for folder in (Path(directory), *Path(directory).parents) if not folder.exists()
                     ]
                     Path(directory).mkdir(parents=True, exist_ok=True)
-                self.path = Path(tempfile.mkdtemp(prefix="kompot-", suffix=".zarr", dir=directory))
+                path = Path(tempfile.mkdtemp(prefix="kompot-", suffix=".zarr", dir=directory))
             except OSError as error:
                 raise OSError(
                     f"Cannot write to {directory or tempfile.gettempdir()}: {error.strerror}. Pass another `directory=`."
                 ) from error
-            self._store = zarr.storage.LocalStore(self.path)
+            self._folder = Folder(path, keep=self.storage.keep)
         with self.writing():
-            return zarr.create_array(self._store, name=name, shape=shape, chunks=chunks, dtype="float32")
+            return StoredArray(self._folder, name, shape, chunks)
 
     def save(self, arrays: dict[str, "da.Array"]) -> dict[str, "da.Array"]:
         """
@@ -75,14 +72,12 @@ class DiskStore:
         OSError
             If the folder cannot be written or is full; nothing is left behind once the store is closed.
         """
-        import dask.array as da
-
         targets = {
             name: self.create(name, array.shape, tuple(map(int, array.chunksize))) for name, array in arrays.items()
         }
         with self.writing():
             store_here(list(arrays.values()), list(targets.values()))
-        return {name: da.from_zarr(target) for name, target in targets.items()}
+        return {name: target.lazy() for name, target in targets.items()}
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -97,17 +92,16 @@ class DiskStore:
 
     def commit(self) -> None:
         """The arrays are in use: leave the store until nothing reads from it, or for good."""
-        if self.path is not None and not self.storage.keep:
-            # every array that reads from the store holds it
-            weakref.finalize(self._store, shutil.rmtree, self.path, ignore_errors=True)
-        self.path, self._store = None, None
+        if self._folder is not None:
+            self._folder.release()
+        self._folder = None
 
     def __enter__(self) -> "Self":
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self.path is not None:
-            shutil.rmtree(self.path, ignore_errors=True)
+        if self._folder is not None:
+            self._folder.delete()
             for folder in self._made:
                 # others may have begun to use it
                 with suppress(OSError):

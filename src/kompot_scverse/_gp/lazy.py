@@ -1,7 +1,7 @@
 """Arrays in memory as dask arrays."""
 
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import numpy as np
@@ -12,24 +12,22 @@ if TYPE_CHECKING:
 __all__ = ["as_dask"]
 
 
-def as_dask(values: Any, chunks: tuple[int, ...] | tuple[tuple[int, ...], ...]) -> "da.Array":
+def as_dask(values: np.ndarray, chunks: tuple[int, ...] | tuple[tuple[int, ...], ...]) -> "da.Array":
     """
     A dask array whose chunks are views of `values`.
 
     `dask.array.from_array` copies what is in memory, and large arrays here are the basis and the replicates' weights, of
-    which each layer would then hold one more. Values that are not in memory (zarr) are read chunk by chunk as usual.
+    which each layer would then hold one more.
 
     Parameters
     ----------
     values
-        numpy array, or one that is read from disk.
+        In memory.
     chunks
         Chunk sizes, as `dask.array.from_array` takes them.
     """
     import dask.array as da
 
-    if not isinstance(values, np.ndarray):
-        return da.from_array(values, chunks=chunks, name=False, asarray=False)
     sizes = da.core.normalize_chunks(chunks, values.shape, dtype=values.dtype)
     name = f"array-{uuid4()}"
     slices = da.core.slices_from_chunks(sizes)

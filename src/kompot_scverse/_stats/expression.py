@@ -35,7 +35,7 @@ class ExpressionFit:
         Parameters
         ----------
         create
-            Makes an array of a shape, numpy or zarr, that keeps the factor of a condition (in the precision of the
+            Makes an array of a shape, in memory or on disk, that keeps the factor of a condition (in the precision of the
             array; the distances are from the exact one). None does not keep the factors.
         """
         if self.covariances is None:

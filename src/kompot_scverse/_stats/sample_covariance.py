@@ -32,8 +32,9 @@ class SampleCovariance:
     """The array that holds the factor, where it has been computed for good."""
 
     def moved_to(self, target: Any) -> "SampleCovariance":
-        """The same, read from an array that holds the computed factor, numpy or zarr."""
-        return SampleCovariance(as_dask(target, self.factor.chunks), kept=target)
+        """The same, read from an array that holds the computed factor: numpy, or one on disk, which has `lazy()`."""
+        factor = as_dask(target, self.factor.chunks) if isinstance(target, np.ndarray) else target.lazy()
+        return SampleCovariance(factor, kept=target)
 
     def joined(self, other: "SampleCovariance") -> "da.Array":
         """Factor of the sum of two covariances."""
