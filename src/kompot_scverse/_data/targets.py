@@ -9,6 +9,8 @@ import pandas as pd
 from anndata import AnnData
 from mudata import MuData
 
+from kompot_scverse._gp.forks import check_not_forked
+
 from .errors import missing
 from .frame import Embeddings, frame_of
 from .holders import check_data, modality_names, one_modality
@@ -155,6 +157,8 @@ def resolve_targets(
 
     Raises
     ------
+    RuntimeError
+        If the analysis would hang, in a process that was forked off.
     TypeError
         If `mod` is given for an AnnData.
     KeyError
@@ -162,6 +166,7 @@ def resolve_targets(
     ValueError
         If several modalities have such a representation, or a modality has no cells in it.
     """
+    check_not_forked()
     data = check_data(data, mod)
     if isinstance(data, AnnData):
         name, x = representation(data, use_rep)

@@ -16,6 +16,8 @@ from unittest.mock import patch
 
 import numpy as np
 
+from .forks import note_jax
+
 __all__ = ["kernel_function", "length_scale", "load_mellon", "prior_log_density"]
 
 
@@ -24,6 +26,7 @@ def load_mellon() -> ModuleType:
     """Import mellon; jax, logging and the warnings filters stay as they were."""
     import jax
 
+    note_jax()
     before = {name: jax.config.values[name] for name in ("jax_enable_x64", "jax_platform_name")}
     try:
         # dictConfig closes all existing handlers, so it has to be kept from running rather than undone
