@@ -37,23 +37,29 @@ def test_version() -> None:
     assert result.stdout.strip() == __version__
 
 
-def test_simulated(tmp_path: Path) -> None:
-    result = demo("--n-obs", 500, "--n-vars", 80, "--output", tmp_path / "new" / "folder")
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
+    folder = tmp_path_factory.mktemp("demo") / "new" / "folder"
+    return demo("--n-obs", 500, "--n-vars", 80, "--output", folder), folder
+
+
+def test_simulated(simulated: tuple[Result, Path]) -> None:
+    result, folder = simulated
     assert result.exit_code == 0, result.output
     for text in ("with replicates", "cells up", "(FDP)", "(recall)", "sample-outlier", "Mid: ", "top genes"):
         assert text in result.stdout
-    written = ad.read_h5ad(tmp_path / "new" / "folder" / "simulated.h5ad")
+    written = ad.read_h5ad(folder / "simulated.h5ad")
     for name in ("mahalanobis", "mahalanobis_sample_var", "is_de_sample_var"):
         assert f"kompot_de_Young_to_Old_{name}" in written.var
     assert "kompot_da_Young_to_Old_lfc_direction_sample_var" in written.obs
     assert "kompot_de_Young_to_Old_fold_change" in written.layers
-    figures = {file.stem for file in (tmp_path / "new" / "folder" / "figures").glob("*.png")}
+    figures = {file.stem for file in (folder / "figures").glob("*.png")}
     assert figures == {*FIGURES, "heatmap", "dotplot", "direction_barplot", "multi_volcano_da", "replicates"}
 
 
-def test_printed_counts_are_those_written(tmp_path: Path) -> None:
-    result = demo("--n-obs", 500, "--n-vars", 80, "--output", tmp_path)
-    written = ad.read_h5ad(tmp_path / "simulated.h5ad")
+def test_printed_counts_are_those_written(simulated: tuple[Result, Path]) -> None:
+    result, folder = simulated
+    written = ad.read_h5ad(folder / "simulated.h5ad")
     compared = written.obs[written.obs["Age"] != "Mid"]
     for direction in ("up", "down"):
         line = next(line for line in result.stdout.splitlines() if line.startswith(f"  cells {direction}"))

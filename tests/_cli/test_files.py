@@ -1,112 +1,89 @@
-"""Files are whole or as they were before."""
+"""Which files are read and replaced."""
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 
 from kompot_scverse._cli import files
 
 
-class Interrupted(BaseException):
-    """As a signal would."""
-
-
-class Data:
-    """Writes a little, then fails or not."""
-
-    def __init__(self, fails: bool) -> None:
-        self.fails = fails
-
-    def write_h5ad(self, path: Path) -> None:
-        path.write_text("new")
-        self._end()
-
-    def write_zarr(self, path: Path) -> None:
-        path.mkdir()
-        (path / "part").write_text("new")
-        self._end()
-
-    def _end(self) -> None:
-        if self.fails:
-            raise Interrupted
-
-
-def old(path: Path) -> Path:
-    """What is there before."""
-    if path.suffix == ".zarr":
-        path.mkdir()
-        (path / "old").write_text("old")
-    else:
-        path.write_text("old")
-    return path
-
-
-def content(path: Path) -> dict[str, str]:
-    return {part.name: part.read_text() for part in (path.iterdir() if path.is_dir() else [path])}
-
-
-@pytest.mark.parametrize("name", ["a.h5ad", "a.zarr"])
-@pytest.mark.parametrize("exists", [True, False])
-def test_written(tmp_path: Path, name: str, exists: bool) -> None:
-    path = tmp_path / name
-    if exists:
-        old(path)
-    files.write(Data(fails=False), path)
-    assert set(content(path).values()) == {"new"}
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("name", ["a.h5ad", "a.zarr"])
-def test_failed(tmp_path: Path, name: str) -> None:
-    path = old(tmp_path / name)
-    before = content(path)
-    with pytest.raises(Interrupted):
-        files.write(Data(fails=True), path)
-    assert content(path) == before
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_folder_that_cannot_be_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The old folder comes back if the new one cannot take its place."""
-    path = old(tmp_path / "a.zarr")
-    rename = Path.rename
-
-    def fails_once(self: Path, target: Path) -> Path:
-        if target == path and "old-" not in self.name:
-            raise OSError("no space")
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", fails_once)
-    with pytest.raises(OSError, match="no space"):
-        files.write(Data(fails=False), path)
-    assert content(path) == {"old": "old"}
-    assert list(tmp_path.iterdir()) == [path]
+def data() -> ad.AnnData:
+    return ad.AnnData(np.ones((2, 3), dtype=np.float32))
 
 
 def test_link_stays_a_link(tmp_path: Path) -> None:
-    target = old(tmp_path / "target.h5ad")
-    link = tmp_path / "link.h5ad"
+    target, link = tmp_path / "target.h5ad", tmp_path / "link.h5ad"
+    data().write_h5ad(target)
+    before = target.read_bytes()
     link.symlink_to(target)
-    files.write(Data(fails=False), link)
+    new = data()
+    new.obs["new"] = 1
+    files.write(new, link, overwrite=True)
     assert link.is_symlink()
-    assert target.read_text() == "new"
+    assert target.read_bytes() != before
 
 
-def test_permissions_are_the_usual_ones(tmp_path: Path) -> None:
-    usual = tmp_path / "usual"
-    usual.touch()
-    files.write(Data(fails=False), tmp_path / "a.h5ad")
-    assert (tmp_path / "a.h5ad").stat().st_mode == usual.stat().st_mode
+@pytest.mark.parametrize("suffix", [".h5ad", ".zarr"])
+def test_what_is_no_result_is_not_replaced(tmp_path: Path, suffix: str) -> None:
+    source, path = tmp_path / "source.h5ad", tmp_path / f"notes{suffix}"
+    data().write_h5ad(source)
+    if suffix == ".zarr":
+        path.mkdir()
+    notes = path / "notes.txt" if path.is_dir() else path
+    notes.write_text("do not lose")
+    with pytest.raises(typer.BadParameter, match="so it is not replaced"):
+        files.check_output(path, source, overwrite=True)
+    with pytest.raises(FileExistsError, match="so it is not replaced"):
+        files.write(data(), path, overwrite=True)
+    assert notes.read_text() == "do not lose"
+
+
+def test_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Noticed before anything is computed; root may write everywhere, so the error is made here."""
+
+    def mkdtemp(**_: object) -> str:
+        raise OSError(30, "Read-only file system")
+
+    data().write_h5ad(tmp_path / "source.h5ad")
+    monkeypatch.setattr(tempfile, "mkdtemp", mkdtemp)
+    with pytest.raises(typer.BadParameter, match="cannot be written: Read-only file system"):
+        files.check_output(tmp_path / "a.h5ad", tmp_path / "source.h5ad", overwrite=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("loop.h5ad", "(?i)too many levels of symbolic links"), ("a" * 300 + ".h5ad", "(?i)file name too long")],
+    ids=["loop", "long"],
+)
+def test_places_that_cannot_be(tmp_path: Path, name: str, expected: str) -> None:
+    (tmp_path / "loop.h5ad").symlink_to(tmp_path / "loop.h5ad")
+    with pytest.raises(typer.BadParameter, match=expected):
+        files.read(tmp_path / name)
+    data().write_h5ad(tmp_path / "source.h5ad")
+    with pytest.raises(typer.BadParameter, match=expected):
+        files.check_output(tmp_path / name, tmp_path / "source.h5ad", overwrite=True)
+
+
+def test_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=23))
+    with pytest.raises(OSError, match="needs at least"):
+        files.write(data(), tmp_path / "a.h5ad", overwrite=False)
+    assert not any(tmp_path.iterdir())
+    files.write(data(), tmp_path / "a.zarr", overwrite=False)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv"])
 def test_table(tmp_path: Path, suffix: str) -> None:
     table = pd.DataFrame({"a": [1.5, 2.0]}, index=["x", "y"])
-    files.write_table(table, tmp_path / f"a{suffix}")
+    files.write_table(table, tmp_path / f"a{suffix}", overwrite=False)
     read = pd.read_csv(tmp_path / f"a{suffix}", sep="\t" if suffix == ".tsv" else ",", index_col=0)
     pd.testing.assert_frame_equal(read, table)
 

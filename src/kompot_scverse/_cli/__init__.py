@@ -51,5 +51,5 @@ def main(
     """Differential abundance and expression of single cells, without clusters and aware of replicates.
 
     Exit codes: 0 done, 1 the analysis could not be done (the reason is on standard error), 2 wrong usage, 3 a plan that
-    is not feasible.
+    is not feasible, 130 interrupted, 143 ended by the system.
     """

@@ -22,7 +22,7 @@ NOT_FEASIBLE = 3
 ROWS: dict[Callable, str] = {get.de_df: "gene", get.da_df: "cell"}
 """What a row of a table is: the name of its first column."""
 
-Input = Annotated[Path, typer.Argument(metavar="INPUT", exists=True, help="File to analyse (.h5ad, .h5mu or .zarr).")]
+Input = Annotated[Path, typer.Argument(metavar="INPUT", help="File to analyse (.h5ad, .h5mu or .zarr).")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="File for the data with the results.")]
 Table = Annotated[Path | None, typer.Option(help="File for the table of results (.csv, .tsv or .parquet).")]
 Config = Annotated[
@@ -64,18 +64,20 @@ def _analysis(function: Callable, table_of: Callable | None) -> Callable:
         arguments = _arguments(function, options, config)
         if output is None and table is None:
             raise typer.BadParameter("Nothing would be written: pass --output" + (" or --table." if table_of else "."))
-        if output is not None:
-            files.check_output(output, input, overwrite=overwrite)
-        if table is not None:
-            files.check_table(table, overwrite=overwrite)
         with session(threads):
+            if output is not None:
+                files.check_output(output, input, overwrite=overwrite)
+            if table is not None:
+                files.check_table(table, overwrite=overwrite)
             data = files.read(input)
+            if output is not None:
+                files.check_space(data, output)
             before = get.runs(data).index
             function(data, **arguments, overwrite=overwrite or None)
             if table is not None and table_of is not None:
-                files.write_table(_tables(data, table_of, before), table)
+                files.write_table(_tables(data, table_of, before), table, overwrite=overwrite)
             if output is not None:
-                files.write(data, output)
+                files.write(data, output, overwrite=overwrite)
 
     command.__doc__ = (inspect.getdoc(function) or "").partition("\n")[0]
     return _with_options(command, function, without=() if table_of else ("table",))

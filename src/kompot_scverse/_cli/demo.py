@@ -86,7 +86,9 @@ def demo(
         raise typer.BadParameter(f"{', '.join(given)} describe your data; pass them with --input FILE.h5ad.")
     if input is not None and (lacking := [name for name, value in own.items() if value is None]):
         raise typer.BadParameter(f"--input also needs {', '.join(lacking)}.")
-    try:
+    from .session import errors_as_exit_codes
+
+    with errors_as_exit_codes():
         if input is None:
             study = _simulated(n_obs, n_vars, seed)
         else:
@@ -96,10 +98,6 @@ def demo(
         path = output / ("simulated.h5ad" if input is None else f"{input.stem}_kompot.h5ad")
         _write(study, path)
         _draw(study, output / "figures")
-    except (KeyError, OSError, TypeError, ValueError) as error:
-        typer.echo("")
-        typer.secho(f"Error: {error}", fg="red", err=True)
-        raise typer.Exit(1) from error
 
 
 def _simulated(n_obs: int, n_vars: int, seed: int) -> Study:
@@ -219,8 +217,10 @@ def _draw(study: Study, folder: Path) -> None:
 
 
 def _write(study: Study, path: Path) -> None:
+    from . import files
+
     path.parent.mkdir(parents=True, exist_ok=True)
-    study.adata.write_h5ad(path)
+    files.write(study.adata, path, overwrite=True)
     typer.echo(f"Written: {path} ({path.stat().st_size / 1e6:.0f} MB).")
     if study.adata.n_obs * study.adata.n_vars > LAYER_VALUES:
         typer.echo("It holds basis and weights, from which `kp.get.layer` rebuilds the smoothed expression.")

@@ -1,18 +1,19 @@
 """Reading and writing files: h5ad, h5mu and zarr; a file is either whole or as it was before."""
 
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from .hdf5 import array_bytes, failures_raised
+from .staging import check_writable, recover, staged
+from .stores import is_mudata, not_replaceable
+
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["check_output", "check_table", "read", "write", "write_table"]
+__all__ = ["check_output", "check_space", "check_table", "read", "write", "write_table"]
 
 SUFFIXES = (".h5ad", ".h5mu", ".zarr")
 TABLES = (".csv", ".tsv", ".parquet")
@@ -23,9 +24,11 @@ def read(path: Path, *, backed: bool = False) -> Any:
     import anndata as ad
 
     suffix = _suffix(path, SUFFIXES, "INPUT")
+    if not _exists(path, "INPUT"):
+        raise typer.BadParameter(f"INPUT {path} does not exist.")
     if suffix == ".h5ad":
         return ad.read_h5ad(path, backed="r" if backed else None)
-    if suffix == ".h5mu" or _is_mudata(path):
+    if is_mudata(path):
         import mudata as md
 
         return md.read_h5mu(path, backed=backed) if suffix == ".h5mu" else md.read_zarr(path)
@@ -35,7 +38,8 @@ def read(path: Path, *, backed: bool = False) -> Any:
 def check_output(path: Path, source: Path, *, overwrite: bool) -> None:
     """Raise a usage error if a result cannot or may not go to `path`."""
     suffix = _suffix(path, SUFFIXES, "--output")
-    mudata = _suffix(source, SUFFIXES, "INPUT") == ".h5mu" or _is_mudata(source)
+    _suffix(source, SUFFIXES, "INPUT")
+    mudata = is_mudata(source) if _exists(source, "INPUT") else suffix == ".h5mu"
     if suffix != ".zarr" and suffix != (".h5mu" if mudata else ".h5ad"):
         raise typer.BadParameter(
             f"--output {path}: {source} holds {'a MuData' if mudata else 'an AnnData'}, which is written as "
@@ -56,26 +60,47 @@ def check_table(path: Path, *, overwrite: bool) -> None:
     _check_target(path, "--table", overwrite=overwrite)
 
 
-def write(data: Any, path: Path) -> None:
+def check_space(data: Any, path: Path) -> None:
+    """
+    Raise if the disk has no room for these data at `path`; the old file is kept until the new one is whole.
+
+    Raises
+    ------
+    OSError
+        If the arrays alone are larger than what is free.
+    """
+    if path.suffix.lower() == ".zarr":  # compressed
+        return
+    needed, free = array_bytes(data), shutil.disk_usage(path.resolve().parent).free
+    if needed > free:
+        raise OSError(
+            f"{path} needs at least {needed / 1e6:,.1f} MB, and {free / 1e6:,.1f} MB are free on its disk; make room, "
+            "or write .zarr, which is compressed."
+        )
+
+
+def write(data: Any, path: Path, *, overwrite: bool) -> None:
     """Write the data; `path` changes at the end, at once."""
+    suffix = _suffix(path, SUFFIXES, "--output")
+    check_space(data, path)
+    path = _replaceable(path, overwrite=overwrite)
+    with staged(path, overwrite=overwrite) as target:
+        if suffix == ".zarr":
+            data.write_zarr(target)
+        else:
+            with failures_raised(path):
+                getattr(data, f"write_{suffix.removeprefix('.')}")(target)
 
-    def write_to(target: Path) -> None:
-        getattr(data, f"write_{_suffix(path, SUFFIXES, '--output').removeprefix('.')}")(target)
 
-    _atomically(path, write_to)
-
-
-def write_table(table: "pd.DataFrame", path: Path) -> None:
+def write_table(table: "pd.DataFrame", path: Path, *, overwrite: bool) -> None:
     """Write a table; `path` changes at the end, at once."""
     suffix = _suffix(path, TABLES, "--table")
-
-    def write_to(target: Path) -> None:
+    path = _replaceable(path, overwrite=overwrite)
+    with staged(path, overwrite=overwrite) as target:
         if suffix == ".parquet":
             table.to_parquet(target)
         else:
             table.to_csv(target, sep="\t" if suffix == ".tsv" else ",")
-
-    _atomically(path, write_to)
 
 
 def _suffix(path: Path, known: tuple[str, ...], argument: str) -> str:
@@ -85,48 +110,38 @@ def _suffix(path: Path, known: tuple[str, ...], argument: str) -> str:
     return suffix
 
 
-def _is_mudata(path: Path) -> bool:
-    """Whether a zarr folder holds a MuData."""
-    if path.suffix.lower() != ".zarr":
-        return False
-    import zarr
-
-    return zarr.open_group(path, mode="r").attrs.get("encoding-type") == "MuData"
+def _exists(path: Path, argument: str) -> bool:
+    """Whether there is something at `path`, after what killed runs have left beside it was seen to."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        if path.absolute().parent.is_dir():
+            recover(path.resolve())
+        return path.exists()
+    except OSError as error:
+        raise typer.BadParameter(f"{argument} {path}: {error.strerror}.") from error
+    recover(path.resolve())
+    return True
 
 
 def _check_target(path: Path, argument: str, *, overwrite: bool) -> None:
-    if path.exists() and not overwrite:
+    exists = _exists(path, argument)
+    if exists and not overwrite:
         raise typer.BadParameter(f"{argument} {path} exists; pass --overwrite to replace it, or another name.")
     if not path.absolute().parent.is_dir():
         raise typer.BadParameter(f"{argument} {path}: there is no folder {path.parent}.")
-
-
-def _atomically(path: Path, write_to: Callable[[Path], None]) -> None:
-    """Write beside `path`, then take its place."""
-    path = path.resolve()
-    with _folder_beside(path) as folder:
-        new = folder / path.name
-        write_to(new)
-        if path.is_dir() or new.is_dir():
-            # a folder that is not empty cannot be replaced in one step: the old one steps aside, and back on failure
-            old = folder / f"old-{path.name}"
-            if path.exists():
-                path.rename(old)
-            try:
-                new.rename(path)
-            except OSError:
-                if old.exists():
-                    old.rename(path)
-                raise
-        else:
-            new.replace(path)
-
-
-@contextmanager
-def _folder_beside(path: Path) -> Iterator[Path]:
-    """A hidden folder on the same disk as `path`, gone afterwards."""
-    folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
+    if exists and (reason := not_replaceable(path)):
+        raise typer.BadParameter(
+            f"{argument} {path} {reason}, so it is not replaced; take another name, or move it away."
+        )
     try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        check_writable(path.resolve())
+    except OSError as error:
+        raise typer.BadParameter(f"{argument} {path} cannot be written: {error.strerror}.") from error
+
+
+def _replaceable(path: Path, *, overwrite: bool) -> Path:
+    """Where a link leads; what is there must still be what may be replaced."""
+    if overwrite and path.exists() and (reason := not_replaceable(path)):
+        raise FileExistsError(f"{path} {reason}, so it is not replaced.")
+    return path.resolve()

@@ -2,14 +2,17 @@
 
 import logging
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import typer
 
-__all__ = ["session"]
+__all__ = ["errors_as_exit_codes", "session"]
 
 ERRORS = (LookupError, OSError, TypeError, ValueError, MemoryError, ImportError)
 """What data and settings can cause; anything else is a mistake of ours and shows where."""
@@ -19,15 +22,51 @@ ERRORS = (LookupError, OSError, TypeError, ValueError, MemoryError, ImportError)
 def session(threads: int | None = None) -> Iterator[None]:
     """Run a command; errors about data end it with exit code 1 and one sentence."""
     with ExitStack() as stack:
+        stack.enter_context(errors_as_exit_codes())
         stack.enter_context(_log())
         stack.enter_context(_warnings())
         if threads is not None:
             stack.enter_context(_threads(threads))
+        yield
+
+
+@contextmanager
+def errors_as_exit_codes() -> Iterator[None]:
+    """
+    Errors about data end a command with exit code 1 and one sentence, signals with 128 and their number.
+
+    Signals are exceptions here, so that what was begun is undone.
+    """
+    with _signals():
         try:
             yield
         except ERRORS as error:
-            typer.secho(f"Error: {error or type(error).__name__}", fg="red", err=True)
+            typer.secho(f"Error: {str(error).strip() or type(error).__name__}", fg="red", err=True)
             raise typer.Exit(1) from error
+        except KeyboardInterrupt as error:
+            typer.secho("Interrupted.", fg="red", err=True)
+            raise typer.Exit(128 + signal.SIGINT) from error
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Raise SystemExit when the process is asked to end; Python does so for an interrupt only."""
+
+    def end(number: int, frame: Any) -> None:
+        raise SystemExit(128 + number)
+
+    handled = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    # only the main thread may; one that is ignored (nohup) stays so
+    if threading.current_thread() is not threading.main_thread():
+        handled = []
+    before = {one: signal.getsignal(one) for one in handled if signal.getsignal(one) != signal.SIG_IGN}
+    for one in before:
+        signal.signal(one, end)
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 @contextmanager

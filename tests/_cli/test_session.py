@@ -1,0 +1,87 @@
+"""Errors and signals end a command with their exit codes, and leave the process as it was."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+import typer
+
+from kompot_scverse._cli.session import errors_as_exit_codes
+
+COMMAND = """
+import sys
+from kompot_scverse_command import main
+main()
+print([name for name in ("anndata", "pandas", "typer") if name in sys.modules])
+"""
+
+
+def fail(error: BaseException) -> None:
+    with errors_as_exit_codes():
+        raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (ValueError("`x` is wrong."), 1, "Error: `x` is wrong.\n"),
+        (MemoryError(), 1, "Error: MemoryError\n"),
+        (KeyboardInterrupt(), 130, "Interrupted.\n"),
+    ],
+)
+def test_errors(capsys: pytest.CaptureFixture, error: BaseException, code: int, text: str) -> None:
+    with pytest.raises(typer.Exit) as raised:
+        fail(error)
+    assert raised.value.exit_code == code
+    assert capsys.readouterr().err == text
+
+
+def test_mistakes_of_ours_show_where() -> None:
+    with pytest.raises(AttributeError):
+        fail(AttributeError("no"))
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="signals of Unix")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_signals(name: str) -> None:
+    number, undone = getattr(signal, name), []
+    before = signal.getsignal(number)
+
+    def interrupted() -> None:
+        with errors_as_exit_codes():
+            try:
+                os.kill(os.getpid(), number)
+                signal.pause()
+            finally:
+                undone.append(True)
+
+    with pytest.raises((SystemExit, typer.Exit)) as raised:
+        interrupted()
+    code = raised.value.code if isinstance(raised.value, SystemExit) else raised.value.exit_code
+    assert code == 128 + number
+    assert undone == [True]
+    assert signal.getsignal(number) is before
+
+
+def test_other_threads_take_no_signals() -> None:
+    done = []
+
+    def run() -> None:
+        with errors_as_exit_codes():
+            done.append(True)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert done == [True]
+
+
+def test_version_loads_nothing() -> None:
+    """Importing the package takes seconds."""
+    found = subprocess.run([sys.executable, "-c", COMMAND, "--version"], capture_output=True, text=True, check=True)
+    version, loaded = found.stdout.splitlines()
+    assert version.count(".") == 2
+    assert loaded == "[]"

@@ -1,0 +1,52 @@
+"""What is in the place of a file, and whether it may be replaced."""
+
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pytest
+
+from kompot_scverse._cli.stores import is_mudata, not_replaceable
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    path = tmp_path / "data.zarr"
+    ad.AnnData(np.ones((2, 3), dtype=np.float32), obsm={"X_pca": np.ones((2, 2))}).write_zarr(path)
+    return path
+
+
+def test_a_store(store: Path, tmp_path: Path) -> None:
+    assert not is_mudata(store)
+    assert not_replaceable(store) is None
+    (tmp_path / "empty.zarr").mkdir()
+    assert not_replaceable(tmp_path / "empty.zarr") is None
+
+
+@pytest.mark.parametrize("place", ["notes.txt", "obsm/notes.txt", "notes/today.txt"])
+def test_a_store_that_holds_something_else(store: Path, place: str) -> None:
+    (store / place).parent.mkdir(exist_ok=True)
+    (store / place).write_text("do not lose")
+    assert "also holds" in str(not_replaceable(store))
+    assert place.split("/today")[0] in str(not_replaceable(store))
+
+
+def test_a_folder_of_notes(tmp_path: Path) -> None:
+    path = tmp_path / "data.zarr"
+    path.mkdir()
+    (path / "notes.txt").write_text("do not lose")
+    assert not_replaceable(path) == "is no zarr store of this command"
+    with pytest.raises(ValueError, match=r"data\.zarr is no zarr store"):
+        is_mudata(path)
+
+
+def test_files(tmp_path: Path) -> None:
+    for name, expected in {"a.h5ad": "is no HDF5 file", "a.zarr": "is no folder", "a.csv": None}.items():
+        (tmp_path / name).write_text("notes")
+        assert not_replaceable(tmp_path / name) == expected
+    (tmp_path / "b.h5ad").touch()
+    assert not_replaceable(tmp_path / "b.h5ad") is None
+    ad.AnnData(np.ones((2, 3), dtype=np.float32)).write_h5ad(tmp_path / "c.h5ad")
+    assert not_replaceable(tmp_path / "c.h5ad") is None
+    (tmp_path / "d.h5ad").mkdir()
+    assert not_replaceable(tmp_path / "d.h5ad") == "is no file"
