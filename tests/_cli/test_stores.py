@@ -5,6 +5,7 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 import pytest
+from mudata import MuData
 
 from kompot_scverse._cli.stores import is_mudata, not_replaceable
 
@@ -48,5 +49,9 @@ def test_files(tmp_path: Path) -> None:
     assert not_replaceable(tmp_path / "b.h5ad") is None
     ad.AnnData(np.ones((2, 3), dtype=np.float32)).write_h5ad(tmp_path / "c.h5ad")
     assert not_replaceable(tmp_path / "c.h5ad") is None
+    rna = ad.AnnData(np.ones((2, 3), dtype=np.float32))
+    MuData({"rna": rna}).write_h5mu(tmp_path / "m.h5mu")
+    assert not_replaceable(tmp_path / "m.h5mu") is None
+    assert is_mudata(tmp_path / "m.h5mu")
     (tmp_path / "d.h5ad").mkdir()
     assert not_replaceable(tmp_path / "d.h5ad") == "is no file"

@@ -6,6 +6,7 @@ from pathlib import Path
 __all__ = ["is_mudata", "not_replaceable"]
 
 ZARR_FILES = frozenset({"zarr.json", ".zgroup", ".zattrs", ".zmetadata", ".zarray", ".DS_Store"})
+HDF5 = b"\x89HDF\r\n\x1a\n"
 ENCODINGS = ("anndata", "MuData")
 
 
@@ -40,10 +41,15 @@ def not_replaceable(path: Path) -> str | None:
     if not path.is_file():
         return "is no file"
     if path.suffix.lower() in (".h5ad", ".h5mu") and path.stat().st_size:
-        import h5py
-
-        return None if h5py.is_hdf5(path) else "is no HDF5 file"
+        return None if _is_hdf5(path) else "is no HDF5 file"
     return None
+
+
+def _is_hdf5(path: Path) -> bool:
+    """By its signature, which may come after a block for users, as in files of MuData."""
+    with path.open("rb") as file:
+        start = file.read(2048 + len(HDF5))
+    return any(start[offset:].startswith(HDF5) for offset in (0, 512, 1024, 2048))
 
 
 def _encoding(path: Path) -> object:
