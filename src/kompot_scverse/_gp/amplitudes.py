@@ -1,0 +1,113 @@
+"""Amplitudes of Gaussian fields: the ones of largest evidence on a grid, zero among them."""
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+__all__ = ["GRID", "choose_amplitudes", "solve_prior"]
+
+GRID = 10.0 ** np.arange(-3, 4.1, 0.5)
+"""Prior variances of a field that changes at all."""
+SWEEPS = 5
+START = int(np.flatnonzero(np.isclose(GRID, 1))[0])
+
+
+def solve_prior(
+    hessian: np.ndarray, linear: np.ndarray, variances: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float, float]:
+    r"""
+    Mode and evidence of weights with the log likelihood :math:`b^\top w - \tfrac12 w^\top H w` and independent normal priors.
+
+    Parameters
+    ----------
+    hessian
+        H: rank × rank.
+    linear
+        b: rank.
+    variances
+        Prior variance of each weight; a weight with 0 is 0.
+
+    Returns
+    -------
+    The mode, the covariance, the log evidence relative to that of all variances 0, and its determinant part
+    :math:`-\tfrac12 \log|I + D^{1/2} H D^{1/2}|`.
+    """
+    on = variances > 0
+    root = np.sqrt(variances[on])
+    scaled = hessian[np.ix_(on, on)] * np.outer(root, root)
+    scaled[np.diag_indices_from(scaled)] += 1
+    factor = cho_factor(scaled, lower=True)
+    half_linear = root * linear[on]
+    solved = cho_solve(factor, half_linear)
+    determinant = -float(np.log(np.diag(factor[0])).sum())
+    weights, covariance = np.zeros(len(linear)), np.zeros_like(hessian)
+    weights[on] = root * solved
+    covariance[np.ix_(on, on)] = cho_solve(factor, np.diag(root)) * root[:, None]
+    return weights, covariance, determinant + float(half_linear @ solved) / 2, determinant
+
+
+def choose_amplitudes(
+    hessian: np.ndarray, linear: np.ndarray, blocks: np.ndarray, start: np.ndarray | None = None
+) -> np.ndarray:
+    """
+    Prior variance of every block of weights that maximises the evidence of :func:`solve_prior`, on :data:`GRID` and 0.
+
+    One block after the other until none moves; from `start` on only to its neighbours on the grid, and 0.
+
+    Parameters
+    ----------
+    hessian
+        H.
+    linear
+        b; as columns several of them, each with weights of its own.
+    blocks
+        Number of the block of each weight.
+    start
+        Position on the grid of each block, -1 for 0; None searches the whole grid.
+
+    Returns
+    -------
+    Position on the grid of each block, -1 for 0.
+    """
+    values = np.append(GRID, 0.0)  # position -1 is 0
+    position = np.full(blocks.max() + 1, START) if start is None else start.copy()
+    kept: dict[tuple[int, ...], float] = {}
+
+    def evidence(candidate: np.ndarray) -> float:
+        key = tuple(candidate)
+        if key not in kept:
+            kept[key] = _log_evidence(hessian, linear, values[candidate][blocks])
+        return kept[key]
+
+    for sweep in range(SWEEPS):
+        before = position.copy()
+        for block in range(len(position)):
+            if start is None and sweep == 0:
+                tried = np.arange(-1, len(GRID))
+            else:
+                near = position[block] + np.arange(-1, 2) if position[block] >= 0 else np.arange(-1, 3)
+                tried = np.unique(np.append(near[(near >= 0) & (near < len(GRID))], -1))
+            found = []
+            for number in tried:
+                candidate = position.copy()
+                candidate[block] = number
+                found.append(evidence(candidate))
+            position[block] = tried[int(np.argmax(found))]
+        if (position == before).all():
+            break
+    return position
+
+
+def _log_evidence(hessian: np.ndarray, linear: np.ndarray, variances: np.ndarray) -> float:
+    on = variances > 0
+    if not on.any():
+        return 0.0
+    root = np.sqrt(variances[on])
+    scaled = hessian[np.ix_(on, on)] * np.outer(root, root)
+    scaled[np.diag_indices_from(scaled)] += 1
+    try:
+        factor = cho_factor(scaled, lower=True, overwrite_a=True, check_finite=False)
+    except LinAlgError:  # the largest variances with features that hardly differ
+        return -np.inf
+    columns = root[:, None] * linear.reshape(len(on), -1)[on]
+    explained = float(np.sum(columns * cho_solve(factor, columns))) / 2
+    return explained - columns.shape[1] * float(np.log(np.diag(factor[0])).sum())

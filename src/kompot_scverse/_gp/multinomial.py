@@ -1,0 +1,101 @@
+"""The likelihood of which sample every cell is of, given fields over the cell states."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+__all__ = ["Cells", "Fields", "State"]
+
+MAX_STEPS = 50
+TOLERANCE = 1e-9
+"""Largest error of a level at which to stop."""
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Weights of the contrast and of the samples' own fields."""
+
+    delta: np.ndarray
+    """Contrast: rank."""
+    own: np.ndarray
+    """Samples × rank."""
+
+    def of_samples(self, late: np.ndarray) -> np.ndarray:
+        """Half the contrast on either side, and the own field: samples × rank."""
+        return np.where(late, 0.5, -0.5)[:, None] * self.delta + self.own
+
+    def __add__(self, other: "Fields") -> "Fields":
+        return Fields(self.delta + other.delta, self.own + other.own)
+
+    def __sub__(self, other: "Fields") -> "Fields":
+        return Fields(self.delta - other.delta, self.own - other.own)
+
+    def __mul__(self, size: float) -> "Fields":
+        return Fields(self.delta * size, self.own * size)
+
+
+@dataclass(frozen=True)
+class State:
+    """The likelihood at one value of the fields, the levels at their optimum."""
+
+    fields: Fields
+    of_samples: np.ndarray
+    """Weights of the field of each sample: samples × rank."""
+    value: float
+    """Log likelihood."""
+    score: np.ndarray
+    """Its gradient by the field of each sample: samples × rank."""
+    levels: np.ndarray
+    """Log levels of the samples."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The cells and their samples."""
+
+    phi: np.ndarray
+    """Features: cells × rank."""
+    codes: np.ndarray
+    """Number of the sample of every cell."""
+    late: np.ndarray
+    """Whether each sample is of the second condition."""
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """Cells of each sample."""
+        return np.bincount(self.codes, minlength=len(self.late)).astype(np.float64)
+
+    @cached_property
+    def sums(self) -> np.ndarray:
+        """Sums of the features of each sample: samples × rank."""
+        return np.stack([self.phi[self.codes == sample].sum(axis=0) for sample in range(len(self.late))])
+
+    def at(self, fields: Fields, levels: np.ndarray) -> State:
+        """
+        Likelihood and score, with the levels at which as many cells are expected of each sample as it has.
+
+        Parameters
+        ----------
+        fields
+            Fields of contrast and samples.
+        levels
+            Where the search for the levels starts.
+        """
+        of_samples = fields.of_samples(self.late)
+        field = self.phi @ of_samples.T
+        for _ in range(MAX_STEPS):
+            eta = field + levels
+            top = eta.max(axis=1, keepdims=True)
+            probability = np.exp(eta - top)
+            total = probability.sum(axis=1, keepdims=True)
+            probability /= total
+            expected = probability.sum(axis=0)
+            # Newton's step; a level common to all is not determined, which the last term settles
+            curvature = np.diag(expected) - probability.T @ probability + np.full((len(expected),) * 2, expected.mean())
+            change = np.linalg.solve(curvature, self.counts - expected)
+            if np.abs(change).max() < TOLERANCE:
+                break
+            levels = levels + np.clip(change, -1, 1)
+        value = float((eta[np.arange(len(eta)), self.codes] - top[:, 0] - np.log(total[:, 0])).sum())
+        return State(fields, of_samples, value, self.sums - probability.T @ self.phi, levels)

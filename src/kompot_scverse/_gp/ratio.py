@@ -1,0 +1,217 @@
+"""The ratio of two densities over cell states: logistic regression with Gaussian fields, by Newton's method."""
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+from .amplitudes import GRID, choose_amplitudes, solve_prior
+
+__all__ = ["BLOCK", "RatioFit", "fit_ratio"]
+
+logger = logging.getLogger("kompot_scverse")
+
+BLOCK = 16_384
+"""Cells whose products are formed at a time."""
+ROUNDS = 8
+"""Newton steps at most in which the amplitudes are still chosen."""
+MAX_STEPS = 100
+TOLERANCE = 1e-18
+"""Newton decrement at which to stop: the squared distance from the mode, in posterior standard deviations."""
+LARGEST_MOVE = 4.0
+"""A step that moves the log odds of a cell by more is shortened while the amplitudes are chosen."""
+
+
+@dataclass(frozen=True)
+class RatioFit:
+    r"""Posterior of :math:`\log p_1(x) - \log p_0(x) = c + \Phi(x)^\top w`, both densities of mass one over the pooled cells."""
+
+    offset: float
+    """c at the mode."""
+    weights: np.ndarray
+    """Mode of w: rank."""
+    center: np.ndarray
+    """Mean features, weighted by the information of the cells: c moves by minus their product with w."""
+    covariance: np.ndarray
+    """Laplace covariance of w, c being free: rank × rank."""
+    level_variance: float
+    """Variance of the log ratio at the centre."""
+    amplitudes: np.ndarray
+    """Prior variance of every block of weights."""
+    null_probability: float
+    """Probability that nothing changes, against the chosen amplitudes and with even odds before the data."""
+    sample_amplitudes: np.ndarray | None = None
+    """Prior variance of the samples' own fields, by block; None where samples are not known or do not differ."""
+
+    def log_ratio(self, phi: np.ndarray) -> np.ndarray:
+        """Log ratio at the cells with features `phi` (cells × rank)."""
+        return self.offset + phi @ self.weights
+
+    def variance(self, phi: np.ndarray) -> np.ndarray:
+        """Its Laplace variance."""
+        if not self.amplitudes.any():
+            # not the product of NaN and 0: cells without a state stay without a value
+            return np.where(np.isfinite(phi).all(axis=1), 0.0, np.nan)
+        out = np.empty(len(phi))
+        for start in range(0, len(phi), BLOCK):
+            rows = phi[start : start + BLOCK] - self.center
+            out[start : start + BLOCK] = np.einsum("cr,cr->c", rows @ self.covariance, rows)
+        return self.level_variance + out
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """Sums over the cells at one value of the parameters."""
+
+    value: float
+    """Log likelihood."""
+    gradient: np.ndarray
+    """Of the level and the weights: rank + 1."""
+    hessian: np.ndarray
+    """Of the negative log likelihood: (rank + 1) × (rank + 1)."""
+
+
+def fit_ratio(phi: np.ndarray, late: np.ndarray, blocks: np.ndarray, amplitudes: np.ndarray | None = None) -> RatioFit:
+    r"""
+    Estimate the log ratio of the densities of two sets of cells.
+
+    Of the pooled cells at a state, the share :math:`n_1 p_1 / (n_0 p_0 + n_1 p_1)` is of the second set, so the log odds of a
+    cell to be of it are :math:`\log(n_1/n_0) + \log p_1(x) - \log p_0(x)`: logistic regression with the field
+    :math:`b + \Phi(x)^\top w`, :math:`w_k \sim N(0, a^2)` with the amplitude of the block of k, and b free. It is concave. With b free
+    the fitted probabilities sum to :math:`n_1`, so both densities have mass one over the pooled cells without a further step.
+
+    The amplitudes are those of largest evidence on a grid that contains 0, of the expansion of the likelihood around
+    the present estimate, and chosen again in each Newton step until they stay. At the end the Laplace evidence is
+    compared with that of no change; where this is larger, the log ratio is exactly 0.
+
+    The log odds also vary with the cell numbers, which are given; hence the variance :math:`1/n_0 + 1/n_1` of their log ratio is
+    subtracted (Prentice & Pyke 1979, Biometrika 66, 403).
+
+    Parameters
+    ----------
+    phi
+        Features: cells × rank.
+    late
+        Whether each cell is of the second set.
+    blocks
+        Number of the block of each feature.
+    amplitudes
+        Prior variance of every block; None chooses them.
+    """
+    n_late, n = float(np.count_nonzero(late)), len(late)
+    log_odds = float(np.log(n_late / (n - n_late)))
+    theta = np.append(log_odds, np.zeros(phi.shape[1]))
+    values = np.append(GRID, 0.0)  # position -1 is 0
+    position = None
+    now = _moments(phi, late, theta)
+    null_value = now.value - np.log(now.hessian[0, 0]) / 2
+    chosen = amplitudes
+    for _ in range(ROUNDS if amplitudes is None else 0):
+        hessian, linear = _without_level(now, theta)
+        found = choose_amplitudes(hessian, linear, blocks, position)
+        if (found < 0).all():
+            return _nothing(phi.shape[1], blocks)
+        same = position is not None and (found == position).all()
+        position, chosen = found, values[found]
+        if same:
+            break
+        target = _solve(now, theta, chosen[blocks])
+        move = np.abs(_field(phi, target - theta)).max()
+        theta = theta + (target - theta) * min(1.0, LARGEST_MOVE / max(move, 1e-300))
+        now = _moments(phi, late, theta)
+    if chosen is None or not chosen.any():
+        return _nothing(phi.shape[1], blocks)
+    # weights of blocks that were dropped on the way
+    theta[1:] *= chosen[blocks] > 0
+    theta, now = _newton(phi, late, theta, chosen[blocks])
+    hessian, linear = _without_level(now, theta)
+    _, covariance, _, determinant = solve_prior(hessian, linear, chosen[blocks])
+    on = chosen[blocks] > 0
+    penalty = float(np.sum(theta[1:][on] ** 2 / chosen[blocks][on])) / 2
+    evidence = now.value - penalty + determinant - np.log(now.hessian[0, 0]) / 2
+    if amplitudes is None and evidence <= null_value:
+        return _nothing(phi.shape[1], blocks)
+    return RatioFit(
+        offset=float(theta[0]) - log_odds,
+        weights=theta[1:],
+        center=now.hessian[0, 1:] / now.hessian[0, 0],
+        covariance=covariance,
+        level_variance=max(1 / float(now.hessian[0, 0]) - 1 / n_late - 1 / (n - n_late), 0.0),
+        amplitudes=chosen,
+        null_probability=float(expit(null_value - evidence)),
+    )
+
+
+def _nothing(rank: int, blocks: np.ndarray) -> RatioFit:
+    """The log ratio 0."""
+    zero = np.zeros(rank)
+    return RatioFit(0.0, zero, zero, np.zeros((rank, rank)), 0.0, np.zeros(blocks.max() + 1), 1.0)
+
+
+def _newton(phi: np.ndarray, late: np.ndarray, theta: np.ndarray, variances: np.ndarray) -> tuple[np.ndarray, _Moments]:
+    """Mode of the posterior with given prior variances."""
+    on = variances > 0
+
+    def objective(moments: _Moments, at: np.ndarray) -> float:
+        return moments.value - float(np.sum(at[1:][on] ** 2 / variances[on])) / 2
+
+    now = _moments(phi, late, theta)
+    for _ in range(MAX_STEPS):
+        step = _solve(now, theta, variances) - theta
+        slope = now.gradient.copy()
+        slope[1:][on] -= theta[1:][on] / variances[on]
+        decrement = float(slope @ step)
+        size, value = 1.0, objective(now, theta)
+        while True:
+            candidate = theta + size * step
+            new = _moments(phi, late, candidate)
+            # at the optimum, differences drown in rounding: allow for it
+            if objective(new, candidate) >= value + 1e-4 * size * decrement - 1e-12 * abs(value) or size < 1e-10:
+                break
+            size /= 2
+        theta, now = candidate, new
+        if decrement <= TOLERANCE:
+            return theta, now
+    logger.warning("The log ratio did not converge in %d Newton steps (decrement %.2g).", MAX_STEPS, decrement)
+    return theta, now
+
+
+def _moments(phi: np.ndarray, late: np.ndarray, theta: np.ndarray) -> _Moments:
+    """Value, gradient and Hessian: sums over blocks of cells."""
+    rank = phi.shape[1]
+    value, gradient, hessian = 0.0, np.zeros(rank + 1), np.zeros((rank + 1, rank + 1))
+    for start in range(0, len(phi), BLOCK):
+        rows = phi[start : start + BLOCK]
+        sign = np.where(late[start : start + BLOCK], 1.0, -1.0)
+        eta = theta[0] + rows @ theta[1:]
+        value -= float(np.logaddexp(0, -sign * eta).sum())
+        residual = sign * expit(-sign * eta)
+        gradient += np.append(residual.sum(), residual @ rows)
+        information = expit(eta) * expit(-eta)
+        crossed = information @ rows
+        hessian[0, 0] += information.sum()
+        hessian[0, 1:] += crossed
+        scaled = rows * np.sqrt(information)[:, None]
+        hessian[1:, 1:] += scaled.T @ scaled
+    hessian[1:, 0] = hessian[0, 1:]
+    return _Moments(value, gradient, hessian)
+
+
+def _field(phi: np.ndarray, theta: np.ndarray) -> np.ndarray:
+    return theta[0] + phi @ theta[1:]
+
+
+def _without_level(now: _Moments, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """H and b of the weights around `theta`, the level being free."""
+    full = now.hessian @ theta + now.gradient
+    cross = now.hessian[1:, 0] / now.hessian[0, 0]
+    return now.hessian[1:, 1:] - np.outer(cross, now.hessian[0, 1:]), full[1:] - cross * full[0]
+
+
+def _solve(now: _Moments, theta: np.ndarray, variances: np.ndarray) -> np.ndarray:
+    """Where the expansion of the log posterior around `theta` is largest."""
+    weights = solve_prior(*_without_level(now, theta), variances)[0]
+    full = now.hessian[0] @ theta + now.gradient[0]
+    level = (full - now.hessian[0, 1:] @ weights) / now.hessian[0, 0]
+    return np.append(level, weights)
