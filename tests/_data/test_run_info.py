@@ -205,5 +205,8 @@ def test_compare_between_objects(done: AnnData, adata: AnnData) -> None:
     compared = kp.RunInfo(done, 0).compare_with(kp.RunInfo(adata))
     assert not compared.same_data
     assert "different objects" in repr(compared)
-    assert "sigma" in compared.params.index
+    assert compared.params.index.to_list() == ["sigma"]
+    adata.layers["logged_counts"] = adata.layers["logged_counts"] * 2
+    kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", fdr=FEW, key_added="double")
+    assert "expression (fingerprint)" in kp.RunInfo(done, 0).compare_with(kp.RunInfo(adata)).params.index
     assert set(compared.shared_fields["last_writer_of_other"]) == {0}

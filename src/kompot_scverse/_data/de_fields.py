@@ -36,6 +36,11 @@ class DEPlan:
         """Names of the fields of a contrast."""
         return Keys(self.key_added, design.reference, group, design.sample_key is not None)
 
+    def called(self, design: Design, group: object) -> tuple[str, str]:
+        """Names of what says which genes are called, and of their q."""
+        keys = self.keys(design, group)
+        return keys.field("is_de", varies=True), keys.field("qvalue")
+
 
 @dataclass(frozen=True)
 class GeneResults:
@@ -44,7 +49,6 @@ class GeneResults:
     mahalanobis: np.ndarray
     mean_lfc: np.ndarray
     comparison: NullComparison | None
-    is_de: np.ndarray | None
     groups: GroupStatistics | None
     test: GeneTest | None = None
     """Replicate test; its first nodes are the single neighbourhoods."""
@@ -144,9 +148,19 @@ _GROUP_TEST_ROWS = (
 
 
 def gene_values(
-    plan: DEPlan, design: Design, group: object, results: GeneResults, place: GenePlacer, categories: pd.Index | None
+    plan: DEPlan,
+    design: Design,
+    group: object,
+    results: GeneResults,
+    place: GenePlacer,
+    categories: pd.Index | None,
+    threshold: float,
 ) -> dict[tuple[str, str], Any]:
-    """Values of the gene-level fields of one contrast, on all genes."""
+    """
+    Values of the gene-level fields of one contrast, on all genes.
+
+    q, and what is called at the threshold, are of all genes that have a p by now, also from earlier runs.
+    """
     keys = plan.keys(design, group)
     columns: dict[str, np.ndarray] = {
         keys.field("mahalanobis", varies=True): results.mahalanobis,
@@ -158,29 +172,33 @@ def gene_values(
         if plan.all_statistics:
             columns[keys.field("mahalanobis_pvalue", varies=True)] = found.pvalue
             columns[keys.field("mahalanobis_tail_fdr", varies=True)] = found.tail_fdr
-    if results.is_de is not None:
-        columns[keys.field("is_de", varies=True)] = results.is_de
     if results.test is not None:
-        columns[keys.field("pvalue")], columns[keys.field("qvalue")] = results.test.pvalue, results.test.qvalue
-    values: dict[tuple[str, str], Any] = {
-        ("var", key): place(column, "var", key, fill=False if column.dtype == bool else np.nan)
-        for key, column in columns.items()
-    }
+        columns[keys.field("pvalue")] = results.test.pvalue
+    values: dict[tuple[str, str], Any] = {("var", key): place(column, "var", key) for key, column in columns.items()}
+    rate = None
+    if results.test is not None:
+        rate = values["var", keys.field("qvalue")] = benjamini_hochberg(values["var", keys.field("pvalue")])
+    elif results.comparison is not None:
+        rate = values["var", keys.field("mahalanobis_local_fdr", varies=True)]
+    if rate is not None:
+        # NaN is not called: expressed too little to be tested, or not analysed
+        values["var", keys.field("is_de", varies=True)] = rate <= threshold
     if results.test is not None:
         m = results.n_neighborhoods
         for what, table in (("lfc", results.test.effect), ("zscore", results.test.z)):
             key = keys.field(f"neighborhood_{what}")
             values["varm", key] = place(table[:m].T.astype(np.float32), "varm", key)
     if results.groups is not None and categories is not None:
-        tables = [results.groups.mean_lfc, results.groups.std_error, results.groups.zscore]
-        rows: tuple[tuple[str, bool, str], ...] = _GROUP_ROWS
+        names = [slug(category) for category in categories]
+        tables = {"mean_lfc": results.groups.mean_lfc, "lfc_se": results.groups.std_error}
+        tables["lfc_zscore"] = results.groups.zscore
         if results.group_test is not None:
-            pvalue = results.group_test.node_pvalue
-            tables += [pvalue.T, np.stack([benjamini_hochberg(p) for p in pvalue], axis=1)]
-            rows += _GROUP_TEST_ROWS
-        for (what, varies, _), table in zip(rows, tables, strict=True):
+            key = keys.field(f"{slug(plan.cell_groups)}_pvalue")
+            tables["pvalue"] = place(results.group_test.node_pvalue.T, "varm", key, columns=names)
+            tables["qvalue"] = np.stack([benjamini_hochberg(p) for p in tables["pvalue"].T], axis=1)
+        for what, varies, _ in _GROUP_ROWS + (_GROUP_TEST_ROWS if results.group_test is not None else ()):
             key = keys.field(f"{slug(plan.cell_groups)}_{what}", varies=varies)
-            names = [slug(category) for category in categories]
-            filled = place(table, "varm", key, columns=names)
+            done = what in ("pvalue", "qvalue")
+            filled = tables[what] if done else place(tables[what], "varm", key, columns=names)
             values["varm", key] = pd.DataFrame(filled, index=place.names, columns=names)
     return values

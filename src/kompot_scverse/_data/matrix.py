@@ -52,13 +52,13 @@ class MatrixReader:
     def looks_like_counts(self) -> bool:
         """Whether the first rows hold whole numbers only, some of them above 1."""
         # unchecked: cells that take no part may hold anything
-        block = self._block(slice(0, COUNT_ROWS))
+        block = self.unchecked(slice(0, COUNT_ROWS))
         stored: np.ndarray = block.data if isinstance(block, sp.csr_array) else block.ravel()
         return bool(stored.size and stored.max() > 1 and (stored == np.rint(stored)).all())
 
     def read(self, rows: slice | np.ndarray) -> np.ndarray | sp.csr_array:
         """The rows as a dense array or csr, float32 (also from integers) or float64."""
-        block = self._block(rows)
+        block = self.unchecked(rows)
         stored: np.ndarray = block.data if isinstance(block, sp.csr_array) else block
         # a sum is finite only if all terms are, and costs no temporary
         if not np.isfinite(stored.sum(dtype=np.float64)):
@@ -68,7 +68,7 @@ class MatrixReader:
             )
         return block
 
-    def _block(self, rows: slice | np.ndarray) -> np.ndarray | sp.csr_array:
+    def unchecked(self, rows: slice | np.ndarray) -> np.ndarray | sp.csr_array:
         """As :meth:`read`, without the check."""
         block = self.values[rows]
         if hasattr(block, "dask"):

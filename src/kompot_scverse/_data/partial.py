@@ -1,6 +1,7 @@
 """Runs on some genes: what they leave of an earlier run on others."""
 
 import math
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,18 +12,28 @@ from anndata import AnnData
 from kompot_scverse._keys import SAMPLE_VAR
 
 from .design import Design
+from .errors import INSIDE
+from .fingerprint import DESCRIPTIONS
 from .provenance import Run, iterate_runs, last_writer
 
 __all__ = ["GenePlacer", "genes_covered"]
 
-IRRELEVANT = ("n_genes", "genes", "null_genes_drawn", "updated_run", "rng", "layers", "cell_groups")
-"""Parameters that do not change the results of a gene."""
-REPLICATES = ("sample_key", "paired", "covariates", "n_neighborhoods", "neighborhood_width")
-"""Parameters that change only what rests on replicates."""
+IRRELEVANT = (
+    "n_genes", "genes", "null_genes_drawn", "updated_run", "rng", "layers", "cell_groups", "fdr_threshold",
+)  # fmt: skip
+"""Parameters that do not change the results of a gene; what the threshold decides is decided again for all genes."""
+REPLICATES = ("sample_key", "paired", "covariates", "n_neighborhoods", "neighborhood_width", "samples")
+"""Parameters and parts of the fingerprint that change only what rests on replicates."""
 TESTED = ("sample_weights", "pvalue", "qvalue", "neighborhood_lfc", "neighborhood_zscore")
 """Endings of the statistics that rest on replicates; so do all keys with the suffix for replicate variance."""
+NULLS = ("null_genes", "null", "null_mahalanobis")
+"""Parameters and parts of the fingerprint that change only the significance of the distance."""
 BASIS_TOLERANCE = 1e-5
 """Largest difference of the features, which are at most 1, of one basis."""
+FOLLOWING = ("ls", "rank", "residual", "n_neighborhoods", "neighborhood_width")
+"""Parameters that other data change by themselves."""
+MAX_FIELDS = 6
+"""Fields that a warning names."""
 MAX_NAMES = 3000
 """Characters of the gene names that a run lists."""
 
@@ -32,8 +43,8 @@ class GenePlacer:
     """
     Spreads results of the analysed genes over all genes.
 
-    Genes that were not analysed keep what an equal earlier run (same basis, cells and parameters) found, else they get
-    a missing value.
+    Genes that were not analysed keep what an equal earlier run (same cells, states, expression and parameters) found,
+    else they get a missing value.
     """
 
     adata: AnnData
@@ -44,20 +55,28 @@ class GenePlacer:
     """Key of the basis in obsm, and its values."""
     params: dict[str, Any]
     """Resolved parameters of this run."""
+    fingerprint: dict[str, str]
+    """Of this run."""
     updated: set[int] = field(default_factory=set)
     """Earlier runs whose other genes were kept."""
+    lost: dict[str, tuple[int, int, tuple[str, ...]]] = field(default_factory=dict)
+    """Fields in which other genes lose what an earlier run found: how many, which run, and how it differs."""
 
     def __post_init__(self) -> None:
         self._runs: dict[int, Run] = {}
+        if self.numbers is not None:
+            self._runs = {run.run_id: run for run in iterate_runs(self.adata)}
+        self._same_basis = bool(self._runs) and self._has_same_basis()
+
+    def _has_same_basis(self) -> bool:
         key, phi = self.basis
-        stored = self.adata.obsm.get(key) if self.numbers is not None else None
+        stored = self.adata.obsm.get(key)
         # the same basis computed on another machine differs in its last digits
-        if (
+        return (
             stored is not None
             and np.shape(stored) == phi.shape
             and np.allclose(stored, phi, rtol=0, atol=BASIS_TOLERANCE, equal_nan=True)
-        ):
-            self._runs = {run.run_id: run for run in iterate_runs(self.adata)}
+        )
 
     @property
     def names(self) -> pd.Index:
@@ -78,32 +97,88 @@ class GenePlacer:
         out[self.numbers] = values
         return out
 
+    def chosen(self, values: np.ndarray) -> np.ndarray:
+        """Of values on all genes, those of the genes analysed."""
+        return values if self.numbers is None else values[self.numbers]
+
+    def warn(self) -> None:
+        """Say which fields lose results of other genes, and why."""
+        if not self.lost:
+            return
+        counts = {count for count, _, _ in self.lost.values()}
+        n = f"{'Up to ' if len(counts) > 1 else ''}{max(counts):,}"
+        runs = ", ".join(str(number) for number in sorted({run for _, run, _ in self.lost.values()}))
+        reasons = list(dict.fromkeys(reason for _, _, reasons in self.lost.values() for reason in reasons))
+        named = ", ".join(list(self.lost)[:MAX_FIELDS])
+        named += f" and {len(self.lost) - MAX_FIELDS} more" if len(self.lost) > MAX_FIELDS else ""
+        mod = getattr(self.adata, "modality", "")
+        warnings.warn(
+            f"{n} other {f'features of {mod}' if mod else 'genes'} lose what run {runs} found, in {len(self.lost)} fields "
+            f"({named}), since this run differs in {'; '.join(reasons)}. They are now missing; call `kp.tl.{self.analysis}` "
+            "without `genes=` for all, or with another `key_added=` to keep both.",
+            UserWarning,
+            skip_file_prefixes=INSIDE,
+        )
+
+    @property
+    def analysis(self) -> str:
+        """Tool whose results are placed."""
+        return "smooth" if len(self.design.conditions) == 1 else "de"
+
     def _earlier(self, slot: str, key: str, like: np.ndarray, columns: list | None) -> np.ndarray | None:
         """What is there already, if it comes from an equal run."""
         writer = last_writer(self.adata, slot, key) if self._runs else None
         run = None if writer is None else self._runs.get(writer)
-        if run is None or key not in getattr(self.adata, slot) or not self._is_equal(run, slot, key):
+        if run is None or key not in getattr(self.adata, slot):
             return None
         stored = getattr(self.adata, slot)[key]
-        if columns is not None and list(stored.columns) != columns:
-            return None
         values = np.asarray(stored)
-        if values.shape != like.shape or not np.can_cast(values.dtype, like.dtype, "same_kind"):
-            return None
-        self.updated.add(run.run_id)
-        return values
+        reasons = self._differences(run, slot, key, table=columns is not None)
+        if columns is not None and list(stored.columns) != columns:
+            reasons.append("the categories of `cell_groups`")
+        if not reasons and (values.shape != like.shape or not np.can_cast(values.dtype, like.dtype, "same_kind")):
+            reasons.append(f"the shape of {slot}[{key!r}]")
+        if not reasons:
+            self.updated.add(run.run_id)
+            return values
+        self._note_loss(run, slot, key, values, reasons)
+        return None
 
-    def _is_equal(self, run: Run, slot: str, key: str) -> bool:
+    def _note_loss(self, run: Run, slot: str, key: str, values: np.ndarray, reasons: list[str]) -> None:
+        others = np.ones(len(self.names), dtype=bool)
+        others[self.numbers] = False
+        rows = values[others].reshape(others.sum(), -1)
+        found = rows if rows.dtype == bool else ~pd.isna(rows)
+        n = int(found.any(axis=1).sum())
+        if n:
+            self.lost[f"{slot}[{key!r}]"] = n, run.run_id, tuple(reasons)
+
+    def _differences(self, run: Run, slot: str, key: str, *, table: bool) -> list[str]:
+        """What of this run is not as in an earlier one, of all that the values of a field depend on."""
+        if not run.fingerprint:
+            return [f"that run {run.run_id} recorded no fingerprint of its data (an earlier version made it)"]
         statistic = next(entry["statistic"] for entry in run.fields if entry["slot"] == slot and entry["key"] == key)
-        names = (run.params.keys() | self.params.keys()) - set(IRRELEVANT)
+        ignored = set(IRRELEVANT)
         if not (statistic.endswith(TESTED) or key.endswith(SAMPLE_VAR)):
-            names -= set(REPLICATES)
-        sizes = dict(zip(map(str, self.design.conditions), map(int, self.design.condition_sizes()), strict=True))
-        return (
-            run.contrast.get("groupby") == self.design.groupby
-            and all(sizes.get(name, number) == number for name, number in run.cells["conditions"].items())
-            and all(_same(run.params.get(name), self.params.get(name)) for name in names)
-        )
+            ignored |= set(REPLICATES)
+        if not statistic.startswith("mahalanobis_"):
+            ignored |= set(NULLS)
+        if run.contrast.get("groupby") != self.design.groupby:
+            return [f"`groupby` ({run.contrast.get('groupby')!r}, now {self.design.groupby!r})"]
+        found = [
+            text
+            for name, text in DESCRIPTIONS.items()
+            if (table if name == "cell_groups" else name not in ignored)
+            and run.fingerprint.get(name) != self.fingerprint.get(name)
+        ]
+        if found:
+            ignored |= set(FOLLOWING)
+        found += [
+            f"`{name}` ({run.params.get(name)!r}, now {self.params.get(name)!r})"
+            for name in dict.fromkeys([*run.params, *self.params])
+            if name not in ignored and not _same(run.params.get(name), self.params.get(name))
+        ]
+        return found if found or self._same_basis else ["the basis of the cell states"]
 
 
 def _same(first: Any, second: Any) -> bool:

@@ -11,7 +11,7 @@ from anndata import AnnData
 from .errors import INSIDE, missing
 from .matrix import MatrixReader, matrix_reader
 
-__all__ = ["cell_mask", "expression", "gene_numbers", "obs_column", "representation"]
+__all__ = ["cell_mask", "expression", "expression_values", "gene_numbers", "obs_column", "representation"]
 
 DEFAULT_REPRESENTATIONS = ("DM_EigenVectors", "X_diffmap", "X_pca")
 
@@ -78,17 +78,22 @@ def check_finite(x: np.ndarray, rows: np.ndarray, name: str) -> None:
         )
 
 
-def expression(adata: AnnData, layer: str | None, columns: np.ndarray | None) -> MatrixReader:
-    """The expression matrix as a reader of rows; counts are worth a warning."""
+def expression_values(adata: AnnData, layer: str | None) -> tuple[Any, str]:
+    """The expression matrix as it is, and what to call it."""
     existing = [key for key in adata.layers.keys() if key is not None]
     if layer is None:
         if adata.X is None:
             raise missing("expression: X is empty; pass `layer=`, not", None, existing)
-        reader = matrix_reader(adata.X, columns, "X")
-    else:
-        if layer not in existing:
-            raise missing("layer", layer, existing, "Pass `layer=None` for X.")
-        reader = matrix_reader(adata.layers[layer], columns, f"layers[{layer!r}]")
+        return adata.X, "X"
+    if layer not in existing:
+        raise missing("layer", layer, existing, "Pass `layer=None` for X.")
+    return adata.layers[layer], f"layers[{layer!r}]"
+
+
+def expression(adata: AnnData, layer: str | None, columns: np.ndarray | None) -> MatrixReader:
+    """The expression matrix as a reader of rows; counts are worth a warning."""
+    values, name = expression_values(adata, layer)
+    reader = matrix_reader(values, columns, name)
     if reader.looks_like_counts():
         warnings.warn(
             f"{reader.name} holds whole numbers, which look like counts. The model expects log-normalised expression: "

@@ -108,7 +108,7 @@ def compare_runs(first: Run, second: Run, history: list[Run], other_history: lis
     """
     shorter, longer = sorted((history, other_history), key=len)
     same_data = [run.to_json() for run in longer[: len(shorter)]] == [run.to_json() for run in shorter]
-    params, n_equal = _differences(_described(first), _described(second))
+    params, n_equal = _differences(_described(first, second), _described(second, first))
     environment, n_equal_environment = _differences(first.environment, second.environment)
     fields, others = _by_place(first), _by_place(second)
     shared = []
@@ -135,8 +135,9 @@ def compare_runs(first: Run, second: Run, history: list[Run], other_history: lis
     )
 
 
-def _described(run: Run) -> dict[str, Any]:
-    return {"analysis": run.analysis, "key_added": run.key_added, **run.contrast, **run.params}
+def _described(run: Run, other: Run) -> dict[str, Any]:
+    prints = {f"{name} (fingerprint)": run.fingerprint[name] for name in run.fingerprint if name in other.fingerprint}
+    return {"analysis": run.analysis, "key_added": run.key_added, **run.contrast, **run.params, **prints}
 
 
 def _differences(first: dict[str, Any], second: dict[str, Any]) -> tuple[pd.DataFrame, int]:

@@ -232,6 +232,8 @@ def _status(own: Any, run: Run, entry: dict[str, str], history: list[Run]) -> st
     # only runs on some genes, which have the same cells and basis
     if entry["slot"] not in ("var", "varm", "layers"):
         return PRESENT
+    if entry["statistic"] in ("qvalue", "is_de") and (n := writer.summary.get("n_genes_in_qvalue")):
+        return f"overwritten by run {writer.run_id}, adjusted over {n:,} genes"
     return f"overwritten by run {writer.run_id} for {writer.summary['n_genes']:,} genes"
 
 

@@ -94,6 +94,7 @@ def build_runs(
     summaries: list[dict[str, Any]],
     diagnostics: list[dict[str, list[float]]],
     call: dict[str, Any] | None = None,
+    fingerprint: dict[str, str] | None = None,
 ) -> list[Run]:
     """One run per contrast, of one modality; those of several share their numbers."""
     first, time = next_run_id(targets.data), now()
@@ -116,6 +117,7 @@ def build_runs(
                 diagnostics=kept,
                 time=time,
                 mod=mod,
+                fingerprint=fingerprint or {},
             )
         )
     return runs

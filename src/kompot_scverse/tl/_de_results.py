@@ -66,17 +66,14 @@ def contrast_results(
     groups = None
     if categories is not None:
         groups = group_statistics(model.genes, category_means(phi, categories, design, number), number)
-    is_de = None if comparison is None else comparison.local_fdr <= fdr.threshold
     if weights is None or contrast is None:
-        return GeneResults(distances, mean_lfc, comparison, is_de, groups)
+        return GeneResults(distances, mean_lfc, comparison, groups)
     test = test_genes(model.moments, weights, design, contrast, all_genes=all_genes)
-    # q is NaN for a gene that is expressed too little to be tested
-    is_de = test.qvalue <= fdr.threshold
     group_test = (
         None if categories is None else test_categories(model.moments, weights, design, contrast, all_genes=all_genes)
     )
     m = weights.soft.shape[1]
-    return GeneResults(distances, mean_lfc, comparison, is_de, groups, test, group_test, m)
+    return GeneResults(distances, mean_lfc, comparison, groups, test, group_test, m)
 
 
 def condition_values(
@@ -122,15 +119,32 @@ def _placed_factor(covariance: SampleCovariance, place: GenePlacer, key: str, di
     return disk.save({name: as_dask(place(covariance.kept, "varm", key), (CHUNK, -1, -1))})[name]
 
 
-def summarize(results: GeneResults, n_genes: int) -> dict[str, Any]:
-    """What a run remembers of its result."""
+def summarize(
+    results: GeneResults, n_genes: int, is_de: np.ndarray | None, qvalues: np.ndarray | None
+) -> dict[str, Any]:
+    """
+    What a run remembers of its result.
+
+    Parameters
+    ----------
+    results
+        Of the genes analysed.
+    n_genes
+        Their number.
+    is_de
+        Whether they are called.
+    qvalues
+        Of all genes that have one by now, with those of earlier runs.
+    """
     summary: dict[str, Any] = {"n_genes": n_genes}
-    if results.is_de is not None:
+    if is_de is not None:
         summary |= {
-            "n_de": int(results.is_de.sum()),
-            "n_up": int((results.is_de & (results.mean_lfc > 0)).sum()),
-            "n_down": int((results.is_de & (results.mean_lfc < 0)).sum()),
+            "n_de": int(is_de.sum()),
+            "n_up": int((is_de & (results.mean_lfc > 0)).sum()),
+            "n_down": int((is_de & (results.mean_lfc < 0)).sum()),
         }
+    if qvalues is not None:
+        summary["n_genes_in_qvalue"] = int(np.isfinite(qvalues).sum())
     if results.comparison is not None:
         summary["null_share"] = results.comparison.null_share
     if results.test is not None:
@@ -140,9 +154,9 @@ def summarize(results: GeneResults, n_genes: int) -> dict[str, Any]:
             "n_neighborhoods_tested": int(tested.sum()),
             "n_neighborhoods": results.n_neighborhoods,
         }
-    elif results.is_de is not None:
+    elif is_de is not None:
         # distances tell the called genes apart only where they are what decides
-        summary["threshold_distance"] = float(results.mahalanobis[results.is_de].min()) if results.is_de.any() else None
+        summary["threshold_distance"] = float(results.mahalanobis[is_de].min()) if is_de.any() else None
     return summary
 
 

@@ -12,12 +12,13 @@ from anndata import AnnData
 from kompot_scverse._data.de_fields import DEPlan, gene_values, plan_fields
 from kompot_scverse._data.design import Design, resolve_design
 from kompot_scverse._data.disk import DiskStore
+from kompot_scverse._data.fingerprint import array_print, design_prints, matrix_print
 from kompot_scverse._data.groups import group_column
 from kompot_scverse._data.matrix import MatrixReader
 from kompot_scverse._data.partial import GenePlacer, genes_covered
 from kompot_scverse._data.provenance import Run
-from kompot_scverse._data.resolve import expression, gene_numbers
-from kompot_scverse._data.sample_design import ContrastDesign, contrast_designs
+from kompot_scverse._data.resolve import expression, expression_values, gene_numbers
+from kompot_scverse._data.sample_design import ContrastDesign, contrast_designs, sample_covariates
 from kompot_scverse._data.store import Field, fill
 from kompot_scverse._data.targets import Targets
 from kompot_scverse._stats.neighborhoods import EXPRESSION_WIDTH
@@ -163,7 +164,8 @@ def analyse(
         params["null_genes_drawn"] = f"{n_null:,} from {y.shape[1]:,} features, with replacement"
     params |= describe_tests(weights, paired=request.paired, covariates=request.covariates)
     phi = states.phi.astype(np.float32)
-    placer = GenePlacer(task.frame, task.numbers, design, (plan.keys(design, None).basis, phi), params)
+    fingerprint = _fingerprint(task, states, request)
+    placer = GenePlacer(task.frame, task.numbers, design, (plan.keys(design, None).basis, phi), params, fingerprint)
     values = condition_values(plan, design, model, states.phi, placer, disk)
     soft = None if weights is None else weights.soft.astype(np.float32)
     if soft is not None:
@@ -182,13 +184,16 @@ def analyse(
             contrast=None if task.contrasts is None else task.contrasts[number - 1],
             all_genes=task.numbers is None,
         )
-        values |= gene_values(plan, design, group, results, placer, names)
+        values |= gene_values(plan, design, group, results, placer, names, fdr.threshold)
         if soft is not None and plan.layers:
             values |= zscore_layer(plan, design, group, soft, values)
-        summaries.append(summarize(results, y.shape[1]))
+        is_de, qvalues = (values.get(("var", key)) for key in plan.called(design, group))
+        is_de = None if is_de is None else placer.chosen(is_de)
+        summaries.append(summarize(results, y.shape[1], is_de, qvalues))
         null = None if results.comparison is None else results.comparison.null
         diagnostics.append(run_diagnostics(states, np.isin(design.condition_codes, (0, number)), null))
 
+    placer.warn()
     params["updated_run"] = max(placer.updated, default=None)
     summaries = [s | genes_covered(task.frame.var_names, task.numbers, placer.updated) for s in summaries]
     fields = fill(task.planned, values)
@@ -203,5 +208,19 @@ def analyse(
         summaries=summaries,
         diagnostics=diagnostics,
         call=call,
+        fingerprint=fingerprint,
     )
     return DEResult(task, fields, runs, summaries)
+
+
+def _fingerprint(task: DETask, states: States, request: DERequest) -> dict[str, str]:
+    """Of what the results are made from, beside the parameters."""
+    frame, design = task.frame, task.design
+    covariates = None if design.sample_key is None else sample_covariates(frame, design, request.covariates)
+    found = design_prints(frame, design, covariates, task.categories)
+    found["representation"] = array_print(states.x[design.cells])
+    values, _ = expression_values(frame, task.layer)
+    found["expression"] = matrix_print(values, design.cells, frame.var_names)
+    if request.fdr.null_mahalanobis is not None:
+        found["null_mahalanobis"] = array_print(np.asarray(request.fdr.null_mahalanobis))
+    return found

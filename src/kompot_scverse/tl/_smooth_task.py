@@ -8,11 +8,12 @@ from anndata import AnnData
 
 from kompot_scverse._data.design import MIN_CELLS, Design
 from kompot_scverse._data.errors import choices
+from kompot_scverse._data.fingerprint import array_print, design_prints, matrix_print
 from kompot_scverse._data.layers import lazy_product
 from kompot_scverse._data.matrix import MatrixReader
 from kompot_scverse._data.partial import GenePlacer
 from kompot_scverse._data.provenance import Run, next_run_id, now, versions
-from kompot_scverse._data.resolve import cell_mask, expression, gene_numbers, match_label, obs_column
+from kompot_scverse._data.resolve import cell_mask, expression, expression_values, gene_numbers, match_label, obs_column
 from kompot_scverse._data.store import Field
 from kompot_scverse._data.targets import Targets
 from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
@@ -36,6 +37,7 @@ class SmoothTask:
     mask: np.ndarray
     """Cells that length scale and basis come from."""
     numbers: np.ndarray | None
+    layer: str | None
     y: MatrixReader
 
     @property
@@ -51,19 +53,20 @@ def prepare(
     mask = cell_mask(frame, targets.mask(mod, mask_obs))
     design = _design(frame, groupby, group, mask)
     numbers = gene_numbers(frame, genes)
-    return SmoothTask(mod, frame, design, mask, numbers, expression(frame, layer, numbers))
+    return SmoothTask(mod, frame, design, mask, numbers, layer, expression(frame, layer, numbers))
 
 
 def fit(
     task: SmoothTask, states: States, gp: GPSettings, prefix: str, params: dict[str, Any]
-) -> tuple[dict[tuple[str, str], Any], set[int]]:
-    """Values of the fields of one modality, and the earlier runs whose other genes were kept."""
+) -> tuple[dict[tuple[str, str], Any], GenePlacer]:
+    """Values of the fields of one modality, and what placed them."""
     # without null genes nothing is random
     fdr, rng = FDRSettings(null_genes=0), np.random.default_rng(0)
     model = fit_model(task.y, states.x, states.phi, task.design, gp, fdr, rng)
     post = model.genes.posteriors[0]
     phi = states.phi.astype(np.float32)
-    place = GenePlacer(task.frame, task.numbers, task.design, (f"{prefix}_basis", phi), params)
+    fingerprint = _fingerprint(task, states)
+    place = GenePlacer(task.frame, task.numbers, task.design, (f"{prefix}_basis", phi), params, fingerprint)
     weights = place(post.weights.astype(np.float32), "varm", f"{prefix}_weights")
     values: dict[tuple[str, str], Any] = {
         ("obsm", f"{prefix}_basis"): phi,
@@ -74,7 +77,17 @@ def fit(
         values["var", f"{prefix}_noise"] = place(np.asarray(model.sigma), "var", f"{prefix}_noise")
     else:
         values["obs", f"{prefix}_std"] = post.std(states.phi)
-    return values, place.updated
+    place.warn()
+    return values, place
+
+
+def _fingerprint(task: SmoothTask, states: States) -> dict[str, str]:
+    """Of what the results are made from, beside the parameters."""
+    found = design_prints(task.frame, task.design)
+    found["representation"] = array_print(states.x[task.mask])
+    values, _ = expression_values(task.frame, task.layer)
+    found["expression"] = matrix_print(values, task.design.cells, task.frame.var_names)
+    return found
 
 
 def smooth_run(
@@ -86,6 +99,7 @@ def smooth_run(
     key_added: str,
     params: dict[str, Any],
     summary: dict[str, Any],
+    fingerprint: dict[str, str],
 ) -> Run:
     run_id, name = next_run_id(targets.data), str(task.design.reference)
     return Run(
@@ -101,6 +115,7 @@ def smooth_run(
         environment=versions(),
         time=now(),
         mod=task.mod,
+        fingerprint=fingerprint,
     )
 
 

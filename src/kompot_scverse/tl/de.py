@@ -98,7 +98,8 @@ def de(
         Log-normalised expression; None for X. Of a MuData also a dict with one for each modality.
     genes
         Names, a boolean mask, or the name of a boolean var column; None for all. Others keep the results of an earlier
-        run with the same cells, basis and parameters, or else get NaN and False. Of a MuData, names may have the modality
+        run with the same cells, states, expression and parameters, or else get NaN and False, with a warning; q is adjusted
+        for all genes that then have a p. Of a MuData, names may have the modality
         in front (`"prot:CD3"`), and a dict gives one choice for each modality.
     mask_obs
         Cells to use: boolean (of a MuData for all its cells), or the name of a boolean obs column.

@@ -135,12 +135,16 @@ def smooth(
     fields, runs = [], []
     for name, task in tasks.items():
         own_params = params | {"layer": layers[name], "n_genes": task.y.shape[1]}
-        values, updated = fit(task, states.of(targets, name), gp, prefix, own_params)
-        own_params["updated_run"] = max(updated, default=None)
+        values, placer = fit(task, states.of(targets, name), gp, prefix, own_params)
+        own_params["updated_run"] = max(placer.updated, default=None)
         filled = fill(planned[name], values)
         fields += filled
-        covered = genes_covered(task.frame.var_names, task.numbers, updated)
-        runs.append(smooth_run(targets, task, filled, call, key_added=key_added, params=own_params, summary=covered))
+        covered = genes_covered(task.frame.var_names, task.numbers, placer.updated)
+        run = smooth_run(
+            targets, task, filled, call, key_added=key_added, params=own_params, summary=covered,
+            fingerprint=placer.fingerprint,
+        )  # fmt: skip
+        runs.append(run)
     target = data.copy() if copy else data
     write(target, fields, runs, DiskStore(storage))
     for task in tasks.values():

@@ -1,0 +1,205 @@
+"""What a run was made from, as short texts that are equal exactly where the inputs are."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from anndata import AnnData
+
+from kompot_scverse._gp.parallel import compute_here, distributed_client
+
+from .design import Design
+from .matrix import MatrixReader, matrix_reader
+
+__all__ = ["DESCRIPTIONS", "array_print", "design_prints", "labels_print", "matrix_print"]
+
+DESCRIPTIONS = {
+    "cells": "which cells are in which condition",
+    "samples": "which cells are in which sample, or the covariates of the samples",
+    "representation": "the representation",
+    "expression": "the expression",
+    "cell_groups": "which cells are in which of the `cell_groups`",
+    "null_mahalanobis": "the null distances",
+}
+"""Parts of a fingerprint, as in a message."""
+TASK_ROWS = 4096
+BLOCK = 2**16
+"""Values hashed at a time."""
+MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
+STEP = np.uint64(0x9E3779B97F4A7C15)
+"""Constants of the splitmix64 generator."""
+
+
+def design_prints(
+    adata: AnnData, design: Design, covariates: pd.DataFrame | None = None, categories: pd.Series | None = None
+) -> dict[str, str]:
+    """
+    Fingerprints of which cell, by position and name, is in which condition, sample and category.
+
+    Parameters
+    ----------
+    adata
+        The cells.
+    design
+        Conditions and samples.
+    covariates
+        Values for each sample.
+    categories
+        Categories of all cells.
+    """
+    cells = design.cells
+    found = {
+        "cells": _digest(_texts(adata.obs_names[cells]), *_coded(design.conditions, design.condition_codes[cells]))
+    }
+    if design.sample_key is not None:
+        values = [] if covariates is None else covariates.astype(str).to_numpy().tolist()
+        samples = [
+            f"{design.conditions[c]}\0{name}" for c, name in zip(design.sample_conditions, design.samples, strict=True)
+        ]
+        found["samples"] = _digest(*_coded(samples, design.sample_codes[cells]), json.dumps(values).encode())
+    if categories is not None:
+        found["cell_groups"] = labels_print(categories[cells])
+    return found
+
+
+def labels_print(labels: pd.Series) -> str:
+    """Fingerprint of the category of every cell."""
+    return _digest(*_coded(labels.cat.categories, labels.cat.codes.to_numpy()))
+
+
+def array_print(values: np.ndarray) -> str:
+    """Fingerprint of an array of numbers, by their values as float64."""
+    plain = np.ascontiguousarray(values, dtype="<f8")
+    return _digest(str(plain.shape).encode(), plain.data)
+
+
+def matrix_print(values: Any, cells: np.ndarray, names: Iterable[str]) -> str:
+    """
+    Fingerprint of the expression of chosen cells.
+
+    A sum over all values that are not zero, of hashes of value, cell and gene, modulo 2⁶⁴: whatever the container, its
+    number type, the chunks and the threads, it is the same, and not for other values, cells or genes.
+
+    Parameters
+    ----------
+    values
+        Cells × genes, in any container that :func:`.matrix.matrix_reader` reads.
+    cells
+        Which cells (a mask).
+    names
+        Of the genes.
+    """
+    numbers = np.where(cells, np.cumsum(cells) - 1, -1)
+    if sp.issparse(values) and values.format == "csc":
+        total = _sum_columns(values, numbers)
+    else:
+        reader = matrix_reader(values, None, "expression")
+        total = _sum_rows(reader, numbers)
+    return _digest(_texts(names), f"{int(cells.sum())} {total % 2**64:016x}".encode())
+
+
+def _sum_rows(reader: MatrixReader, numbers: np.ndarray) -> int:
+    """Hash by blocks of rows, where the moments are collected, too."""
+    import dask
+
+    ship = reader.movable and distributed_client()
+    task = dask.delayed(_hash_rows, pure=False)
+    parts = [
+        task(reader.piece(rows), slice(None), numbers[rows]) if ship else task(reader, rows, numbers[rows])
+        for rows in _tasks(reader, numbers)
+    ]
+    found = (dask.compute if ship else compute_here)(*parts)
+    return sum(found) % 2**64
+
+
+def _tasks(reader: MatrixReader, numbers: np.ndarray) -> Iterator[slice]:
+    n = len(numbers)
+    chunks = reader.chunks or [(start, min(start + TASK_ROWS, n)) for start in range(0, n, TASK_ROWS)]
+    for start, stop in chunks:
+        if (numbers[start:stop] >= 0).any():
+            yield slice(start, stop)
+
+
+def _hash_rows(reader: MatrixReader, rows: slice, numbers: np.ndarray) -> int:
+    block = reader.unchecked(rows)
+    cells, genes = _keys(numbers), _keys(np.arange(block.shape[1])) | np.uint64(1)
+    if sp.issparse(block):
+        return _hash_compressed(block, numbers >= 0, cells, genes)
+    total, step = 0, max(1, BLOCK // max(block.shape[1], 1))
+    for start in range(0, block.shape[0], step):
+        own = np.flatnonzero(numbers[start : start + step] >= 0) + start
+        total += _hash(block[own], cells[own, None], genes)
+    return total
+
+
+def _sum_columns(values: Any, numbers: np.ndarray) -> int:
+    genes = _keys(np.arange(values.shape[1])) | np.uint64(1)
+    return _hash_compressed(sp.csc_array(values), numbers >= 0, genes, _keys(numbers), by_cells=False)
+
+
+def _hash_compressed(
+    block: Any, used: np.ndarray, major: np.ndarray, minor: np.ndarray, *, by_cells: bool = True
+) -> int:
+    """Sum over the stored values of a compressed matrix, whose rows (csr) or columns (csc) have the keys `major`."""
+    total = 0
+    edges = [0, *np.flatnonzero(np.diff(block.indptr // BLOCK)) + 1, len(block.indptr) - 1]
+    for first, last in zip(edges[:-1], edges[1:], strict=True):
+        start, stop = block.indptr[first], block.indptr[last]
+        data, indices = block.data[start:stop], block.indices[start:stop]
+        own = np.repeat(np.arange(first, last), np.diff(block.indptr[first : last + 1]))
+        keep = used[own if by_cells else indices]
+        if not keep.all():
+            data, indices, own = data[keep], indices[keep], own[keep]
+        cells, genes = (major[own], minor[indices]) if by_cells else (minor[indices], major[own])
+        total += _hash(data, cells, genes)
+    return total
+
+
+def _hash(values: np.ndarray, cells: np.ndarray, genes: np.ndarray) -> int:
+    plain = values.astype(np.float64)
+    hashed = plain.view(np.uint64) + cells
+    _mix(hashed)
+    hashed *= genes
+    hashed[plain == 0] = 0
+    return int(hashed.sum(dtype=np.uint64))
+
+
+def _keys(numbers: np.ndarray) -> np.ndarray:
+    keys = (numbers.astype(np.int64).view(np.uint64) + np.uint64(1)) * STEP
+    _mix(keys)
+    return keys
+
+
+def _mix(x: np.ndarray) -> None:
+    """Spread every bit over all, in place (the finaliser of splitmix64)."""
+    x ^= x >> np.uint64(30)
+    x *= MIX[0]
+    x ^= x >> np.uint64(27)
+    x *= MIX[1]
+    x ^= x >> np.uint64(31)
+
+
+def _coded(labels: Iterable[object], codes: np.ndarray) -> list[Any]:
+    """The labels that occur, in an order of their own, and the number of every cell's; -1 is a missing label."""
+    texts = np.array([*(f"={label}" for label in labels), "missing"], dtype=object)
+    present, inverse = np.unique(codes, return_inverse=True)
+    order = np.argsort(texts[present], kind="stable")
+    rank = np.empty(len(order), dtype="<i4")
+    rank[order] = np.arange(len(order))
+    return [_texts(texts[present][order]), rank[inverse].data]
+
+
+def _texts(texts: Iterable[object]) -> bytes:
+    return json.dumps([str(text) for text in texts]).encode()
+
+
+def _digest(*parts: Any) -> str:
+    digest = hashlib.blake2b(digest_size=10)
+    for part in parts:
+        digest.update(str(memoryview(part).nbytes).encode() + b":")
+        digest.update(part)
+    return digest.hexdigest()

@@ -1,0 +1,139 @@
+"""Runs on some genes keep of earlier runs what is of equal data, and adjust for all genes that have a p."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from anndata import AnnData
+from scipy.stats import false_discovery_control
+
+import kompot_scverse as kp
+
+CALL = {
+    "reference": "Young", "groups": "Old", "layer": "logged_counts", "fdr": kp.FDRSettings(null_genes=20),
+    "cell_groups": "celltype",
+}  # fmt: skip
+K = "kompot_de_Young_to_Old"
+
+
+@pytest.fixture(scope="module")
+def done() -> AnnData:
+    adata = kp.datasets.simulate(240, 20, rng=0)
+    kp.tl.de(adata, "Age", sample_key="Replicate", **CALL)
+    return adata
+
+
+def _swap(columns: list[str], by: str, first: str, second: str):
+    """Give nine cells of one category the labels of nine of another, and the other way round."""
+
+    def change(adata: AnnData, call: dict) -> None:
+        rows = [np.flatnonzero((adata.obs[by] == label).to_numpy())[:9] for label in (first, second)]
+        order = np.arange(adata.n_obs)
+        order[rows[0]], order[rows[1]] = rows[1], rows[0]
+        for column in columns:
+            adata.obs[column] = adata.obs[column].array[order]
+
+    return change
+
+
+def _one_value(adata: AnnData, call: dict) -> None:
+    old = np.flatnonzero((adata.obs["Age"] == "Old").to_numpy())[3]
+    y = (
+        adata.layers["logged_counts"].toarray()
+        if sp.issparse(adata.layers["logged_counts"])
+        else adata.layers["logged_counts"].copy()
+    )
+    y[old, 12] += 1
+    adata.layers["logged_counts"] = y
+
+
+def _states(adata: AnnData, call: dict) -> None:
+    adata.obsm["DM_EigenVectors"] = adata.obsm["DM_EigenVectors"][:, ::-1].copy()
+
+
+def _nulls(adata: AnnData, call: dict) -> None:
+    call["fdr"] = kp.FDRSettings(null_mahalanobis=np.ones(20))
+
+
+CHANGES = {
+    "labels": (
+        _swap(["Age", "Replicate"], "Replicate", "Young_1", "Old_1"),
+        "which cells are in which condition",
+        "mean_lfc|weights",
+    ),
+    "samples": (
+        _swap(["Replicate"], "Replicate", "Young_1", "Young_2"),
+        "which cells are in which sample",
+        "pvalue|sample_weights|sample_var",
+    ),
+    "expression": (_one_value, "the expression", "mean_lfc|weights"),
+    "representation": (_states, "the representation", "mean_lfc|weights"),
+    "null distances": (_nulls, "the null distances", "local_fdr"),
+    "cell groups": (_swap(["celltype"], "celltype", "HSC", "Erythroid"), "`cell_groups`", "celltype"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_run_on_one_gene_keeps_no_result_of_other_data(done: AnnData, change: str) -> None:
+    adata, call = done.copy(), dict(CALL)
+    make, reason, field = CHANGES[change]
+    make(adata, call)
+    with pytest.warns(
+        UserWarning, match=rf"19 other genes lose what run 0 found, in .*({field}).* differs in .*{reason}"
+    ):
+        kp.tl.de(adata, "Age", sample_key="Replicate", **call, genes=["Gene0001"], overwrite=True)
+    kept = adata.copy()
+    assert not kept.var.loc[kept.var[f"{K}_pvalue"].isna(), f"{K}_is_de_sample_var"].any()
+    if change in ("expression", "representation"):
+        assert kept.var[f"{K}_mean_lfc"].notna().sum() == 1
+        return
+    # whatever is still there is what a run on all genes finds in the data as they are now
+    kp.tl.de(adata, "Age", sample_key="Replicate", **call, overwrite=True)
+    others = adata.var_names != "Gene0001"
+    n_missing = 0
+    for slot in ("var", "varm"):
+        for key in (key for key in getattr(adata, slot) if key.startswith("kompot") and "is_de" not in key):
+            found, expected = (np.asarray(getattr(data, slot)[key])[others] for data in (kept, adata))
+            missing = np.isnan(found).reshape(len(found), -1).all(axis=1)
+            n_missing += missing.all()
+            if not missing.all() and "qvalue" not in key:
+                np.testing.assert_allclose(found, expected, rtol=2e-4, atol=2e-5, err_msg=key)
+    assert n_missing
+
+
+def test_equal_data_in_another_container_keep_all(done: AnnData) -> None:
+    adata = done.copy()
+    adata.layers["logged_counts"] = sp.csc_array(adata.layers["logged_counts"])
+    adata.obs["Age"] = adata.obs["Age"].cat.reorder_categories(adata.obs["Age"].cat.categories[::-1])
+    kp.tl.de(adata, "Age", sample_key="Replicate", **CALL, genes=["Gene0001"], overwrite=True)
+    pd.testing.assert_series_equal(adata.var[f"{K}_mean_lfc"], done.var[f"{K}_mean_lfc"], rtol=1e-5)
+    assert kp.RunInfo(adata).summary["genes_covered"] == "1 of 20; the others are as run 0 left them"
+
+
+@pytest.mark.parametrize("sample_key", [None, "Replicate"])
+def test_genes_added_in_several_calls_are_adjusted_together(sample_key: str | None) -> None:
+    adata = kp.datasets.simulate(240, 20, rng=0)
+    suffix = "" if sample_key is None else "_sample_var"
+    for number, genes in enumerate((adata.var_names[:9], adata.var_names[9:15], adata.var_names[15:])):
+        kp.tl.de(adata, "Age", sample_key=sample_key, **CALL, genes=genes, overwrite=True)
+        if number == 1 and sample_key is not None:
+            # a p that only its own call has seen: what is called of it follows from the p of all calls
+            adata.var.loc["Gene0001", f"{K}_pvalue"] = 1e-9
+    called = adata.var[f"{K}_is_de{suffix}"]
+    if sample_key is None:
+        np.testing.assert_array_equal(called, adata.var[f"{K}_mahalanobis_local_fdr"] <= 0.05)
+        return
+    p = adata.var[f"{K}_pvalue"].to_numpy()
+    tested = np.isfinite(p)
+    np.testing.assert_allclose(adata.var[f"{K}_qvalue"][tested], false_discovery_control(p[tested]))
+    np.testing.assert_array_equal(called, adata.var[f"{K}_qvalue"] <= 0.05)
+    assert called["Gene0001"]
+    summary = kp.RunInfo(adata).summary
+    assert summary["n_genes_in_qvalue"] == tested.sum()
+    assert summary["n_de"] == called[15:].sum()
+    table = adata.varm[f"{K}_celltype_pvalue"]
+    for category in table:
+        ok = table[category].notna()
+        if ok.any():
+            expected = false_discovery_control(table.loc[ok, category])
+            np.testing.assert_allclose(adata.varm[f"{K}_celltype_qvalue"].loc[ok, category], expected)
