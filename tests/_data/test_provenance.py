@@ -123,7 +123,7 @@ PLACES = (
     "kompot_scverse.tl._de_task.build_runs",
     "kompot_scverse._data.store.store_runs",
     "kompot_scverse._data.disk.DiskStore.commit",
-    "dask.array.from_zarr",
+    "kompot_scverse._data.stored.StoredArray.lazy",
 )
 
 
