@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 from kompot_scverse import __version__
 from kompot_scverse._cli import app
 from kompot_scverse.datasets import simulate
+from kompot_scverse.tl import restore_layers
 
 
 def demo(*arguments: object) -> Result:
@@ -28,7 +29,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 FIGURES = {"volcano_de", "volcano_da", "embedding", "expression", "diagnostics_de", "diagnostics_da"}
 """Those that need no categories."""
-DESIGN = ("--groupby", "Age", "--reference", "Young", "--group", "Old")
+DESIGN = ("--groupby", "Age", "--reference", "Young", "--groups", "Old")
 
 
 def test_version() -> None:
@@ -52,6 +53,8 @@ def test_simulated(simulated: tuple[Result, Path]) -> None:
     for name in ("mahalanobis", "mahalanobis_sample_var", "is_de_sample_var"):
         assert f"kompot_de_Young_to_Old_{name}" in written.var
     assert "kompot_da_Young_to_Old_lfc_direction_sample_var" in written.obs
+    assert "kompot_de_Young_to_Old_fold_change" not in written.layers
+    restore_layers(written)
     assert "kompot_de_Young_to_Old_fold_change" in written.layers
     figures = {file.stem for file in (folder / "figures").glob("*.png")}
     assert figures == {*FIGURES, "heatmap", "dotplot", "direction_barplot", "multi_volcano_da", "replicates"}
@@ -88,13 +91,14 @@ def test_own_data(raw: Path, tmp_path: Path) -> None:
 def test_own_data_without_replicates(tmp_path: Path) -> None:
     adata = simulate(400, 60, samples={"Young": 1, "Old": 1}, density=0.5, rng=1)
     adata.write_h5ad(tmp_path / "own.h5ad")
-    arguments = ["--layer", "logged_counts", "--use-rep", "DM_EigenVectors", "--output", tmp_path]
+    arguments = ["--layer", "logged_counts", "--use-rep", "DM_EigenVectors", "--layers", "--output", tmp_path]
     result = demo("--input", tmp_path / "own.h5ad", *DESIGN, *arguments)
     assert result.exit_code == 0, result.output
     assert "No --sample-key" in result.stdout
     assert "raw counts" not in result.stdout
     written = ad.read_h5ad(tmp_path / "own_kompot.h5ad")
     assert "kompot_lognorm" not in written.layers
+    assert "kompot_de_Young_to_Old_fold_change" in written.layers
     assert {file.stem for file in (tmp_path / "figures").glob("*.png")} == FIGURES
     assert not written.var.columns.str.endswith("_sample_var").any()
 
@@ -102,8 +106,8 @@ def test_own_data_without_replicates(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("--groupby", "age", "--reference", "Young", "--group", "Old"), "'Age'"),
-        (("--groupby", "Age", "--reference", "Yung", "--group", "Old"), "'Young'"),
+        (("--groupby", "age", "--reference", "Young", "--groups", "Old"), "'Age'"),
+        (("--groupby", "Age", "--reference", "Yung", "--groups", "Old"), "'Young'"),
         ((*DESIGN, "--sample-key", "replicate"), "'Replicate'"),
         ((*DESIGN, "--use-rep", "X_umap"), "X_umap"),
         ((*DESIGN, "--layer", "logged"), "logged"),

@@ -5,6 +5,7 @@ import logging
 import os
 import warnings
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -100,7 +101,9 @@ def test_smooth_and_runs(source: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     written = ad.read_zarr(output)
-    assert np.isfinite(written.layers["kompot_smooth_Old_imputed"]).all(axis=0).sum() == 2
+    assert "kompot_smooth_Old_imputed" not in written.layers
+    kp.tl.restore_layers(written)
+    assert np.isfinite(written.layers["kompot_smooth_Old_imputed"].compute()).all(axis=0).sum() == 2
     table = json.loads(call("runs", output, "--format", "json").stdout)
     assert [(row["analysis"], row["group"]) for row in table] == [("smooth", "Old")]
     assert call("runs", output, "--format", "csv").stdout.startswith("run_id,analysis,")
@@ -127,16 +130,19 @@ def test_config(source: Path, tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(
         "groupby: Age\nreference: Young\ngroups: [Old]\nlayer: logged_counts\nkey_added: mine\n"
-        "gp: {sigma: 0.5, n_landmarks: 50}\nfdr: {null_genes: 100}\nstorage: {layers: null}\n"
+        "gp: {sigma: 5e-1, n_landmarks: 50, rtol: 1e-4}\nfdr: {null_genes: 1e2}\n"
     )
     output = tmp_path / "out.h5ad"
-    result = call("de", source, "--config", config, "--key-added", "given", "--output", output)
+    given = ("--key-added", "given", "--n-landmarks", 5, "--ls-factor", 20)
+    result = call("de", source, "--config", config, *given, "--output", output)
     assert result.exit_code == 0, result.output
     written = ad.read_h5ad(output)
     assert "given_Young_to_Old_mahalanobis" in written.var
     assert [key for key in written.layers if key is not None] == ["logged_counts"]
     run = json.loads(written.uns["kompot"]["runs"]["0"])
     assert run["params"]["sigma"] == 0.5
+    assert run["params"]["rank"] == 5
+    assert run["params"]["ls_factor"] == 20
     assert run["params"]["null_genes"] == 100
 
 
@@ -150,6 +156,9 @@ def test_config(source: Path, tmp_path: Path) -> None:
         ("thresholds: {lfc: 1}", "no setting 'thresholds'"),
         ("overwrite: true", "no setting 'overwrite'"),
         ("gp: 3", "gp must hold"),
+        ("use_rep: [x]", "use_rep must be a text, or null, not ['x']"),
+        ("paired: no", "paired must be true or false, not 'no'"),
+        ("groupby: " + "[" * 1000, "too deep"),
         ("- Age", "must hold"),
         ("a: b: c", "is not YAML"),
     ],
@@ -213,6 +222,42 @@ def test_errors_of_the_analysis(source: Path, tmp_path: Path, arguments: tuple, 
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("name", ["folder.zarr", "file.zarr", "loop.h5ad", "long" * 80 + ".h5ad", "absent.zarr"])
+def test_input_that_is_none(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder.zarr").mkdir()
+    (tmp_path / "file.zarr").write_text("no folder")
+    (tmp_path / "loop.h5ad").symlink_to(tmp_path / "loop.h5ad")
+    for arguments in (("runs",), ("da", *DESIGN, "--output", tmp_path / "out.zarr")):
+        result = call(arguments[0], tmp_path / name, *arguments[1:])
+        assert result.exit_code in (1, 2)
+        assert name[:6] in plain(result)
+        assert isinstance(result.exception, SystemExit)
+    assert not (tmp_path / "out.zarr").exists()
+
+
+def test_layers_are_written_on_request(source: Path, tmp_path: Path) -> None:
+    """What is not written can be restored."""
+    written = {}
+    for name, options in {"without": (), "with": ("--layers", "lazy")}.items():
+        path = tmp_path / f"{name}.h5ad"
+        more = ("--sample-key", "Replicate", "--null-genes", 0, *options)
+        assert call("de", source, *DE, "--groups", "Old", *more, "--output", path).exit_code == 0
+        written[name] = ad.read_h5ad(path)
+    layers = {key for key in written["with"].layers if key is not None}
+    assert len(layers) == 7
+    assert {key for key in written["without"].layers if key is not None} == {"logged_counts"}
+    kp.tl.restore_layers(written["without"])
+    for key in layers:
+        np.testing.assert_allclose(
+            to_dense(written["without"].layers[key]), to_dense(written["with"].layers[key]), rtol=1e-4, atol=1e-5
+        )
+
+
+def to_dense(values: Any) -> np.ndarray:
+    values = values.compute() if hasattr(values, "compute") else values
+    return np.asarray(values.toarray() if hasattr(values, "toarray") else values)
+
+
 def test_not_an_h5ad(tmp_path: Path) -> None:
     (tmp_path / "text.h5ad").write_text("not hdf5")
     result = call("de", tmp_path / "text.h5ad", *DE, "--output", tmp_path / "out.h5ad")
@@ -224,7 +269,8 @@ def test_not_an_h5ad(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", ["h5ad", "zarr"])
 def test_in_place(adata: AnnData, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"data.{suffix}"
-    getattr(adata, f"write_{suffix}")(path)
+    small = AnnData(obs=adata.obs[["Age"]], obsm={"X_pca": adata.obsm["DM_EigenVectors"]})
+    getattr(small, f"write_{suffix}")(path)
     arguments = ("da", path, *DESIGN, "--output", path)
     assert call(*arguments).exit_code == 2
     for _ in range(2):  # the second time, fields are replaced as well
@@ -261,7 +307,7 @@ def test_threads_and_traces(source: Path, adata: AnnData, tmp_path: Path) -> Non
 
 
 def test_options_are_those_of_the_functions() -> None:
-    """Every argument of a function is an option, or is left to the configuration."""
+    """Every argument of a function is an option, and settings are by their fields."""
     import inspect
 
     for name in ("de", "da", "smooth"):
@@ -269,3 +315,4 @@ def test_options_are_those_of_the_functions() -> None:
         for argument, parameter in inspect.signature(getattr(kp.tl, name)).parameters.items():
             elsewhere = argument in ("data", "copy", "dry_run") or "Settings" in str(parameter.annotation)
             assert (f"--{argument.replace('_', '-')} " in shown) != elsewhere, (name, argument)
+        assert "--ls-factor " in shown

@@ -3,16 +3,18 @@
 import inspect
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from kompot_scverse import get, tl
+from kompot_scverse import StorageSettings, get, pp, tl
 
 from . import files
 from .config import read_config
+from .layers import drop_layers
 from .options import arguments_of, options_of
 from .session import session
 
@@ -61,7 +63,7 @@ def _analysis(function: Callable, table_of: Callable | None) -> Callable:
         overwrite: Overwrite = False,
         **options: Any,
     ) -> None:
-        arguments = _arguments(function, options, config)
+        arguments, with_layers = _arguments(function, options, config)
         if output is None and table is None:
             raise typer.BadParameter("Nothing would be written: pass --output" + (" or --table." if table_of else "."))
         with session(threads):
@@ -77,6 +79,8 @@ def _analysis(function: Callable, table_of: Callable | None) -> Callable:
             if table is not None and table_of is not None:
                 files.write_table(_tables(data, table_of, before), table, overwrite=overwrite)
             if output is not None:
+                if not with_layers:
+                    drop_layers(data, before)
                 files.write(data, output, overwrite=overwrite)
 
     command.__doc__ = (inspect.getdoc(function) or "").partition("\n")[0]
@@ -107,10 +111,11 @@ def plan(
 ) -> None:
     """Predict memory, disk and fields of an analysis without running it; exit code 3 if it is not feasible."""
     functions: dict[str, Callable] = {"de": tl.de, "da": tl.da}
-    function = functions[analysis]
-    arguments = _arguments(function, options, config)
+    arguments, with_layers = _arguments(functions[analysis], options, config)
+    if analysis == "de" and not with_layers:
+        arguments["storage"] = replace(arguments.get("storage") or StorageSettings(), layers=None)
     with session():
-        found = function(files.read(input, backed=True), **arguments, overwrite=True, dry_run=True)
+        found = pp.plan(files.read(input, backed=True), analysis=analysis, **arguments, overwrite=True)
     typer.echo(repr(found))
     if found.status == "not feasible":
         raise typer.Exit(NOT_FEASIBLE)
@@ -132,14 +137,15 @@ def runs(
         typer.echo(table.to_string() if len(table) else "No runs.")
 
 
-def _arguments(function: Callable, options: dict[str, Any], config: Path | None) -> dict[str, Any]:
-    """What the function is called with: the configuration, and what the command line gives instead."""
-    arguments = {} if config is None else read_config(config, function)
-    arguments |= arguments_of(function, options)
+def _arguments(function: Callable, options: dict[str, Any], config: Path | None) -> tuple[dict[str, Any], bool]:
+    """What the function is called with, and whether layers were asked for."""
+    from_file = {} if config is None else read_config(config, function)
+    with_layers = options.get("layers") is not None or "layers" in (from_file.get("storage") or {})
+    arguments = arguments_of(function, options, from_file)
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.default is parameter.empty and name != "data" and arguments.get(name) is None:
             raise typer.BadParameter(f"--{name.replace('_', '-')} is needed (or `{name}:` in a --config file).")
-    return arguments
+    return arguments, with_layers
 
 
 def _with_options(command: Callable, *functions: Callable, without: tuple[str, ...] = ()) -> Callable:

@@ -1,74 +1,67 @@
-"""The settings of a call in a YAML file."""
+"""The arguments of a call in a YAML file."""
 
-import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
-from types import UnionType
-from typing import Any, get_args
+from typing import Any
 
 import typer
 
 from kompot_scverse._data.errors import choices
 
-__all__ = ["read_config", "settings_type"]
+from .values import as_taken, settings_type
+from .yaml_core import load
+
+__all__ = ["GIVEN_OTHERWISE", "read_config"]
 
 GIVEN_OTHERWISE = ("data", "copy", "dry_run", "overwrite")
 """Arguments of the functions that a file cannot give."""
 
 
-def settings_type(annotation: Any) -> type | None:
-    """The settings class of an argument, if it is one."""
-    options = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
-    return next((one for one in options if isinstance(one, type) and dataclasses.is_dataclass(one)), None)
-
-
 def read_config(path: Path, function: Callable) -> dict[str, Any]:
     """
-    Arguments of `function` from a YAML file, with the settings as their classes.
+    Arguments of `function` from a YAML file; settings are mappings of their fields.
 
     Raises
     ------
     typer.BadParameter
-        If the file is no such mapping, or holds a key that the function or a settings class does not have.
+        If the file is no such mapping, or holds a key that the function or a settings class does not have, or a value of
+        another type.
     """
-    import yaml
-
+    where = f"--config {path}"
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise typer.BadParameter(f"--config {path} is not YAML: {error}") from error
-    content = _mapping({} if content is None else content, f"--config {path}")
-    parameters = {
-        name: parameter
-        for name, parameter in inspect.signature(function).parameters.items()
-        if name not in GIVEN_OTHERWISE
-    }
-    _check_keys(content, parameters, f"--config {path}")
-    found = {}
-    for name, value in content.items():
-        kind = settings_type(parameters[name].annotation)
-        found[name] = value if kind is None or value is None else _settings(kind, value, f"--config {path}: {name}")
-    return found
+        content = load(path.read_text(encoding="utf-8"))
+        content = _mapping({} if content is None else content, where)
+        parameters = {
+            name: parameter.annotation
+            for name, parameter in inspect.signature(function).parameters.items()
+            if name not in GIVEN_OTHERWISE
+        }
+        _check_keys(content, parameters, where)
+        return {name: _value(value, parameters[name], f"{where}: {name}") for name, value in content.items()}
+    except (OSError, ValueError) as error:
+        text = str(error)
+        raise typer.BadParameter(text if text.startswith(where) else f"{where}: {text}") from error
 
 
-def _settings(kind: type, value: Any, where: str) -> Any:
-    """A settings object from a mapping."""
+def _value(value: Any, annotation: Any, where: str) -> Any:
+    kind = settings_type(annotation)
+    if kind is None or value is None:
+        return as_taken(value, annotation, where)
+    types = {field.name: field.type for field in fields(kind)}
     given = _mapping(value, where)
-    _check_keys(given, [field.name for field in dataclasses.fields(kind)], where)
-    try:
-        return kind(**given)
-    except (TypeError, ValueError) as error:
-        raise typer.BadParameter(f"{where}: {error}") from error
+    _check_keys(given, types, where)
+    return {name: as_taken(one, types[name], f"{where}: {name}") for name, one in given.items()}
 
 
 def _mapping(value: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise typer.BadParameter(f"{where} must hold `name: value` lines, not {type(value).__name__}.")
+        raise ValueError(f"{where} must hold `name: value` lines, not {type(value).__name__}.")
     return value
 
 
-def _check_keys(given: Mapping[str, Any], known: Any, where: str) -> None:
+def _check_keys(given: Mapping[str, Any], known: Mapping[str, Any], where: str) -> None:
     for key in given:
         if key not in known:
-            raise typer.BadParameter(f"{where}: no setting {key!r}; {choices(key, known)}.")
+            raise ValueError(f"{where}: no setting {key!r}; {choices(key, known)}.")

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["demo"]
 
-LAYER_VALUES = 10_000_000
-"""Cells times genes up to which the smoothed layers are written to the file; they are quickly rebuilt otherwise."""
 DENSITY_CHANGE = 2.0
 """Twice the default of the simulation, so that some cells pass the threshold of 1 on the log fold change."""
 
@@ -63,7 +61,7 @@ def demo(
     ] = None,
     groupby: Annotated[str | None, typer.Option(help="Obs column of the conditions.")] = None,
     reference: Annotated[str | None, typer.Option(help="Condition to compare with.")] = None,
-    group: Annotated[str | None, typer.Option(help="Condition that is compared.")] = None,
+    group: Annotated[str | None, typer.Option("--groups", help="Condition that is compared, one of them.")] = None,
     sample_key: Annotated[str | None, typer.Option(help="Obs column of the biological replicates.")] = None,
     layer: Annotated[str | None, typer.Option(help="Layer of the expression; left out, X.")] = None,
     use_rep: Annotated[str | None, typer.Option(help="Cell-state representation in obsm.")] = None,
@@ -73,14 +71,17 @@ def demo(
     output: Annotated[Path, typer.Option(help="Folder for the result.", file_okay=False)] = Path("kompot_demo"),
     n_obs: Annotated[int, typer.Option(help="Simulated cells.")] = 3000,
     n_vars: Annotated[int, typer.Option(help="Simulated genes.")] = 1000,
+    layers: Annotated[
+        bool, typer.Option("--layers/--no-layers", help="Also write the smoothed expression of all cells and genes.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the simulation and of the null genes.")] = 0,
 ) -> None:
     """Run differential abundance and expression, without and with replicates, and say what was found.
 
-    Without --input on simulated data, whose truth is known; with it on yours (--groupby, --reference and --group are
+    Without --input on simulated data, whose truth is known; with it on yours (--groupby, --reference and --groups are
     needed then).
     """
-    own = {"--groupby": groupby, "--reference": reference, "--group": group}
+    own = {"--groupby": groupby, "--reference": reference, "--groups": group}
     extra = {"--sample-key": sample_key, "--layer": layer, "--use-rep": use_rep, "--cell-groups": cell_groups}
     if input is None and (given := [name for name, value in (own | extra).items() if value is not None]):
         raise typer.BadParameter(f"{', '.join(given)} describe your data; pass them with --input FILE.h5ad.")
@@ -96,7 +97,7 @@ def demo(
         _run(study, seed)
         _report(study, truth=input is None)
         path = output / ("simulated.h5ad" if input is None else f"{input.stem}_kompot.h5ad")
-        _write(study, path)
+        _write(study, path, layers=layers)
         _draw(study, output / "figures")
 
 
@@ -162,13 +163,12 @@ def _run(study: Study, seed: int) -> None:
     """Both analyses, without and, if there are replicates, with their variance."""
     # loaded when first used; done here so that the seconds below are those of the analyses
     start = time.perf_counter()
-    from kompot_scverse import StorageSettings, tl
+    from kompot_scverse import tl
     from kompot_scverse._gp.mellon import load_mellon
 
     load_mellon()
     typer.echo(f"Loaded jax and mellon in {time.perf_counter() - start:.1f} s.")
     adata = study.adata
-    storage = StorageSettings(layers="lazy" if adata.n_obs * adata.n_vars <= LAYER_VALUES else None)
     common: dict[str, Any] = {
         "reference": study.reference,
         "groups": study.group,
@@ -186,7 +186,6 @@ def _run(study: Study, seed: int) -> None:
                 sample_key=sample_key,
                 layer=study.layer,
                 cell_groups=study.cell_groups,
-                storage=storage,
                 overwrite=True,
                 **common,
             )
@@ -216,11 +215,14 @@ def _draw(study: Study, folder: Path) -> None:
     typer.echo(f"Written: {folder} ({', '.join(file.name for file in files)}).")
 
 
-def _write(study: Study, path: Path) -> None:
+def _write(study: Study, path: Path, *, layers: bool) -> None:
     from . import files
+    from .layers import drop_layers
 
+    if not layers:
+        drop_layers(study.adata)
     path.parent.mkdir(parents=True, exist_ok=True)
     files.write(study.adata, path, overwrite=True)
     typer.echo(f"Written: {path} ({path.stat().st_size / 1e6:.0f} MB).")
-    if study.adata.n_obs * study.adata.n_vars > LAYER_VALUES:
-        typer.echo("It holds basis and weights, from which `kp.get.layer` rebuilds the smoothed expression.")
+    if not layers:
+        typer.echo("`kp.tl.restore_layers` gives it the smoothed expression; --layers writes that.")
