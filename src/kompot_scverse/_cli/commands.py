@@ -66,7 +66,7 @@ def _analysis(function: Callable, table_of: Callable | None) -> Callable:
         arguments, with_layers = _arguments(function, options, config)
         if output is None and table is None:
             raise typer.BadParameter("Nothing would be written: pass --output" + (" or --table." if table_of else "."))
-        with session(threads):
+        with session(threads) as go_on:
             if output is not None:
                 files.check_output(output, input, overwrite=overwrite)
             if table is not None:
@@ -76,6 +76,7 @@ def _analysis(function: Callable, table_of: Callable | None) -> Callable:
                 files.check_space(data, output)
             before = get.runs(data).index
             function(data, **arguments, overwrite=overwrite or None)
+            go_on()
             if table is not None and table_of is not None:
                 files.write_table(_tables(data, table_of, before), table, overwrite=overwrite)
             if output is not None:

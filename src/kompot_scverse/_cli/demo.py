@@ -89,12 +89,13 @@ def demo(
         raise typer.BadParameter(f"--input also needs {', '.join(lacking)}.")
     from .session import errors_as_exit_codes
 
-    with errors_as_exit_codes():
+    with errors_as_exit_codes() as go_on:
         if input is None:
             study = _simulated(n_obs, n_vars, seed)
         else:
             study = _read(input, str(groupby), str(reference), str(group), sample_key, layer, use_rep, cell_groups)
         _run(study, seed)
+        go_on()
         _report(study, truth=input is None)
         path = output / ("simulated.h5ad" if input is None else f"{input.stem}_kompot.h5ad")
         _write(study, path, layers=layers)

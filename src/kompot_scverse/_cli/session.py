@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -19,43 +19,56 @@ ERRORS = (LookupError, OSError, TypeError, ValueError, MemoryError, ImportError)
 
 
 @contextmanager
-def session(threads: int | None = None) -> Iterator[None]:
-    """Run a command; errors about data end it with exit code 1 and one sentence."""
+def session(threads: int | None = None) -> Iterator[Callable[[], None]]:
+    """Run a command; see :func:`errors_as_exit_codes`."""
     with ExitStack() as stack:
-        stack.enter_context(errors_as_exit_codes())
+        go_on = stack.enter_context(errors_as_exit_codes())
         stack.enter_context(_log())
         stack.enter_context(_warnings())
         if threads is not None:
             stack.enter_context(_threads(threads))
-        yield
+        yield go_on
 
 
 @contextmanager
-def errors_as_exit_codes() -> Iterator[None]:
+def errors_as_exit_codes() -> Iterator[Callable[[], None]]:
     """
     Errors about data end a command with exit code 1 and one sentence, signals with 128 and their number.
 
-    Signals are exceptions here, so that what was begun is undone.
+    Signals are exceptions here, so that what was begun is undone. Where Python is called from other code they may get
+    lost; the function that a block gets raises them again.
     """
-    with _signals():
+
+    def go_on() -> None:
+        if received:
+            raise KeyboardInterrupt
+
+    with _signals() as received:
         try:
-            yield
-        except ERRORS as error:
+            yield go_on
+            go_on()
+        except BaseException as error:
+            # code that calls back into Python may turn the exception of a signal into one of its own
+            if received or isinstance(error, KeyboardInterrupt):
+                number = received[0] if received else signal.SIGINT
+                typer.secho("Interrupted." if number == signal.SIGINT else "Ended by the system.", fg="red", err=True)
+                raise typer.Exit(128 + number) from error
+            if not isinstance(error, ERRORS):
+                raise
             typer.secho(f"Error: {str(error).strip() or type(error).__name__}", fg="red", err=True)
             raise typer.Exit(1) from error
-        except KeyboardInterrupt as error:
-            typer.secho("Interrupted.", fg="red", err=True)
-            raise typer.Exit(128 + signal.SIGINT) from error
 
 
 @contextmanager
-def _signals() -> Iterator[None]:
-    """Raise SystemExit when the process is asked to end; Python does so for an interrupt only."""
+def _signals() -> Iterator[list[int]]:
+    """Raise an exception when the process is asked to end, of which Python does so for an interrupt only; gives which."""
+    received: list[int] = []
 
     def end(number: int, frame: Any) -> None:
-        raise SystemExit(128 + number)
+        received.append(number)
+        raise KeyboardInterrupt
 
-    handled = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    handled = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     # only the main thread may; one that is ignored (nohup) stays so
     if threading.current_thread() is not threading.main_thread():
         handled = []
@@ -63,7 +76,7 @@ def _signals() -> Iterator[None]:
     for one in before:
         signal.signal(one, end)
     try:
-        yield
+        yield received
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
