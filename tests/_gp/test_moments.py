@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 
 from kompot_scverse._data.matrix import matrix_reader
-from kompot_scverse._gp import moments
+from kompot_scverse._gp import moments, row_tasks
 from kompot_scverse._gp.moments import collect_moments, sample_grams
 
 CONTAINERS = {
@@ -81,7 +81,7 @@ def test_weighted_sums_and_squares(container, y, phi, codes, dtype, rtol):
 
 @pytest.mark.parametrize(("task_rows", "product_rows"), [(1, 1), (17, 5), (10_000, 10_000)])
 def test_block_size_does_not_matter(monkeypatch, y, phi, codes, task_rows, product_rows):
-    monkeypatch.setattr(moments, "TASK_ROWS", task_rows)
+    monkeypatch.setattr(row_tasks, "TASK_ROWS", task_rows)
     monkeypatch.setattr(moments, "PRODUCT_ROWS", product_rows)
     reader = matrix_reader(sp.csr_array(y), None, "X")
     found = collect_moments(reader, phi, codes, 3, extract=np.arange(20))

@@ -1,8 +1,11 @@
 """The gene test end to end on simulated counts."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from kompot_scverse._stats.combine import LARGEST_P
 from kompot_scverse._stats.gene_test import GeneTestSettings, gene_test
@@ -77,3 +80,23 @@ def test_sparse_neighborhoods_and_silent_genes_are_left_out() -> None:
 def test_no_node_with_enough_samples() -> None:
     test = gene_test(**simulate(0), design=groups(), settings=GeneTestSettings(min_cells=1e6))
     assert np.isnan(test.pvalue).all()
+
+
+def test_a_gene_does_not_depend_on_what_is_tested_beside_it() -> None:
+    """All that is shared is learnt from the reference: the other genes may be there, or anything else in their place."""
+    data = simulate(3, shift=0.8)
+    moments, reference = data["moments"], np.arange(200) < 150
+    both = gene_test(**data, design=groups(), reference=reference)
+    some = np.concatenate([np.arange(150), [180, 160]])
+    picked = replace(moments, sums=moments.sums[:, :, some], squares=moments.squares[:, some])
+    few = gene_test(picked, data["nodes"], groups(), reference=np.arange(152) < 150)
+    np.testing.assert_allclose(few.pvalue, both.pvalue[some], rtol=1e-9)
+    np.testing.assert_allclose(few.z, both.z[:, some], rtol=1e-9, atol=1e-12)
+    # and those of the reference are what they are without the others
+    alone = replace(moments, sums=moments.sums[:, :, :150], squares=moments.squares[:, :150])
+    np.testing.assert_allclose(gene_test(alone, data["nodes"], groups()).pvalue, both.pvalue[:150], rtol=1e-9)
+    chosen = np.array([180, 3, 160])
+    np.testing.assert_array_equal(both.subset(chosen).pvalue, both.pvalue[chosen])
+    np.testing.assert_allclose(
+        both.subset(chosen).qvalue, stats.false_discovery_control(both.pvalue[chosen]), rtol=1e-12
+    )

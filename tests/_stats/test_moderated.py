@@ -112,3 +112,24 @@ def test_z_matches_p_far_in_the_tail() -> None:
     z = moderated_test(fit, np.zeros(202), "npmle").z
     np.testing.assert_allclose(z[:2], [30, -30], rtol=0.1)
     assert z[2] > 0
+
+
+@pytest.mark.parametrize("prior", PRIORS)
+def test_genes_beside_the_reference_get_the_p_of_their_like_in_it(prior: str) -> None:
+    rng = np.random.default_rng(0)
+    fit = draw(two_groups(), 6 / stats.chi2.rvs(6, size=400, random_state=rng), rng)
+    twice = LinearFit(np.tile(fit.effect, 2), fit.scale, np.tile(fit.variance, 2), fit.df)
+    covariate = rng.normal(size=400)
+    alone = moderated_test(fit, covariate, prior)
+    both = moderated_test(twice, np.tile(covariate, 2), prior, np.arange(800) < 400)
+    np.testing.assert_allclose(both.pvalue, np.tile(alone.pvalue, 2), rtol=1e-9)
+    # one that varies more than all of them is no more significant than the most variable with the same t
+    odd = fit.variance.argmax()
+    effect, variance = (np.append(fit.effect, 20 * fit.effect[odd]), np.append(fit.variance, 400 * fit.variance[odd]))
+    more = moderated_test(
+        LinearFit(effect, fit.scale, variance, fit.df),
+        np.append(covariate, covariate[odd]),
+        prior,
+        np.arange(401) < 400,
+    )
+    assert more.pvalue[-1] >= 0.99 * alone.pvalue[odd]

@@ -33,3 +33,13 @@ def test_equal_covariates_give_finite_curves() -> None:
     np.testing.assert_allclose(
         running_median(np.zeros(90), values, 0), np.median(values, axis=1)[:, None] * np.ones(90)
     )
+
+
+def test_curves_at_other_points() -> None:
+    rng = np.random.default_rng(0)
+    covariate, values, at = rng.normal(size=90), rng.normal(size=(2, 90)), np.array([-9.0, 0.1, 9.0])
+    order = np.argsort(covariate).reshape(3, 30)
+    centers = [np.median(covariate[b]) for b in order]
+    expected = [np.interp(at, centers, [np.median(row[b]) for b in order]) for row in values]
+    np.testing.assert_allclose(running_median(covariate, values, 3, at), expected, atol=1e-12)
+    assert running_median(covariate, values, 1, at).shape == (2, 3)

@@ -485,3 +485,21 @@ def test_impossible_arguments(arguments, message):
 def test_impossible_settings(arguments):
     with pytest.raises(ValueError, match=f"`{next(iter(arguments))}`"):
         SimulationSettings(**arguments)
+
+
+def test_depth_scales_the_counts_of_conditions_and_samples():
+    plain = simulate(900, 200, rng=2)
+    found = simulate(900, 200, depth={"Old": 0.4, "Old_2": 1.5, "Young_1": 0.5}, rng=2)
+    pd.testing.assert_frame_equal(found.obs.drop(columns="size_factor"), plain.obs.drop(columns="size_factor"))
+    sample = found.obs["Replicate"].astype(str)
+    expected = sample.map({"Old_1": 0.4, "Old_2": 1.5, "Old_3": 0.4, "Young_1": 0.5}).fillna(1.0)
+    np.testing.assert_allclose(found.obs["size_factor"] / plain.obs["size_factor"], expected)
+    totals = [pd.Series(a.X.sum(axis=1).A1, a.obs_names).groupby(sample).mean() for a in (found, plain)]
+    np.testing.assert_allclose(totals[0] / totals[1], expected.groupby(sample).first(), rtol=0.06)
+    assert json.loads(found.uns["simulation"]["depth"]) == {"Old": 0.4, "Old_2": 1.5, "Young_1": 0.5}
+
+
+@pytest.mark.parametrize("depth", [{"Odl": 0.5}, {"Old": 0}, {"Old": -1.0}, {"Old_1": "deep"}, {"Old": np.inf}])
+def test_depth_that_cannot_be(depth):
+    with pytest.raises(ValueError, match="`depth"):
+        simulate(400, 10, depth=depth)

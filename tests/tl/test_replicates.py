@@ -151,9 +151,9 @@ def test_covariates_are_adjusted_for(study):
     expected = de(adata, covariates="batch")
     z, expected_z = (np.asarray(found.varm[f"{K}_neighborhood_zscore"]) for found in (shifted, expected))
     assert_same_where_tested(z, expected_z)
-    # what is found without the offset is found with it
+    # what is found without the offset, which hides the counts and so the depth, is found with it
     true = study.var["is_de"].to_numpy()
-    found, sought = ((one.var[f"{K}_pvalue"].to_numpy() < 0.05) & true for one in (shifted, expected))
+    found, sought = ((one.var[f"{K}_pvalue"].to_numpy() < 0.15) & true for one in (shifted, expected))
     assert sought.sum() >= 3
     assert found[sought].all()
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from kompot_scverse._gp.basis import BLOCK, MAX_CANDIDATES
-from kompot_scverse._gp.moments import PRODUCT_ROWS, TASK_ROWS
+from kompot_scverse._gp.moments import PRODUCT_ROWS
+from kompot_scverse._gp.row_tasks import TASK_ROWS
 from kompot_scverse._stats.null_genes import BATCH_VALUES, SHARED
 from kompot_scverse._stats.sample_covariance import CHUNK
 
@@ -35,6 +36,8 @@ class Sizes:
     n_genes: int
     """Genes analysed; 0 for abundance."""
     n_all_genes: int
+    n_tested: int
+    """Genes of the replicate tests: those analysed and those they borrow from."""
     n_null: int
     n_conditions: int
     n_samples: int
@@ -89,7 +92,9 @@ def _abundance_items(s: Sizes) -> list[Item]:
 
 
 def _reading_items(s: Sizes) -> list[Item]:
-    g, columns, threads = s.n_genes, s.rank + s.n_weights, os.cpu_count() or 1
+    g, columns, threads = s.n_genes, max(s.rank, s.n_weights), os.cpu_count() or 1
+    # one pass for the fits and, before it, one for the sums and squares of the tests
+    products = max(g * s.rank, 2 * s.n_tested * s.n_weights)
     tasks = sum(-(-s.n_cells // s.n_samples // TASK_ROWS) for _ in range(s.n_samples))
     # float32 products and, where a sample takes several tasks, their float64 sums that wait to be added up
     partial = min(threads, tasks) * 4 + (min(threads, tasks - s.n_samples) * 8 if tasks > s.n_samples else 0) + 8
@@ -99,11 +104,12 @@ def _reading_items(s: Sizes) -> list[Item]:
     sums = s.n_samples * g * s.rank * 8
     return [
         Item("sums per sample", f"{s.n_samples} × {g:,} × {s.rank}", sums, ("reading", "null genes", "fitting")),
-        Item("partial sums", f"{g:,} × {columns}", partial * g * columns, ("reading",)),
+        Item("partial sums", f"{g:,} × {columns}", partial * products, ("reading",)),
         Item("features of row blocks", f"{threads} × {task_rows:,} × {columns}", 2 * threads * task_rows * columns * 8, STAGES[1:4]),
         Item("row blocks", f"{threads} × {task_rows:,} × {g:,}", threads * row_bytes * g * s.density, ("reading",)),
         Item(
-            "neighbourhood sums", f"2 × {s.n_samples} × {g:,} × {s.n_weights}", 2 * s.n_samples * g * s.n_weights * 8,
+            "neighbourhood sums", f"2 × {s.n_samples} × {s.n_tested:,} × {s.n_weights}",
+            2 * s.n_samples * s.n_tested * s.n_weights * 8,
             STAGES[1:],
         ),
         Item("neighbourhood weights", f"{s.n_obs:,} × {s.n_weights}", 2.5 * s.n_obs * s.n_weights * 8, STAGES[1:]),
@@ -149,7 +155,10 @@ def _result_items(s: Sizes) -> list[Item]:
                 "chunks of replicate factors", f"{threads} × {min(CHUNK, g):,} × {r}",
                 threads * min(CHUNK, g) * r * 8 * 4 * pair, later[:1],
             ),
-            Item("replicate tests", f"{g:,} × {s.n_weights}", g * s.n_weights * (156 + 8 * s.n_samples), later[1:]),
+            Item(
+                "replicate tests", f"{s.n_tested:,} × {s.n_weights}",
+                s.n_tested * s.n_weights * (156 + 8 * s.n_samples), later[1:],
+            ),
         ]  # fmt: skip
     return items
 
@@ -160,10 +169,13 @@ def time_class(s: Sizes) -> str:
     seconds = 2.0  # compilation
     seconds += candidates * r**2 / 1e9 + s.n_cells * candidates * s.n_dims / 1e10 + s.n_obs * r**2 / 1e10
     values = s.n_cells * (s.n_genes + s.n_null) * s.density
-    seconds += values * (r + s.n_weights) / (threads * (1e9 if s.density < 1 else 1e10))
+    tested = s.n_cells * s.n_tested * s.density
+    seconds += (values * r + tested * 2 * s.n_weights) / (threads * (1e9 if s.density < 1 else 1e10))
+    # looking at all genes, and their values at equal depth
+    seconds += s.n_cells * (s.n_all_genes + 2 * s.n_tested) * s.density / (threads * 2e7) * (s.n_tested > 0)
     products = 2 * s.n_conditions + (2 * s.n_samples if s.replicates else 0)
     seconds += (s.n_genes + s.n_null) * r**2 * products / (threads * 1e10)
-    seconds += s.n_genes * s.n_weights / (threads * 1e5)
+    seconds += s.n_tested * s.n_weights / (threads * 1e5)
     if s.n_genes == 0:
         seconds += s.n_cells**2 * s.n_dims / 1e10 * (2 + s.replicates) + s.n_cells * r**2 / 1e9
     seconds += s.n_layers * s.n_obs * s.n_all_genes * r / (threads * 1e10)

@@ -18,7 +18,7 @@ DISK_ROWS = 8192
 
 @dataclass(frozen=True)
 class MatrixReader:
-    """Rows of an expression matrix, checked and as float; see `_gp.moments.RowReader`."""
+    """Rows of an expression matrix, checked and as float; see `_gp.row_tasks.RowReader`."""
 
     values: Any
     columns: np.ndarray | None
@@ -27,6 +27,8 @@ class MatrixReader:
     chunks: Sequence[tuple[int, int]] | None
     name: str
     """What to call the matrix in an error."""
+    finite: bool = True
+    """Whether values that are not finite are an error."""
 
     @property
     def movable(self) -> bool:
@@ -41,6 +43,16 @@ class MatrixReader:
 
             (values,) = dask.optimize(values)
         return replace(self, values=values, shape=(values.shape[0], self.shape[1]), chunks=None)
+
+    def select(self, columns: np.ndarray | None) -> "MatrixReader":
+        """A reader of these genes alone; this one must read all, and None stands for them."""
+        if columns is None:
+            return self
+        return replace(self, columns=columns, shape=(self.shape[0], len(columns)))
+
+    def lenient(self) -> "MatrixReader":
+        """A reader that takes values that are not finite."""
+        return replace(self, finite=False)
 
     def density(self) -> float:
         """Share of stored values; 1 for dense and, where it is not known without reading, 0.1 for sparse."""
@@ -61,7 +73,7 @@ class MatrixReader:
         block = self.unchecked(rows)
         stored: np.ndarray = block.data if isinstance(block, sp.csr_array) else block
         # a sum is finite only if all terms are, and costs no temporary
-        if not np.isfinite(stored.sum(dtype=np.float64)):
+        if self.finite and not np.isfinite(stored.sum(dtype=np.float64)):
             raise ValueError(
                 f"{self.name} has values that are not finite (NaN or inf). Remove or impute them, for example with "
                 "`sc.pp.filter_genes`, or analyse other genes with `genes=`."

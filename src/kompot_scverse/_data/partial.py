@@ -22,7 +22,10 @@ IRRELEVANT = (
     "n_genes", "genes", "null_genes_drawn", "updated_run", "rng", "layers", "cell_groups", "fdr_threshold",
 )  # fmt: skip
 """Parameters that do not change the results of a gene; what the threshold decides is decided again for all genes."""
-REPLICATES = ("sample_key", "paired", "covariates", "n_neighborhoods", "neighborhood_width", "samples")
+REPLICATES = (
+    "sample_key", "paired", "covariates", "n_neighborhoods", "neighborhood_width", "samples", "reference_genes",
+    "tested_at_equal_depth",
+)  # fmt: skip
 """Parameters and parts of the fingerprint that change only what rests on replicates."""
 TESTED = ("sample_weights", "pvalue", "qvalue", "neighborhood_lfc", "neighborhood_zscore")
 """Endings of the statistics that rest on replicates; so do all keys with the suffix for replicate variance."""
@@ -30,7 +33,9 @@ NULLS = ("null_genes", "null", "null_mahalanobis")
 """Parameters and parts of the fingerprint that change only the significance of the distance."""
 BASIS_TOLERANCE = 1e-5
 """Largest difference of the features, which are at most 1, of one basis."""
-FOLLOWING = ("ls", "rank", "residual", "n_neighborhoods", "neighborhood_width")
+FOLLOWING = (
+    "ls", "rank", "residual", "n_neighborhoods", "neighborhood_width", "reference_genes", "tested_at_equal_depth",
+)  # fmt: skip
 """Parameters that other data change by themselves."""
 MAX_FIELDS = 6
 """Fields that a warning names."""

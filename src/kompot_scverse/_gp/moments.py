@@ -1,51 +1,21 @@
 """Per-sample moments of features and expression, collected in one pass over row blocks."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-from .parallel import compute_here, distributed_client, return_freed_memory
+from .parallel import return_freed_memory
+from .row_tasks import TASK_ROWS, RowReader, Rows, map_rows
 
-__all__ = ["Moments", "RowReader", "collect_moments", "sample_grams"]
+__all__ = ["Moments", "collect_moments", "sample_grams"]
 
-TASK_ROWS = 4096
-"""Rows of one parallel task."""
 PRODUCT_ROWS = 1024
 """Rows summed in the precision of the expression; longer sums are accumulated in float64."""
 CACHE = 2**21
 """Bytes of a sparse product beyond which it is worth sorting its values by genes first."""
-
-type Rows = np.ndarray | sp.csr_array | sp.csr_matrix
-
-
-class RowReader(Protocol):
-    """What the pass needs from an expression matrix."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Cells × genes."""
-        ...
-
-    @property
-    def chunks(self) -> Sequence[tuple[int, int]] | None:
-        """Row ranges that are cheap to read, where arbitrary rows are not (disk, dask); None for memory."""
-        ...
-
-    @property
-    def movable(self) -> bool:
-        """Whether pieces can be sent to another process."""
-        ...
-
-    def piece(self, rows: slice | np.ndarray) -> "RowReader":
-        """A reader of these rows alone, small enough to be sent."""
-        ...
-
-    def read(self, rows: slice | np.ndarray) -> Rows:
-        """The rows as a dense array or csr, float32 or float64."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -144,30 +114,13 @@ def collect_moments(
     progress
         Called with the number of cells done after each task.
     """
-    import dask
-
     if weights is None:
         weights = np.empty((len(codes), 0))
-    ship = y.movable and distributed_client()
 
     def inputs(rows: slice | np.ndarray) -> tuple[Any, ...]:
         return phi[rows], weights[rows], codes[rows], _row_numbers(rows, len(codes)), extract
 
-    def run(rows: slice | np.ndarray) -> Partial:
-        part = _sum_rows(y, rows, *inputs(rows))
-        if progress is not None:
-            progress(len(codes[rows]))
-        return part
-
-    if ship:
-        # each worker gets the rows of its task (or the recipe to read them), not everything
-        task = dask.delayed(_sum_rows, pure=False)
-        parts = [task(y.piece(rows), slice(None), *inputs(rows)) for rows in _tasks(y, codes)]
-    else:
-        task = dask.delayed(run, pure=False)
-        parts = [task(rows) for rows in _tasks(y, codes)]
-    tree = _tree(parts, dask.delayed(Partial.add, pure=False))
-    total: Partial = (dask.compute if ship else compute_here)(tree)[0]
+    total: Partial = map_rows(y, codes, _sum_rows, inputs, Partial.add, progress)
     shape = (n_samples, y.shape[1])
     found = Moments(
         _stack(total.cross, (*shape, phi.shape[1])),
@@ -215,19 +168,6 @@ def _sum_rows(
     return part
 
 
-def _tasks(y: RowReader, codes: np.ndarray) -> Iterator[slice | np.ndarray]:
-    """Row sets of one task each: of a single sample where rows can be picked freely, else consecutive."""
-    if y.chunks is not None:
-        for start, stop in y.chunks:
-            if (codes[start:stop] >= 0).any():
-                yield slice(start, stop)
-        return
-    for sample in range(codes.max() + 1):
-        rows = np.flatnonzero(codes == sample)
-        for start in range(0, len(rows), TASK_ROWS):
-            yield rows[start : start + TASK_ROWS]
-
-
 def _products(values: Rows, left: np.ndarray, codes: np.ndarray, rank: int) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """Yᵀ left of the rows of each sample, and (Y²)ᵀ with the columns of `left` from `rank` on."""
     found = {}
@@ -268,10 +208,3 @@ def _assemble(pieces: list[tuple[np.ndarray, sp.csr_array]], codes: np.ndarray) 
     counts[rows] = np.diff(stacked.indptr)
     indptr = np.concatenate([[0], np.cumsum(counts)])
     return sp.csr_array((stacked.data, stacked.indices, indptr), shape=(len(codes), stacked.shape[1]))
-
-
-def _tree(items: list, combine: Callable) -> object:
-    """Combine neighbours until one is left."""
-    while len(items) > 1:
-        items = [combine(*items[i : i + 2]) if i + 1 < len(items) else items[i] for i in range(0, len(items), 2)]
-    return items[0]

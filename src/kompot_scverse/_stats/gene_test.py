@@ -55,12 +55,19 @@ class GeneTest:
     node_pvalue: NDArray[np.float64]
     """p, nodes x genes."""
 
+    def subset(self, genes: NDArray[np.intp]) -> GeneTest:
+        """The test of some of the genes, with q over them alone."""
+        p = self.pvalue[genes]
+        columns = (values[:, genes] for values in (self.effect, self.z, self.node_pvalue))
+        return GeneTest(p, benjamini_hochberg(p), *columns)
+
 
 def gene_test(
     moments: NeighborhoodMoments,
     nodes: NDArray[np.bool_],
     design: SampleDesign,
     settings: GeneTestSettings = GeneTestSettings(),
+    reference: NDArray[np.bool_] | None = None,
 ) -> GeneTest:
     """Test every gene for a change anywhere.
 
@@ -78,23 +85,32 @@ def gene_test(
         Design of all samples.
     settings
         Thresholds and prior.
+    reference
+        Genes that everything is learnt from that genes share: what depth does, how much samples differ, the prior of the
+        variances, the weights of the nodes. None for all. The result for a gene does not depend on which others are
+        tested beside them.
     """
     import dask
 
+    known = np.ones(moments.sums.shape[2], dtype=bool) if reference is None else reference
     shape = (len(nodes), moments.sums.shape[2])
     effect, z, pvalue = (np.full(shape, np.nan) for _ in range(3))
     # the moments in a closure: as an argument, dask would look for its own objects in all of them
-    task = dask.delayed(lambda members: _test_node(moments, members, design, settings), pure=False)
+    task = dask.delayed(lambda members: _test_node(moments, members, design, settings, known), pure=False)
     for i, found in enumerate(compute_here(*[task(members) for members in nodes])):
         if found is not None:
             genes, test = found
             effect[i, genes], z[i, genes], pvalue[i, genes] = test.effect, test.z, test.pvalue
-    combined = cauchy_combination(pvalue, node_weights(z)[:, None])
+    combined = cauchy_combination(pvalue, node_weights(z[:, known])[:, None])
     return GeneTest(combined, benjamini_hochberg(combined), effect, z, pvalue)
 
 
 def _test_node(
-    moments: NeighborhoodMoments, members: NDArray[np.bool_], design: SampleDesign, settings: GeneTestSettings
+    moments: NeighborhoodMoments,
+    members: NDArray[np.bool_],
+    design: SampleDesign,
+    settings: GeneTestSettings,
+    reference: NDArray[np.bool_],
 ) -> tuple[NDArray[np.intp], ModeratedTest] | None:
     """The genes that are tested in a node, and their tests."""
     use = _usable(effective_cells(moments, members), design, settings)
@@ -103,20 +119,21 @@ def _test_node(
     rest = design.restricted(use)
     data = node_means(moments, members, rest.coefficients(use))
     genes = np.flatnonzero((data.n_expressing >= settings.min_expressing) & (data.cell_variance > 0))
-    if len(genes) == 0:
+    if not reference[genes].any():
         return None
-    means = data.means[np.ix_(use, genes)]
+    means, known = data.means[np.ix_(use, genes)], reference[genes]
     if settings.level_trend:
-        means = remove_level_trend(means, data.level[genes])
+        means = remove_level_trend(means, data.level[genes], known)
     covariance = data.covariance[np.ix_(use, use)]
-    between = between_samples(means, covariance, data.cell_variance[genes], rest)
+    between = between_samples(means[:, known], covariance, data.cell_variance[genes][known], rest)
     fit = fit_linear(means, tempered_covariance(covariance, between), rest)
     # a residual variance of rounding errors only is a gene that does not vary
     varies = fit.variance > 1e-12 * data.level[genes] ** 2
     genes = genes[varies]
-    if len(genes) == 0:
+    if not reference[genes].any():
         return None
-    test = moderated_test(fit.subset(np.flatnonzero(varies)), np.log(data.cell_variance[genes]), settings.prior)
+    covariate = np.log(data.cell_variance[genes])
+    test = moderated_test(fit.subset(np.flatnonzero(varies)), covariate, settings.prior, known[varies])
     return genes, test
 
 

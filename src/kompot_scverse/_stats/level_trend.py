@@ -13,7 +13,9 @@ GENES_PER_BIN = 100
 MAX_BINS = 20
 
 
-def remove_level_trend(means: NDArray[np.float64], level: NDArray[np.float64]) -> NDArray[np.float64]:
+def remove_level_trend(
+    means: NDArray[np.float64], level: NDArray[np.float64], reference: NDArray[np.bool_] | None = None
+) -> NDArray[np.float64]:
     r"""Subtract from every sample the running median of its deviations along the level of expression.
 
     The mean of log-normalised counts depends on the sequencing depth, since :math:`E \log(1 + 10^4 c/N)` does so for
@@ -29,12 +31,16 @@ def remove_level_trend(means: NDArray[np.float64], level: NDArray[np.float64]) -
         Sample means, samples x genes.
     level
         Mean expression of every gene.
+    reference
+        Genes that the medians are taken over; None for all.
 
     Returns
     -------
-    Normalised means; the same array with fewer than ``MIN_GENES`` genes.
+    Normalised means; the same array with fewer than ``MIN_GENES`` genes to take medians over.
     """
-    if means.shape[1] < MIN_GENES:
+    known = means if reference is None else means[:, reference]
+    levels = level if reference is None else level[reference]
+    n = len(levels)
+    if n < MIN_GENES:
         return means
-    deviation = means - means.mean(axis=0)
-    return means - running_median(level, deviation, min(MAX_BINS, len(level) // GENES_PER_BIN))
+    return means - running_median(levels, known - known.mean(axis=0), min(MAX_BINS, n // GENES_PER_BIN), level)

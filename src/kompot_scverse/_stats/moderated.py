@@ -45,7 +45,10 @@ class ModeratedTest:
 
 
 def moderated_test(
-    fit: LinearFit, covariate: NDArray[np.float64], prior: Literal["npmle", "limma"] = "npmle"
+    fit: LinearFit,
+    covariate: NDArray[np.float64],
+    prior: Literal["npmle", "limma"] = "npmle",
+    reference: NDArray[np.bool_] | None = None,
 ) -> ModeratedTest:
     r"""Test the contrast of every gene with a variance that borrows from the other genes.
 
@@ -63,16 +66,23 @@ def moderated_test(
         What the trend of the variance depends on, per gene.
     prior
         Family of the prior; limma's for fewer than ``FEW_GENES`` genes in any case, then with :math:`d_0 \le d`.
+    reference
+        Genes that the prior is learnt from; None for all.
     """
-    if prior == "limma" or len(covariate) < FEW_GENES:
-        squeezed = fit_f_dist(fit.variance, fit.df, covariate)
-        prior_df = squeezed.df if len(covariate) >= FEW_GENES else np.minimum(squeezed.df, fit.df)
+    known = np.ones(len(covariate), dtype=bool) if reference is None else reference
+    few = known.sum() < FEW_GENES
+    if prior == "limma" or few:
+        squeezed = fit_f_dist(fit.variance, fit.df, covariate, known)
+        prior_df = np.minimum(squeezed.df, fit.df) if few else squeezed.df
         df = prior_df + fit.df
         stderr = fit.scale * np.sqrt((prior_df * squeezed.variance + fit.df * fit.variance) / df)
         pvalue = 2 * special.stdtr(df, -np.abs(fit.effect) / stderr)
         return ModeratedTest(fit.effect, stderr, np.maximum(pvalue, SMALLEST_P))
-    trend = np.exp(variance_trend(covariate, np.log(fit.variance)))
+    trend = np.exp(variance_trend(covariate, np.log(fit.variance), known))
     unit = fit.scale * np.sqrt(trend)
     ratio = fit.variance / trend
-    pvalue, variance = fit_npmle(ratio, fit.df).test(np.abs(fit.effect) / unit, ratio)
+    # a variance above all that the prior is learnt from is taken as the largest of them, in larger units
+    larger = np.sqrt(np.maximum(ratio / ratio[known].max(), 1))
+    unit, ratio = unit * larger, ratio / larger**2
+    pvalue, variance = fit_npmle(ratio[known], fit.df).test(np.abs(fit.effect) / unit, ratio)
     return ModeratedTest(fit.effect, unit * np.sqrt(variance), np.maximum(pvalue, SMALLEST_P))

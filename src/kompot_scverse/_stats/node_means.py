@@ -14,13 +14,25 @@ if TYPE_CHECKING:
 
     from .neighborhoods import NeighborhoodMoments
 
-__all__ = ["NodeMeans", "effective_cells", "node_means"]
+__all__ = ["NodeMeans", "effective_cells", "node_means", "sample_laplacian"]
 
 
 def effective_cells(moments: NeighborhoodMoments, members: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Effective cell number (Σω)²/Σω² of every sample in a group of neighbourhoods, ω being the group's weights."""
     norm = moments.gram[:, members][:, :, members].sum(axis=(1, 2))
     return moments.mass[:, members].sum(axis=1) ** 2 / np.maximum(norm, TINY)
+
+
+def sample_laplacian(mass: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    r"""What two-way models of samples and neighbourhoods need, see :func:`node_means`.
+
+    Returns
+    -------
+    Shares of the samples in each neighbourhood, samples x m, and the pseudo-inverse of the Laplacian L, samples x samples.
+    """
+    composition = mass / np.maximum(mass.sum(axis=0), TINY)
+    laplacian = np.diag(mass.sum(axis=1)) - composition @ mass.T
+    return composition, np.linalg.pinv(laplacian, rcond=1e-8, hermitian=True)
 
 
 @dataclass(frozen=True)
@@ -74,13 +86,12 @@ def node_means(moments: NeighborhoodMoments, members: NDArray[np.bool_], contras
     level = pooled.sum(axis=0) / total
 
     n_eff = np.maximum(effective_cells(moments, members), TINY)
-    composition = mass / per_neighborhood
     if members.sum() == 1:
         means = sums[:, 0] / np.maximum(per_sample, TINY)[:, None]
         covariance = np.diag(1 / n_eff)
         coefficient = (contrast / np.maximum(per_sample, TINY))[:, None]
     else:
-        inverse = np.linalg.pinv(np.diag(per_sample) - composition @ mass.T, rcond=1e-8, hermitian=True)
+        composition, inverse = sample_laplacian(mass)
         means = level + inverse @ (sums.sum(axis=1) - composition @ pooled)
         # α is defined up to a constant: the one of mean zero; 1/total returns the variance of the overall mean.
         # Soft weights average more cells than they sum to, hence the factor.

@@ -34,7 +34,9 @@ class VariancePrior:
     """Prior degrees of freedom d₀, per gene; smaller for outliers."""
 
 
-def fit_f_dist(variance: NDArray[np.float64], df: int, covariate: NDArray[np.float64]) -> VariancePrior:
+def fit_f_dist(
+    variance: NDArray[np.float64], df: int, covariate: NDArray[np.float64], reference: NDArray[np.bool_] | None = None
+) -> VariancePrior:
     r"""Fit :math:`s_g^2 \sim s_0^2(\text{covariate}) F_{d, d_0}` (limma's ``fitFDist``, Smyth 2004), robustly.
 
     Mean and variance of :math:`\log s^2` around the trend are matched, both winsorised (5 % below, 10 % above) and
@@ -49,13 +51,17 @@ def fit_f_dist(variance: NDArray[np.float64], df: int, covariate: NDArray[np.flo
         Their degrees of freedom d.
     covariate
         What the trend depends on, per gene.
+    reference
+        Genes that the prior is learnt from; None for all.
     """
-    if len(variance) < 3:
+    known = np.ones(len(variance), dtype=bool) if reference is None else reference
+    if known.sum() < 3:
         # nothing to learn a spread from
         return VariancePrior(variance, np.zeros(len(variance)))
     log = np.log(variance)
-    trend = variance_trend(covariate, log)
-    residual = np.clip(log - trend, *np.quantile(log - trend, WINSORISED))
+    trend = variance_trend(covariate, log, known)
+    residual = (log - trend)[known]
+    residual = np.clip(residual, *np.quantile(residual, WINSORISED))
 
     def log_f(prior_df: float) -> NDArray[np.float64]:
         # 400 quantiles stand for the winsorised distribution, whose moments have no closed form
@@ -73,13 +79,18 @@ def fit_f_dist(variance: NDArray[np.float64], df: int, covariate: NDArray[np.flo
         prior_df = float(np.exp(brentq(excess, *bounds)))
     prior = np.exp(trend + residual.mean() - log_f(prior_df).mean())
     tail = stats.f.sf(variance / prior, df, prior_df)
-    order = np.argsort(tail)
-    inlier = np.empty(len(tail))
-    expected = (np.arange(len(tail)) + 0.5) / len(tail)
-    inlier[order] = np.maximum.accumulate(np.minimum(tail[order] / expected, 1))
-    return VariancePrior(prior, prior_df * inlier)
+    sorted_tail = np.sort(tail[known])
+    expected = (np.arange(len(sorted_tail)) + 0.5) / len(sorted_tail)
+    inlier = np.maximum.accumulate(np.minimum(sorted_tail / expected, 1))
+    # of a gene that is not among them, that of the next less extreme one
+    place = np.searchsorted(sorted_tail, tail).clip(max=len(sorted_tail) - 1)
+    return VariancePrior(prior, prior_df * inlier[place])
 
 
-def variance_trend(covariate: NDArray[np.float64], log_variance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Running median of the log variances along the covariate."""
-    return running_median(covariate, log_variance[None], min(len(covariate) // GENES_PER_BIN, MAX_BINS))[0]
+def variance_trend(
+    covariate: NDArray[np.float64], log_variance: NDArray[np.float64], reference: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Running median of the log variances of the reference genes along the covariate, at all genes."""
+    known = covariate[reference]
+    bins = min(len(known) // GENES_PER_BIN, MAX_BINS)
+    return running_median(known, log_variance[None, reference], bins, covariate)[0]

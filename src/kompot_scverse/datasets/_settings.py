@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 
+import numpy as np
+
 from ._manifold import BRANCHES
 
 MIN_CELLS_PER_SAMPLE = 20
@@ -117,6 +119,19 @@ def check_density_change(change: float | Mapping[str, float]) -> dict[str, float
                 "because more leaves parts of the tree without cells."
             )
     return {name: float(value) for name, value in by_branch.items()}
+
+
+def check_depth(depth: Mapping[str, float] | None, n_samples: Mapping[str, int], labels: list[str]) -> np.ndarray:
+    """Return the depth of every sample."""
+    conditions = [label for label, number in n_samples.items() for _ in range(number)]
+    given = {} if depth is None else dict(depth)
+    unknown = [name for name in given if name not in labels and name not in n_samples]
+    if unknown:
+        raise ValueError(f"`depth` names {unknown}, but the conditions are {list(n_samples)} and the samples {labels}.")
+    for name, value in given.items():
+        if not isinstance(value, Real) or not (math.isfinite(value) and value > 0):
+            raise ValueError(f"`depth[{name!r}]` must be a finite number above 0, not {value!r}.")
+    return np.array([given.get(s, given.get(c, 1.0)) for s, c in zip(labels, conditions, strict=True)], dtype=float)
 
 
 def check_numbers(

@@ -29,6 +29,7 @@ def simulate(
     density_change: float | Mapping[str, float] = 1.0,
     sample_effect: float = 0.15,
     density: float = 0.2,
+    depth: Mapping[str, float] | None = None,
     settings: SimulationSettings | None = None,
     rng: int | np.random.Generator = 0,
 ) -> AnnData:
@@ -68,7 +69,10 @@ def simulate(
         Standard deviation of the natural log expression of a gene between samples of one condition. Half of the
         variance is the same in all cells, half varies along the tree. With 0, there are no outlying samples either.
     density
-        Share of counts that are not zero.
+        Share of counts that are not zero, before `depth`.
+    depth
+        Sequencing depth of conditions or of samples (such as `"Young_1"`, which goes before its condition), in units of
+        that of those left out: `{"Old": 0.4}`.
     settings
         Rarely changed settings, see :class:`~kompot_scverse.datasets.SimulationSettings`.
     rng
@@ -110,11 +114,14 @@ def simulate(
     settings = SimulationSettings() if settings is None else settings
     n_samples = checks.check_samples(checks.DEFAULT_SAMPLES if samples is None else samples, n_obs, reference, group)
     change = checks.check_density_change(density_change)
+    labels = [f"{label}_{i + 1}" for label, number in n_samples.items() for i in range(number)]
+    relative_depth = checks.check_depth(depth, n_samples, labels)
     checks.check_numbers(n_vars, n_latent, frac_de, effect_size, sample_effect, density)
     arguments = {
         "n_obs": n_obs, "n_vars": n_vars, "samples": json.dumps(n_samples), "reference": reference, "group": group,
         "n_latent": n_latent, "frac_de": frac_de, "effect_size": effect_size, "density_change": json.dumps(change),
-        "sample_effect": sample_effect, "density": density, "settings": json.dumps(asdict(settings)),
+        "sample_effect": sample_effect, "density": density, "depth": json.dumps(dict(depth or {})),
+        "settings": json.dumps(asdict(settings)),
         "rng": "generator" if isinstance(rng, np.random.Generator) else str(rng),
     }  # fmt: skip
     rng = np.random.default_rng(rng)
@@ -124,7 +131,6 @@ def simulate(
     first, last = conditions.index(reference), conditions.index(group)
     condition = np.repeat(np.arange(len(conditions)), list(n_samples.values()))
     fraction = np.clip((condition - first) / (last - first), 0, 1)
-    labels = [f"{label}_{i + 1}" for label, number in n_samples.items() for i in range(number)]
     sizes = _sample_sizes(n_obs, len(labels), settings.size_spread, rng)
 
     # cells
@@ -173,6 +179,8 @@ def simulate(
     level = ex.level_for_density(density, basis, coef, sample, size_factor, dispersion, rng)
     coef[:, ex.CONSTANT] += level
     profile[ex.CONSTANT] += level
+    obs["size_factor"] *= relative_depth[sample]
+    size_factor = obs["size_factor"].to_numpy(dtype=np.float32)
     counts = ex.draw_counts(basis, coef, sample, size_factor, dispersion, rng)
 
     # truth

@@ -1,7 +1,7 @@
 """The computation behind `kp.tl.de`: moments, posteriors, distances, null genes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,9 +10,10 @@ import numpy as np
 from kompot_scverse._data.design import Design
 from kompot_scverse._data.disk import DiskStore
 from kompot_scverse._data.matrix import matrix_reader
-from kompot_scverse._gp.moments import Moments, RowReader, collect_moments, sample_grams
+from kompot_scverse._gp.moments import Moments, collect_moments, sample_grams
 from kompot_scverse._gp.parallel import return_freed_memory
 from kompot_scverse._gp.posterior import loo_noise, posterior
+from kompot_scverse._gp.row_tasks import RowReader
 from kompot_scverse._stats.expression import ExpressionFit, fit_expression
 from kompot_scverse._stats.fdr import compare_with_null
 from kompot_scverse._stats.null_genes import (
@@ -40,8 +41,6 @@ class DEModel:
     genes: ExpressionFit
     nulls: ExpressionFit | None
     sigma: float | np.ndarray
-    moments: Moments
-    """Sums of the replicate tests over the cells of every sample; the others are used up."""
 
 
 def fit_model(
@@ -52,7 +51,6 @@ def fit_model(
     gp: GPSettings,
     fdr: FDRSettings,
     rng: np.random.Generator,
-    weights: np.ndarray | None = None,
     keep: Callable[[ExpressionFit], ExpressionFit] = lambda fit: fit,
 ) -> DEModel:
     """
@@ -72,8 +70,6 @@ def fit_model(
         Settings.
     rng
         Chooses and shuffles the null genes.
-    weights
-        Weights of the cells in the sums of the replicate tests: cells × weights.
     keep
         Computes the variance between replicates of the genes and keeps it, see :func:`factor_keeper`.
     """
@@ -81,17 +77,15 @@ def fit_model(
     chosen = choose_null_genes(y.shape[1], n_null, rng) if n_null else None
     fitter = _Fitter(phi, design, gp)
     with progress_bar(int(design.cells.sum()), "expression", "cells") as advance:
-        moments = collect_moments(
-            y, phi, fitter.codes, len(design.samples), weights=weights, extract=chosen, progress=advance
-        )
+        moments = collect_moments(y, phi, fitter.codes, len(design.samples), extract=chosen, progress=advance)
     sigma = fitter.noise(y, moments.cross)
     nulls = None
     if chosen is not None:
         nulls = fitter.fit_nulls(moments, chosen, x, sigma, fdr.null, rng).computed()
     genes = keep(fitter.fit(moments.cross, sigma))
-    moments = replace(moments, cross=np.empty((len(moments.cross), 0, 0)), extracted=None)
+    del moments
     return_freed_memory()
-    return DEModel(genes, nulls, sigma, moments)
+    return DEModel(genes, nulls, sigma)
 
 
 def factor_keeper(storage: StorageSettings, disk: DiskStore, mod: str = "") -> Callable[[ExpressionFit], ExpressionFit]:

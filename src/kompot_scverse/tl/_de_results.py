@@ -19,6 +19,7 @@ from kompot_scverse.settings import FDRSettings
 
 from ._de_model import DEModel, significance
 from ._replicates import CellWeights, test_categories, test_genes
+from ._test_sums import TestSums
 
 __all__ = ["condition_values", "contrast_results", "log_results", "summarize", "zscore_layer"]
 
@@ -35,7 +36,7 @@ def contrast_results(
     categories: pd.Series | None,
     weights: CellWeights | None,
     contrast: ContrastDesign | None,
-    all_genes: bool,
+    sums: TestSums | None,
 ) -> GeneResults:
     """
     Everything about the genes of one contrast.
@@ -54,10 +55,8 @@ def contrast_results(
         Settings.
     categories
         Categories with statistics of their own.
-    weights, contrast
-        Weights of the cells and design of the samples, for the replicate test.
-    all_genes
-        Whether the genes are all of the data, and not a choice of them.
+    weights, contrast, sums
+        Weights of the cells, design of the samples and sums over their cells, for the replicate test.
     """
     distances = model.genes.distance(number)
     comparison = significance(model, distances, number, fdr)
@@ -66,12 +65,10 @@ def contrast_results(
     groups = None
     if categories is not None:
         groups = group_statistics(model.genes, category_means(phi, categories, design, number), number)
-    if weights is None or contrast is None:
+    if weights is None or contrast is None or sums is None:
         return GeneResults(distances, mean_lfc, comparison, groups)
-    test = test_genes(model.moments, weights, design, contrast, all_genes=all_genes)
-    group_test = (
-        None if categories is None else test_categories(model.moments, weights, design, contrast, all_genes=all_genes)
-    )
+    test = test_genes(sums, weights, design, contrast)
+    group_test = None if categories is None else test_categories(sums, weights, design, contrast)
     m = weights.soft.shape[1]
     return GeneResults(distances, mean_lfc, comparison, groups, test, group_test, m)
 

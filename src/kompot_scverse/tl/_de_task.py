@@ -27,7 +27,9 @@ from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
 from ._common import States, build_runs, describe_gp, run_diagnostics
 from ._de_model import factor_keeper, fit_model
 from ._de_results import condition_values, contrast_results, summarize, zscore_layer
+from ._depth import sample_depths, warn_of_depth
 from ._replicates import cell_weights, describe_tests
+from ._test_sums import collect_test_sums
 
 __all__ = ["DERequest", "DEResult", "DETask", "analyse", "prepare"]
 
@@ -47,6 +49,7 @@ class DERequest:
     covariates: str | Sequence[str] | None
     mask_obs: Any
     cell_groups: str | None
+    equal_depth: bool
     key_added: str
     gp: GPSettings
     fdr: FDRSettings
@@ -79,6 +82,8 @@ class DETask:
     numbers: np.ndarray | None
     """The features analysed; None for all."""
     y: MatrixReader
+    every: MatrixReader
+    """All features of the layer."""
     categories: pd.Series | None
     plan: DEPlan
     planned: list[Field]
@@ -108,11 +113,13 @@ def prepare(targets: Targets, mod: str, layer: str | None, genes: Any, request: 
     )
     contrasts = contrast_designs(frame, design, request.covariates, paired=request.paired)
     numbers = gene_numbers(frame, genes)
-    y = expression(frame, layer, numbers)
+    every = expression(frame, layer, None)
     categories = group_column(frame, request.cell_groups)
     plan = request.plan(tested=contrasts is not None)
     planned = [replace(field, mod=mod) for field in plan_fields(plan, design)]
-    return DETask(mod, frame, layer, design, contrasts, numbers, y, categories, plan, planned)
+    return DETask(
+        mod, frame, layer, design, contrasts, numbers, every.select(numbers), every, categories, plan, planned
+    )
 
 
 def analyse(
@@ -135,13 +142,21 @@ def analyse(
         Its record.
     """
     design, plan, y, gp, fdr = task.design, task.plan, task.y, request.gp, request.fdr
-    weights = None
-    if task.contrasts is not None:
+    weights = depths = sums = None
+    if task.contrasts is not None or request.equal_depth:
         weights = cell_weights(states.x, design, fdr.n_neighborhoods, EXPRESSION_WIDTH, task.categories)
-    columns = None if weights is None else weights.columns
+        depths = sample_depths(task.every, weights.soft, design, required=request.equal_depth)
+        if task.contrasts is None:
+            weights = None
+        else:
+            sums = collect_test_sums(
+                task.every, task.frame.var_names.to_list(), task.numbers, depths, weights.columns, design
+            )
+            warn_of_depth(depths, design, y.name, int(sums.reference.sum()), equal_depth=request.equal_depth)
     keep = factor_keeper(request.storage, disk, task.mod)
     rng = np.random.default_rng(request.rng)
-    model = fit_model(y, states.x, states.phi, design, gp, fdr, rng, weights=columns, keep=keep)
+    expression_read = depths.equalised(y) if depths is not None and request.equal_depth else y
+    model = fit_model(expression_read, states.x, states.phi, design, gp, fdr, rng, keep=keep)
 
     n_null = 0 if model.nulls is None else fdr.null_genes
     params = describe_gp(states, gp) | {
@@ -153,6 +168,7 @@ def analyse(
         "null": fdr.null,
         "fdr_threshold": fdr.threshold,
         "empirical_variance": gp.empirical_variance,
+        "equal_depth": request.equal_depth,
         "layers": request.storage.layers,
         "rng": request.rng if isinstance(request.rng, int) else "generator",
     }
@@ -162,7 +178,7 @@ def analyse(
             f"{y.shape[1]:,}", f"features of {task.mod}" if task.mod else "genes", f"{n_null:,}",
         )  # fmt: skip
         params["null_genes_drawn"] = f"{n_null:,} from {y.shape[1]:,} features, with replacement"
-    params |= describe_tests(weights, paired=request.paired, covariates=request.covariates)
+    params |= describe_tests(weights, paired=request.paired, covariates=request.covariates, sums=sums, depths=depths)
     phi = states.phi.astype(np.float32)
     fingerprint = _fingerprint(task, states, request)
     placer = GenePlacer(task.frame, task.numbers, design, (plan.keys(design, None).basis, phi), params, fingerprint)
@@ -182,7 +198,7 @@ def analyse(
             categories=task.categories,
             weights=weights,
             contrast=None if task.contrasts is None else task.contrasts[number - 1],
-            all_genes=task.numbers is None,
+            sums=sums,
         )
         values |= gene_values(plan, design, group, results, placer, names, fdr.threshold)
         if soft is not None and plan.layers:
@@ -190,6 +206,8 @@ def analyse(
         is_de, qvalues = (values.get(("var", key)) for key in plan.called(design, group))
         is_de = None if is_de is None else placer.chosen(is_de)
         summaries.append(summarize(results, y.shape[1], is_de, qvalues))
+        if depths is not None:
+            summaries[-1]["depth_ratio" if depths.known else "detected_ratio"] = round(depths.ratio(design, number), 3)
         null = None if results.comparison is None else results.comparison.null
         diagnostics.append(run_diagnostics(states, np.isin(design.condition_codes, (0, number)), null))
 

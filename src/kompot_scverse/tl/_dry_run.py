@@ -14,6 +14,7 @@ from kompot_scverse._data.resource_plan import ResourcePlan, make_plan
 from kompot_scverse._data.store import Field
 from kompot_scverse._data.targets import Targets
 from kompot_scverse._stats.neighborhoods import default_n_centers
+from kompot_scverse._stats.reference_genes import MAX_GENES
 from kompot_scverse.settings import FDRSettings, GPSettings
 
 from ._de_task import DERequest, DETask
@@ -41,6 +42,7 @@ def plan_de(targets: Targets, tasks: Sequence[DETask], request: DERequest) -> Re
             **_sizes(targets, task.mod, task.design, rank),
             n_genes=task.y.shape[1],
             n_all_genes=n_vars,
+            n_tested=_n_tested(task),
             density=task.y.density(),
             n_null=0 if fdr.null_mahalanobis is not None else fdr.null_genes,
             n_weights=_n_weights(task.design, fdr, task.categories),
@@ -74,7 +76,14 @@ def plan_da(targets: Targets, design: Design, planned: list[Field], *, gp: GPSet
     """Plan a differential abundance."""
     (mod,) = targets.frames
     rank, notes = _rank(targets, design.cells, gp)
-    nothing: dict[str, Any] = {"n_genes": 0, "n_all_genes": 0, "n_null": 0, "n_weights": 0, "n_layers": 0}
+    nothing: dict[str, Any] = {
+        "n_genes": 0,
+        "n_all_genes": 0,
+        "n_tested": 0,
+        "n_null": 0,
+        "n_weights": 0,
+        "n_layers": 0,
+    }
     sizes = Sizes(**_sizes(targets, mod, design, rank), **nothing, density=0.0, factors_in_memory=False)
     return make_plan(
         targets.data,
@@ -86,6 +95,13 @@ def plan_da(targets: Targets, design: Design, planned: list[Field], *, gp: GPSet
         notes=notes + _notes(design, mod),
         warnings=_warnings(design),
     )
+
+
+def _n_tested(task: DETask) -> int:
+    """Features of the replicate tests, at most."""
+    if task.contrasts is None:
+        return 0
+    return task.frame.n_vars if task.numbers is None else min(task.frame.n_vars, len(task.numbers) + MAX_GENES)
 
 
 def _n_weights(design: Design, fdr: FDRSettings, categories: pd.Series | None) -> int:

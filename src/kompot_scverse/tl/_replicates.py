@@ -10,7 +10,7 @@ from kompot_scverse._data.design import Design
 from kompot_scverse._data.sample_design import ContrastDesign
 from kompot_scverse._gp.moments import Moments, sample_grams
 from kompot_scverse._stats.abundance_test import AbundanceTest, abundance_test
-from kompot_scverse._stats.gene_test import GeneTest, GeneTestSettings, gene_test
+from kompot_scverse._stats.gene_test import GeneTest, gene_test
 from kompot_scverse._stats.neighborhoods import (
     NeighborhoodMoments,
     Neighborhoods,
@@ -18,6 +18,9 @@ from kompot_scverse._stats.neighborhoods import (
     fit_neighborhoods,
     neighborhood_tree,
 )
+
+from ._depth import SampleDepths
+from ._test_sums import TestSums
 
 __all__ = ["CellWeights", "cell_weights", "describe_tests", "test_abundance", "test_categories", "test_genes"]
 
@@ -70,27 +73,19 @@ def cell_weights(
     return CellWeights(neighborhoods, neighborhoods.weights(x), hard)
 
 
-def test_genes(
-    moments: Moments, weights: CellWeights, design: Design, contrast: ContrastDesign, *, all_genes: bool
-) -> GeneTest:
-    """
-    Test all genes for a change anywhere; the first nodes of the result are the single neighbourhoods.
-
-    `all_genes` says that the genes were not chosen: what genes of one level of expression share is then depth.
-    """
-    m = weights.soft.shape[1]
-    sums = _neighborhood_moments(moments, slice(0, m), weights.soft, design, contrast)
-    settings = GeneTestSettings(level_trend=all_genes)
-    return gene_test(sums, neighborhood_tree(weights.neighborhoods), contrast.matrix, settings)
+def test_genes(sums: TestSums, weights: CellWeights, design: Design, contrast: ContrastDesign) -> GeneTest:
+    """Test the chosen genes for a change anywhere; the first nodes of the result are the single neighbourhoods."""
+    moments = _neighborhood_moments(sums.moments, slice(0, weights.soft.shape[1]), weights.soft, design, contrast)
+    nodes = neighborhood_tree(weights.neighborhoods)
+    return gene_test(moments, nodes, contrast.matrix, reference=sums.reference).subset(sums.chosen)
 
 
-def test_categories(
-    moments: Moments, weights: CellWeights, design: Design, contrast: ContrastDesign, *, all_genes: bool
-) -> GeneTest:
-    """Test all genes in every category by itself, as :func:`test_genes`; the nodes of the result are the categories."""
+def test_categories(sums: TestSums, weights: CellWeights, design: Design, contrast: ContrastDesign) -> GeneTest:
+    """Test the chosen genes in every category by itself, as :func:`test_genes`; the nodes of the result are the categories."""
     m, n = weights.soft.shape[1], weights.hard.shape[1]
-    sums = _neighborhood_moments(moments, slice(m, m + n), weights.hard, design, contrast)
-    return gene_test(sums, np.eye(n, dtype=bool), contrast.matrix, GeneTestSettings(level_trend=all_genes))
+    moments = _neighborhood_moments(sums.moments, slice(m, m + n), weights.hard, design, contrast)
+    nodes = np.eye(n, dtype=bool)
+    return gene_test(moments, nodes, contrast.matrix, reference=sums.reference).subset(sums.chosen)
 
 
 def test_abundance(weights: CellWeights, design: Design, contrast: ContrastDesign) -> AbundanceTest:
@@ -99,17 +94,27 @@ def test_abundance(weights: CellWeights, design: Design, contrast: ContrastDesig
     return abundance_test(mass, gram, contrast.matrix)
 
 
-def describe_tests(weights: CellWeights | None, *, paired: bool, covariates: object) -> dict[str, object]:
+def describe_tests(
+    weights: CellWeights | None,
+    *,
+    paired: bool,
+    covariates: object,
+    sums: TestSums | None = None,
+    depths: SampleDepths | None = None,
+) -> dict[str, object]:
     """Parameters of the tests as resolved, for the run."""
     if weights is None:
         return {}
+    of_genes: dict[str, object] = {}
+    if sums is not None and depths is not None:
+        of_genes = {"reference_genes": int(sums.reference.sum()), "tested_at_equal_depth": depths.known}
     names = [covariates] if isinstance(covariates, str) else list(covariates or [])  # type: ignore[call-overload]
     return {
         "paired": paired,
         "covariates": names,
         "n_neighborhoods": len(weights.neighborhoods.centers),
         "neighborhood_width": weights.neighborhoods.width,
-    }
+    } | of_genes
 
 
 def _weight_sums(weights: np.ndarray, design: Design, contrast: ContrastDesign) -> tuple[np.ndarray, np.ndarray]:

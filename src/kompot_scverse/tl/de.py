@@ -44,6 +44,7 @@ def de(
     genes: str | Sequence[str] | np.ndarray | None = None,
     mask_obs: str | Sequence[bool] | np.ndarray | None = None,
     cell_groups: str | None = None,
+    equal_depth: bool = False,
     key_added: str = "kompot_de",
     gp: GPSettings | None = None,
     fdr: FDRSettings | None = None,
@@ -105,6 +106,10 @@ def de(
         Cells to use: boolean (of a MuData for all its cells), or the name of a boolean obs column.
     cell_groups
         Obs column (for example the cell type) whose categories get statistics of their own.
+    equal_depth
+        Take expression everywhere as expected at the depth of the shallowest sample (without `sample_key`, condition) in
+        the same states, so that fold changes and layers do not differ where only the depth does. Needs logs of scaled
+        counts. The replicate test does so in any case.
     key_added
         Prefix K of everything written.
     gp, fdr, storage
@@ -168,6 +173,7 @@ def de(
         covariates=covariates,
         mask_obs=mask_obs,
         cell_groups=cell_groups,
+        equal_depth=equal_depth,
         key_added=key_added,
         gp=gp or GPSettings(),
         fdr=fdr or FDRSettings(),

@@ -1,0 +1,67 @@
+"""Expression of cells as if all samples had been sequenced equally deep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse as sp
+
+from .thinning import thinned_expression
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from kompot_scverse._gp.row_tasks import RowReader
+
+__all__ = ["EqualDepthReader"]
+
+
+@dataclass(frozen=True)
+class EqualDepthReader:
+    """Rows of log-normalised expression, as expected where only a share of the counts had been drawn."""
+
+    reader: RowReader
+    """Of the layer; of any of its genes."""
+    unit: NDArray[np.float64]
+    """What one count is worth before the logarithm, per cell."""
+    share: NDArray[np.float64]
+    """Share of the counts, per cell; with 1 the row stays as it is."""
+    scale: float
+    """Natural logarithm of the base of the layer's logarithm."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Cells x genes."""
+        return self.reader.shape
+
+    @property
+    def chunks(self) -> Sequence[tuple[int, int]] | None:
+        """Those of the layer."""
+        return self.reader.chunks
+
+    @property
+    def movable(self) -> bool:
+        """As the layer."""
+        return self.reader.movable
+
+    def piece(self, rows: slice | NDArray[np.intp]) -> EqualDepthReader:
+        """A reader of these rows alone."""
+        return replace(self, reader=self.reader.piece(rows), unit=self.unit[rows], share=self.share[rows])
+
+    def read(self, rows: slice | NDArray[np.intp]) -> NDArray[np.floating] | sp.csr_array:
+        """The rows, in the precision of the layer."""
+        values, unit, share = self.reader.read(rows), self.unit[rows], self.share[rows]
+        changed = (share < 1) & np.isfinite(unit)
+        if not changed.any():
+            return values
+        block = sp.csr_array(values, copy=True)
+        cells = np.repeat(np.arange(len(unit)), np.diff(block.indptr))
+        own = changed[cells]
+        cells = cells[own]
+        counts = np.rint(np.expm1(block.data[own].astype(np.float64) * self.scale) / unit[cells]).astype(np.int64)
+        block.data[own] = thinned_expression(counts, cells, np.where(changed, unit, 1), share) / self.scale
+        return block

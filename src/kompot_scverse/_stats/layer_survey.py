@@ -1,0 +1,136 @@
+"""What a matrix of expression is made of: whether its values are logs of scaled counts, and what a count is worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse as sp
+
+from kompot_scverse._gp.row_tasks import map_rows, row_tasks
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from kompot_scverse._gp.row_tasks import RowReader
+
+__all__ = ["LayerSurvey", "survey_layer"]
+
+LOG_BASES = (np.e, 2.0, 10.0)
+PROBES, PROBE_ROWS = 3, 32
+"""Places, and rows there, at which the base of the logarithm is found."""
+WHOLE = 0.99
+"""Share of the values that must be whole multiples of the smallest one of their cell."""
+TOLERANCE = (0.02, 1e-4)
+"""How far a multiple may be from whole: absolutely, and of itself for the rounding of large values."""
+
+
+@dataclass(frozen=True)
+class LayerSurvey:
+    """What was found in a pass over all genes."""
+
+    unit: NDArray[np.float64]
+    """What one count is worth before the logarithm, per cell; NaN for cells without counts or that take no part."""
+    detected: NDArray[np.int64]
+    """Values other than 0, per cell."""
+    expressing: NDArray[np.int64]
+    """Cells with a value other than 0, per gene; 0 for genes with values that are not finite."""
+    scale: float | None
+    """Natural logarithm of the base of the layer's logarithm; None if the values are not logs of 1 + scaled counts."""
+
+
+@dataclass
+class _Part:
+    """Of some rows."""
+
+    cells: list[tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.int64]]]
+    """Row numbers, units, detected values."""
+    genes: NDArray[np.int64]
+    """Cells with a value other than 0, and such with one that is not finite: 2 x genes."""
+    values: NDArray[np.int64]
+    """Whole multiples, and all values."""
+
+    def add(self, other: _Part) -> _Part:
+        """Sum of both."""
+        return _Part(self.cells + other.cells, self.genes + other.genes, self.values + other.values)
+
+
+def survey_layer(y: RowReader, codes: NDArray[np.integer]) -> LayerSurvey:
+    r"""Find out what one count is worth in each cell, from the values alone.
+
+    In :math:`\log(1 + u c)` the smallest value of a cell belongs to c = 1, as nearly every cell has genes with a single
+    count, and all :math:`e^y - 1` of the cell are whole multiples of it. Where they are not (values that were scaled,
+    corrected, imputed, or are no logs) nothing is assumed. The base of the logarithm is that of the three usual ones with
+    which it works.
+
+    Parameters
+    ----------
+    y
+        All genes of the layer, cells x genes. Values that are not finite are left out.
+    codes
+        Sample number of every cell, -1 for cells that take no part.
+    """
+    scale = _probe(y, codes)
+    found = _collect(y, codes, scale)
+    whole, total = found.values
+    if scale is not None and whole < WHOLE * total:
+        scale = None
+    unit, detected = np.full(len(codes), np.nan), np.zeros(len(codes), dtype=np.int64)
+    for rows, units, numbers in found.cells:
+        unit[rows], detected[rows] = units, numbers
+    expressing = np.where(found.genes[1] == 0, found.genes[0], 0)
+    return LayerSurvey(unit if scale is not None else np.full(len(codes), np.nan), detected, expressing, scale)
+
+
+def _collect(y: RowReader, codes: NDArray[np.integer], scale: float | None) -> _Part:
+    numbers = np.arange(len(codes))
+    return map_rows(y, codes, partial(_survey_rows, scale=scale), lambda rows: (codes[rows], numbers[rows]), _Part.add)
+
+
+def _probe(y: RowReader, codes: NDArray[np.integer]) -> float | None:
+    """The base of the logarithm, from a few rows."""
+    tasks = list(row_tasks(y, codes))
+    numbers = np.arange(len(codes))
+    chosen = [tasks[i] for i in sorted({0, len(tasks) // 2, len(tasks) - 1})][:PROBES]
+    rows = [own[codes[own] >= 0][:PROBE_ROWS] for own in (numbers[task] for task in chosen)]
+    for base in LOG_BASES:
+        scale = float(np.log(base))
+        parts = [_survey_rows(y, own, codes[own], own, scale=scale) for own in rows]
+        whole, total = np.sum([part.values for part in parts], axis=0)
+        if total and whole >= WHOLE * total:
+            return scale
+    return None
+
+
+def _survey_rows(
+    y: RowReader,
+    rows: slice | NDArray[np.intp],
+    codes: NDArray[np.integer],
+    numbers: NDArray[np.intp],
+    scale: float | None,
+) -> _Part:
+    """One task; codes and numbers are those of its rows."""
+    block, own = sp.csr_array(y.read(rows)), np.flatnonzero(codes >= 0)
+    if len(own) < len(codes):
+        block = block[own]
+    cells, genes = np.repeat(np.arange(len(own)), np.diff(block.indptr)), block.indices
+    finite = np.isfinite(block.data)
+    there = finite & (block.data != 0)
+    n_genes = block.shape[1]
+    per_gene = np.array([np.bincount(genes[chosen], minlength=n_genes) for chosen in (there, ~finite)])
+    detected = np.bincount(cells[there], minlength=len(own))
+    unit, whole = np.full(len(own), np.nan), 0
+    if scale is not None:
+        linear, cells = np.expm1(block.data[there].astype(np.float64) * scale), cells[there]
+        some = detected > 0
+        starts = np.concatenate([[0], np.cumsum(detected[some])[:-1]])
+        if some.any():
+            unit[some] = np.minimum.reduceat(linear, starts)
+            ratio = linear / unit[cells]
+            off = np.abs(ratio - np.rint(ratio)) - TOLERANCE[1] * ratio
+            whole = int(((off <= TOLERANCE[0]) & (linear > 0)).sum())
+            # below 0 are no counts
+            unit[unit <= 0] = np.nan
+    return _Part([(numbers[own], unit, detected)], per_gene, np.array([whole, int(there.sum())]))

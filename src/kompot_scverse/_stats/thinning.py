@@ -1,0 +1,76 @@
+"""What log-normalised expression would be at a lower sequencing depth."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["thinned_expression"]
+
+TABULATED = 30
+"""Counts up to here are looked up in a table of their cell."""
+FEW_DRAWN = 50
+NEARLY_ALL = 0.95
+"""Of larger counts the expectation needs no more than mean and variance where many are drawn, or nearly all."""
+
+
+def thinned_expression(
+    counts: NDArray[np.integer], cells: NDArray[np.integer], unit: NDArray[np.float64], share: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    r"""Expected log-normalised expression after only a share of each cell's counts has been drawn.
+
+    The mean of :math:`\log(1 + u c)` over cells, with a count c worth u, depends on the sequencing depth: of one molecule
+    seldom seen a large value is made, of one seen often a small one. A count of which only the share f is drawn is
+    :math:`b \sim \mathrm{Bin}(c, f)`, worth :math:`u/f`, and distributed just as if the cell had been sequenced less. So
+
+    .. math:: E[\log(1 + u b / f) \mid c]
+
+    has the same mean at every depth of c, whatever the distribution of the gene over cells; and since it is an expectation,
+    nothing is drawn and hardly any information is lost.
+
+    Parameters
+    ----------
+    counts
+        Positive counts.
+    cells
+        Number of the cell of each count.
+    unit
+        What one count of a cell is worth in normalised expression, per cell.
+    share
+        Share of the counts that is kept, above 0 and at most 1, per cell.
+    """
+    largest = min(int(counts.max()) if len(counts) else 0, TABULATED)
+    small = counts <= largest
+    out = _table(unit, share, largest)[cells, np.where(small, counts, 0)]
+    c, own = counts[~small].astype(np.float64), cells[~small]
+    out[~small] = _of_large_counts(c, unit[own], share[own])
+    return out
+
+
+def _table(unit: NDArray[np.float64], share: NDArray[np.float64], largest: int) -> NDArray[np.float64]:
+    """Expectations for counts 0 to `largest`, cells x counts."""
+    value = np.log1p((unit / share)[:, None] * np.arange(largest + 1))
+    f = share[:, None]
+    probability, table = np.zeros_like(value), np.zeros_like(value)
+    probability[:, 0] = 1
+    for c in range(1, largest + 1):
+        # one more count, drawn or not
+        probability[:, 1:] = probability[:, 1:] * (1 - f) + probability[:, :-1] * f
+        probability[:, :1] *= 1 - f
+        table[:, c] = np.einsum("cb,cb->c", probability, value)
+    return table
+
+
+def _of_large_counts(
+    counts: NDArray[np.float64], unit: NDArray[np.float64], share: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Expectation up to the variance of the drawn counts, or where few are drawn, over their distribution."""
+    mean = unit * counts
+    out = np.log1p(mean) - 0.5 * unit * mean * (1 - share) / share / (1 + mean) ** 2
+    few = np.flatnonzero((counts * share < FEW_DRAWN) & (share < NEARLY_ALL))
+    c, f = counts[few], share[few]
+    value, odds = unit[few] / f, f / (1 - f)
+    probability, total = (1 - f) ** c, np.zeros(len(few))
+    for b in range(1, 2 * FEW_DRAWN):
+        probability *= np.maximum(c - b + 1, 0) / b * odds
+        total += probability * np.log1p(value * b)
+    out[few] = total
+    return out
