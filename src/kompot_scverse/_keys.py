@@ -1,16 +1,55 @@
 """The name of everything that is written: built here and nowhere else."""
 
+import re
 from dataclasses import dataclass
 
-__all__ = ["Keys", "slug"]
+__all__ = ["Keys", "check_key", "column_name", "is_safe", "slug"]
 
 SAMPLE_VAR = "_sample_var"
 """Suffix of the fields that the variance between replicates changes."""
 
 
+UNSAFE = re.compile(r"[/\\\x00\ud800-\udfff]")
+"""What opens a group in a file, or cannot be written."""
+RESERVED = ("", ".", "..", "_index", "zarr.json")
+"""Names that files keep for themselves."""
+
+
 def slug(label: object) -> str:
-    """A label as it appears in keys; a slash would open a group in the file."""
-    return str(label).replace("/", "_")
+    """A label as it appears in keys; slashes (also backward, in zarr) would open a group in the file."""
+    return UNSAFE.sub("_", str(label))
+
+
+def column_name(label: object, index_name: object = None) -> str:
+    """A label as the column of a table in varm, whose index is named as var's is."""
+    name = slug(label)
+    return f"{name}_" if name in (*RESERVED, index_name) else name
+
+
+def is_safe(name: object) -> bool:
+    """Whether a file can hold something under this name."""
+    return isinstance(name, str) and slug(name) == name and name not in RESERVED
+
+
+def check_key(key: object, argument: str = "key_added") -> None:
+    """
+    Raise if a name that the user chose cannot be written to a file.
+
+    Raises
+    ------
+    TypeError
+        If it is no text.
+    ValueError
+        If it is empty, reserved, or has a slash.
+    """
+    if not isinstance(key, str):
+        raise TypeError(f"`{argument}` must be a text, not {key!r}.")
+    if not is_safe(key):
+        instead = f" Pass {slug(key)!r} instead." if is_safe(slug(key)) else ""
+        raise ValueError(
+            f"`{argument}={key!r}` cannot be part of the names in a file: it must be neither empty nor reserved, and have no "
+            f"slash, backslash or NUL.{instead}"
+        )
 
 
 @dataclass(frozen=True)

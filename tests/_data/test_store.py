@@ -10,7 +10,16 @@ from kompot_scverse._data.store import Field, check_overwrite, fill, write
 
 def run(run_id, fields=()):
     entries = [field.entry() for field in fields]
-    return Run(run_id, "de", "k", {"groupby": "Age"}, {"sigma": np.float64(1)}, {}, {}, entries)
+    return Run(
+        run_id,
+        "de",
+        "k",
+        {"groupby": "Age", "reference": "Young", "group": "Old"},
+        {"sigma": np.float64(1)},
+        {},
+        {},
+        entries,
+    )
 
 
 @pytest.fixture

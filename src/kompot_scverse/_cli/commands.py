@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from kompot_scverse import StorageSettings, get, pp, tl
+from kompot_scverse._data.provenance import readable_runs
 
 from . import files
 from .config import read_config
@@ -74,7 +75,7 @@ def _analysis(function: Callable, table_of: Callable | None) -> Callable:
             data = files.read(input)
             if output is not None:
                 files.check_space(data, output)
-            before = get.runs(data).index
+            before = [run.run_id for run in readable_runs(data)]
             function(data, **arguments, overwrite=overwrite or None)
             go_on()
             if table is not None and table_of is not None:

@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import json
+import keyword
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,14 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
+from kompot_scverse import settings
+
 __all__ = ["call_text", "record_call"]
 
 NOT_REPEATED = ("data", "copy", "dry_run", "overwrite")
 """Arguments that say nothing about the result."""
+TOOLS = ("da", "de", "smooth")
+"""Functions of `kp.tl` whose calls are recorded."""
 MAX_LENGTH = 1000
 """Characters of an argument that is stored with the run."""
 
@@ -48,17 +53,41 @@ def call_text(call: Mapping[str, Any], data: str | None = None) -> str:
 
     Arguments that were not stored appear as variables of their own name, with a comment that says what they were.
     """
-    if data is None:
-        data = call.get("data", "adata")
     if not call:
         return "# this run did not record its call"
-    lines = [f"kp.tl.{call['function']}(", f"    {data},"]
-    for name, value in call["arguments"].items():
-        text, comments = _decode(value, name)
-        if text is not None:
-            prefix = "" if name == "groupby" else f"{name}="
-            lines.append(f"    {prefix}{text},{f'  # {"; ".join(comments)}' if comments else ''}")
+    try:
+        function, arguments = call["function"], dict(call["arguments"])
+        if function not in TOOLS or call.get("data", "mdata") != "mdata":
+            raise ValueError(function)
+        if data is None:
+            data = call.get("data", "adata")
+        lines = [f"kp.tl.{function}(", f"    {data},"]
+        for name, value in arguments.items():
+            text, comments = _decode(value, _identifier(name))
+            if text is not None:
+                prefix = "" if name == "groupby" else f"{name}="
+                lines.append(f"    {prefix}{text},{f'  # {"; ".join(map(_one_line, comments))}' if comments else ''}")
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return "# what this run recorded as its call is none of this package"
     return "\n".join([*lines, ")"])
+
+
+def _identifier(name: object) -> str:
+    """`name` if it can be that of an argument: a file can hold anything."""
+    if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
+        raise ValueError(name)
+    return name
+
+
+def _one_line(text: str) -> str:
+    """A comment ends where the line does."""
+    return " ".join(str(text).split())
+
+
+def _quoted(text: str) -> str:
+    """As `repr` of a text, always in double quotes."""
+    marks = {'"': '\\"', "'": "'"}
+    return '"' + "".join(marks.get(one) or repr(one)[1:-1] for one in text) + '"'
 
 
 def _is_plain(value: object) -> bool:
@@ -126,12 +155,14 @@ def _decode(value: Any, name: str) -> tuple[str | None, list[str]]:
         return name, [f"`{name}` was {value['not_stored']}; not stored with the run"]
     if isinstance(value, dict) and "mapping" in value:
         decoded = {key: _decode(one, name) for key, one in value["mapping"].items()}
-        inner = ", ".join(f"{key!r}: {one}" for key, (one, _) in decoded.items())
+        inner = ", ".join(f"{str(key)!r}: {one}" for key, (one, _) in decoded.items())
         return f"{{{inner}}}", [note for _, notes in decoded.values() for note in notes]
     if isinstance(value, dict):
         parts, comments = [], []
+        if value["settings"] not in settings.__all__:
+            raise ValueError(value["settings"])
         for key, one in value["arguments"].items():
-            text, more = _decode(one, key)
+            text, more = _decode(one, _identifier(key))
             comments += more
             if text is not None:
                 parts.append(f"{key}={text}")
@@ -141,5 +172,4 @@ def _decode(value: Any, name: str) -> tuple[str | None, list[str]]:
         return f"[{', '.join(str(text) for text, _ in items)}]", [note for _, notes in items for note in notes]
     if isinstance(value, float) and not np.isfinite(value):
         return f"float({str(value)!r})", []
-    # JSON's strings are Python's, in the quotes that we write
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value), []
+    return _quoted(value) if isinstance(value, str) else repr(value), []

@@ -153,7 +153,7 @@ def gene_values(
     group: object,
     results: GeneResults,
     place: GenePlacer,
-    categories: pd.Index | None,
+    categories: list[str] | None,
     threshold: float,
 ) -> dict[tuple[str, str], Any]:
     """
@@ -189,7 +189,7 @@ def gene_values(
             key = keys.field(f"neighborhood_{what}")
             values["varm", key] = place(table[:m].T.astype(np.float32), "varm", key)
     if results.groups is not None and categories is not None:
-        names = [slug(category) for category in categories]
+        names = categories
         tables = {"mean_lfc": results.groups.mean_lfc, "lfc_se": results.groups.std_error}
         tables["lfc_zscore"] = results.groups.zscore
         if results.group_test is not None:

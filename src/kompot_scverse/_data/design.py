@@ -140,7 +140,7 @@ def _check_keys(groupby: str, conditions: tuple) -> None:
         if other is not condition:
             raise ValueError(
                 f"{other!r} and {condition!r} of obs[{groupby!r}] would be written under the same name, {slug(condition)!r}, "
-                "since '/' cannot be part of a key. Rename one of them."
+                "since slashes cannot be part of a key. Rename one of them."
             )
 
 

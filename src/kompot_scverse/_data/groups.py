@@ -7,14 +7,14 @@ import pandas as pd
 from anndata import AnnData
 
 from kompot_scverse._gp.parallel import compute_here
-from kompot_scverse._keys import slug
+from kompot_scverse._keys import column_name
 from kompot_scverse._stats.expression import ExpressionFit
 from kompot_scverse._stats.sample_covariance import factor_variance
 
 from .design import MIN_CELLS, Design
 from .resolve import obs_column
 
-__all__ = ["GroupStatistics", "category_means", "group_column", "group_statistics", "mean_features"]
+__all__ = ["GroupStatistics", "category_means", "category_names", "group_column", "group_statistics", "mean_features"]
 
 BLOCK = 8192
 """Cells summed at a time."""
@@ -34,13 +34,19 @@ def group_column(adata: AnnData, key: str | None) -> pd.Series | None:
     if key is None:
         return None
     column = obs_column(adata, key, "cell_groups")
-    names = column.cat.categories.map(slug)
+    names = pd.Index(category_names(adata, column), dtype=object)
     if not names.is_unique:
         twice = names[names.duplicated()][0]
         raise ValueError(
-            f"Several categories of obs[{key!r}] (`cell_groups`) would be named {twice!r} (no '/'); rename one."
+            f"Several categories of obs[{key!r}] (`cell_groups`) would be named {twice!r}, since files take no slash, "
+            "backslash or reserved name; rename one."
         )
     return column
+
+
+def category_names(adata: AnnData, column: pd.Series) -> list[str]:
+    """Names of the categories as columns of a table in varm."""
+    return [column_name(category, adata.var_names.name) for category in column.cat.categories]
 
 
 def category_means(phi: np.ndarray, categories: pd.Series, design: Design, group: int) -> np.ndarray:

@@ -1,13 +1,16 @@
 """Which object a result is in: the AnnData, a modality of a MuData, or the MuData itself."""
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 from anndata import AnnData
 from mudata import MuData
 
+from kompot_scverse._keys import is_safe
+
 from .errors import missing
 
-__all__ = ["check_data", "holder", "modality_names", "one_modality", "whole"]
+__all__ = ["check_data", "check_names", "holder", "modality_names", "one_modality", "whole"]
 
 
 def check_data(data: Any, mod: object = None) -> AnnData | MuData:
@@ -45,6 +48,16 @@ def modality_names(mdata: MuData, mod: object) -> list[str]:
         if name not in mdata.mod:
             raise missing("modality (`mod`)", name, mdata.mod)
     return list(dict.fromkeys(names))
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Raise if results would be in a modality that cannot be written or named."""
+    for name in names:
+        if not is_safe(name) or ":" in name:
+            raise ValueError(
+                f"Modality {name!r} has a name that files or `'modality:name'` cannot hold: empty, reserved, or with a slash, "
+                "backslash or colon. Rename it in a new MuData."
+            )
 
 
 def one_modality(mdata: MuData, mod: object) -> str | None:

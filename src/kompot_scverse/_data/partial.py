@@ -14,7 +14,7 @@ from kompot_scverse._keys import SAMPLE_VAR
 from .design import Design
 from .errors import INSIDE
 from .fingerprint import DESCRIPTIONS
-from .provenance import Run, iterate_runs, last_writer
+from .provenance import Run, last_writer, readable_runs
 
 __all__ = ["GenePlacer", "genes_covered"]
 
@@ -70,7 +70,7 @@ class GenePlacer:
     def __post_init__(self) -> None:
         self._runs: dict[int, Run] = {}
         if self.numbers is not None:
-            self._runs = {run.run_id: run for run in iterate_runs(self.adata)}
+            self._runs = {run.run_id: run for run in readable_runs(self.adata)}
         self._same_basis = bool(self._runs) and self._has_same_basis()
 
     def _has_same_basis(self) -> bool:

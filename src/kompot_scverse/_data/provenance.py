@@ -1,6 +1,6 @@
 """Runs in uns: found, counted and stored, of an AnnData or a MuData with its modalities."""
 
-import json
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -8,10 +8,14 @@ from typing import Any
 from anndata import AnnData
 from mudata import MuData
 
+from .errors import INSIDE
 from .holders import holder, whole
 from .run import Run, join_runs, now, versions
+from .run_record import SCHEMA_VERSION, UNS_KEY, read_records
 
 __all__ = [
+    "UNREADABLE_KEY",
+    "UNS_KEY",
     "Run",
     "find_run",
     "iterate_runs",
@@ -19,12 +23,13 @@ __all__ = [
     "next_run_id",
     "now",
     "overwriter",
+    "readable_runs",
     "store_runs",
     "versions",
 ]
 
-UNS_KEY = "kompot"
-SCHEMA_VERSION = 1
+UNREADABLE_KEY = "kompot_unreadable"
+"""Where an analysis keeps what it found in uns and cannot read."""
 
 
 def iterate_runs(data: Any) -> Iterator[Run]:
@@ -32,37 +37,50 @@ def iterate_runs(data: Any) -> Iterator[Run]:
     All runs, oldest first.
 
     Those of a MuData are its own and those of its modalities that it does not know, with their modality.
+
+    Raises
+    ------
+    ValueError
+        If what is in uns cannot be read.
     """
+    yield from _runs(data, strict=True)
+
+
+def readable_runs(data: Any) -> list[Run]:
+    """As :func:`iterate_runs`, without what cannot be read: for analyses, which go on then."""
+    return list(_runs(data, strict=False))
+
+
+def _runs(data: Any, *, strict: bool) -> Iterator[Run]:
     target = holder(data)
     if not isinstance(target, MuData):
-        yield from _stored_runs(target)
+        yield from _stored_runs(target, strict=strict)
         return
-    runs = list(_stored_runs(target))
+    runs = list(_stored_runs(target, strict=strict))
     known = {(run.run_id, run.time, mod) for run in runs for mod in run.modalities}
     others: dict[tuple[int, str], list[Run]] = {}
     for mod, own in target.mod.items():
-        for run in _stored_runs(own):
+        for run in _stored_runs(own, strict=strict, mod=mod):
             if (run.run_id, run.time, mod) not in known:
                 others.setdefault((run.run_id, run.time), []).append(replace(run, mod=mod))
     yield from sorted([*runs, *map(join_runs, others.values())], key=lambda run: (run.run_id, run.time))
 
 
-def _stored_runs(data: AnnData | MuData) -> Iterator[Run]:
+def _stored_runs(data: AnnData | MuData, *, strict: bool, mod: str = "") -> Iterator[Run]:
     """The runs in uns of one object."""
-    stored = data.uns.get(UNS_KEY)
-    if stored is None:
-        return
-    if int(stored["schema_version"]) > SCHEMA_VERSION:
+    found, damage = read_records(data.uns.get(UNS_KEY))
+    if damage and strict:
+        where = f"uns[{UNS_KEY!r}]{f' of modality {mod!r}' if mod else ''}"
         raise ValueError(
-            "The runs in uns['kompot'] were written by a newer version of kompot-scverse; update the package."
+            f"The runs in {where} cannot be read: {damage}. Delete it, or put back what this package wrote; new analyses "
+            f"keep it as uns[{UNREADABLE_KEY!r}]."
         )
-    for run_id in sorted(stored["runs"], key=int):
-        yield Run(**json.loads(str(stored["runs"][run_id])))
+    yield from found.values()
 
 
 def next_run_id(data: Any) -> int:
     """Number of the next run: of a modality, one that is new to the whole MuData."""
-    return max((run.run_id for run in iterate_runs(whole(data))), default=-1) + 1
+    return max((run.run_id for run in readable_runs(whole(data))), default=-1) + 1
 
 
 def store_runs(data: AnnData | MuData, runs: Sequence[Run]) -> None:
@@ -84,18 +102,34 @@ def store_runs(data: AnnData | MuData, runs: Sequence[Run]) -> None:
 
 
 def _append(data: AnnData | MuData, runs: Sequence[Run]) -> None:
-    stored = data.uns.get(UNS_KEY)
-    earlier = dict(stored["runs"]) if stored is not None else {}
+    stored: Any = data.uns.get(UNS_KEY)
+    readable, damage = read_records(stored)
+    if damage:
+        _keep_unreadable(data, stored, damage)
+    earlier = {number: stored["runs"][number] for number in readable}
     data.uns[UNS_KEY] = {
         "schema_version": SCHEMA_VERSION,
         "runs": earlier | {str(run.run_id): run.to_json() for run in runs},
     }
 
 
+def _keep_unreadable(data: AnnData | MuData, stored: object, damage: str) -> None:
+    key, number = UNREADABLE_KEY, 1
+    while key in data.uns:
+        number += 1
+        key = f"{UNREADABLE_KEY}_{number}"
+    data.uns[key] = stored
+    warnings.warn(
+        f"What was in uns[{UNS_KEY!r}] cannot be read as a record of runs ({damage}); it is now uns[{key!r}].",
+        UserWarning,
+        skip_file_prefixes=INSIDE,
+    )
+
+
 def last_writer(data: Any, slot: str, key: str) -> int | None:
-    """The latest run that wrote a field."""
+    """The latest run that wrote a field, of those that can be read."""
     found = None
-    for run in iterate_runs(data):
+    for run in readable_runs(data):
         if run.writes(slot, key):
             found = run.run_id
     return found

@@ -16,7 +16,7 @@ from kompot_scverse._gp.parallel import store_here
 from .disk import DiskStore
 from .errors import INSIDE
 from .holders import holder
-from .provenance import UNS_KEY, Run, find_run, last_writer, store_runs
+from .provenance import UNREADABLE_KEY, UNS_KEY, Run, last_writer, readable_runs, store_runs
 
 __all__ = ["Field", "check_overwrite", "drop", "fill", "write"]
 
@@ -74,9 +74,13 @@ def check_overwrite(
 
     To be called before anything is computed. With `call`, says so if the call only adds `sample_key` to an earlier one.
     """
+    fields = list(fields)
+    _check_distinct(fields)
     existing = [field for field in fields if field.is_in(data)]
     if not existing:
         return
+    if call is not None and not overwrite:
+        _check_other_tools(data, existing, call["function"])
     origins = {(field.mod, last_writer(holder(data, field.mod), field.slot, field.key)) for field in existing}
     known = sorted((mod, writer) for mod, writer in origins if writer is not None)
     writers = sorted({writer for _, writer in known})
@@ -101,13 +105,38 @@ def check_overwrite(
     )
 
 
+def _check_distinct(fields: list[Field]) -> None:
+    """Raise if two results of a call would have one name."""
+    named: dict[tuple[str, str, str], Field] = {}
+    for field in fields:
+        other = named.setdefault(field.place, field)
+        if other is not field:
+            raise ValueError(
+                f"{field.name} would be both {other.description} and {field.description}; rename a category or pass another "
+                "`key_added=`."
+            )
+
+
+def _check_other_tools(data: Any, existing: list[Field], function: str) -> None:
+    """Raise if fields belong to a run of another tool, whose other fields would then not fit."""
+    for field in existing:
+        own = holder(data, field.mod)
+        writer = last_writer(own, field.slot, field.key)
+        run = next((run for run in readable_runs(own) if run.run_id == writer), None)
+        if run is not None and run.analysis != function:
+            raise ValueError(
+                f"{field.name} is of run {run.run_id} (kp.tl.{run.analysis}, key_added={run.key_added!r}), whose other fields "
+                f"would no longer fit it. Pass another `key_added=`, or `overwrite=True` to replace it."
+            )
+
+
 def _only_adds_samples(data: Any, known: list[tuple[str, int]], call: dict[str, Any] | None) -> str:
     """What to say if a call is an earlier one (by modality and number) with `sample_key` added; else nothing."""
     if call is None or "sample_key" not in call["arguments"]:
         return ""
     others = {name: value for name, value in call["arguments"].items() if name != "sample_key"}
     for mod, writer in known:
-        earlier = find_run(holder(data, mod), writer).call
+        earlier = next(run.call for run in readable_runs(holder(data, mod)) if run.run_id == writer)
         stored = "not_stored" not in str(others)
         if not stored or earlier.get("function") != call["function"] or earlier.get("arguments") != others:
             return ""
@@ -179,14 +208,17 @@ def _unchanged_on_error(
         before.append((mod, slot_name, key, slot[key] if key in slot else _ABSENT))
     touched = {mod: holder(data, mod) for mod in ("", *(mod for mod, _, _ in places), *modalities)}
     columns = {mod: {name: list(getattr(own, name).columns) for name in ("obs", "var")} for mod, own in touched.items()}
-    uns = {mod: own.uns.get(UNS_KEY, _ABSENT) for mod, own in touched.items()}
+    uns = {mod: (own.uns.get(UNS_KEY, _ABSENT), set(own.uns)) for mod, own in touched.items()}
     try:
         yield
     except BaseException:
         for mod, slot_name, key, value in before:
             _restore(getattr(touched[mod], slot_name), key, value)
         for mod, own in touched.items():
-            _restore(own.uns, UNS_KEY, uns[mod])
+            value, keys = uns[mod]
+            _restore(own.uns, UNS_KEY, value)
+            for key in [key for key in own.uns if key.startswith(UNREADABLE_KEY) and key not in keys]:
+                del own.uns[key]
             for name, order in columns[mod].items():
                 frame = getattr(own, name)
                 if list(frame.columns) != order:

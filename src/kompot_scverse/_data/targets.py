@@ -13,7 +13,7 @@ from kompot_scverse._gp.forks import check_not_forked
 
 from .errors import missing
 from .frame import Embeddings, frame_of
-from .holders import check_data, modality_names, one_modality
+from .holders import check_data, check_names, modality_names, one_modality
 from .resolve import DEFAULT_REPRESENTATIONS, cell_mask, representation, spellings
 
 __all__ = ["Targets", "resolve_targets"]
@@ -172,6 +172,7 @@ def resolve_targets(
         name, x = representation(data, use_rep)
         return Targets(data, data, name, x, {"": data})
     names = modality_names(data, mod if several else one_modality(data, mod))
+    check_names(data.mod)
     holder, key = _representation(data, names, use_rep)
     states: Any = frame_of(data, holder)
     name, x = representation(states, f"{holder}:{key}" if holder else key)

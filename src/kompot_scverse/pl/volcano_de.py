@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from kompot_scverse._data.errors import missing
-from kompot_scverse._keys import slug
+from kompot_scverse._keys import column_name
 
 from ._artist import check_keywords
 from ._fields import RunData, find_run_data, gene_names, gene_numbers
@@ -173,7 +173,7 @@ def _of_category(found: RunData, statistic: str, cell_group: object) -> np.ndarr
     """A statistic of every gene within a category."""
     call = 'kp.tl.de(..., cell_groups="<obs column>")' if statistic != "qvalue" else f"{TEST[:-1]}, cell_groups=...)"
     frame = found.values("varm", f"group_{statistic}", call)
-    name = slug(cell_group)
+    name = column_name(cell_group, frame.index.name)
     if name not in frame.columns:
         raise missing(f"category of {found.run.params.get('cell_groups')!r}", cell_group, frame.columns)
     return frame[name].to_numpy(dtype=np.float64)

@@ -13,7 +13,7 @@ from kompot_scverse._data.de_fields import DEPlan, gene_values, plan_fields
 from kompot_scverse._data.design import Design, resolve_design
 from kompot_scverse._data.disk import DiskStore
 from kompot_scverse._data.fingerprint import array_print, design_prints, matrix_print
-from kompot_scverse._data.groups import group_column
+from kompot_scverse._data.groups import category_names, group_column
 from kompot_scverse._data.matrix import MatrixReader
 from kompot_scverse._data.partial import GenePlacer, genes_covered
 from kompot_scverse._data.provenance import Run
@@ -186,7 +186,7 @@ def analyse(
     soft = None if weights is None else weights.soft.astype(np.float32)
     if soft is not None:
         values["obsm", plan.keys(design, None).neighborhoods] = soft
-    names = None if task.categories is None else task.categories.cat.categories
+    names = None if task.categories is None else category_names(task.frame, task.categories)
     summaries, diagnostics = [], []
     for number, group in enumerate(design.groups, start=1):
         results = contrast_results(

@@ -13,6 +13,7 @@ from kompot_scverse._data.design import resolve_design
 from kompot_scverse._data.sample_design import contrast_designs
 from kompot_scverse._data.store import check_overwrite, fill, write
 from kompot_scverse._data.targets import resolve_targets
+from kompot_scverse._keys import check_key
 from kompot_scverse._stats.neighborhoods import ABUNDANCE_WIDTH
 from kompot_scverse.settings import DAThresholdSettings, GPSettings
 
@@ -144,6 +145,7 @@ def da(
     ['down', 'neutral', 'up']
     """
     call = record_call(da, locals())
+    check_key(key_added)
     if normalize not in NORMALIZATIONS:
         raise ValueError(f"`normalize` must be 'mass' or 'count', not {normalize!r}.")
     gp, thresholds = gp or GPSettings(), thresholds or DAThresholdSettings()

@@ -11,6 +11,7 @@ from kompot_scverse._data.disk import DiskStore
 from kompot_scverse._data.errors import in_modality
 from kompot_scverse._data.store import check_overwrite, write
 from kompot_scverse._data.targets import resolve_targets
+from kompot_scverse._keys import check_key
 from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
 
 from ._common import cell_states
@@ -164,6 +165,7 @@ def de(
     True
     """
     call = record_call(de, locals())
+    check_key(key_added)
     request = DERequest(
         groupby=groupby,
         reference=reference,

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from kompot_scverse._data.holders import holder
-from kompot_scverse._data.provenance import Run
+from kompot_scverse._data.provenance import UNS_KEY, Run
 from kompot_scverse._data.run_fields import RunFields
 from kompot_scverse._data.run_frames import RunFrame, one_run_frame
+from kompot_scverse._keys import check_key
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -91,6 +92,9 @@ def rank_genes_groups(
     >>> sc.get.rank_genes_groups_df(adata, "Old", key="kompot_rank_genes_groups").columns.to_list()
     ['names', 'scores', 'logfoldchanges', 'pvals', 'pvals_adj']
     """
+    check_key(key_added)
+    if key_added == UNS_KEY:
+        raise ValueError(f"`key_added={key_added!r}` is where the runs are recorded; pass another.")
     numbers = [run_id] if isinstance(run_id, int | np.integer) else list(run_id)
     parts = [one_run_frame(data, mod, int(number), "de") for number in numbers]
     runs = [part.run for part in parts]

@@ -13,7 +13,7 @@ from kompot_scverse._data.errors import in_modality
 from kompot_scverse._data.partial import genes_covered
 from kompot_scverse._data.store import check_overwrite, fill, write
 from kompot_scverse._data.targets import resolve_targets
-from kompot_scverse._keys import slug
+from kompot_scverse._keys import check_key, slug
 from kompot_scverse.settings import GPSettings, StorageSettings
 
 from ._common import cell_states, describe_gp
@@ -114,6 +114,7 @@ def smooth(
     (600, 100)
     """
     call = record_call(smooth, locals())
+    check_key(key_added)
     gp, storage = gp or GPSettings(), storage or StorageSettings()
     targets = resolve_targets(data, mod, use_rep)
     layers = targets.per_modality(layer, "layer")
