@@ -111,29 +111,30 @@ def test_equal_data_in_another_container_keep_all(done: AnnData) -> None:
 
 
 @pytest.mark.parametrize("sample_key", [None, "Replicate"])
-def test_genes_added_in_several_calls_are_adjusted_together(sample_key: str | None) -> None:
+def test_genes_in_three_calls_are_called_as_in_one(done: AnnData, sample_key: str | None) -> None:
     adata = kp.datasets.simulate(240, 20, rng=0)
-    suffix = "" if sample_key is None else "_sample_var"
-    for number, genes in enumerate((adata.var_names[:9], adata.var_names[9:15], adata.var_names[15:])):
+    for genes in (adata.var_names[:9], adata.var_names[9:15], adata.var_names[15:]):
         kp.tl.de(adata, "Age", sample_key=sample_key, **CALL, genes=genes, overwrite=True)
-        if number == 1 and sample_key is not None:
-            # a p that only its own call has seen: what is called of it follows from the p of all calls
-            adata.var.loc["Gene0001", f"{K}_pvalue"] = 1e-9
-    called = adata.var[f"{K}_is_de{suffix}"]
     if sample_key is None:
+        called = adata.var[f"{K}_is_de"]
         np.testing.assert_array_equal(called, adata.var[f"{K}_mahalanobis_local_fdr"] <= 0.05)
         return
-    p = adata.var[f"{K}_pvalue"].to_numpy()
-    tested = np.isfinite(p)
-    np.testing.assert_allclose(adata.var[f"{K}_qvalue"][tested], false_discovery_control(p[tested]))
-    np.testing.assert_array_equal(called, adata.var[f"{K}_qvalue"] <= 0.05)
-    assert called["Gene0001"]
+    for statistic in ("pvalue", "qvalue"):
+        np.testing.assert_allclose(adata.var[f"{K}_{statistic}"], done.var[f"{K}_{statistic}"], rtol=1e-6)
+        table = f"{K}_celltype_{statistic}"
+        np.testing.assert_allclose(adata.varm[table], done.varm[table], rtol=1e-6)
+    np.testing.assert_array_equal(adata.var[f"{K}_is_de_sample_var"], done.var[f"{K}_is_de_sample_var"])
+    p = adata.var[f"{K}_pvalue"].dropna()
+    np.testing.assert_allclose(adata.var.loc[p.index, f"{K}_qvalue"], false_discovery_control(p))
     summary = kp.RunInfo(adata).summary
-    assert summary["n_genes_in_qvalue"] == tested.sum()
-    assert summary["n_de"] == called[15:].sum()
-    table = adata.varm[f"{K}_celltype_pvalue"]
-    for category in table:
-        ok = table[category].notna()
-        if ok.any():
-            expected = false_discovery_control(table.loc[ok, category])
-            np.testing.assert_allclose(adata.varm[f"{K}_celltype_qvalue"].loc[ok, category], expected)
+    assert summary["n_genes_in_qvalue"] == len(p)
+    assert summary["n_de"] == adata.var[f"{K}_is_de_sample_var"][15:].sum()
+
+
+def test_p_of_earlier_calls_count(done: AnnData) -> None:
+    adata = done.copy()
+    adata.var.loc["Gene0001", f"{K}_pvalue"] = 1e-9
+    kp.tl.de(adata, "Age", sample_key="Replicate", **CALL, genes=["Gene0007"], overwrite=True)
+    p = adata.var[f"{K}_pvalue"].dropna()
+    np.testing.assert_allclose(adata.var.loc[p.index, f"{K}_qvalue"], false_discovery_control(p))
+    assert adata.var.loc["Gene0001", f"{K}_is_de_sample_var"]

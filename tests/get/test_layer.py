@@ -4,8 +4,8 @@ import anndata as ad
 import numpy as np
 import pytest
 
-from kompot_scverse import GPSettings, StorageSettings, tl
-from kompot_scverse.get import layer
+from kompot_scverse import FDRSettings, GPSettings, StorageSettings, tl
+from kompot_scverse.get import layer, sample_covariance
 
 ATTACHED = {
     "imputed_reference": "kompot_de_Young_imputed",
@@ -169,3 +169,60 @@ def test_noise_of_each_gene_leaves_no_std(adata):
 def test_errors(analysed_once, arguments, error, message):
     with pytest.raises(error, match=message):
         layer(analysed_once, **arguments)
+
+
+@pytest.fixture(scope="module")
+def halves(simulated):
+    """Two objects with runs of their own on cells of their own."""
+    parts = []
+    for start in (0, 1):
+        part = simulated[start::2].copy()
+        tl.de(
+            part, "Age", reference="Young", groups="Old", layer="logged_counts", sample_key="Replicate",
+            fdr=FDRSettings(null_genes=0), gp=GPSettings(n_landmarks=6), storage=StorageSettings(layers=None),
+        )  # fmt: skip
+        tl.smooth(part, layer="logged_counts", gp=GPSettings(n_landmarks=6))
+        parts.append(part)
+    return parts
+
+
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+def test_joined_objects_of_different_runs_are_refused(halves, order):
+    whole = ad.concat(halves[order], merge="first", uns_merge="first")
+    for statistic in ("imputed_group", "fold_change", "std_group", "lfc_zscore"):
+        with pytest.raises(ValueError, match=r"obsm\['kompot_de_basis'\] is not, or not only, what run 0 wrote"):
+            layer(whole, statistic)
+    with pytest.raises(ValueError, match="what run 1 wrote.*objects with runs of their own were joined"):
+        layer(whole, "imputed", analysis="smooth")
+    with pytest.raises(ValueError, match="is not, or not only"):
+        sample_covariance(whole, whole.var_names[0])
+    with pytest.raises(LookupError, match="is not, or not only"):
+        tl.restore_layers(whole)
+    # the cells whose basis belongs to the weights have their values
+    first = halves[order][0]
+    close(layer(whole, "fold_change", cells=first.obs_names), layer(first, "fold_change"))
+
+
+def test_joined_genes_of_different_runs_are_refused(halves):
+    other = halves[1].copy()
+    other.obs_names = halves[0].obs_names
+    other.var_names = [f"other_{name}" for name in other.var_names]
+    whole = ad.concat([halves[0], other], axis="var", merge="first", uns_merge="first")
+    with pytest.raises(ValueError, match=r"varm\['kompot_de_Young_weights'\] is not, or not only"):
+        layer(whole, "fold_change")
+    close(layer(whole, "fold_change", genes=halves[0].var_names), layer(halves[0], "fold_change"))
+
+
+def test_parts_of_one_run_can_be_joined_again(halves):
+    (one, _), expected = halves, layer(halves[0], "fold_change")
+    whole = ad.concat([one[::3], one[1::3], one[2::3]], merge="same", uns_merge="same")[one.obs_names]
+    close(layer(whole, "fold_change"), expected)
+    close(layer(whole[5:50, 3:9], "std_group"), layer(one, "std_group")[5:50, 3:9])
+    assert "kompot" in str(whole.uns.keys())
+
+
+def test_changed_weights_are_refused(halves):
+    adata = halves[0].copy()
+    adata.varm["kompot_de_Old_weights"] = adata.varm["kompot_de_Old_weights"] * 1.001
+    with pytest.raises(ValueError, match=r"varm\['kompot_de_Old_weights'\] is not"):
+        layer(adata, "fold_change")

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+import operator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,10 @@ import pandas as pd
 import scipy.sparse as sp
 from anndata import AnnData
 
-from kompot_scverse._gp.parallel import compute_here, distributed_client
+from kompot_scverse._gp.row_tasks import RowReader, map_rows
 
 from .design import Design
-from .matrix import MatrixReader, matrix_reader
+from .matrix import matrix_reader
 
 __all__ = ["DESCRIPTIONS", "array_print", "design_prints", "labels_print", "matrix_print"]
 
@@ -26,7 +27,6 @@ DESCRIPTIONS = {
     "null_mahalanobis": "the null distances",
 }
 """Parts of a fingerprint, as in a message."""
-TASK_ROWS = 4096
 BLOCK = 2**16
 """Values hashed at a time."""
 MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
@@ -97,35 +97,14 @@ def matrix_print(values: Any, cells: np.ndarray, names: Iterable[str]) -> str:
     if sp.issparse(values) and values.format == "csc":
         total = _sum_columns(values, numbers)
     else:
-        reader = matrix_reader(values, None, "expression")
-        total = _sum_rows(reader, numbers)
+        reader = matrix_reader(values, None, "expression").lenient()
+        codes = np.where(cells, 0, -1)
+        total = map_rows(reader, codes, _hash_rows, lambda rows: (numbers[rows],), operator.add)
     return _digest(_texts(names), f"{int(cells.sum())} {total % 2**64:016x}".encode())
 
 
-def _sum_rows(reader: MatrixReader, numbers: np.ndarray) -> int:
-    """Hash by blocks of rows, where the moments are collected, too."""
-    import dask
-
-    ship = reader.movable and distributed_client()
-    task = dask.delayed(_hash_rows, pure=False)
-    parts = [
-        task(reader.piece(rows), slice(None), numbers[rows]) if ship else task(reader, rows, numbers[rows])
-        for rows in _tasks(reader, numbers)
-    ]
-    found = (dask.compute if ship else compute_here)(*parts)
-    return sum(found) % 2**64
-
-
-def _tasks(reader: MatrixReader, numbers: np.ndarray) -> Iterator[slice]:
-    n = len(numbers)
-    chunks = reader.chunks or [(start, min(start + TASK_ROWS, n)) for start in range(0, n, TASK_ROWS)]
-    for start, stop in chunks:
-        if (numbers[start:stop] >= 0).any():
-            yield slice(start, stop)
-
-
-def _hash_rows(reader: MatrixReader, rows: slice, numbers: np.ndarray) -> int:
-    block = reader.unchecked(rows)
+def _hash_rows(reader: RowReader, rows: slice | np.ndarray, numbers: np.ndarray) -> int:
+    block = reader.read(rows)
     cells, genes = _keys(numbers), _keys(np.arange(block.shape[1])) | np.uint64(1)
     if sp.issparse(block):
         return _hash_compressed(block, numbers >= 0, cells, genes)

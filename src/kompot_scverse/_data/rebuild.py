@@ -7,6 +7,7 @@ from anndata import AnnData
 
 from .layers import lazy_average, lazy_product, lazy_std
 from .provenance import Run
+from .row_prints import check_rows
 from .run_fields import RunFields
 
 if TYPE_CHECKING:
@@ -48,8 +49,9 @@ def build_layer(fields: RunFields, name: str, rows: Chosen = EVERYTHING, columns
     LookupError
         If the run did not write what is needed, or it is gone.
     ValueError
-        If later runs have overwritten some of it, so that the rest does not fit.
+        If later runs have overwritten some of it, so that the rest does not fit, or it is of other data joined to these.
     """
+    check_rows(fields, rows, columns)
     parts = _Parts(fields, rows, columns)
     what, _, role = name.partition("_")
     if what in ("imputed", "std"):

@@ -45,6 +45,8 @@ class Run:
     """Modality of a MuData that it was made on; empty for an AnnData, the whole MuData or several modalities."""
     fingerprint: dict[str, str] = field(default_factory=dict)
     """Short texts that are the same for equal cells, representation and expression; empty in early versions."""
+    row_prints: dict[str, str] = field(default_factory=dict)
+    """By slot and key, which rows of basis and weights are of this run; of a MuData in the runs of its modalities."""
 
     def to_json(self) -> str:
         """As one line of JSON; numpy scalars become numbers."""
@@ -111,6 +113,7 @@ def join_runs(runs: Sequence[Run]) -> Run:
         summary=_joined({mod: run.summary for mod, run in parts.items()}),
         diagnostics=_joined({mod: run.diagnostics for mod, run in parts.items()}),
         fingerprint=_joined({mod: run.fingerprint for mod, run in parts.items()}),
+        row_prints={},
         cells=first.cells if all(own == first.cells for own in cells.values()) else {"modalities": cells},
         fields=[entry | {"mod": mod} for mod, run in parts.items() for entry in run.fields],
     )

@@ -78,7 +78,8 @@ def layer(
     LookupError
         If there is no such run or statistic, or the run's basis or weights are gone.
     ValueError
-        If later runs have overwritten some of the basis and weights, so that the rest does not fit them.
+        If later runs have overwritten some of the basis and weights, so that the rest does not fit them, or if objects
+        with runs of their own were joined, so that they are of different runs.
 
     Warns
     -----

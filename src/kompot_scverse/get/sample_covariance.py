@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kompot_scverse._data.resolve import name_numbers, own_names
+from kompot_scverse._data.row_prints import check_rows
 from kompot_scverse._data.run_fields import RunFields
 from kompot_scverse._data.run_frames import one_run_frame
 
@@ -68,7 +69,9 @@ def sample_covariance(
     number = name_numbers(adata.var_names, own_names(adata, [gene]))[0]
     hint = "Call `kp.tl.de` with `sample_key=`."
     factors = [fields.read("varm", f"{role}_sample_weights", hint) for role in ("reference", "group")]
-    phi = np.asarray(fields.read("obsm", "basis", hint))[cell_numbers(adata, cells)]
+    rows = cell_numbers(adata, cells)
+    phi = np.asarray(fields.read("obsm", "basis", hint))[rows]
+    check_rows(fields, rows, [number])
     fields.warn()
     halves = [phi @ np.asarray(factor[number]) for factor in factors]
     return halves[0] @ halves[0].T + halves[1] @ halves[1].T

@@ -9,6 +9,7 @@ import numpy as np
 from kompot_scverse._data.design import Design
 from kompot_scverse._data.provenance import Run, next_run_id, now, versions
 from kompot_scverse._data.resolve import check_finite
+from kompot_scverse._data.row_prints import row_prints
 from kompot_scverse._data.store import Field
 from kompot_scverse._data.targets import Targets
 from kompot_scverse._gp.model import CellStates, fit_cell_states
@@ -99,8 +100,10 @@ def build_runs(
     """One run per contrast, of one modality; those of several share their numbers."""
     first, time = next_run_id(targets.data), now()
     sizes, sample_sizes = design.condition_sizes(), design.sample_sizes()
+    prints = row_prints(fields)
     runs = []
     for number, (group, summary, kept) in enumerate(zip(design.groups, summaries, diagnostics, strict=True)):
+        own = [field for field in fields if field.of_contrast(design.reference, group)]
         cells = _cell_numbers(design, (0, number + 1), sizes, sample_sizes) | targets.cells_left_out(mod)
         runs.append(
             Run(
@@ -112,12 +115,13 @@ def build_runs(
                 cells=cells,
                 summary=summary,
                 call={} if call is None else call | {"first_run": first},
-                fields=[field.entry() for field in fields if field.of_contrast(design.reference, group)],
+                fields=[field.entry() for field in own],
                 environment=versions(),
                 diagnostics=kept,
                 time=time,
                 mod=mod,
                 fingerprint=fingerprint or {},
+                row_prints={place: prints[place] for f in own if (place := f"{f.slot}/{f.key}") in prints},
             )
         )
     return runs

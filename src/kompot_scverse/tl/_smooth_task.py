@@ -14,6 +14,7 @@ from kompot_scverse._data.matrix import MatrixReader
 from kompot_scverse._data.partial import GenePlacer
 from kompot_scverse._data.provenance import Run, next_run_id, now, versions
 from kompot_scverse._data.resolve import cell_mask, expression, expression_values, gene_numbers, match_label, obs_column
+from kompot_scverse._data.row_prints import row_prints
 from kompot_scverse._data.store import Field
 from kompot_scverse._data.targets import Targets
 from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
@@ -116,6 +117,7 @@ def smooth_run(
         time=now(),
         mod=task.mod,
         fingerprint=fingerprint,
+        row_prints=row_prints(fields),
     )
 
 
