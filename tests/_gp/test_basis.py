@@ -6,7 +6,7 @@ import pytest
 from kompot_scverse._gp import basis as module
 from kompot_scverse._gp.basis import fit_basis
 from kompot_scverse._gp.kernel import Kernel
-from kompot_scverse._gp.mellon import kernel_function
+from kompot_scverse._gp.mellon import kernel_function, load_mellon
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,41 @@ def test_duplicates_and_identical_cells(x, kernel):
     assert fit_basis(np.ones((40, 3)), kernel, rtol=0).rank == 1
     doubled = fit_basis(np.concatenate([x[:20], x[:20]]), kernel, rtol=0)
     assert doubled.rank == 20
+
+
+@pytest.mark.parametrize("apart", [1e-12, 1e-9])
+@pytest.mark.parametrize("rtol", [0, 1e-6])
+def test_nearly_the_same_cells_add_nothing(x, kernel, apart, rtol):
+    """A feature vector longer than the prior allows is the sign of distances that cancel."""
+    x = x[:60]
+    near = np.concatenate([x, x + apart * np.random.default_rng(1).normal(size=x.shape)])
+    one, both = fit_basis(x, kernel, rtol=rtol), fit_basis(near, kernel, rtol=rtol)
+    assert both.rank == one.rank
+    assert np.square(both.features(near)).sum(axis=1).max() <= 1 + 1e-9
+    a, b = one.features(x), both.features(near[60:])
+    np.testing.assert_allclose(b @ b.T, a @ a.T, atol=1e-6)
+
+
+def test_order_does_not_matter_where_cells_tie(kernel):
+    """On a lattice many cells have the same residual, and the same first coordinates."""
+    grid = np.stack(np.meshgrid(*[np.arange(4.0)] * 4), axis=-1).reshape(-1, 4)
+    first = fit_basis(grid, kernel, rtol=1e-4)
+    for seed in range(3):
+        order = np.random.default_rng(seed).permutation(len(grid))
+        np.testing.assert_array_equal(fit_basis(grid[order], kernel, rtol=1e-4).pivots, first.pivots)
+        # rounding does not choose between cells that tie
+        turned = fit_basis(grid[order] * 0.1 / 0.1 + 1e-9, kernel, rtol=1e-4)
+        np.testing.assert_allclose(turned.pivots, first.pivots, atol=1e-8)
+
+
+def test_covariances_that_are_none():
+    cov = load_mellon().cov
+    with pytest.raises(ValueError, match="no prior of a function"):
+        fit_basis(np.zeros((5, 2)), Kernel(cov.Linear(ls=1.0)))
+    with pytest.raises(ValueError, match="no prior of a function"):
+        fit_basis(np.eye(5), Kernel(cov.Matern52(ls=1.0) * -1.0))
+    with pytest.raises(ValueError, match="not finite between"):
+        fit_basis(np.eye(5) * 3, Kernel((cov.Matern52(ls=1.0) + -0.5) ** 0.5))
 
 
 def test_cells_without_a_state_have_no_features(x, kernel):

@@ -6,7 +6,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from kompot_scverse._gp.mellon import length_scale, load_mellon, prior_log_density
-from kompot_scverse._gp.neighbors import fractal_dimension, nearest_neighbor_distances
+from kompot_scverse._gp.neighbors import fractal_dimension, nearest_neighbor_distances, point_distances
 
 
 def brute_force(x):
@@ -20,7 +20,7 @@ def test_against_brute_force(dimensions):
     x = np.random.default_rng(dimensions).normal(size=(200, dimensions))
     np.testing.assert_allclose(nearest_neighbor_distances(x), brute_force(x), rtol=1e-10)
     rows = np.array([7, 3, 150])
-    np.testing.assert_allclose(nearest_neighbor_distances(x, rows), brute_force(x)[rows], rtol=1e-10)
+    np.testing.assert_allclose(point_distances(x, rows), brute_force(x)[rows], rtol=1e-10)
 
 
 @pytest.mark.parametrize("dimensions", [3, 40])
@@ -30,14 +30,21 @@ def test_close_cells_far_from_the_origin(dimensions):
     np.testing.assert_allclose(nearest_neighbor_distances(x), brute_force(x), rtol=1e-3)
 
 
+@pytest.mark.parametrize("apart", [0, 1e-12, 1e-9])
 @pytest.mark.parametrize("dimensions", [3, 40])
-def test_duplicates_are_at_distance_zero(dimensions):
-    x = np.random.default_rng(0).normal(size=(50, dimensions))
-    doubled = np.concatenate([x, x[:10], x[:10]])
-    found = nearest_neighbor_distances(doubled)
-    assert (found[:10] == 0).all()
-    assert (found[50:] == 0).all()
-    assert (found[10:50] > 0).all()
+def test_copies_of_a_cell_are_not_its_neighbours(dimensions, apart):
+    """A copy says nothing about the distance between cell states, and there may be one of every cell."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(50, dimensions))
+    copies = np.concatenate([x, x + apart * rng.normal(size=x.shape), x[:10]])
+    np.testing.assert_allclose(nearest_neighbor_distances(copies)[:50], brute_force(x), rtol=1e-7)
+    np.testing.assert_allclose(nearest_neighbor_distances(copies)[50:100], brute_force(x), rtol=1e-7)
+
+
+def test_only_identical_cells_have_no_neighbour():
+    assert (nearest_neighbor_distances(np.ones((30, 3))) == 0).all()
+    three = np.repeat(np.array([[0.0, 0], [1, 0], [3, 0]]), 20, axis=0)
+    np.testing.assert_array_equal(nearest_neighbor_distances(three), np.repeat([1.0, 1.0, 2.0], 20))
 
 
 @pytest.mark.parametrize("dimensions", [1, 2, 5, 12])
@@ -55,11 +62,19 @@ def test_fractal_dimension_does_not_depend_on_the_order():
     assert fractal_dimension(shuffled) == pytest.approx(fractal_dimension(x), rel=1e-10)
 
 
-def test_fractal_dimension_with_duplicates_and_without_any_distance():
-    x = np.random.default_rng(0).normal(size=(100, 3))
-    assert np.isfinite(fractal_dimension(np.concatenate([x, x])))
-    with pytest.raises(ValueError, match="too few distinct cells"):
-        fractal_dimension(np.ones((30, 3)))
+@pytest.mark.parametrize("apart", [0, 1e-12, 1e-9])
+def test_fractal_dimension_is_of_the_cell_states(apart):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(600, 3))
+    copies = np.concatenate([x, x + apart * rng.normal(size=x.shape)])
+    assert fractal_dimension(copies) == pytest.approx(fractal_dimension(x), rel=1e-5)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_fractal_dimension_of_too_few_cell_states(n):
+    x = np.repeat(np.arange(n, dtype=float)[:, None], 30, axis=0)
+    with pytest.raises(ValueError, match=f"from {n} distinct cell states"):
+        fractal_dimension(x)
 
 
 def test_length_scale_and_mu_are_mellons():

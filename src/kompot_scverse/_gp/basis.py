@@ -6,6 +6,7 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from .kernel import Kernel
+from .order import canonical_order
 
 __all__ = ["Basis", "fit_basis"]
 
@@ -15,6 +16,8 @@ BLOCK = 16_384
 """Cells whose features are computed at a time."""
 FLOOR = 1e-12
 """Residual prior variance (relative) below which a pivot would be rounding error."""
+TIE = 1e-7
+"""Relative difference up to which two cells tie for a pivot, so that rounding does not choose between them."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Basis:
     """
 
     pivots: np.ndarray
-    """Coordinates of the pivot cells: rank × dimensions."""
+    """Coordinates of the pivot cells, in the frame of the kernel: rank × dimensions."""
     cholesky: np.ndarray
     """L: rank × rank, lower triangular."""
     kernel: Kernel = field(repr=False)
@@ -40,7 +43,11 @@ class Basis:
         return len(self.pivots)
 
     def features(self, x: np.ndarray) -> np.ndarray:
-        """Φ at `x`: cells × rank, float64. Rows with a coordinate that is not finite are NaN."""
+        """
+        Φ at `x`, points in the frame of the kernel: cells × rank, float64.
+
+        Rows with a coordinate that is not finite are NaN.
+        """
         out = np.full((len(x), self.rank), np.nan)
         for start in range(0, len(x), BLOCK):
             block = x[start : start + BLOCK].astype(np.float64, copy=False)
@@ -58,13 +65,14 @@ def fit_basis(x: np.ndarray, kernel: Kernel, *, max_rank: int = 5000, rtol: floa
     """
     Choose pivot cells by greedy pivoted Cholesky.
 
-    Each pivot is the cell with the largest residual prior variance, until the mean residual over all cells is at most
-    `rtol` of the prior variance, or `max_rank` is reached. The order of the cells does not matter.
+    Each pivot is the cell with the largest residual prior variance, of cells that tie the first in canonical order, until
+    the mean residual over all cells is at most `rtol` of the prior variance, or `max_rank` is reached. The order of the
+    cells does not matter.
 
     Parameters
     ----------
     x
-        Cells × dimensions, float64, finite.
+        Cells × dimensions, float64, finite, in the frame of the kernel.
     kernel
         Covariance function.
     max_rank
@@ -72,18 +80,28 @@ def fit_basis(x: np.ndarray, kernel: Kernel, *, max_rank: int = 5000, rtol: floa
     rtol
         Largest mean residual prior variance, relative to the mean prior variance.
 
+    Raises
+    ------
+    ValueError
+        If the covariance is not finite, or zero at all cells.
+
     References
     ----------
     Harbrecht, Peters & Schneider (2012), Applied Numerical Mathematics 62, 428-440.
     """
     n = len(x)
+    x = x[canonical_order(x)]
     prior = kernel.diagonal(x)
+    if not (np.isfinite(prior).all() and prior.min() >= 0 and prior.max() > 0):
+        raise ValueError(
+            f"The covariance {kernel.function} has a variance of {prior.min():.3g} to {prior.max():.3g} at the cells, which "
+            "is no prior of a function. Pass another `kernel` or length scale in `GPSettings`."
+        )
     target = rtol * float(prior.mean())
     candidates = np.arange(n)
     if n > MAX_CANDIDATES:
-        # evenly spread over a canonical order of the cells: a random-like draw that does not depend on the file's order
-        canonical = np.lexsort(x.T[:2][::-1])
-        candidates = canonical[np.linspace(0, n - 1, MAX_CANDIDATES).astype(np.intp)]
+        # evenly spread over the canonical order of the cells: a random-like draw that does not depend on the file's order
+        candidates = np.linspace(0, n - 1, MAX_CANDIDATES).astype(np.intp)
     while True:
         chosen, cholesky, residual = _pivoted_cholesky(x[candidates], prior[candidates], kernel, max_rank, target)
         basis = Basis(x[candidates[chosen]], cholesky, kernel, float(residual.mean() / prior.mean()))
@@ -111,8 +129,9 @@ def _pivoted_cholesky(
     x_device = kernel.to_device(x)
     floor = FLOOR * prior.max()
     # with a stationary kernel all cells tie for the first pivot; the most central one is the same in any order
-    tied = np.flatnonzero(prior >= (1 - 1e-9) * prior.max())
-    pivot = int(tied[np.square(x[tied] - x.mean(axis=0)).sum(axis=1).argmin()])
+    tied = np.flatnonzero(prior >= (1 - TIE) * prior.max())
+    distances = np.square(x[tied] - x.mean(axis=0)).sum(axis=1)
+    pivot = int(tied[np.argmax(distances <= distances.min() + TIE * distances.mean())])
     while len(pivots) < min(max_rank, n) and residual.mean() > target and residual[pivot] > floor:
         rank = len(pivots)
         if rank == len(rows):
@@ -122,7 +141,12 @@ def _pivoted_cholesky(
         residual = np.maximum(residual - rows[rank] ** 2, 0.0)
         residual[pivot] = 0.0
         pivots.append(pivot)
-        pivot = int(residual.argmax())
+        pivot = int(np.argmax(residual >= (1 - TIE) * residual.max()))
+    if not np.isfinite(residual).all():
+        raise ValueError(
+            f"The covariance {kernel.function} is not finite between some of the cells. Pass another `kernel` or length scale "
+            "in `GPSettings`."
+        )
     chosen = np.array(pivots, dtype=np.intp)
     return chosen, np.tril(rows[: len(chosen), chosen].T), residual
 

@@ -1,49 +1,72 @@
-"""Covariance functions, evaluated in float64 on jax's default device."""
+"""Covariance functions, evaluated in float64 on the processor, or on jax's default device where that is another."""
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from .covariance import covariance_diagonal, covariance_values
+from .frame import Frame
+
 __all__ = ["Kernel"]
+
+VALUES = 2**18
+"""Covariances computed at a time on the processor, so that the passes over them stay in the cache."""
 
 
 class Kernel:
-    """A covariance function of two sets of points that takes and returns numpy arrays."""
+    """
+    A covariance function of two sets of points that takes and returns numpy arrays.
 
-    def __init__(self, function: Callable) -> None:
-        self.function = function
+    Parameters
+    ----------
+    function
+        mellon covariance, in units of the representation.
+    frame
+        Frame that the points are in; None if they are in units of the representation themselves.
+    """
 
-    @cached_property
-    def _compiled(self) -> Callable:
-        import jax
-
-        return jax.jit(lambda x, y: self.function(x, y))
-
-    @cached_property
-    def _compiled_diagonal(self) -> Callable:
-        import jax
-
-        return jax.jit(jax.vmap(lambda point: self.function(point[None], point[None])[0, 0]))
+    def __init__(self, function: Callable, frame: Frame | None = None) -> None:
+        self.function, self.frame = function, frame
 
     def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Covariances of the points `x` (m × dimensions) and `y` (n × dimensions): m × n."""
-        import jax
+        if self._compiled is not None:
+            import jax
 
-        # as a context: the user's own jax code keeps its precision
-        with jax.enable_x64(True):
-            return np.asarray(self._compiled(x, y), dtype=np.float64)
+            # as a context: the user's own jax code keeps its precision
+            with jax.enable_x64(True):
+                return np.asarray(self._compiled(x, y), dtype=np.float64)
+        frame, out = self._frame(x), np.empty((len(x), len(y)))
+        step = max(1, VALUES // max(len(x), 1))
+        # what is not finite is for the caller to see
+        with np.errstate(invalid="ignore", over="ignore"):
+            for start in range(0, len(y), step):
+                block = slice(start, start + step)
+                out[:, block] = covariance_values(self.function, frame, x, y[block])
+        return out
 
     def diagonal(self, x: np.ndarray) -> np.ndarray:
         """Prior variance at each point of `x`."""
-        import jax
+        return covariance_diagonal(self.function, self._frame(x), x)
 
-        with jax.enable_x64(True):
-            return np.asarray(self._compiled_diagonal(x), dtype=np.float64)
-
-    def to_device(self, x: np.ndarray) -> np.ndarray:
+    def to_device(self, x: np.ndarray) -> Any:
         """`x` where the kernel is evaluated, so that repeated calls do not move it again."""
+        if self._compiled is None:
+            return x
         import jax
 
         with jax.enable_x64(True):
             return jax.device_put(x)
+
+    @cached_property
+    def _compiled(self) -> Callable | None:
+        import jax
+
+        if jax.default_backend() == "cpu":
+            return None
+        return jax.jit(lambda x, y: covariance_values(self.function, self._frame(x), x, y, jax.numpy))
+
+    def _frame(self, x: Any) -> Frame:
+        return self.frame or Frame(np.zeros(x.shape[1]), 0)

@@ -88,7 +88,10 @@ def length_scale(nn_distances: np.ndarray) -> float:
 
     positive = nn_distances[nn_distances > 0]
     if positive.size == 0:
-        raise ValueError("All cells are identical in the representation: no length scale can be estimated.")
+        raise ValueError(
+            "All cells are identical in the representation: no length scale can be estimated. Pass another `use_rep=`, "
+            "or the length scale as `gp=GPSettings(ls=...)`."
+        )
     with jax.enable_x64(True):
         return float(load_mellon().parameters.compute_ls(positive.astype(np.float64)))
 

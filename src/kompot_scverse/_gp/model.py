@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .basis import Basis, fit_basis
+from .distinct import distinct_points
+from .frame import Frame, fit_frame
 from .kernel import Kernel
 from .mellon import kernel_function, length_scale, load_mellon
-from .neighbors import nearest_neighbor_distances
+from .neighbors import point_distances
 
 if TYPE_CHECKING:
     from kompot_scverse.settings import GPSettings
@@ -19,18 +21,20 @@ __all__ = ["CellStates", "fit_cell_states"]
 logger = logging.getLogger("kompot_scverse")
 
 MAX_QUERIES = 50_000
-"""Cells whose nearest neighbour (among all cells) enters the length scale; beyond this it does not change visibly."""
+"""Points whose nearest neighbour (among all) enters the length scale; beyond this it does not change visibly."""
 
 
 @dataclass(frozen=True)
 class CellStates:
     """Basis over the pooled cells of an analysis."""
 
+    frame: Frame
+    """What takes the representation to the points that the basis and the distances are of."""
     basis: Basis
     ls: float | None
     """Length scale in the units of the representation; None if the kernel brought its own."""
     nn_distances: np.ndarray | None
-    """Distance of each pooled cell to the nearest other one; None where it was not needed for every cell."""
+    """Distance of each pooled cell to the nearest at another point; None where it was not needed for every cell."""
 
 
 def fit_cell_states(x: np.ndarray, gp: "GPSettings", *, all_distances: bool = False) -> CellStates:
@@ -40,24 +44,29 @@ def fit_cell_states(x: np.ndarray, gp: "GPSettings", *, all_distances: bool = Fa
     Parameters
     ----------
     x
-        Pooled cells of all conditions × dimensions.
+        Pooled cells of all conditions × dimensions, in the units of the representation.
     gp
         Settings.
     all_distances
         Whether the nearest-neighbour distance of every cell is needed.
     """
+    frame = fit_frame(x)
+    x = frame.inward(x)
     own_scale = isinstance(gp.kernel, load_mellon().Covariance)
     ls = None if own_scale else gp.ls
+    estimated = ls is None and not own_scale
     distances = None
-    if all_distances or (ls is None and not own_scale):
+    if all_distances or estimated:
+        points = distinct_points(x)
         queries = None
-        if not all_distances and len(x) > MAX_QUERIES:
-            canonical = np.lexsort(x.T[:2][::-1])
-            queries = np.sort(canonical[np.linspace(0, len(x) - 1, MAX_QUERIES).astype(np.intp)])
-        distances = nearest_neighbor_distances(x, queries)
-    if distances is not None and ls is None and not own_scale:
-        ls = length_scale(distances) * gp.ls_factor
-    kernel = Kernel(kernel_function(gp.kernel, ls if ls is not None else 1.0))
+        if not all_distances and len(points) > MAX_QUERIES:
+            queries = np.linspace(0, len(points) - 1, MAX_QUERIES).astype(np.intp)
+        # of points, not cells: a copy of a cell says nothing about the distance between cell states
+        found = point_distances(x[points.rows], queries)
+        if estimated:
+            ls = length_scale(found) * gp.ls_factor * frame.scale
+        distances = found[points.labels] if all_distances else None
+    kernel = Kernel(kernel_function(gp.kernel, ls if ls is not None else 1.0), frame)
     basis = fit_basis(x, kernel, max_rank=int(gp.n_landmarks), rtol=gp.rtol)
     if basis.residual > max(gp.rtol, 1e-12) and basis.rank >= min(gp.n_landmarks, len(x)):
         logger.warning(
@@ -68,4 +77,4 @@ def fit_cell_states(x: np.ndarray, gp: "GPSettings", *, all_distances: bool = Fa
     logger.info(
         "Basis: rank %d, residual %.1e, length scale %s.", basis.rank, basis.residual, f"{ls:.4g}" if ls else "own"
     )
-    return CellStates(basis, ls, distances if all_distances else None)
+    return CellStates(frame, basis, ls, distances)

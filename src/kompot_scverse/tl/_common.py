@@ -30,7 +30,7 @@ class States:
 
     use_rep: str
     x: np.ndarray
-    """Cells × dimensions."""
+    """Cells × dimensions, in the frame of the model: centred, and close to 1 in size."""
     model: CellStates
     phi: np.ndarray
     """Cells × rank."""
@@ -44,7 +44,8 @@ def cell_states(targets: Targets, cells: np.ndarray, gp: GPSettings, *, all_dist
     """Length scale and basis of the cells of an analysis; features of all cells that have a state."""
     check_finite(targets.x, cells, targets.use_rep)
     model = fit_cell_states(targets.x[cells], gp, all_distances=all_distances)
-    return States(targets.use_rep, targets.x, model, model.basis.features(targets.x))
+    x = model.frame.inward(targets.x)
+    return States(targets.use_rep, x, model, model.basis.features(x))
 
 
 def describe_gp(states: States, gp: GPSettings) -> dict[str, Any]:
@@ -75,8 +76,10 @@ def run_diagnostics(states: States, cells: np.ndarray, null: np.ndarray | None =
     null
         Distances of the null genes.
     """
-    # the prior variance is 1 at every cell; summed without an array of squares as large as the features
-    kept = {"residual_quantiles": 1 - np.einsum("cr,cr->c", states.phi, states.phi)[cells]}
+    prior = states.model.basis.kernel.diagonal(states.x[cells])
+    # summed without an array of squares as large as the features
+    left_out = prior - np.einsum("cr,cr->c", states.phi, states.phi)[cells]
+    kept = {"residual_quantiles": left_out / prior.mean()}
     if null is not None:
         kept["null_quantiles"] = null
     levels = np.linspace(0, 1, N_QUANTILES)

@@ -26,19 +26,19 @@ class Prior:
     d: float
     """Dimensionality of the cell-state manifold."""
     mu: float
-    """Prior mean of the log density of all pooled cells."""
+    """Prior mean of the log density of all pooled cells, in the frame of the cell states."""
     n: int
     """Number of pooled cells."""
+    log_unit: float
+    """Log volume of a unit of the frame in units of the representation, which densities are per."""
 
 
 def shared_prior(states: States, design: Design) -> Prior:
     distances = cast("np.ndarray", states.model.nn_distances)  # all of them were asked for
-    positive = distances > 0
-    if not positive.any():
+    if not distances.any():
         raise ValueError(f"All cells of the analysis are identical in obsm[{states.use_rep!r}]; they have no density.")
     d = fractal_dimension(states.x[design.cells])
-    mu = prior_log_density(np.where(positive, distances, distances[positive].min()), d)
-    return Prior(d, mu, len(distances))
+    return Prior(d, prior_log_density(distances, d), len(distances), d * np.log(states.model.frame.scale))
 
 
 def condition_densities(states: States, design: Design, prior: Prior, normalize: str) -> tuple[np.ndarray, np.ndarray]:
@@ -89,7 +89,7 @@ def _normalized_densities(
 
     Returns
     -------
-    The fits, and the normalised log densities at every cell: sets × cells.
+    The fits, and the normalised log densities at every cell, per unit of the representation: sets × cells.
     """
     members = [np.flatnonzero(codes == number) for number in range(len(names))]
     sizes = np.array([len(own) for own in members])
@@ -109,7 +109,7 @@ def _normalized_densities(
             advance(len(own))
     if normalize == "mass":
         densities += mass_offsets(densities[:, codes >= 0], sizes)[:, None]
-    return fits, densities
+    return fits, densities - prior.log_unit
 
 
 def compare(

@@ -178,7 +178,10 @@ def analyse(
             f"{y.shape[1]:,}", f"features of {task.mod}" if task.mod else "genes", f"{n_null:,}",
         )  # fmt: skip
         params["null_genes_drawn"] = f"{n_null:,} from {y.shape[1]:,} features, with replacement"
-    params |= describe_tests(weights, paired=request.paired, covariates=request.covariates, sums=sums, depths=depths)
+    tested = describe_tests(
+        weights, states.model.frame, paired=request.paired, covariates=request.covariates, sums=sums, depths=depths
+    )
+    params |= tested
     phi = states.phi.astype(np.float32)
     fingerprint = _fingerprint(task, states, request)
     placer = GenePlacer(task.frame, task.numbers, design, (plan.keys(design, None).basis, phi), params, fingerprint)

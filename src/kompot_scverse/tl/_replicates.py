@@ -8,7 +8,9 @@ import pandas as pd
 
 from kompot_scverse._data.design import Design
 from kompot_scverse._data.sample_design import ContrastDesign
+from kompot_scverse._gp.frame import Frame
 from kompot_scverse._gp.moments import Moments, sample_grams
+from kompot_scverse._gp.order import canonical_order
 from kompot_scverse._stats.abundance_test import AbundanceTest, abundance_test
 from kompot_scverse._stats.gene_test import GeneTest, gene_test
 from kompot_scverse._stats.neighborhoods import (
@@ -52,7 +54,7 @@ def cell_weights(
     Parameters
     ----------
     x
-        Representation: cells × dimensions.
+        Representation in the frame of the cell states: cells × dimensions.
     design
         Conditions and samples.
     n_neighborhoods
@@ -65,7 +67,7 @@ def cell_weights(
     own = x[design.cells]
     n = n_neighborhoods or default_n_centers(len(own), int(design.usable.sum()))
     # in an order that belongs to the data, since very many cells are drawn from
-    neighborhoods = fit_neighborhoods(own[np.lexsort(own.T[:2][::-1])], n, width)
+    neighborhoods = fit_neighborhoods(own[canonical_order(own)], n, width)
     if categories is None:
         hard = np.empty((len(x), 0))
     else:
@@ -96,13 +98,14 @@ def test_abundance(weights: CellWeights, design: Design, contrast: ContrastDesig
 
 def describe_tests(
     weights: CellWeights | None,
+    frame: Frame,
     *,
     paired: bool,
     covariates: object,
     sums: TestSums | None = None,
     depths: SampleDepths | None = None,
 ) -> dict[str, object]:
-    """Parameters of the tests as resolved, for the run."""
+    """Parameters of the tests as resolved, for the run; lengths in the units of the representation."""
     if weights is None:
         return {}
     of_genes: dict[str, object] = {}
@@ -113,7 +116,7 @@ def describe_tests(
         "paired": paired,
         "covariates": names,
         "n_neighborhoods": len(weights.neighborhoods.centers),
-        "neighborhood_width": weights.neighborhoods.width,
+        "neighborhood_width": weights.neighborhoods.width * frame.scale,
     } | of_genes
 
 

@@ -192,14 +192,14 @@ def da(
         "sample_key": sample_key,
         "normalize": normalize,
         "d": prior.d,
-        "mu": prior.mu,
+        "mu": prior.mu - prior.log_unit,
         "lfc_threshold": thresholds.lfc,
         "ptp_threshold": thresholds.ptp,
         "fdr_threshold": thresholds.fdr,
         "lfc_samples_threshold": thresholds.lfc_samples,
         "rng": rng if isinstance(rng, int) else "generator",
     }
-    params |= describe_tests(weights, paired=paired, covariates=covariates)
+    params |= describe_tests(weights, states.model.frame, paired=paired, covariates=covariates)
     del params["sigma"]  # the noise of the expression
     fields = fill(planned, values)
     runs = build_runs(

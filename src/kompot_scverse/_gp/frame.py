@@ -1,0 +1,64 @@
+"""Coordinates that neither the offset nor the scale of a representation reaches."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Frame", "fit_frame"]
+
+SHARE = 0.9
+"""Share of the cells whose distance from the centre makes the unit: neither outliers nor many cells at one point do."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """
+    Origin and unit of the coordinates that everything is computed in.
+
+    The unit is a power of two, the same for all dimensions: dividing by it rounds nothing, and distances keep their
+    proportions.
+    """
+
+    center: np.ndarray
+    """Origin in the units of the representation: dimensions."""
+    exponent: int
+    """Binary logarithm of the unit."""
+
+    @property
+    def scale(self) -> float:
+        """The unit, in those of the representation."""
+        return float(np.ldexp(1.0, self.exponent))
+
+    def inward(self, x: np.ndarray) -> np.ndarray:
+        """Points of the representation (cells × dimensions) in coordinates of the frame, float64."""
+        return np.ldexp(np.asarray(x, dtype=np.float64) - self.center, -self.exponent)
+
+    def outward(self, x: np.ndarray) -> np.ndarray:
+        """Points of the frame in coordinates of the representation."""
+        return np.ldexp(x, self.exponent) + self.center
+
+
+def fit_frame(x: np.ndarray) -> Frame:
+    """
+    Centre at the median of every coordinate, and a unit close to the distance that most cells have from it.
+
+    Both are order statistics, so the order of the cells does not matter to the last bit.
+
+    Parameters
+    ----------
+    x
+        Cells × dimensions, finite.
+    """
+    x = np.asarray(x, dtype=np.float64)
+    center = np.median(x, axis=0)
+    centred = x - center
+    largest = float(np.abs(centred).max())
+    if largest == 0:
+        return Frame(center, 0)
+    # within the range of squares first
+    exponent = int(np.frexp(largest)[1])
+    distances = np.sqrt(np.square(np.ldexp(centred, -exponent)).sum(axis=1))
+    typical = np.quantile(distances, SHARE, method="higher")
+    if typical == 0:
+        typical = np.median(distances[distances > 0])
+    return Frame(center, exponent + int(np.floor(np.log2(typical))))
