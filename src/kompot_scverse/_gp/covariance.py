@@ -45,7 +45,7 @@ def covariance_values(covariance: Any, frame: Frame, x: Any, y: Any, xp: ModuleT
         profile = _profile(own)
         if profile is None:
             return _by_mellon(own, _outward(frame, x, dims), _outward(frame, y, dims), xp)
-        a, b = x[:, dims], y[:, dims]
+        a, b = _columns(x, dims), _columns(y, dims)
         distances = _distances(a, b) if xp is np else xp.sqrt(xp.square(a[:, None] - b[None]).sum(axis=2))
         return profile(own, distances * (frame.scale / own.ls), xp)
 
@@ -86,9 +86,14 @@ def _active(dims: np.ndarray, chosen: Any) -> np.ndarray:
     return dims if chosen is None else np.atleast_1d(dims[chosen])
 
 
+def _columns(x: Any, dims: np.ndarray) -> Any:
+    """Some coordinates; without a copy if they are all, since pivots are compared with all cells one by one."""
+    return x if np.array_equal(dims, np.arange(x.shape[1])) else x[:, dims]
+
+
 def _outward(frame: Frame, x: Any, dims: np.ndarray) -> Any:
     """Some coordinates as they were given: a covariance that is not stationary, or not known, means those."""
-    return x[:, dims] * frame.scale + frame.center[dims]
+    return _columns(x, dims) * frame.scale + frame.center[dims]
 
 
 def _distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:

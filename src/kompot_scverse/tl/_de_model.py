@@ -11,6 +11,7 @@ from kompot_scverse._data.design import Design
 from kompot_scverse._data.disk import DiskStore
 from kompot_scverse._data.matrix import matrix_reader
 from kompot_scverse._gp.moments import Moments, collect_moments, sample_grams
+from kompot_scverse._gp.order import canonical_order
 from kompot_scverse._gp.parallel import return_freed_memory
 from kompot_scverse._gp.posterior import loo_noise, posterior
 from kompot_scverse._gp.row_tasks import RowReader
@@ -61,7 +62,7 @@ def fit_model(
     y
         Expression reader, cells × genes.
     x
-        Representation, cells × dimensions: gives the cells an order that does not depend on the file.
+        Cell states, cells × dimensions: give the cells an order that does not depend on the file.
     phi
         Features, cells × rank.
     design
@@ -130,11 +131,13 @@ class _Fitter:
     ) -> ExpressionFit:
         """Fit genes whose values or residuals are shuffled."""
         cells = np.flatnonzero(self.design.cells)
+        extracted = cast("sp.csr_array", moments.extracted)  # the chosen genes were asked for
+        # cells at one point are told apart by their sample and what they express
+        expressed = np.asarray(extracted[cells].sum(axis=1)).ravel()
         order = np.empty(len(cells), dtype=np.intp)
-        order[np.lexsort(x[cells].T[:2][::-1])] = np.arange(len(cells))
+        order[canonical_order(np.column_stack([x[cells], self.codes[cells], expressed]))] = np.arange(len(cells))
         permutations = draw_permutations(cells, order, len(chosen), rng)
         found, noises = [], []
-        extracted = cast("sp.csr_array", moments.extracted)  # the chosen genes were asked for
         for genes, drawn in null_gene_batches(extracted):
             values = shuffle_cells(extracted[:, genes], cells, permutations[drawn])
             shuffled = matrix_reader(values, None, "null genes")
