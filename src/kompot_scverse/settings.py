@@ -25,7 +25,8 @@ class GPSettings:
     rtol: float = 1e-6
     """Mean residual prior variance at which the basis is complete, relative to the prior variance."""
     kernel: Callable | type | str | None = None
-    """A mellon covariance: class, name or instance (an instance keeps its own length scale). None: Matérn-5/2."""
+    """A mellon covariance: class, name or instance (an instance keeps its own length scale, in the units of the
+    representation). None: Matérn-5/2."""
     empirical_variance: bool = False
     """Estimate each gene's noise from leave-one-out residuals instead of using `sigma` for all."""
 

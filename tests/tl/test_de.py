@@ -37,7 +37,7 @@ def run(adata, **arguments):
 def features(adata, conditions=("Young", "Old")):
     x = adata.obsm["DM_EigenVectors"]
     own = adata.obs["Age"].isin(conditions).to_numpy()
-    return fit_cell_states(x[own], GPSettings()).basis.features(x)
+    return fit_cell_states(x[own], GPSettings()).features(x)
 
 
 def dense_fit(phi, y, sigma):

@@ -1,6 +1,16 @@
 """The rank of the basis, estimated from some of the cells."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+from kompot_scverse._gp.distinct import RESOLUTION
+from kompot_scverse._gp.frame import fit_frame
+from kompot_scverse._gp.kernel import Kernel
+from kompot_scverse._gp.mellon import kernel_function
+
+if TYPE_CHECKING:
+    from kompot_scverse.settings import GPSettings
 
 __all__ = ["estimate_rank"]
 
@@ -15,7 +25,7 @@ DISTANCES, QUERIES = 15_000_000, (40, 500)
 BLOCK = 20_000
 
 
-def estimate_rank(x: np.ndarray, *, ls: float | None, ls_factor: float, max_rank: int, rtol: float) -> int:
+def estimate_rank(x: np.ndarray, gp: "GPSettings") -> int:
     """
     Rank of the basis.
 
@@ -26,60 +36,64 @@ def estimate_rank(x: np.ndarray, *, ls: float | None, ls_factor: float, max_rank
     ----------
     x
         Representation of the cells of the analysis.
-    ls, ls_factor, max_rank, rtol
-        As in `GPSettings`.
+    gp
+        Settings.
     """
     rng = np.random.default_rng(0)
     chosen = np.sort(rng.choice(len(x), min(PIVOT_CELLS + TEST_CELLS, len(x)), replace=False))
+    frame = fit_frame(x)
+    x = frame.inward(x)
+    ls = gp.ls
     if ls is None:
         n_queries = int(np.clip(DISTANCES / len(x), *QUERIES))
         nearest = _nearest_distances(x, chosen[:: max(1, len(chosen) // n_queries)])
-        nearest = nearest[nearest > 0]
+        nearest = nearest[np.isfinite(nearest)]
         if nearest.size == 0:
             return 1
-        ls = float(np.exp(np.log(nearest).mean() + 3)) * ls_factor
-    limit = min(max_rank, len(x))
-    probe = x[rng.permutation(chosen)].astype(np.float64)
+        ls = float(np.exp(np.log(nearest).mean() + 3)) * gp.ls_factor * frame.scale
+    # a covariance with a length scale of its own does not ask for this one
+    kernel = Kernel(kernel_function(gp.kernel, ls), frame)
+    limit = min(int(gp.n_landmarks), len(x))
+    probe = x[rng.permutation(chosen)]
     everything = len(chosen) == len(x)
-    residuals = _residuals(probe, ls, 0 if everything else TEST_CELLS, min(limit, MAX_PIVOTS), rtol)
+    residuals = _residuals(probe, kernel, 0 if everything else TEST_CELLS, min(limit, MAX_PIVOTS), gp.rtol)
+    if residuals.size == 0:
+        return 1
     rank = float(len(residuals))
-    if residuals[-1] > rtol and len(residuals) == min(limit, MAX_PIVOTS):
+    if residuals[-1] > gp.rtol and len(residuals) == min(limit, MAX_PIVOTS):
         later = slice(len(residuals) // 3, None)
         slope = np.polyfit(np.log(np.arange(1, len(residuals) + 1))[later], np.log(residuals)[later], 1)[0]
-        rank *= (rtol / residuals[-1]) ** (1 / min(slope, -0.5))
+        rank *= (gp.rtol / residuals[-1]) ** (1 / min(slope, -0.5))
     return int(min(limit, np.ceil(rank if everything else MARGIN * rank)))
 
 
 def _nearest_distances(x: np.ndarray, queries: np.ndarray) -> np.ndarray:
-    """Distance of some cells to the nearest of all others."""
+    """Distance of some cells to the nearest of all others at another point."""
     from scipy.spatial.distance import cdist
 
     nearest = np.full(len(queries), np.inf)
     for start in range(0, len(x), BLOCK):
         distances = cdist(x[queries], x[start : start + BLOCK])
-        own = np.flatnonzero((queries >= start) & (queries < start + BLOCK))
-        distances[own, queries[own] - start] = np.inf
+        distances[distances <= RESOLUTION] = np.inf
         nearest = np.minimum(nearest, distances.min(axis=1))
     return nearest
 
 
-def _residuals(x: np.ndarray, ls: float, n_test: int, max_rank: int, rtol: float) -> np.ndarray:
-    """Mean residual of the last `n_test` rows (of all, if 0) after each pivot among the others, Matérn-5/2."""
-    from scipy.spatial.distance import cdist
-
+def _residuals(x: np.ndarray, kernel: Kernel, n_test: int, max_rank: int, rtol: float) -> np.ndarray:
+    """Relative mean residual of the last `n_test` rows (of all, if 0) after each pivot among the others."""
     n_pivots = len(x) - n_test
     tested = slice(n_pivots if n_test else 0, None)
-    residual, rows, means = np.ones(len(x)), np.empty((max_rank, len(x))), []
+    prior = kernel.diagonal(x)
+    residual, rows, means = prior.copy(), np.empty((max_rank, len(x))), []
     for rank in range(max_rank):
         pivot = int(residual[:n_pivots].argmax())
-        if residual[pivot] <= 1e-12:
+        if residual[pivot] <= 1e-12 * prior.max():
             break
-        r = np.sqrt(5) * cdist(x[pivot][None], x)[0] / ls
-        column = (1 + r + r**2 / 3) * np.exp(-r) - rows[:rank, pivot] @ rows[:rank]
+        column = kernel(x[pivot][None], x)[0] - rows[:rank, pivot] @ rows[:rank]
         rows[rank] = column / np.sqrt(residual[pivot])
         residual = np.maximum(residual - rows[rank] ** 2, 0.0)
         residual[pivot] = 0.0
-        means.append(residual[tested].mean())
+        means.append(residual[tested].mean() / prior[tested].mean())
         if means[-1] <= rtol:
             break
     return np.array(means)

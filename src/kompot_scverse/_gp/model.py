@@ -36,6 +36,10 @@ class CellStates:
     nn_distances: np.ndarray | None
     """Distance of each pooled cell to the nearest at another point; None where it was not needed for every cell."""
 
+    def features(self, x: np.ndarray) -> np.ndarray:
+        """Φ at points of the representation: cells × rank."""
+        return self.basis.features(self.frame.inward(x))
+
 
 def fit_cell_states(x: np.ndarray, gp: "GPSettings", *, all_distances: bool = False) -> CellStates:
     """

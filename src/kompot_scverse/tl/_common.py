@@ -44,8 +44,7 @@ def cell_states(targets: Targets, cells: np.ndarray, gp: GPSettings, *, all_dist
     """Length scale and basis of the cells of an analysis; features of all cells that have a state."""
     check_finite(targets.x, cells, targets.use_rep)
     model = fit_cell_states(targets.x[cells], gp, all_distances=all_distances)
-    x = model.frame.inward(targets.x)
-    return States(targets.use_rep, x, model, model.basis.features(x))
+    return States(targets.use_rep, model.frame.inward(targets.x), model, model.features(targets.x))
 
 
 def describe_gp(states: States, gp: GPSettings) -> dict[str, Any]:

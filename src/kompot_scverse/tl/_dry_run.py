@@ -129,7 +129,7 @@ def _rank(targets: Targets, cells: np.ndarray, gp: GPSettings) -> tuple[int, lis
     """Rank of the basis, and a note about it."""
     check_finite(targets.x, cells, targets.use_rep)
     x = targets.x[cells]
-    rank = estimate_rank(x, ls=gp.ls, ls_factor=gp.ls_factor, max_rank=int(gp.n_landmarks), rtol=gp.rtol)
+    rank = estimate_rank(x, gp)
     return rank, [f"representation {targets.use_rep} ({x.shape[1]} dimensions), rank about {rank}"]
 
 
