@@ -58,8 +58,8 @@ def diagnostics(
       independent, so the normal curve is a scale and not a test.
     - `pvalues`, `qq`: p-values of the replicate test at the cells; neighbouring cells share them, so there is no band.
 
-    Of both, `residual`: prior variance that the low-rank basis leaves out at each cell, of its mean over the cells. Cells far to the right of
-    `rtol` are described badly; raise `n_landmarks`.
+    Of both, `residual`: prior variance that the low-rank basis leaves out at each cell, of its mean over the cells. Cells
+    far to the right of `rtol` are described badly; raise `n_landmarks`.
 
     Parameters
     ----------
