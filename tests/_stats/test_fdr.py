@@ -17,6 +17,13 @@ def test_empirical_p():
     np.testing.assert_allclose(found.pvalue, [5 / 5, 4 / 5, 3 / 5, 1 / 5])
 
 
+def test_ties_up_to_rounding_are_ties():
+    """A gene whose null copies are as far but for rounding is no finding."""
+    null = 0.7 * (1 + 1e-7 * np.random.default_rng(0).uniform(-1, 1, size=2000))
+    found = compare_with_null(np.array([0.7 * (1 + 1e-7)]), null)
+    assert found.pvalue == found.local_fdr == found.tail_fdr == 1
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_nothing_is_found_among_nulls(seed):
     rng = np.random.default_rng(seed)

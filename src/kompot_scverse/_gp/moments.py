@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from .parallel import return_freed_memory
 from .row_tasks import TASK_ROWS, RowReader, Rows, map_rows
 
-__all__ = ["Moments", "collect_moments", "sample_grams"]
+__all__ = ["Moments", "collect_moments", "sample_grams", "sample_sums"]
 
 PRODUCT_ROWS = 1024
 """Rows summed in the precision of the expression; longer sums are accumulated in float64."""
@@ -79,6 +79,15 @@ def sample_grams(phi: np.ndarray, codes: np.ndarray, n_samples: int) -> np.ndarr
             gram += block.T @ block
         grams[sample] = gram
     return grams
+
+
+def sample_sums(phi: np.ndarray, codes: np.ndarray, n_samples: int) -> np.ndarray:
+    """ΣΦ of every sample, samples × rank; arguments as of :func:`sample_grams`."""
+    sums = np.zeros((n_samples, phi.shape[1]))
+    for start in range(0, len(codes), TASK_ROWS):
+        rows = np.flatnonzero(codes[start : start + TASK_ROWS] >= 0) + start
+        np.add.at(sums, codes[rows], phi[rows])
+    return sums
 
 
 def collect_moments(

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from kompot_scverse._gp.parallel import compute_here
-from kompot_scverse._gp.posterior import Posterior, posterior
+from kompot_scverse._gp.posterior import Posterior, posterior, posterior_weights, spectrum
 
+from .constant_genes import TOLERANCE, constant_levels
 from .mahalanobis import distances_from, mahalanobis
 from .sample_covariance import SampleCovariance, sample_covariance
 
@@ -85,9 +86,13 @@ def fit_expression(
     sigma: float | np.ndarray,
     conditions: Sequence[np.ndarray],
     replicates: Sequence[np.ndarray] | None,
+    sums: np.ndarray | None = None,
 ) -> ExpressionFit:
     """
     Posterior of each condition from the moments of its samples.
+
+    A gene with one value in all cells of the first condition and of others does not tell them apart: these conditions
+    share its fit to all their cells. Fits of their own would differ by where the cells are.
 
     Parameters
     ----------
@@ -99,14 +104,44 @@ def fit_expression(
         Numbers of the samples of each condition.
     replicates
         Numbers of the samples of each condition that count as replicates; None leaves the variance between them out.
+    sums
+        ΣΦ of the samples, samples × rank, by which constant genes are known; None does not look for them.
     """
-    posteriors = []
+    posteriors, levels = [], []
     for members in conditions:
-        posteriors.append(posterior(grams[members].sum(axis=0), _summed(cross, members), sigma))
+        own = _summed(cross, members)
+        posteriors.append(posterior(grams[members].sum(axis=0), own, sigma))
+        if sums is not None:
+            levels.append(constant_levels(own, sums[members].sum(axis=0)))
+    if len(levels) > 1:
+        _share_constant(posteriors, np.array(levels), cross, sigma, conditions)
     covariances = None
     if replicates is not None:
         covariances = [sample_covariance(grams, cross, sigma, members) for members in replicates]
     return ExpressionFit(posteriors, covariances)
+
+
+def _share_constant(
+    posteriors: list[Posterior],
+    levels: np.ndarray,
+    cross: np.ndarray,
+    sigma: float | np.ndarray,
+    conditions: Sequence[np.ndarray],
+) -> None:
+    """Replace the weights of genes with one value by those of a fit to all conditions that have it as the first has."""
+    same = np.abs(levels - levels[0]) <= TOLERANCE * np.abs(levels[0])
+    # nothing to share where all is zero
+    same &= levels[0] != 0
+    genes = np.flatnonzero(same[1:].any(axis=0))
+    for pattern in np.unique(same[:, genes], axis=1).T:
+        own = genes[(same[:, genes] == pattern[:, None]).all(axis=0)]
+        sharing = np.flatnonzero(pattern)
+        gram = np.sum([posteriors[number].gram for number in sharing], axis=0)
+        members = np.concatenate([conditions[number] for number in sharing])
+        noise = sigma if np.ndim(sigma) == 0 else np.asarray(sigma)[own]
+        weights = posterior_weights(spectrum(gram), cross[members][:, own].sum(axis=0), noise)
+        for number in sharing:
+            posteriors[number].weights[own] = weights
 
 
 def _summed(cross: np.ndarray, members: np.ndarray) -> np.ndarray:

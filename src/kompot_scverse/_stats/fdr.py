@@ -7,12 +7,16 @@ import numpy as np
 __all__ = ["NullComparison", "compare_with_null"]
 
 
+TIE = 1e-6
+"""Relative difference up to which a null gene is as far as a gene: sums of single-precision values in another order."""
+
+
 @dataclass(frozen=True)
 class NullComparison:
     """Genes compared with null genes; NaN where the distance is NaN."""
 
     pvalue: np.ndarray
-    """Empirical, (b + 1)/(n + 1) with b of n nulls at least as far."""
+    """Empirical, (b + 1)/(n + 1) with b of n nulls at least as far, up to rounding."""
     local_fdr: np.ndarray
     """Probability that a gene at this distance is null."""
     tail_fdr: np.ndarray
@@ -49,7 +53,7 @@ def compare_with_null(distances: np.ndarray, null: np.ndarray) -> NullComparison
     ordered = np.sort(null)
     if n == 0:
         return NullComparison(pvalue, local, tail, np.nan, ordered)
-    p = (n_null - np.searchsorted(ordered, distances[ok], side="left") + 1) / (n_null + 1)
+    p = (n_null - np.searchsorted(ordered, distances[ok] * (1 - TIE), side="left") + 1) / (n_null + 1)
     share = min(1.0, float(np.mean(p > 0.5)) / 0.5 + 1 / n)
 
     values, position, counts = np.unique(p, return_inverse=True, return_counts=True)

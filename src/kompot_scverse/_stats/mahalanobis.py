@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["distances_from", "mahalanobis"]
 
+ROUNDING = 16 * np.finfo(np.float64).eps
+
 
 def mahalanobis(reference: Posterior, group: Posterior, factor: "da.Array | np.ndarray | None" = None) -> np.ndarray:
     r"""
@@ -67,7 +69,9 @@ def distances_from(reference: Posterior, group: Posterior) -> Callable[[np.ndarr
         gram = left @ right.transpose(0, 2, 1)
         # symmetric but for rounding
         gram = (gram + gram.transpose(0, 2, 1)) / 2
-        inner = np.eye(factor.shape[2]) + gram[:, 1:, 1:]
+        # next to rounding errors of the rest, as with hardly any noise, 1 would be lost
+        ridge = 1 + ROUNDING * np.einsum("gkk->g", gram[:, 1:, 1:])
+        inner = ridge[:, None, None] * np.eye(factor.shape[2]) + gram[:, 1:, 1:]
         explained = np.linalg.solve(inner, gram[:, 1:, :1])[:, :, 0]
         squared = gram[:, 0, 0] - np.einsum("gk,gk->g", gram[:, 0, 1:], explained)
         return np.sqrt(np.maximum(squared, 0.0))

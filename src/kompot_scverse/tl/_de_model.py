@@ -10,7 +10,8 @@ import numpy as np
 from kompot_scverse._data.design import Design
 from kompot_scverse._data.disk import DiskStore
 from kompot_scverse._data.matrix import matrix_reader
-from kompot_scverse._gp.moments import Moments, collect_moments, sample_grams
+from kompot_scverse._gp.moments import Moments, collect_moments, sample_grams, sample_sums
+from kompot_scverse._gp.noise_floor import check_noise, noise_floor
 from kompot_scverse._gp.order import canonical_order
 from kompot_scverse._gp.parallel import return_freed_memory
 from kompot_scverse._gp.posterior import loo_noise, posterior
@@ -112,13 +113,15 @@ class _Fitter:
         self.phi, self.design, self.gp = phi, design, gp
         self.codes = design.sample_codes
         self.grams = sample_grams(phi, self.codes, len(design.samples))
+        check_noise(self.grams, gp.sigma)
+        self.sums = sample_sums(phi, self.codes, len(design.samples))
         self.conditions = [design.members(number) for number in range(len(design.conditions))]
         self.replicates = None
         if design.sample_key is not None:
             self.replicates = [design.members(number, usable=True) for number in range(len(design.conditions))]
 
     def fit(self, cross: np.ndarray, sigma: float | np.ndarray) -> ExpressionFit:
-        return fit_expression(self.grams, cross, sigma, self.conditions, self.replicates)
+        return fit_expression(self.grams, cross, sigma, self.conditions, self.replicates, self.sums)
 
     def fit_nulls(
         self,
@@ -176,7 +179,7 @@ class _Fitter:
         sigma = np.sqrt(total / n)
         # a gene without any variation would make the posterior certain
         floor = 1e-3 * np.median(sigma[sigma > 0]) if (sigma > 0).any() else 1e-6
-        return np.maximum(sigma, floor)
+        return np.maximum(sigma, max(floor, noise_floor(self.grams)))
 
 
 def significance(model: DEModel, distances: np.ndarray, group: int, fdr: FDRSettings):
