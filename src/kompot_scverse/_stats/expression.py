@@ -135,7 +135,7 @@ def _share_constant(
     genes = np.flatnonzero(same[1:].any(axis=0))
     for pattern in np.unique(same[:, genes], axis=1).T:
         own = genes[(same[:, genes] == pattern[:, None]).all(axis=0)]
-        sharing = np.flatnonzero(pattern)
+        sharing = np.flatnonzero(pattern).tolist()
         gram = np.sum([posteriors[number].gram for number in sharing], axis=0)
         members = np.concatenate([conditions[number] for number in sharing])
         noise = sigma if np.ndim(sigma) == 0 else np.asarray(sigma)[own]
