@@ -25,6 +25,8 @@ WHOLE = 0.99
 """Share of the values that must be whole multiples of the smallest one of their cell."""
 TOLERANCE = (0.02, 1e-4)
 """How far a multiple may be from whole: absolutely, and of itself for the rounding of large values."""
+LARGEST = 700.0
+"""Values above this are no logarithms; their powers of e would overflow."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,9 @@ def _survey_rows(
     detected = np.bincount(cells[there], minlength=len(own))
     unit, whole = np.full(len(own), np.nan), 0
     if scale is not None:
-        linear, cells = np.expm1(block.data[there].astype(np.float64) * scale), cells[there]
+        # no logarithm is as large as to overflow
+        logs = np.minimum(block.data[there].astype(np.float64) * scale, LARGEST)
+        linear, cells = np.expm1(logs), cells[there]
         some = detected > 0
         starts = np.concatenate([[0], np.cumsum(detected[some])[:-1]])
         if some.any():
