@@ -6,12 +6,12 @@ import pytest
 from kompot_scverse._data.row_prints import MAX_ROWS, has_rows, row_print
 
 
-@pytest.mark.parametrize("shape", [(60, 5), (3000, 7), (400, 3, 2), (MAX_ROWS * 2 + 5, 2)])
+@pytest.mark.parametrize("shape", [(60, 5), (3000, 7), (400, 3, 2), (MAX_ROWS * 5 + 5, 2)])
 def test_rows_are_known_again(shape: tuple[int, ...]) -> None:
     rng = np.random.default_rng(0)
     values, others = (rng.normal(size=shape).astype("f4") for _ in range(2))
     print_ = row_print(values)
-    assert len(print_) < 30_000
+    assert len(print_) < 1500
     order = rng.permutation(len(values))[: len(values) // 3]
     assert has_rows(print_, values[order])
     assert has_rows(print_, np.asfortranarray(values).astype(float))
@@ -27,7 +27,7 @@ def test_rows_are_known_again(shape: tuple[int, ...]) -> None:
 
 def test_half_of_them_by_chance() -> None:
     rng = np.random.default_rng(1)
-    print_ = row_print(rng.normal(size=(20_000, 4)))
+    print_ = row_print(rng.normal(size=(4000, 4)))
     assert np.mean([has_rows(print_, row[None]) for row in rng.normal(size=(500, 4))]) == pytest.approx(0.39, abs=0.08)
 
 

@@ -18,8 +18,8 @@ __all__ = ["check_rows", "has_rows", "row_print", "row_prints"]
 STATISTICS = ("basis", "weights", "reference_weights", "group_weights")
 BITS_PER_ROW = 2
 """A foreign row is taken for one of the run with a chance of 0.4, ten of them with one of 1e-4."""
-MIN_BITS = 4096
-MAX_ROWS = 2**16
+MIN_BITS = 1024
+MAX_ROWS = 2**12
 """Rows that count; of more, those whose hash is a multiple of a number."""
 BLOCK = 2**14
 """Rows hashed at a time."""
