@@ -1,6 +1,5 @@
-"""Every container of expression gives the numbers of the dense one."""
+"""Tables, workers and threads give the numbers of dense expression; see also test_every_container.py."""
 
-import anndata as ad
 import dask
 import dask.array as da
 import numpy as np
@@ -32,41 +31,6 @@ def expected(adata):
     return distances(dense)
 
 
-CONVERT = {
-    "dense float32": lambda x: x.toarray(),
-    "csr_matrix": sp.csr_matrix,
-    "csr_array": sp.csr_array,
-    "csc_matrix": sp.csc_matrix,
-    "csc_array": sp.csc_array,
-    "dask dense": lambda x: da.from_array(x.toarray(), chunks=(130, 50)),
-    "dask csr": lambda x: da.from_array(sp.csr_matrix(x), chunks=(130, 120), asarray=False),
-}
-
-
-@pytest.mark.parametrize("container", CONVERT)
-def test_memory_and_dask(adata, expected, container):
-    other = adata.copy()
-    other.X = CONVERT[container](adata.X)
-    # float32 products: relative error measured at 1e-5
-    np.testing.assert_allclose(distances(other), expected, rtol=2e-4)
-
-
-def test_backed(adata, expected, tmp_path):
-    adata.write_h5ad(tmp_path / "a.h5ad")
-    backed = ad.read_h5ad(tmp_path / "a.h5ad", backed="r")
-    np.testing.assert_allclose(distances(backed), expected, rtol=2e-4)
-    backed.file.close()
-
-
-@pytest.mark.parametrize("suffix", ["h5ad", "zarr"])
-@pytest.mark.filterwarnings("ignore::anndata.ExperimentalFeatureWarning")
-def test_read_lazy(adata, expected, tmp_path, suffix):
-    path = tmp_path / f"a.{suffix}"
-    getattr(adata, f"write_{suffix}")(path)
-    lazy = ad.experimental.read_lazy(path)
-    np.testing.assert_allclose(distances(lazy), expected, rtol=2e-4)
-
-
 def test_dataframe_in_obsm(adata, expected):
     other = adata.copy()
     x = other.obsm["DM_EigenVectors"]
@@ -81,9 +45,10 @@ def test_distributed_workers(adata, expected):
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
         distributed.Client(cluster),
     ):
-        for container in ("csr_matrix", "dask csr"):
+        matrix = sp.csr_matrix(adata.X)
+        for x in (matrix, da.from_array(matrix, chunks=(130, 120), asarray=False)):
             other = adata.copy()
-            other.X = CONVERT[container](adata.X)
+            other.X = x
             np.testing.assert_allclose(distances(other), expected, rtol=2e-4)
 
 

@@ -10,6 +10,7 @@ from mudata import MuData
 
 from .cells import CellMap
 from .errors import missing
+from .tables import column_of
 
 __all__ = ["Columns"]
 
@@ -110,7 +111,7 @@ class Columns:
         return found.values.rename(key)
 
     def _version(self, mod: str, name: str) -> "_Version":
-        column = (self._mdata.mod[mod] if mod else self._mdata).obs[name]
+        column = column_of((self._mdata.mod[mod] if mod else self._mdata).obs, name)
         label = f"mdata[{mod!r}].obs[{name!r}]" if mod else f"mdata.obs[{name!r}]"
         # what was pulled from a modality knows of its cells only
         source = mod or (name.partition(":")[0] if name.partition(":")[0] in self._mdata.mod else "")

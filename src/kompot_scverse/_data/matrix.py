@@ -1,5 +1,6 @@
 """Expression matrices of any container as blocks of rows."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,13 +8,17 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["MatrixReader", "matrix_reader"]
+__all__ = ["MatrixReader", "as_float", "matrix_reader", "plain"]
+
+logger = logging.getLogger("kompot_scverse")
 
 COUNT_ROWS = 200
 """Rows looked at to tell counts from normalised expression."""
 UNKNOWN_DENSITY = 0.1
 DISK_ROWS = 8192
 """Rows read at a time from a file."""
+FILES = ("h5py", "zarr", "anndata")
+"""Libraries whose arrays are read from a file."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +99,9 @@ class MatrixReader:
             block = sp.csr_array(block)
         if self.columns is not None:
             block = block[:, self.columns]
-        if block.dtype not in (np.float32, np.float64):
-            block = block.astype(np.float32)
-        return block
+        # also from other byte orders
+        precise = block.dtype.kind == "f" and block.dtype.itemsize >= np.dtype(np.float64).itemsize
+        return block.astype(np.float64 if precise else np.float32, copy=False)
 
 
 def matrix_reader(values: Any, columns: np.ndarray | None, name: str) -> MatrixReader:
@@ -106,12 +111,25 @@ def matrix_reader(values: Any, columns: np.ndarray | None, name: str) -> MatrixR
     Parameters
     ----------
     values
-        numpy array, scipy csr or csc (matrix or array), dask array of any of them, or a backed array of anndata.
+        numpy array, scipy csr or csc (matrix or array), dask array of any of them, a jax array, or a backed array of
+        anndata.
     columns
         Numbers of the genes to read; None for all.
     name
         What to call the matrix in an error.
+
+    Raises
+    ------
+    TypeError
+        If it holds no real numbers, or is on another device.
+    ValueError
+        If values are masked.
     """
+    values = plain(values, name)
+    if values.dtype.kind not in "biuf":
+        raise TypeError(
+            f"{name} has values of type {values.dtype}, not numbers; convert them with `.astype(np.float32)`."
+        )
     shape = (values.shape[0], values.shape[1] if columns is None else len(columns))
     if hasattr(values, "dask"):
         if values.numblocks[1] > 1:
@@ -124,8 +142,63 @@ def matrix_reader(values: Any, columns: np.ndarray | None, name: str) -> MatrixR
         return MatrixReader(values.tocsr(), columns, shape, None, name)
     if isinstance(values, np.ndarray):
         return MatrixReader(values, columns, shape, None, name)
+    if type(values).__module__.partition(".")[0] not in FILES:
+        raise TypeError(
+            f"{name} is a {type(values).__name__}, which cannot be read; pass a numpy array, a csr or csc matrix or array of "
+            "scipy, a dask array of these, or data backed by a file."
+        )
     if hasattr(values, "to_memory") and getattr(values, "format", None) == "csc":
         # rows of a csc file would be searched in the whole file again and again
         return matrix_reader(values.to_memory(), columns, name)
     starts = range(0, shape[0], DISK_ROWS)
     return MatrixReader(values, columns, shape, [(start, min(start + DISK_ROWS, shape[0])) for start in starts], name)
+
+
+def as_float(values: Any, name: str) -> np.ndarray:
+    """
+    All of a small matrix, dense, float64.
+
+    Raises
+    ------
+    TypeError
+        If it holds no real numbers, or is on another device.
+    ValueError
+        If values are masked.
+    """
+    values = plain(values, name)
+    if hasattr(values, "dask"):
+        values = values.compute()
+    if hasattr(values, "toarray"):
+        values = values.toarray()
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} is not numeric.") from error
+
+
+def plain(values: Any, name: str) -> Any:
+    """Values that numpy would read as something else than they are: converted, or an error that says why not."""
+    # the blocks of a dask array are like its meta
+    kind = getattr(values, "_meta", values)
+    library = type(kind).__module__.partition(".")[0]
+    if library in ("cupy", "cupyx"):
+        raise TypeError(
+            f"{name} is in the memory of a GPU ({library} {type(kind).__name__}); bring it back first, for example with "
+            "`rapids_singlecell.get.anndata_to_CPU(adata)` or `.get()`."
+        )
+    if library in ("jax", "jaxlib"):
+        logger.info("%s is an array of jax; it is read as one of numpy.", name)
+        values = np.asarray(values)
+    if isinstance(kind, np.ma.MaskedArray):
+        if kind is not values or np.ma.is_masked(values):
+            raise ValueError(
+                f"{name} is a masked array, whose missing values would be taken for numbers; fill them with `.filled(...)`, or "
+                "leave their cells or genes out."
+            )
+        values = np.ma.getdata(values)
+    if np.iscomplexobj(kind):
+        raise TypeError(f"{name} has complex numbers; pass their real part (`.real`) or magnitude (`np.abs`).")
+    if sp.issparse(values) and not values.dtype.isnative:
+        # scipy cannot choose rows of these
+        values = values.astype(values.dtype.newbyteorder("="))
+    return values

@@ -9,7 +9,8 @@ import pandas as pd
 from anndata import AnnData
 
 from .errors import INSIDE, missing
-from .matrix import MatrixReader, matrix_reader
+from .matrix import MatrixReader, as_float, matrix_reader
+from .tables import column_of, value_of
 
 __all__ = ["cell_mask", "expression", "expression_values", "gene_numbers", "obs_column", "representation"]
 
@@ -35,7 +36,7 @@ def representation(adata: AnnData, use_rep: str | None) -> tuple[str, np.ndarray
     for name in wanted:
         for spelling in spellings(name):
             if spelling in adata.obsm:
-                return spelling, dense(adata.obsm[spelling], f"obsm[{spelling!r}]")
+                return spelling, dense(value_of(adata, "obsm", spelling), f"obsm[{spelling!r}]")
     if use_rep is None:
         raise missing(
             "cell-state representation",
@@ -55,14 +56,7 @@ def spellings(key: str) -> tuple[str, str, str]:
 
 def dense(values: Any, name: str) -> np.ndarray:
     """A representation as a two-dimensional float64 array."""
-    if hasattr(values, "dask"):
-        values = values.compute()
-    if hasattr(values, "toarray"):
-        values = values.toarray()
-    try:
-        x = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} is not numeric.") from error
+    x = as_float(values, name)
     if x.ndim != 2 or x.shape[1] == 0:
         raise ValueError(f"{name} has shape {x.shape}; a representation is cells × dimensions.")
     return np.ascontiguousarray(x)
@@ -108,11 +102,7 @@ def obs_column(adata: AnnData, key: str, argument: str) -> pd.Series:
     """A categorical view of an obs column; categories without cells are dropped."""
     if key not in adata.obs:
         raise missing(f"obs column (`{argument}`)", key, adata.obs.columns)
-    obs: Any = adata.obs
-    column = obs[key]
-    if not isinstance(column, pd.Series):
-        # lazily read data
-        column = obs[[key]].to_memory()[key]
+    column = column_of(adata.obs, key)
     if pd.api.types.is_float_dtype(column.dtype) and not (column.dropna() % 1 == 0).all():
         raise TypeError(f"obs[{key!r}] (`{argument}`) is continuous; it must hold categories.")
     return column.astype("category").cat.remove_unused_categories()
@@ -179,7 +169,7 @@ def _boolean(value: Any, frame: Any, names: pd.Index, argument: str, what: str) 
     if isinstance(value, str):
         if value not in frame:
             raise missing(f"column (`{argument}`)", value, frame.columns)
-        value = frame[value]
+        value = column_of(frame, value)
     elif isinstance(value, pd.Series):
         value = value.reindex(names)
     if isinstance(value, pd.Series) and pd.api.types.is_bool_dtype(value.dtype) and not value.isna().any():

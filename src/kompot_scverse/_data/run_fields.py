@@ -7,6 +7,7 @@ from typing import Any
 from .errors import INSIDE
 from .holders import holder
 from .provenance import Run, iterate_runs, overwriter
+from .tables import value_of
 
 __all__ = ["RunFields"]
 
@@ -59,13 +60,12 @@ class RunFields:
         run = f"run {self.run.run_id} (kp.tl.{self.run.analysis}, key_added={self.run.key_added!r})"
         if key is None:
             raise LookupError(f"{statistic!r} was not written by {run}. {hint}")
-        values = getattr(self.adata, slot)
-        if key not in values:
+        if key not in getattr(self.adata, slot):
             raise LookupError(f"{slot}[{key!r}], written by {run}, is gone. {hint}")
         writer = overwriter(self._history, self.run, slot, key)
         if writer is not None:
             self._overwritten[f"{slot}[{key!r}]"] = writer
-        return values[key]
+        return value_of(self.adata, slot, key)
 
     def source(self, slot: str, statistic: str) -> Run:
         """The run whose values a field of this run now holds."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,7 @@ from kompot_scverse._stats.linear_model import SampleDesign
 
 from .design import Design
 from .errors import missing
+from .tables import column_of
 
 __all__ = ["ContrastDesign", "contrast_designs"]
 
@@ -60,10 +60,7 @@ def sample_covariates(adata: AnnData, design: Design, covariates: Sequence[str] 
             raise missing("obs column (`covariates`)", name, adata.obs.columns)
         if name == design.groupby:
             raise ValueError(f"obs[{name!r}] is `groupby`; it cannot be one of the `covariates`, too.")
-        obs: Any = adata.obs
-        column = obs[name]
-        # lazily read data
-        column = column if isinstance(column, pd.Series) else obs[[name]].to_memory()[name]
+        column = column_of(adata.obs, name)
         values = pd.Series(column.to_numpy(), dtype=object)[design.cells]
         by_sample = values.groupby(design.sample_codes[design.cells])
         unknown = by_sample.apply(lambda own: own.isna().any())

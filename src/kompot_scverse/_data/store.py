@@ -15,7 +15,7 @@ from kompot_scverse._gp.parallel import store_here
 
 from .disk import DiskStore
 from .errors import INSIDE
-from .holders import holder
+from .holders import check_changeable, holder
 from .provenance import UNREADABLE_KEY, UNS_KEY, Run, last_writer, readable_runs, store_runs
 
 __all__ = ["Field", "check_overwrite", "drop", "fill", "write"]
@@ -236,6 +236,7 @@ def _restore(slot: Any, key: str, value: Any) -> None:
 
 def _actualize_view(data: AnnData | MuData) -> None:
     """Turn a view into data of its own: this happens on the first assignment."""
+    check_changeable(data)
     if not data.is_view:
         return
     warnings.warn(

@@ -1,7 +1,7 @@
 """Differential abundance as a table."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ from kompot_scverse._data.da_fields import DIRECTIONS
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.run_fields import RunFields
 from kompot_scverse._data.run_frames import one_run_frame
+from kompot_scverse._data.tables import columns_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -120,7 +121,7 @@ def da_df(
             raise ValueError(
                 f"`obs_columns` names {name!r}, which is a column of the result already; rename it in obs."
             )
-    table = pd.concat([table, cast("pd.DataFrame", adata.obs)[added]], axis=1)
+    table = pd.concat([table, columns_of(adata.obs, added)], axis=1)
     keep = _keep(table, direction, {"ptp": ptp, "fdr": fdr}, min_lfc)
     fields.warn()
     table = table[keep]

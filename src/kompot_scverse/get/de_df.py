@@ -1,6 +1,6 @@
 """Differential expression as a table."""
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,7 @@ from anndata import AnnData
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.run_fields import RunFields
 from kompot_scverse._data.run_frames import RunFrame, run_frames
+from kompot_scverse._data.tables import columns_of
 
 if TYPE_CHECKING:
     from mudata import MuData
@@ -115,7 +116,7 @@ def _table(
     if gene_symbols is not None:
         if gene_symbols not in adata.var:
             raise missing("var column (`gene_symbols`)", gene_symbols, adata.var.columns)
-        table = pd.concat([cast("pd.DataFrame", adata.var)[[gene_symbols]], table], axis=1)
+        table = pd.concat([columns_of(adata.var, [gene_symbols]), table], axis=1)
     keep = table["mahalanobis"].notna()
     if fdr is not None:
         keep &= table[rate] <= fdr

@@ -14,6 +14,7 @@ from kompot_scverse._data.rebuild import build_layer, layer_name
 from kompot_scverse._data.resolve import gene_numbers, name_numbers, own_names
 from kompot_scverse._data.run_fields import RunFields
 from kompot_scverse._data.run_frames import parts_of
+from kompot_scverse._data.tables import column_of
 from kompot_scverse._gp.parallel import compute_here
 
 if TYPE_CHECKING:
@@ -166,9 +167,10 @@ def cell_numbers(adata: AnnData, cells: object) -> np.ndarray | slice:
     if isinstance(cells, str) and cells not in adata.obs:
         cells = [cells]
     elif isinstance(cells, str):
-        if adata.obs[cells].dtype != bool:
-            raise TypeError(f"obs[{cells!r}] (`cells`) must be boolean, not {adata.obs[cells].dtype}.")
-        cells = adata.obs[cells]
+        column = column_of(adata.obs, cells)
+        if column.dtype != bool:
+            raise TypeError(f"obs[{cells!r}] (`cells`) must be boolean, not {column.dtype}.")
+        cells = column
     if isinstance(cells, pd.Series) and cells.dtype == bool:
         cells = cells.reindex(adata.obs_names)
     wanted = np.asarray(cells)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from kompot_scverse._data.errors import missing
+from kompot_scverse._data.tables import column_of
 from kompot_scverse._stats.abundance import DIRECTIONS, direction
 from kompot_scverse.settings import DAThresholdSettings
 
@@ -74,7 +75,7 @@ class DAPoints:
             return self.calls
         if color not in found.data.obs:
             raise missing("obs column (`color`)", color, found.data.obs.columns)
-        return found.data.obs[color].reset_index(drop=True)
+        return column_of(found.data.obs, color).reset_index(drop=True)
 
     def legend(self, group: str, cells: np.ndarray | None = None) -> list[Any]:
         """Entries of the directions with their numbers, and of the thresholds."""

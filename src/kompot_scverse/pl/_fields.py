@@ -11,11 +11,13 @@ import pandas as pd
 from kompot_scverse._data.errors import INSIDE, missing
 from kompot_scverse._data.frame import Frame, JointFrame, frame_of
 from kompot_scverse._data.holders import holder, whole
+from kompot_scverse._data.matrix import as_float, plain
 from kompot_scverse._data.provenance import Run, iterate_runs, overwriter
 from kompot_scverse._data.rebuild import build_layer
-from kompot_scverse._data.resolve import match_label, obs_column, spellings
+from kompot_scverse._data.resolve import dense, match_label, obs_column, spellings
 from kompot_scverse._data.run_fields import RunFields
 from kompot_scverse._data.run_frames import parts_of
+from kompot_scverse._data.tables import column_of, value_of
 from kompot_scverse._gp.parallel import compute_here
 
 __all__ = [
@@ -88,7 +90,7 @@ class RunData:
                 UserWarning,
                 skip_file_prefixes=INSIDE,
             )
-        return getattr(own, slot)[key]
+        return value_of(own, slot, key)
 
     def conditions(self) -> tuple[np.ndarray, np.ndarray]:
         """Which cells are of the reference, and which of the group; of several modalities, cells that all have."""
@@ -178,7 +180,7 @@ def gene_names(data: Any, gene_symbols: str | None) -> np.ndarray:
         return data.var_names.to_numpy().astype(str)
     if gene_symbols not in data.var:
         raise missing("var column (`gene_symbols`)", gene_symbols, data.var.columns)
-    symbols = data.var[gene_symbols]
+    symbols = column_of(data.var, gene_symbols)
     return np.where(symbols.isna(), data.var_names, symbols.astype(str)).astype(str)
 
 
@@ -214,13 +216,11 @@ def gene_values(data: Any, numbers: Sequence[int] | np.ndarray, layer: Any) -> n
         return out
     if layer is not None and layer not in data.layers:
         raise missing("layer", layer, [name for name in data.layers if name is not None], "Pass `layer=None` for X.")
-    values = data.X if layer is None else data.layers[layer]
-    values = values[:, np.asarray(numbers)]
-    if hasattr(values, "dask"):
-        values = values.compute()
-    if hasattr(values, "toarray"):
-        values = values.toarray()
-    return np.asarray(values, dtype=np.float64)
+    name = "X" if layer is None else f"layers[{layer!r}]"
+    values = plain(data.X if layer is None else data.layers[layer], name)
+    # files give rows and columns in their order only, and each once
+    own, places = np.unique(np.asarray(numbers, dtype=np.intp), return_inverse=True)
+    return as_float(values[:, own], name)[:, places]
 
 
 def smoothed(found: RunData, numbers: np.ndarray, what: str) -> np.ndarray:
@@ -252,9 +252,8 @@ def embedding_coordinates(data: Any, basis: str) -> tuple[np.ndarray, str]:
     """Two coordinates of every cell, and what the axes are called."""
     for name in reversed(spellings(basis)):
         if name in data.obsm:
-            values = data.obsm[name]
-            values = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values, dtype=np.float64)
-            if values.ndim != 2 or values.shape[1] < 2:
+            values = dense(value_of(data, "obsm", name), f"obsm[{name!r}]")
+            if values.shape[1] < 2:
                 raise ValueError(f"obsm[{name!r}] has shape {values.shape}; an embedding needs two dimensions.")
             label = basis.rpartition(":")[2].removeprefix("X_")
             return values[:, :2], label.upper() if label in ("umap", "pca", "tsne") else label

@@ -12,6 +12,7 @@ from kompot_scverse._data.errors import INSIDE
 from kompot_scverse._data.holders import holder
 from kompot_scverse._data.provenance import iterate_runs, overwriter
 from kompot_scverse._data.resolve import obs_column
+from kompot_scverse._data.tables import column_of
 from kompot_scverse._gp.posterior import posterior_weights, spectrum
 
 from ._fields import RunData, gene_values
@@ -97,7 +98,7 @@ def _mask(found: RunData) -> np.ndarray:
     """Cells of the run, where its call named a column; all, where it named none or a mask that is not stored."""
     given = found.run.call.get("arguments", {}).get("mask_obs")
     if isinstance(given, str) and given in found.data.obs:
-        return found.data.obs[given].to_numpy(dtype=bool)
+        return column_of(found.data.obs, given).to_numpy(dtype=bool)
     return np.ones(found.data.n_obs, dtype=bool)
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from kompot_scverse._data.tables import column_of
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -108,7 +110,7 @@ def category_colors(data: Any, key: str, categories: pd.Index) -> dict[Any, Any]
         return {category: DIRECTION_COLORS[str(category)] for category in categories}
     stored = data.uns.get(f"{key}_colors")
     if stored is not None:
-        everything = data.obs[key].astype("category").cat.categories
+        everything = column_of(data.obs, key).astype("category").cat.categories
         if isinstance(stored, Mapping):
             return {category: stored.get(category, NEUTRAL) for category in categories}
         if len(stored) >= len(everything):

@@ -13,6 +13,7 @@ from kompot_scverse._data.holders import holder
 from kompot_scverse._data.layers import lazy_average
 from kompot_scverse._data.provenance import iterate_runs
 from kompot_scverse._data.resolve import match_label, obs_column
+from kompot_scverse._data.tables import column_of
 
 from ._artist import check_keywords
 from ._fields import (
@@ -212,7 +213,7 @@ def _panel(
         suffix = {"reference": found.reference, "group": found.group}.get(value, found.title)
         return _Panel(values, f"{color}, {suffix}", GENE_LABELS[value], value in ("fold_change", "zscore"), "")
     if color in own.obs:
-        return _Panel(own.obs[color], color, "", False, color)
+        return _Panel(column_of(own.obs, color), color, "", False, color)
     if color in LABELS:
         call = "de" if color.endswith("std") else "da"
         raise LookupError(f"No run has {color!r}; call `kp.tl.{call}` first.")
@@ -238,6 +239,6 @@ def _on_cells(values: pd.Series, source: Any, own: Any) -> pd.Series:
 def _analysis_of(own: Any, statistic: str) -> str | None:
     """The analysis whose latest run wrote an obs field of this kind."""
     for run in reversed(list(iterate_runs(own))):
-        if any(f["slot"] == "obs" and f["statistic"] == statistic for f in run.fields):
+        if run.analysis in ("da", "de") and any(f["slot"] == "obs" and f["statistic"] == statistic for f in run.fields):
             return run.analysis
     return None

@@ -9,7 +9,8 @@ import pandas as pd
 from kompot_scverse._data.design import MIN_CELLS
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.frame import JointFrame
-from kompot_scverse._data.resolve import obs_column
+from kompot_scverse._data.resolve import dense, obs_column
+from kompot_scverse._data.tables import column_of, value_of
 
 from ._artist import check_keywords
 from ._fields import RunData, find_run_data, gene_names, gene_numbers
@@ -150,13 +151,13 @@ def _position(found: RunData, along: str | tuple[str, int] | None) -> tuple[pd.S
     if isinstance(along, str):
         if along not in own.obs:
             raise missing("obs column (`along`)", along, own.obs.columns, 'For obsm pass `along=("<key>", 0)`.')
-        column = own.obs[along]
+        column = column_of(own.obs, along)
         numeric = pd.api.types.is_float_dtype(column.dtype) and not isinstance(column.dtype, pd.CategoricalDtype)
         return (column if numeric else obs_column(own, along, "along")), along
     name, dimension = along
     if name not in own.obsm:
         raise missing("key of obsm (`along`)", name, own.obsm)
-    values = np.asarray(own.obsm[name])
+    values = dense(value_of(own, "obsm", name), f"obsm[{name!r}]")
     if not 0 <= dimension < values.shape[1]:
         raise ValueError(f"obsm[{name!r}] has dimensions 0 to {values.shape[1] - 1}, not {dimension}.")
     return pd.Series(values[:, dimension]), f"{name} {dimension + 1}"

@@ -10,6 +10,7 @@ import numpy as np
 from kompot_scverse._data.call_record import record_call
 from kompot_scverse._data.da_fields import CellResults, DAPlan, cell_values, plan_fields
 from kompot_scverse._data.design import resolve_design
+from kompot_scverse._data.holders import check_changeable
 from kompot_scverse._data.sample_design import contrast_designs
 from kompot_scverse._data.store import check_overwrite, fill, write
 from kompot_scverse._data.targets import resolve_targets
@@ -164,6 +165,7 @@ def da(
     planned = [replace(field, mod=name) for field in plan_fields(plan, design)]
     if dry_run:
         return plan_da(targets, design, planned, gp=gp)
+    check_changeable(targets.data, copy=copy)
     check_overwrite(targets.data, planned, overwrite, call)
 
     if contrasts is None:

@@ -9,6 +9,7 @@ import numpy as np
 from kompot_scverse._data.call_record import record_call
 from kompot_scverse._data.disk import DiskStore
 from kompot_scverse._data.errors import in_modality
+from kompot_scverse._data.holders import check_changeable
 from kompot_scverse._data.store import check_overwrite, write
 from kompot_scverse._data.targets import resolve_targets
 from kompot_scverse._keys import check_key
@@ -190,6 +191,7 @@ def de(
             tasks[name] = prepare(targets, name, layers[name], chosen, request)
     if dry_run:
         return plan_de(targets, list(tasks.values()), request)
+    check_changeable(targets.data, copy=copy)
     check_overwrite(targets.data, [field for task in tasks.values() for field in task.planned], overwrite, call)
 
     if sample_key is None:

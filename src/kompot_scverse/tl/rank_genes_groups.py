@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._data.holders import holder
+from kompot_scverse._data.holders import check_changeable, check_data, holder
 from kompot_scverse._data.provenance import UNS_KEY, Run
 from kompot_scverse._data.run_fields import RunFields
 from kompot_scverse._data.run_frames import RunFrame, one_run_frame
@@ -95,6 +95,7 @@ def rank_genes_groups(
     check_key(key_added)
     if key_added == UNS_KEY:
         raise ValueError(f"`key_added={key_added!r}` is where the runs are recorded; pass another.")
+    check_changeable(check_data(data, mod), copy=copy)
     numbers = [run_id] if isinstance(run_id, int | np.integer) else list(run_id)
     parts = [one_run_frame(data, mod, int(number), "de") for number in numbers]
     runs = [part.run for part in parts]

@@ -10,6 +10,7 @@ import numpy as np
 from kompot_scverse._data.call_record import record_call
 from kompot_scverse._data.disk import DiskStore
 from kompot_scverse._data.errors import in_modality
+from kompot_scverse._data.holders import check_changeable
 from kompot_scverse._data.partial import genes_covered
 from kompot_scverse._data.store import check_overwrite, fill, write
 from kompot_scverse._data.targets import resolve_targets
@@ -124,6 +125,7 @@ def smooth(
             tasks[name] = prepare(targets, name, groupby, group, mask_obs, layers[name], chosen)
     prefix = key_added if groupby is None else f"{key_added}_{slug(next(iter(tasks.values())).design.reference)}"
     planned = {name: plan_fields(prefix, task, storage, gp) for name, task in tasks.items()}
+    check_changeable(targets.data, copy=copy)
     check_overwrite(targets.data, chain(*planned.values()), overwrite, call)
 
     cells = targets.used({name: task.mask for name, task in tasks.items()})
