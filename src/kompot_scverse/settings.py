@@ -7,6 +7,8 @@ from typing import Literal
 
 import numpy as np
 
+from ._arguments import check_fields, check_fraction, check_not_negative
+
 __all__ = ["DAThresholdSettings", "FDRSettings", "GPSettings", "StorageSettings"]
 
 
@@ -31,13 +33,15 @@ class GPSettings:
     """Estimate each gene's noise from leave-one-out residuals instead of using `sigma` for all."""
 
     def __post_init__(self) -> None:
-        _positive(self, "sigma", "ls_factor")
-        if self.ls is not None:
-            _positive(self, "ls")
-        if isinstance(self.n_landmarks, bool) or int(self.n_landmarks) != self.n_landmarks or self.n_landmarks < 1:
-            raise ValueError(f"`n_landmarks` must be a positive integer, not {self.n_landmarks!r}.")
+        check_fields(self)
+        _positive(self, "sigma", "ls_factor", "ls")
+        _at_least(self, 1, "n_landmarks")
         if not 0 <= self.rtol < 1:
             raise ValueError(f"`rtol` must be in [0, 1), not {self.rtol!r}.")
+        if self.kernel is not None:
+            from ._gp.mellon import find_kernel
+
+            find_kernel(self.kernel)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,16 +64,14 @@ class FDRSettings:
     """Also write the empirical p-value and the tail false discovery rate."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.null_genes, bool) or int(self.null_genes) != self.null_genes or self.null_genes < 0:
-            raise ValueError(f"`null_genes` must be 0 or a positive integer, not {self.null_genes!r}.")
-        _fraction(self, "threshold")
-        if self.null not in ("shuffle", "residuals"):
-            raise ValueError(f"`null` must be 'shuffle' or 'residuals', not {self.null!r}.")
-        _count_or_none(self, "n_neighborhoods")
+        check_fields(self)
+        _at_least(self, 0, "null_genes")
+        check_fraction("threshold", self.threshold)
+        _at_least(self, 1, "n_neighborhoods")
         if self.null_mahalanobis is not None:
-            null = np.asarray(self.null_mahalanobis, dtype=np.float64)
-            if null.ndim != 1 or null.size == 0 or not np.isfinite(null).all():
-                raise ValueError("`null_mahalanobis` must be a one-dimensional array of finite distances.")
+            null = np.asarray(self.null_mahalanobis)
+            if null.dtype.kind not in "iuf" or null.size == 0 or not np.isfinite(null).all() or null.min() < 0:
+                raise ValueError("`null_mahalanobis` must be an array of distances: finite numbers of 0 or above.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,12 +94,12 @@ class DAThresholdSettings:
     """Number of soft neighbourhoods of the replicate test; None chooses it from the number of cells."""
 
     def __post_init__(self) -> None:
-        for name in ("lfc", "lfc_samples"):
-            value = getattr(self, name)
-            if not np.isfinite(value) or value < 0:
-                raise ValueError(f"`{name}` must be 0 or positive, not {value!r}.")
-        _fraction(self, "ptp", "fdr")
-        _count_or_none(self, "n_neighborhoods")
+        check_fields(self)
+        check_not_negative("lfc", self.lfc)
+        check_not_negative("lfc_samples", self.lfc_samples)
+        check_fraction("ptp", self.ptp)
+        check_fraction("fdr", self.fdr)
+        _at_least(self, 1, "n_neighborhoods")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,27 +116,17 @@ class StorageSettings:
     """Where the factor of the replicate variance (genes × rank × replicates) is kept."""
 
     def __post_init__(self) -> None:
-        if self.layers not in ("lazy", "memory", "disk", None):
-            raise ValueError(f"`layers` must be 'lazy', 'memory', 'disk' or None, not {self.layers!r}.")
-        if self.sample_covariance not in ("memory", "disk"):
-            raise ValueError(f"`sample_covariance` must be 'memory' or 'disk', not {self.sample_covariance!r}.")
+        check_fields(self)
 
 
 def _positive(settings: object, *names: str) -> None:
     for name in names:
         value = getattr(settings, name)
-        if not (isinstance(value, int | float | np.integer | np.floating) and np.isfinite(value) and value > 0):
+        if value is not None and not 0 < value < np.inf:
             raise ValueError(f"`{name}` must be a positive number, not {value!r}.")
 
 
-def _count_or_none(settings: object, name: str) -> None:
+def _at_least(settings: object, least: int, name: str) -> None:
     value = getattr(settings, name)
-    if value is not None and (isinstance(value, bool) or int(value) != value or value < 1):
-        raise ValueError(f"`{name}` must be a positive integer or None, not {value!r}.")
-
-
-def _fraction(settings: object, *names: str) -> None:
-    for name in names:
-        value = getattr(settings, name)
-        if not 0 < value <= 1:
-            raise ValueError(f"`{name}` must be above 0 and at most 1, not {value!r}.")
+    if value is not None and value < least:
+        raise ValueError(f"`{name}` must be a whole number of at least {least}, not {value!r}.")

@@ -21,7 +21,18 @@ def test_conditions(adata):
 
 
 @pytest.mark.parametrize(
-    ("groups", "expected"), [(None, ("Mid", "Old")), (["Old", "Mid"], ("Old", "Mid")), (["Old", "Old"], ("Old",))]
+    ("groups", "expected"),
+    [
+        (None, ("Mid", "Old")),
+        (["Old", "Mid"], ("Old", "Mid")),
+        (["Old", "Old"], ("Old",)),
+        (pd.Series(["Old", "Mid"], index=[7, 3]), ("Old", "Mid")),
+        (pd.Categorical(["Old", "Mid"]), ("Old", "Mid")),
+        ({"Old", "Mid"}, ("Mid", "Old")),
+        (np.array("Old"), ("Old",)),
+        (np.array(["Old"]), ("Old",)),
+        ({"Old": 1}.keys(), ("Old",)),
+    ],
 )
 def test_several_groups(adata, groups, expected):
     assert design(adata, groups=groups).groups == expected
@@ -75,6 +86,17 @@ def test_unused_categories(adata):
     [
         ({"groups": "Young"}, ValueError, "'Young' is both `reference` and in `groups`"),
         ({"groups": []}, ValueError, "`groups` is empty"),
+        (
+            {"groups": (name for name in ["Old"])},
+            TypeError,
+            "`groups` must be .* not a generator. It can be read only once",
+        ),
+        ({"groups": {"Old": 1}}, TypeError, "`groups` must be one value or a list, not a dict"),
+        ({"groups": np.array([["Old"]])}, TypeError, "`groups` must be one value or a list, not an array of shape"),
+        ({"groups": [["Old"]]}, TypeError, r"`groups` must be one category of obs\['Age'\], not a list"),
+        ({"reference": ["Young"]}, TypeError, r"`reference` must be one category of obs\['Age'\], not a list"),
+        ({"reference": {"Young"}}, TypeError, "`reference` must be one category .* not a set"),
+        ({"reference": np.array(["Young"])}, TypeError, "`reference` must be one category .* not an array"),
         ({"reference": "Yung"}, KeyError, r"\(`reference`\) equal to 'Yung'; existing: 'Young'"),
         ({"groupby": "Aeg"}, KeyError, r"No obs column \(`groupby`\) 'Aeg'; existing: 'Age'"),
         ({"sample_key": "Mouse"}, KeyError, r"\(`sample_key`\) 'Mouse'"),
@@ -121,3 +143,39 @@ def test_missing_sample_labels(adata):
         design(adata, sample_key="Replicate")
     # where the cells take no part, it does not matter
     assert design(adata, groups="Mid", sample_key="Replicate").groups == ("Mid",)
+
+
+def test_cells_without_a_condition_are_counted(adata):
+    expected = design(adata)
+    labels = adata.obs["Age"].astype(object)
+    labels.iloc[:7] = np.nan
+    adata.obs["Age"] = pd.Categorical(labels)
+    with pytest.warns(
+        UserWarning, match=r"obs\['Age'\] \(`groupby`\) is missing for 7 of 600 cells; they take no part"
+    ) as caught:
+        found = design(adata, groups=None)
+    assert len(caught) == 1
+    assert not found.cells[:7].any()
+    np.testing.assert_array_equal(
+        design(adata, mask_obs=np.arange(600) >= 7).condition_codes[7:], expected.condition_codes[7:]
+    )
+
+
+def test_one_label_in_an_array(adata):
+    assert design(adata, reference=np.array("Young")).reference == "Young"
+
+
+def test_a_column_that_is_there_twice(adata):
+    adata.obs = pd.concat([adata.obs, adata.obs[["Age", "Replicate"]]], axis=1)
+    with pytest.raises(ValueError, match="obs has 2 columns named 'Age'; rename or drop all but one"):
+        design(adata)
+    adata.obs = adata.obs.iloc[:, 1:]
+    with pytest.raises(ValueError, match="obs has 2 columns named 'Replicate'"):
+        design(adata, sample_key="Replicate")
+
+
+@pytest.mark.parametrize("values", [np.nan, None])
+def test_columns_without_a_value(adata, values):
+    adata.obs["nothing"] = pd.Categorical([None] * 600) if values is None else values
+    with pytest.raises(ValueError, match=r"obs\['nothing'\] \(`sample_key`\) is missing for all cells"):
+        design(adata, sample_key="nothing")

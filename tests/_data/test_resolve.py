@@ -81,6 +81,8 @@ def test_genes(adata):
     assert resolve.gene_numbers(adata, None) is None
     for given in ("even", mask, list(mask), pd.Series(mask, index=names)[::-1], list(names[mask]), names[mask]):
         np.testing.assert_array_equal(resolve.gene_numbers(adata, given), evens)
+    for given in (set(names[mask]), pd.Series(names[mask]), dict.fromkeys(names[mask]).keys(), pd.array(mask)):
+        np.testing.assert_array_equal(resolve.gene_numbers(adata, given), evens)
     np.testing.assert_array_equal(resolve.gene_numbers(adata, names[7]), [7])
     np.testing.assert_array_equal(resolve.gene_numbers(adata, [names[7], names[2], names[7]]), [2, 7])
 
@@ -94,11 +96,27 @@ def test_genes(adata):
         (np.zeros(60, dtype=bool), ValueError, "selects no genes"),
         ([], ValueError, "selects no genes"),
         (np.ones(7, dtype=bool), ValueError, "7 values for 60 genes"),
+        ((name for name in ["Gene0001"]), TypeError, "`genes` must be .* not a generator. It can be read only once"),
+        ({"Gene0001": 1}, TypeError, "`genes` must be one value or a list, not a dict"),
+        (np.array([["Gene0001"]]), TypeError, "not an array of shape"),
+        ([["Gene0001"]], KeyError, "No gene a list; existing"),
+        ([1, 2], KeyError, "No gene .* 1; existing"),
     ],
 )
 def test_wrong_genes(adata, genes, error, text):
     with pytest.raises(error, match=text):
         resolve.gene_numbers(adata, genes)
+
+
+def test_a_var_column_that_is_there_twice(adata):
+    adata.var = pd.concat([adata.var, adata.var[["is_de"]]], axis=1)
+    with pytest.raises(ValueError, match="var has 2 columns named 'is_de'"):
+        resolve.gene_numbers(adata, "is_de")
+
+
+def test_no_genes(adata):
+    with pytest.raises(ValueError, match="no genes to analyse"):
+        resolve.expression(adata[:, :0], "logged_counts", None)
 
 
 def test_duplicate_gene_names(adata):
@@ -118,6 +136,9 @@ def test_cells(adata):
     assert resolve.cell_mask(adata, None).all()
     with pytest.raises(TypeError, match="`mask_obs` must be boolean"):
         resolve.cell_mask(adata, "pseudotime")
+    adata.obs["some"] = pd.array([None, *mask[1:]], dtype="boolean")
+    with pytest.raises(ValueError, match="`mask_obs` is missing for 1 cells"):
+        resolve.cell_mask(adata, "some")
     with pytest.raises(ValueError, match="selects no cells"):
         resolve.cell_mask(adata, ~np.ones(adata.n_obs, dtype=bool))
 

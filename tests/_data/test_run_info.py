@@ -260,3 +260,17 @@ def test_a_call_holds_nothing_but_values(value: object) -> None:
     assert names <= {"kp.tl.de", "kp.GPSettings", "float"}
     if isinstance(value, str):
         assert ast.literal_eval(statement.value.keywords[0].value) == value
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        (pd.Series(["Old", "Mid"]), '["Old", "Mid"]'),
+        (np.array(["Old", "Mid"]), '["Old", "Mid"]'),
+        ({"Old", "Mid"}, '["Mid", "Old"]'),
+        ({"Old": 1, "Mid": 2}.keys(), '["Mid", "Old"]'),
+        (np.array("Old"), '"Old"'),
+    ],
+)
+def test_call_with_labels_of_any_kind(given: object, stored: str) -> None:
+    assert f"groups={stored}," in call_text(record_call(kp.tl.da, {"groups": given})).replace("'", '"')

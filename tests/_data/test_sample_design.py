@@ -118,3 +118,67 @@ def test_one_design_per_group(adata):
     np.testing.assert_array_equal(of_stim.members, [0, 1, 2, 3, 4, 5, 6, 7])
     np.testing.assert_array_equal(of_third.members, [0, 1, 2, 3, 8, 9, 10, 11])
     np.testing.assert_array_equal(of_stim.matrix.matrix, of_third.matrix.matrix)
+
+
+@pytest.fixture
+def both(adata) -> AnnData:
+    """The same with a third condition of four other donors, all female."""
+    third = adata.copy()
+    third.obs["condition"] = "third"
+    third.obs["sex"] = "f"
+    third.obs_names = [f"third{n}" for n in range(120)]
+    first = adata.copy()
+    first.obs["sex"] = np.where(first.obs["condition"] == "ctrl", "f", first.obs["sex"])
+    return anndata.concat([first, third])
+
+
+def test_a_covariate_constant_in_one_contrast_is_left_out_there(both):
+    design = resolve_design(both, "condition", reference="ctrl", groups=None, sample_key="donor")
+    expected = (
+        r"obs\['sex'\] \(`covariates`\) has one value in all samples of the contrast 'ctrl' to 'third' and is left out"
+    )
+    with pytest.warns(UserWarning, match=expected) as caught:
+        of_stim, of_third = contrast_designs(both, design, ["sex", "age in years"], paired=False)
+    assert len(caught) == 1
+    assert (of_stim.left_out, of_third.left_out) == ((), ("sex",))
+    assert of_third.notes() == {"covariates_left_out": ["sex"]}
+    (alone,) = contrast_designs(
+        both, resolve_design(both, "condition", reference="ctrl", groups="third", sample_key="donor"), "age in years",
+        paired=False,
+    )  # fmt: skip
+    np.testing.assert_array_equal(of_third.matrix.matrix, alone.matrix.matrix)
+    assert of_stim.matrix.matrix.shape[1] == 4
+
+
+def test_a_covariate_constant_in_every_contrast_is_an_error(both):
+    both.obs["sex"] = "f"
+    design = resolve_design(both, "condition", reference="ctrl", groups=None, sample_key="donor")
+    with pytest.raises(
+        ValueError, match=r"contrast 'ctrl' to 'stim' is not of full rank: sex \(`covariates`\) has one value"
+    ):
+        contrast_designs(both, design, "sex", paired=False)
+
+
+def test_a_covariate_that_follows_one_contrast_names_it(both):
+    both.obs["batch"] = np.where(both.obs["condition"] == "third", "late", both.obs["batch"].astype(str))
+    design = resolve_design(both, "condition", reference="ctrl", groups=None, sample_key="donor")
+    both.obs.loc[both.obs["condition"] == "ctrl", "batch"] = "x"
+    with pytest.raises(ValueError, match=r"'ctrl' to 'third' is not of full rank.*determines batch \(`covariates`\)"):
+        contrast_designs(both, design, "batch", paired=False)
+
+
+def test_samples_without_a_partner_are_named(adata):
+    part = adata[~((adata.obs["condition"] == "stim") & (adata.obs["donor"] == "c"))].copy()
+    expected = r"1 of the 7 samples of the contrast 'ctrl' to 'stim' have no partner.*obs\['donor'\].*add nothing.*: 'c' \(ctrl\)\."
+    with pytest.warns(UserWarning, match=expected):
+        members, design = make(part, paired=True)
+    assert len(members) == 7
+    y = np.random.default_rng(2).normal(size=7)
+    pairs = [y[4] - y[0], y[5] - y[1], y[6] - y[3]]
+    # as if the sample were not there
+    assert estimate(design, y) == pytest.approx(np.mean(pairs))
+
+
+@pytest.mark.parametrize("given", [np.array(["sex", "batch"]), pd.Index(["sex", "batch"]), ("sex", "batch", "sex")])
+def test_covariates_as_lists_of_any_kind(adata, given):
+    np.testing.assert_array_equal(make(adata, given)[1].matrix, make(adata, ["sex", "batch"])[1].matrix)

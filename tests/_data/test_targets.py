@@ -117,3 +117,52 @@ def test_modalities_without_shared_cells(mdata):
     assert list(resolve_targets(alone, None, "rna:X_pca").frames) == ["rna"]
     with pytest.raises(ValueError, match="'prot' has no cells in the representation 'rna:X_pca'"):
         resolve_targets(alone, ["rna", "prot"], "rna:X_pca")
+
+
+@pytest.fixture
+def colons(mdata):
+    """The same with the modality "x:rna", and one named "x", whose columns are not meant."""
+    import mudata as md
+
+    parts = {"x:rna": mdata["rna"].copy(), "x": mdata["prot"].copy()}
+    parts["x:rna"].obs["own"] = np.arange(6)
+    del parts["x"].obsm["X_pca"]
+    whole = md.MuData(parts)
+    whole.obsm["X_joint"] = np.array([[float(name[1:])] for name in whole.obs_names])
+    return whole
+
+
+@pytest.mark.parametrize("use_rep", ["X_pca", "x:rna:X_pca", "x:rna:pca", None])
+def test_a_modality_with_a_colon_in_its_name(colons, use_rep):
+    found = resolve_targets(colons, "x:rna", use_rep) if use_rep else resolve_targets(colons, None, None)
+    assert found.states.modality == "x:rna"
+    np.testing.assert_array_equal(found.x[:, 0], np.arange(6))
+    assert found.frames["x:rna"].obs["x:rna:own"].to_list() == list(range(6))
+    colons.obs["x:rna:pulled"] = [f"p{name}" for name in colons.obs_names]
+    assert found.frames["x:rna"].obs["pulled"].to_list() == [f"pc{n}" for n in range(6)]
+    both = resolve_targets(colons, None, "X_joint")
+    assert both.genes(["x:rna:B", "x:D"]) == {"x:rna": ["B"], "x": ["D"]}
+    with pytest.raises(KeyError, match="'x:rna:pcb'; existing: 'x:rna:X_pca'"):
+        resolve_targets(colons, None, "x:rna:pcb")
+
+
+def test_choices_of_no_kind(mdata):
+    with pytest.raises(TypeError, match="`mod` must be one value or a list, not a dict"):
+        resolve_targets(mdata, {"rna": 1}, "X_joint")
+    with pytest.raises(TypeError, match="`mod` must hold text, not 1"):
+        resolve_targets(mdata, ["rna", 1], "X_joint")
+    assert list(resolve_targets(mdata, {"rna", "prot"}, "X_joint").frames) == ["prot", "rna"]
+    found = resolve_targets(mdata, None, "X_joint")
+    assert found.genes({"A", "D"}) == {"rna": ["A"], "prot": ["D"]}
+    with pytest.raises(TypeError, match="not a generator. It can be read only once"):
+        found.genes(name for name in ["A"])
+    with pytest.raises(ValueError, match="`genes` selects no genes"):
+        found.genes([])
+
+
+def test_columns_that_are_there_twice(mdata):
+    import pandas as pd
+
+    mdata["rna"].obs = pd.concat([mdata["rna"].obs, mdata["rna"].obs[["only_rna"]]], axis=1)
+    with pytest.raises(ValueError, match=r"mdata\['rna'\]\.obs has 2 columns named 'only_rna'"):
+        _ = resolve_targets(mdata, "rna", "X_joint").frames["rna"].obs["only_rna"]

@@ -471,6 +471,14 @@ def test_impossible_arguments(arguments, message):
 
 
 @pytest.mark.parametrize(
+    "arguments", [{"settings": {}}, {"settings": 3}, {"rng": "abc"}, {"rng": -1}, {"rng": None}, {"rng": 1.5}]
+)
+def test_arguments_of_wrong_types(arguments):
+    with pytest.raises((TypeError, ValueError), match=f"`{next(iter(arguments))}` must be .*, not"):
+        simulate(200, 5, **arguments)
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         {"frac_local": -0.1},

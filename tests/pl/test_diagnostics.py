@@ -144,3 +144,16 @@ def test_a_run_that_stored_nothing(analysed):
     analysed.uns["kompot"]["runs"] = runs | {"0": json.dumps(stored)}
     with pytest.raises(LookupError, match=r"stored no 'null_quantiles'; call `kp\.tl\.de"):
         pl.diagnostics(analysed, run_id=0)
+
+
+@pytest.mark.parametrize("sample_key", [None, "Replicate"])
+def test_a_matrix_of_zeros(simulated, assert_not_clipped, sample_key):
+    adata = simulated.copy()
+    adata.layers["logged_counts"] = adata.layers["logged_counts"] * 0
+    tl.de(
+        adata, "Age", reference="Young", groups="Old", layer="logged_counts", sample_key=sample_key,
+        fdr=FDRSettings(null_genes=20),
+    )  # fmt: skip
+    drawn = pl.diagnostics(adata)
+    assert [text.get_text() for text in drawn.axes["distances"].texts] == ["the distances do not differ"]
+    assert_not_clipped(drawn.figure)

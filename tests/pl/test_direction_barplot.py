@@ -35,3 +35,29 @@ def test_given_order(analysed):
     assert rows(pl.direction_barplot(analysed, "branch", order=["B cell", "HSC"])) == ["B cell", "HSC"]
     with pytest.raises(KeyError, match="'HSC'"):
         pl.direction_barplot(analysed, "branch", order=["HSCs"])
+
+
+@pytest.mark.parametrize("value", [True, False, 3])
+@pytest.mark.parametrize("order", [False, True])
+def test_one_category_that_is_no_text(analysed, value, order):
+    analysed.obs["one"] = value
+    ax = pl.direction_barplot(analysed, "one", order=[value] if order else None, normalize=False)
+    assert rows(ax) == [str(value)]
+    assert sum(bars[0].get_width() for bars in ax.containers) == analysed.obs["Age"].isin(["Young", "Old"]).sum()
+
+
+def test_boolean_categories(analysed):
+    analysed.obs["even"] = np.arange(analysed.n_obs) % 2 == 0
+    assert sorted(rows(pl.direction_barplot(analysed, "even"))) == ["False", "True"]
+    assert rows(pl.direction_barplot(analysed, "even", order=[True, False])) == ["True", "False"]
+
+
+def test_no_cell_in_a_category(analysed, unchanged):
+    analysed.obs["of others"] = pd.Categorical(np.where(analysed.obs["Age"] == "Mid", "mid", None))
+    with (
+        unchanged(analysed),
+        pytest.raises(ValueError, match=r"in a category of obs\['of others'\] that is to be drawn"),
+    ):
+        pl.direction_barplot(analysed, "of others")
+    with pytest.raises(ValueError, match="is to be drawn"):
+        pl.direction_barplot(analysed, "branch", order=[])

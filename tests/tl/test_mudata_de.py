@@ -1,6 +1,7 @@
 """Differential expression of the modalities of a MuData; the witness is the same analysis of an AnnData by hand."""
 
 import logging
+import warnings
 
 import anndata as ad
 import mudata as md
@@ -304,3 +305,54 @@ def test_anndata_has_no_modalities(adata):
         tl.de(adata, **CALL, mod="rna")
     with pytest.raises(TypeError, match="`layer` by modality"):
         tl.de(adata, **CALL, layer={"rna": None})
+
+
+@pytest.mark.parametrize("axis", [0, -1])
+def test_shared_feature_names_and_both_axes_shared(citeseq, axis):
+    """Two measurements of the same features: results of each are in its modality, by hand the same."""
+    names = citeseq["rna"].var_names[:14]
+    parts = {mod: citeseq[mod][:, :14].copy() for mod in ("rna", "prot")}
+    for own in parts.values():
+        own.var_names = names
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # mudata's, of names that are not unique
+        shared = md.MuData(parts, axis=axis)
+    for name in ("Age", "Replicate", "celltype"):
+        shared.obs[name] = citeseq.obs[name]
+    shared.obsm["X_joint"] = citeseq.obsm["X_joint"]
+    call = CALL | {"use_rep": "X_joint", "fdr": FDRSettings(null_genes=20)}
+    expected = {mod: by_hand(shared, mod) for mod in parts}
+    for own in expected.values():
+        tl.de(own, **call)
+    tl.de(shared, **call, mod="prot")
+    assert_same(shared["prot"], expected["prot"])
+    assert not [key for key in shared["rna"].var if key.startswith("kompot")]
+    tl.de(shared, **call, key_added="both")
+    for mod, own in expected.items():
+        for key in ("mahalanobis", "mean_lfc"):
+            found = shared[mod].var[f"both_Young_to_Old_{key}"]
+            np.testing.assert_allclose(found, own.var[f"{K}_{key}"], rtol=1e-5, atol=1e-6)
+    # one of them is named, and both are meant by the name alone
+    tl.de(shared, **call, genes=[f"rna:{names[0]}"], key_added="one")
+    assert "one_Young_to_Old_mean_lfc" in shared["rna"].var
+    assert "one_Young_to_Old_mean_lfc" not in shared["prot"].var
+    tl.de(shared, **call, genes=[names[0]], key_added="two")
+    for mod, own in expected.items():
+        found = shared[mod].var["two_Young_to_Old_mean_lfc"]
+        assert found.iloc[0] == pytest.approx(own.var[f"{K}_mean_lfc"].iloc[0], rel=1e-5)
+        assert found.iloc[1:].isna().all()
+    assert set(shared.obs) == {"Age", "Replicate", "celltype"}
+
+
+def test_an_emptied_modality(citeseq, unchanged):
+    empty = md.MuData({"rna": citeseq["rna"].copy(), "prot": citeseq["prot"][:, :0].copy()})
+    for name in ("Age", "Replicate"):
+        empty.obs[name] = citeseq.obs[name]
+    empty.obsm["X_joint"] = citeseq.obsm["X_joint"]
+    for tool, call in ((tl.de, CALL), (tl.smooth, {})):
+        with (
+            unchanged(empty),
+            pytest.raises(ValueError, match="no genes to analyse.*leave such a modality out") as caught,
+        ):
+            tool(empty, **call, use_rep="X_joint")
+        assert "'prot'" in caught.value.__notes__[0]

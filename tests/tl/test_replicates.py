@@ -255,3 +255,23 @@ def test_round_trip(result, tmp_path):
     np.testing.assert_allclose(
         np.asarray(back.layers[f"{K}_lfc_zscore"]), np.asarray(result.layers[f"{K}_lfc_zscore"]), rtol=1e-5, atol=1e-6
     )
+
+
+@pytest.mark.parametrize("tool", [tl.da, tl.de])
+def test_the_run_says_what_a_contrast_does_not_use(adata, tool):
+    """A covariate that is constant in one contrast, samples without a partner; and the seed of numpy is a seed."""
+    adata.obs["donor"] = adata.obs["Replicate"].astype(str).str[-1]
+    adata.obs["lane"] = np.where(adata.obs["Replicate"] == "Old_2", "b", "a")
+    call = {"reference": "Young", "sample_key": "donor", "copy": True, "rng": np.int64(7)}
+    call |= {"layer": "logged_counts", "fdr": NONE} if tool is tl.de else {}
+    with pytest.warns(UserWarning, match=r"obs\['lane'\].*contrast 'Young' to 'Mid' and is left out there"):
+        found = tool(adata, "Age", **call, covariates="lane")
+    runs = [RunInfo(found, number, analysis=tool.__name__) for number in (0, 1)]
+    assert [run.summary.get("covariates_left_out") for run in runs] == [["lane"], None]
+    assert runs[0].params["rng"] == 7
+    # Mid has two donors, who are in the other conditions; the third is not
+    with pytest.warns(UserWarning, match="have no partner.*: '3' .Young.") as caught:
+        found = tool(adata, "Age", **call, paired=True)
+    assert len(caught) == 1
+    runs = [RunInfo(found, number, analysis=tool.__name__) for number in (0, 1)]
+    assert [run.summary.get("unpaired") for run in runs] == [["'3' (Young)"], None]

@@ -4,7 +4,7 @@ import dataclasses
 import inspect
 import json
 import keyword
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -102,13 +102,18 @@ def _encode(value: Any) -> Any:
 
 
 def _encode_any(value: Any) -> Any:
-    if isinstance(value, np.generic) and not isinstance(value, np.datetime64 | np.timedelta64):
+    single = isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0)
+    if single and not isinstance(value, np.datetime64 | np.timedelta64):
         value = value.item()
     if _is_plain(value):
         return value
-    if isinstance(value, pd.Series) or (isinstance(value, np.ndarray) and value.ndim != 1):
+    # a mask goes with its index
+    masks = isinstance(value, pd.Series) and pd.api.types.is_bool_dtype(value.dtype)
+    if masks or (isinstance(value, np.ndarray) and value.ndim != 1):
         return {"not_stored": _describe(value)}
-    if isinstance(value, list | tuple | np.ndarray | pd.Index | pd.Categorical | set | range):
+    if isinstance(value, Set):
+        return sorted((_encode_any(one) for one in value), key=str)
+    if isinstance(value, list | tuple | np.ndarray | pd.Series | pd.Index | pd.Categorical | range):
         return [_encode_any(one) for one in value]
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {"mapping": {key: _encode_any(one) for key, one in value.items()}}

@@ -10,6 +10,7 @@ from mudata import MuData
 
 from .cells import CellMap
 from .errors import missing
+from .holders import split_name
 from .tables import column_of
 
 __all__ = ["Columns"]
@@ -57,8 +58,8 @@ class Columns:
     def _places(self, key: str) -> list[tuple[str, str]]:
         """Where a column is: modality (empty: the MuData) and name there, by precedence."""
         own = self._mdata.obs.columns
-        mod, _, name = key.partition(":")
-        if name and mod in self._mdata.mod:
+        mod, name = split_name(self._mdata, key)
+        if mod:
             found = [("", key)] if key in own else []
             return found + ([(mod, name)] if name in self._mdata.mod[mod].obs.columns else [])
         found = [("", key)] if key in own else []
@@ -111,10 +112,10 @@ class Columns:
         return found.values.rename(key)
 
     def _version(self, mod: str, name: str) -> "_Version":
-        column = column_of((self._mdata.mod[mod] if mod else self._mdata).obs, name)
-        label = f"mdata[{mod!r}].obs[{name!r}]" if mod else f"mdata.obs[{name!r}]"
+        obs, place = (self._mdata.mod[mod] if mod else self._mdata).obs, f"mdata[{mod!r}].obs" if mod else "mdata.obs"
+        column, label = column_of(obs, name, place), f"{place}[{name!r}]"
         # what was pulled from a modality knows of its cells only
-        source = mod or (name.partition(":")[0] if name.partition(":")[0] in self._mdata.mod else "")
+        source = mod or split_name(self._mdata, name)[0]
         known = self._cells.positions(source, self._modality) >= 0
         return _Version(label, mod, self._cells.align(column, mod, self._modality), known)
 

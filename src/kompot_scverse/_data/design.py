@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
+from kompot_scverse._arguments import listed
 from kompot_scverse._keys import slug
 
 from .errors import INSIDE
@@ -94,6 +95,7 @@ def resolve_design(
     column = obs_column(adata, groupby, "groupby")
     mask = cell_mask(adata, mask_obs)
     reference = match_label(column, reference, "reference")
+    _say_unlabelled(column, mask)
     if groups is None:
         chosen = [category for category in column.cat.categories if category != reference]
         # categories that the mask empties are not asked for
@@ -101,12 +103,7 @@ def resolve_design(
         if not chosen:
             raise ValueError(f"obs[{groupby!r}] has no category to compare with {reference!r}.")
     else:
-        given = (
-            [groups]
-            if isinstance(groups, str) or not isinstance(groups, Sequence | np.ndarray | pd.Index)
-            else list(groups)
-        )
-        chosen = list(dict.fromkeys(match_label(column, group, "groups") for group in given))
+        chosen = list(dict.fromkeys(match_label(column, group, "groups") for group in listed("groups", groups)))
         if not chosen:
             raise ValueError("`groups` is empty; name at least one category, or pass None for all others.")
     if reference in chosen:
@@ -130,6 +127,18 @@ def resolve_design(
         names = tuple(str(condition) for condition in conditions)
         return Design(groupby, conditions, codes, None, names, codes, np.arange(len(conditions)), everything)
     return _with_samples(adata, groupby, conditions, codes, sample_key)
+
+
+def _say_unlabelled(column: pd.Series, mask: np.ndarray) -> None:
+    """Count the cells without a condition, which take no part."""
+    unlabelled = int((column.isna().to_numpy() & mask).sum())
+    if unlabelled:
+        warnings.warn(
+            f"obs[{column.name!r}] (`groupby`) is missing for {unlabelled:,} of {mask.sum():,} cells; they take no part. "
+            "Leave them out with `mask_obs=` to silence this.",
+            UserWarning,
+            skip_file_prefixes=INSIDE,
+        )
 
 
 def _check_keys(groupby: str, conditions: tuple) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kompot_scverse._arguments import shown
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -31,9 +33,8 @@ def choices(given: object, existing: Iterable[object]) -> str:
 
 def missing(kind: str, given: object, existing: Iterable[object], hint: str = "") -> KeyError:
     """A KeyError for a name that does not exist."""
-    given = given.item() if isinstance(given, np.generic) else given  # or it reads np.str_('…')
-    given = given.item() if hasattr(given, "item") else given
-    return NamedError(f"No {kind} {given!r}; {choices(given, existing)}.{' ' + hint if hint else ''}")
+    given = given.item() if isinstance(given, np.ndarray) and given.ndim == 0 else given
+    return NamedError(f"No {kind} {shown(given)}; {choices(given, existing)}.{' ' + hint if hint else ''}")
 
 
 class NamedError(KeyError):

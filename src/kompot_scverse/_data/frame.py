@@ -11,7 +11,7 @@ from mudata import MuData
 from .cells import CellMap
 from .columns import Columns
 from .errors import missing
-from .holders import check_data, one_modality
+from .holders import check_data, one_modality, split_name
 
 __all__ = ["Frame", "JointFrame", "frame_of"]
 
@@ -104,8 +104,8 @@ class Embeddings(Mapping[str, Any]):
         """Modality (empty: the MuData) and key there."""
         if not isinstance(key, str):
             return None
-        mod, _, name = key.partition(":")
-        if name and mod in self.mdata.mod and name in self.mdata.mod[mod].obsm:
+        mod, name = split_name(self.mdata, key)
+        if mod and name in self.mdata.mod[mod].obsm:
             return mod, name
         if key in self.joint():
             return "", key

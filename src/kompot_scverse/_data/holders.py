@@ -1,16 +1,19 @@
 """Which object a result is in: the AnnData, a modality of a MuData, or the MuData itself."""
 
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 
 from anndata import AnnData
 from mudata import MuData
 
+from kompot_scverse._arguments import listed
 from kompot_scverse._keys import is_safe
 
 from .errors import missing
 
-__all__ = ["check_changeable", "check_data", "check_names", "holder", "modality_names", "one_modality", "whole"]
+__all__ = [
+    "check_changeable", "check_data", "check_names", "holder", "modality_names", "one_modality", "split_name", "whole",
+]  # fmt: skip
 
 
 def check_data(data: Any, mod: object = None) -> AnnData | MuData:
@@ -65,7 +68,7 @@ def check_changeable(data: AnnData | MuData, *, copy: bool = False) -> None:
 
 def modality_names(mdata: MuData, mod: object) -> list[str]:
     """The modalities that `mod` names: one, several, or None for all."""
-    names = [mod] if isinstance(mod, str) else list(mdata.mod) if mod is None else list(cast("list[str]", mod))
+    names = list(mdata.mod) if mod is None else listed("mod", mod, str)
     if not names:
         raise ValueError("`mod` is empty; name at least one modality, or pass None for all.")
     for name in names:
@@ -91,6 +94,14 @@ def one_modality(mdata: MuData, mod: object) -> str | None:
     if not isinstance(mod, str):
         raise TypeError(f"`mod` must be the name of one modality here, not {mod!r}.")
     return modality_names(mdata, mod)[0]
+
+
+def split_name(mdata: MuData, name: str) -> tuple[str, str]:
+    """Modality and own name of "rna:CD8A"; the modality is empty where the name begins with none."""
+    # a colon may be part of the modality
+    named = [mod for mod in mdata.mod if name.startswith(f"{mod}:") and len(name) > len(mod) + 1]
+    mod = max(named, key=len, default="")
+    return mod, name.removeprefix(f"{mod}:") if mod else name
 
 
 def whole(data: Any) -> Any:

@@ -1,12 +1,14 @@
 """Finding what the arguments name in an AnnData: representation, layer, columns, genes, cells."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Sized
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from anndata import AnnData
+
+from kompot_scverse._arguments import listed, shown
 
 from .errors import INSIDE, missing
 from .matrix import MatrixReader, as_float, matrix_reader
@@ -74,6 +76,10 @@ def check_finite(x: np.ndarray, rows: np.ndarray, name: str) -> None:
 
 def expression_values(adata: AnnData, layer: str | None) -> tuple[Any, str]:
     """The expression matrix as it is, and what to call it."""
+    if adata.n_vars == 0:
+        raise ValueError(
+            "There are no genes to analyse (0 columns); of a MuData, leave such a modality out with `mod=`."
+        )
     existing = [key for key in adata.layers.keys() if key is not None]
     if layer is None:
         if adata.X is None:
@@ -98,18 +104,29 @@ def expression(adata: AnnData, layer: str | None, columns: np.ndarray | None) ->
     return reader
 
 
-def obs_column(adata: AnnData, key: str, argument: str) -> pd.Series:
-    """A categorical view of an obs column; categories without cells are dropped."""
+def obs_values(adata: AnnData, key: str, argument: str) -> pd.Series:
+    """An obs column as it is."""
     if key not in adata.obs:
         raise missing(f"obs column (`{argument}`)", key, adata.obs.columns)
-    column = column_of(adata.obs, key)
+    return column_of(adata.obs, key)
+
+
+def obs_column(adata: AnnData, key: str, argument: str) -> pd.Series:
+    """A categorical view of an obs column; categories without cells are dropped."""
+    column = obs_values(adata, key, argument)
     if pd.api.types.is_float_dtype(column.dtype) and not (column.dropna() % 1 == 0).all():
         raise TypeError(f"obs[{key!r}] (`{argument}`) is continuous; it must hold categories.")
+    if not column.notna().any():
+        raise ValueError(f"obs[{key!r}] (`{argument}`) is missing for all cells.")
     return column.astype("category").cat.remove_unused_categories()
 
 
 def match_label(column: pd.Series, label: object, argument: str) -> object:
     """The category that `label` names: equal to it, or with the same text (1 and "1", True and "True")."""
+    if isinstance(label, np.ndarray) and label.ndim == 0:
+        label = label.item()
+    if isinstance(label, Sized | Iterator) and not isinstance(label, str | bytes):
+        raise TypeError(f"`{argument}` must be one category of obs[{column.name!r}], not {shown(label)}.")
     categories = column.cat.categories
     for category in categories:
         if category == label and isinstance(category, bool | np.bool_) == isinstance(label, bool | np.bool_):
@@ -124,7 +141,7 @@ def cell_mask(adata: AnnData, mask_obs: str | Sequence[bool] | np.ndarray | pd.S
     """Which cells take part: a boolean array, a Series, or the name of a boolean obs column."""
     if mask_obs is None:
         return np.ones(adata.n_obs, dtype=bool)
-    return _boolean(mask_obs, adata.obs, adata.obs_names, "mask_obs", "cells")
+    return boolean_mask(mask_obs, adata.obs, adata.obs_names, "mask_obs", "cells")
 
 
 def gene_numbers(adata: AnnData, genes: str | Sequence[str] | Sequence[bool] | np.ndarray | None) -> np.ndarray | None:
@@ -132,18 +149,23 @@ def gene_numbers(adata: AnnData, genes: str | Sequence[str] | Sequence[bool] | n
     if genes is None:
         return None
     if isinstance(genes, str) and genes in adata.var:
-        numbers = np.flatnonzero(_boolean(genes, adata.var, adata.var_names, "genes", "genes"))
+        numbers = np.flatnonzero(boolean_mask(genes, adata.var, adata.var_names, "genes", "genes"))
     elif isinstance(genes, str):
         numbers = name_numbers(adata.var_names, own_names(adata, [genes]))
     else:
-        values = np.asarray(genes)
-        if values.dtype == bool:
-            numbers = np.flatnonzero(_boolean(genes, adata.var, adata.var_names, "genes", "genes"))
+        names = listed("genes", genes)
+        if is_mask(genes):
+            numbers = np.flatnonzero(boolean_mask(genes, adata.var, adata.var_names, "genes", "genes"))
         else:
-            numbers = np.unique(name_numbers(adata.var_names, own_names(adata, list(values))))
+            numbers = np.unique(name_numbers(adata.var_names, own_names(adata, names)))
     if len(numbers) == 0:
         raise ValueError("`genes` selects no genes.")
     return numbers
+
+
+def is_mask(values: Any) -> bool:
+    """Whether values are true or false, one by one."""
+    return np.asarray(values).dtype == bool or getattr(values, "dtype", None) == "boolean"
 
 
 def own_names(adata: AnnData, names: Sequence[str]) -> list[str]:
@@ -158,22 +180,24 @@ def name_numbers(names: pd.Index, wanted: Sequence[str]) -> np.ndarray:
         twice = sorted(set(names[names.duplicated()]) & set(wanted))
         if twice:
             raise ValueError(f"Gene name {twice[0]!r} stands for several genes; call `var_names_make_unique()` first.")
-    unknown = [name for name in wanted if name not in names]
+    unknown = [name for name in wanted if not isinstance(name, str) or name not in names]
     if unknown:
         raise missing(f"gene (and {len(unknown) - 1} more)" if len(unknown) > 1 else "gene", unknown[0], names)
     return np.array([names.get_loc(name) for name in wanted], dtype=np.intp)
 
 
-def _boolean(value: Any, frame: Any, names: pd.Index, argument: str, what: str) -> np.ndarray:
+def boolean_mask(value: Any, frame: Any, names: pd.Index, argument: str, what: str) -> np.ndarray:
     """A mask from a column name, a Series (aligned by name) or an array."""
     if isinstance(value, str):
         if value not in frame:
             raise missing(f"column (`{argument}`)", value, frame.columns)
-        value = column_of(frame, value)
+        value = column_of(frame, value, {"cells": "obs", "genes": "var"}[what])
     elif isinstance(value, pd.Series):
         value = value.reindex(names)
-    if isinstance(value, pd.Series) and pd.api.types.is_bool_dtype(value.dtype) and not value.isna().any():
+    if isinstance(value, pd.Series) and pd.api.types.is_bool_dtype(value.dtype):
         # also pandas' nullable boolean, as files give it back
+        if value.isna().any():
+            raise ValueError(f"`{argument}` is missing for {int(value.isna().sum()):,} {what}.")
         value = value.astype(bool)
     mask = np.asarray(value)
     if mask.dtype != bool:

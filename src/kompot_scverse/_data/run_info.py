@@ -1,9 +1,11 @@
 """What a run did, from what, and where its results are now."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 from anndata import AnnData
+
+from kompot_scverse._arguments import check_argument, check_arguments
 
 from .call_record import call_text
 from .frame import frame_of
@@ -63,10 +65,11 @@ class RunInfo:
         self,
         data: "AnnData | MuData",
         run_id: int = -1,
-        analysis: str | None = "de",
+        analysis: Literal["de", "da", "smooth"] | None = "de",
         *,
         mod: str | None = None,
     ) -> None:
+        check_arguments(RunInfo, locals())
         frame = frame_of(data, mod)
         self._run = find_run(frame, run_id, analysis)
         self._history = list(iterate_runs(frame))
@@ -138,6 +141,7 @@ class RunInfo:
         data
             Name of the variable that holds the data; None for "adata", or "mdata" if the call was on a MuData.
         """
+        check_argument("data", data, str | None)
         return call_text(self._run.call, data)
 
     def compare_with(self, other: "RunInfo | int") -> RunComparison:
@@ -153,6 +157,7 @@ class RunInfo:
         -------
         Differing parameters, numbers of equal ones, shared fields with who wrote them last, fields of only one.
         """
+        check_argument("other", other, RunInfo | int)
         if isinstance(other, RunInfo):
             return compare_runs(self._run, other._run, self._history, other._history)
         for run in self._history:

@@ -1,21 +1,26 @@
 """The design of the samples: what the replicate tests adjust for."""
 
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from anndata import AnnData
 
+from kompot_scverse._arguments import listed
 from kompot_scverse._stats.linear_model import SampleDesign
 
+from .covariates import sample_covariates, warn_of_codes
 from .design import Design
-from .errors import missing
-from .tables import column_of
+from .errors import INSIDE
 
 __all__ = ["ContrastDesign", "contrast_designs"]
 
 MIN_PAIRS = 2
+SHOWN = 12
+"""Samples that a warning names."""
 
 
 @dataclass(frozen=True)
@@ -25,63 +30,78 @@ class ContrastDesign:
     members: np.ndarray
     """Numbers of the samples that count as replicates."""
     matrix: SampleDesign
+    left_out: tuple[str, ...] = ()
+    """Covariates that are constant in this contrast."""
+    unpaired: tuple[str, ...] = ()
+    """Samples without a partner, which add nothing to a paired test."""
+
+    def notes(self) -> dict[str, Any]:
+        """What the run of the contrast says about it."""
+        found = {"covariates_left_out": list(self.left_out), "unpaired": list(self.unpaired)}
+        return {name: value for name, value in found.items() if value}
 
 
 def contrast_designs(
-    adata: AnnData, design: Design, covariates: Sequence[str] | None, *, paired: bool
+    adata: AnnData, design: Design, covariates: str | Sequence[str] | None, *, paired: bool
 ) -> list[ContrastDesign] | None:
-    """Designs of all contrasts, in the order of the groups; None without `sample_key`."""
+    """
+    Designs of all contrasts, in the order of the groups; None without `sample_key`.
+
+    A covariate that is constant in some of several contrasts is left out there, with a warning.
+    """
     if design.sample_key is None:
-        for name, given in (("paired", paired), ("covariates", covariates)):
+        names = [] if covariates is None else listed("covariates", covariates, str)
+        for name, given in (("paired", paired), ("covariates", names)):
             if given:
                 raise ValueError(f"`{name}={given!r}` describes samples; name them with `sample_key=`.")
         return None
     table = sample_covariates(adata, design, covariates)
-    return [contrast_design(design, number, table, paired=paired) for number in range(1, len(design.conditions))]
+    warn_of_codes(table, design)
+    groups = range(1, len(design.conditions))
+    constant = [_constant(table.iloc[_members(design, group)]) for group in groups]
+    everywhere = set.intersection(*map(set, constant))
+    designs = []
+    for group, found in zip(groups, constant, strict=True):
+        # what no contrast can use stays, and is an error
+        left_out = [name for name in found if name not in everywhere]
+        own = contrast_design(design, group, table.drop(columns=left_out), paired=paired)
+        _say_what_is_unused(design, group, left_out, own.unpaired)
+        designs.append(replace(own, left_out=tuple(left_out)))
+    return designs
 
 
-def sample_covariates(adata: AnnData, design: Design, covariates: Sequence[str] | None) -> pd.DataFrame:
-    """
-    One row per sample with the covariates; they must not vary within a sample.
-
-    Parameters
-    ----------
-    adata
-        The cells.
-    design
-        Conditions and samples.
-    covariates
-        Obs columns.
-    """
-    names = [covariates] if isinstance(covariates, str) else list(covariates or [])
-    table = pd.DataFrame(index=range(len(design.samples)))
-    for name in names:
-        if name not in adata.obs:
-            raise missing("obs column (`covariates`)", name, adata.obs.columns)
-        if name == design.groupby:
-            raise ValueError(f"obs[{name!r}] is `groupby`; it cannot be one of the `covariates`, too.")
-        column = column_of(adata.obs, name)
-        values = pd.Series(column.to_numpy(), dtype=object)[design.cells]
-        by_sample = values.groupby(design.sample_codes[design.cells])
-        unknown = by_sample.apply(lambda own: own.isna().any())
-        if unknown.any():
-            raise ValueError(
-                f"obs[{name!r}] (`covariates`) is missing for cells of sample {design.samples[_first(unknown)]!r}."
-            )
-        varies = by_sample.nunique() > 1
-        if varies.any():
-            raise ValueError(
-                f"obs[{name!r}] (`covariates`) varies within sample {design.samples[_first(varies)]!r}; "
-                "covariates describe samples, so all cells of a sample must have one value."
-            )
-        numeric = pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
-        table[name] = by_sample.first().astype(np.float64 if numeric else str)
-    return table
+def _members(design: Design, group: int) -> np.ndarray:
+    """Numbers of the samples of a contrast that count as replicates."""
+    return np.concatenate([design.members(0, usable=True), design.members(group, usable=True)])
 
 
-def _first(concerned: pd.Series) -> int:
-    """Code of the first sample that is concerned."""
-    return int(np.asarray(concerned.index)[concerned.to_numpy(dtype=bool)][0])
+def _constant(table: pd.DataFrame) -> list[str]:
+    """Columns with one value."""
+    return [str(name) for name in table if table[name].nunique() < 2]
+
+
+def _name(design: Design, group: int) -> str:
+    return f"{design.reference!r} to {design.conditions[group]!r}"
+
+
+def _say_what_is_unused(design: Design, group: int, left_out: list[str], unpaired: tuple[str, ...]) -> None:
+    """Warn of covariates and samples that a contrast does not use."""
+    if left_out:
+        warnings.warn(
+            f"{' and '.join(f'obs[{name!r}]' for name in left_out)} (`covariates`) has one value in all samples of the "
+            f"contrast {_name(design, group)} and is left out there.",
+            UserWarning,
+            skip_file_prefixes=INSIDE,
+        )
+    if unpaired:
+        more = f" and {len(unpaired) - SHOWN} more" if len(unpaired) > SHOWN else ""
+        warnings.warn(
+            f"{len(unpaired)} of the {len(_members(design, group))} samples of the contrast {_name(design, group)} have no "
+            f"partner with the same obs[{design.sample_key!r}] in the other condition and add nothing to the paired test: "
+            f"{', '.join(unpaired[:SHOWN])}{more}.",
+            UserWarning,
+            skip_file_prefixes=INSIDE,
+        )
 
 
 def contrast_design(design: Design, group: int, covariates: pd.DataFrame, *, paired: bool) -> ContrastDesign:
@@ -95,7 +115,7 @@ def contrast_design(design: Design, group: int, covariates: pd.DataFrame, *, pai
     group
         Number of the condition that is compared with the first.
     covariates
-        From :func:`sample_covariates`.
+        From :func:`kompot_scverse._data.covariates.sample_covariates`.
     paired
         Block on the sample's label: the same label in both conditions is one donor.
 
@@ -106,12 +126,13 @@ def contrast_design(design: Design, group: int, covariates: pd.DataFrame, *, pai
     """
     from formulaic import model_matrix
 
-    members = np.concatenate([design.members(0, usable=True), design.members(group, usable=True)])
+    members = _members(design, group)
     named: dict[str, str] = {"condition": f"{design.groupby} (`groupby`)"}
     frame = pd.DataFrame({"condition": (design.sample_conditions[members] == group).astype(np.float64)})
+    unpaired: tuple[str, ...] = ()
     if paired:
         labels = [design.samples[sample] for sample in members]
-        _check_pairs(design, group, labels)
+        unpaired = _unpaired(design, group, members)
         frame["pair"] = pd.Categorical(labels)
         named["pair"] = f"{design.sample_key} (`paired`)"
     # plain names: a formula would read operators into those of the columns
@@ -119,37 +140,39 @@ def contrast_design(design: Design, group: int, covariates: pd.DataFrame, *, pai
         values = covariates[name].iloc[members].reset_index(drop=True)
         frame[f"covariate{number}"] = values if values.dtype == np.float64 else pd.Categorical(values)
         named[f"covariate{number}"] = f"{name} (`covariates`)"
-    _check_constant(frame, named)
+    where = f"The design of the contrast {_name(design, group)}"
+    for column in _constant(frame):
+        raise ValueError(
+            f"{where} is not of full rank: {named[column]} has one value in all its samples. Leave it out."
+        )
     table = model_matrix(" + ".join(["1", *frame.columns]), frame)
     matrix = np.asarray(table, dtype=np.float64)
-    _check_rank(matrix, table.model_spec.term_slices, named)
+    _check_rank(matrix, table.model_spec.term_slices, named, where)
     if len(matrix) <= matrix.shape[1]:
         raise ValueError(
             f"{len(matrix)} samples cannot be tested with a design of {matrix.shape[1]} coefficients "
-            f"({', '.join(named.values())}): nothing is left to estimate the variance from. Leave out covariates."
+            f"({', '.join(named.values())}) in the contrast {_name(design, group)}: nothing is left to estimate the "
+            "variance from. Leave out covariates."
         )
     position = list(table.columns).index("condition")
-    return ContrastDesign(members, SampleDesign(matrix, np.eye(matrix.shape[1])[position]))
+    return ContrastDesign(members, SampleDesign(matrix, np.eye(matrix.shape[1])[position]), unpaired=unpaired)
 
 
-def _check_pairs(design: Design, group: int, labels: list[str]) -> None:
-    shared = pd.Series(labels).value_counts()
-    if (shared > 1).sum() < MIN_PAIRS:
+def _unpaired(design: Design, group: int, members: np.ndarray) -> tuple[str, ...]:
+    """Samples without a partner, with their conditions; raises where there are too few pairs."""
+    shared = pd.Series([design.samples[sample] for sample in members]).duplicated(keep=False).to_numpy()
+    if shared.sum() < 2 * MIN_PAIRS:
         raise ValueError(
             f"`paired=True` needs samples of the same obs[{design.sample_key!r}] in both conditions; {design.reference!r} and "
-            f"{design.conditions[group]!r} share {(shared > 1).sum()}. Leave `paired` out, or pass the donor as `sample_key=`."
+            f"{design.conditions[group]!r} share {shared.sum() // 2}. Leave `paired` out, or pass the donor as `sample_key=`."
         )
+    return tuple(
+        f"{design.samples[sample]!r} ({design.conditions[design.sample_conditions[sample]]})"
+        for sample in members[~shared]
+    )
 
 
-def _check_constant(frame: pd.DataFrame, named: dict[str, str]) -> None:
-    for column in frame:
-        if frame[column].nunique() < 2:
-            raise ValueError(
-                f"The design is not of full rank: {named[str(column)]} has one value in all samples of the contrast. Leave it out."
-            )
-
-
-def _check_rank(matrix: np.ndarray, terms: dict, named: dict[str, str]) -> None:
+def _check_rank(matrix: np.ndarray, terms: dict, named: dict[str, str], where: str) -> None:
     """Name the first term that the terms before it determine."""
     width = 0
     # columns of unit length, so that the rank does not depend on the unit of a covariate
@@ -159,6 +182,6 @@ def _check_rank(matrix: np.ndarray, terms: dict, named: dict[str, str]) -> None:
         if np.linalg.matrix_rank(scaled[:, :width]) < width:
             before = [named[str(other)] for other, own in terms.items() if str(other) in named and own.start < start]
             raise ValueError(
-                f"The design is not of full rank: {', '.join(before)} determine{'s' if len(before) == 1 else ''} "
+                f"{where} is not of full rank: {', '.join(before)} determine{'s' if len(before) == 1 else ''} "
                 f"{named[str(term)]}, so their effects cannot be told apart. Leave one of them out."
             )

@@ -9,11 +9,12 @@ import pandas as pd
 from anndata import AnnData
 from mudata import MuData
 
+from kompot_scverse._arguments import listed
 from kompot_scverse._gp.forks import check_not_forked
 
 from .errors import missing
 from .frame import Embeddings, frame_of
-from .holders import check_data, check_names, modality_names, one_modality
+from .holders import check_data, check_names, modality_names, one_modality, split_name
 from .resolve import DEFAULT_REPRESENTATIONS, cell_mask, representation, spellings
 
 __all__ = ["Targets", "resolve_targets"]
@@ -120,7 +121,7 @@ class Targets:
             return dict.fromkeys(self.frames, genes)
         if isinstance(genes, str) and any(genes in frame.var for frame in self.frames.values()):
             return {mod: genes for mod, frame in self.frames.items() if genes in frame.var}
-        names = [genes] if isinstance(genes, str) else list(genes)
+        names = listed("genes", genes)
         if not all(isinstance(name, str) for name in names):
             raise TypeError("`genes` must be names, or a mask for each modality in a dict, where there are several.")
         found: dict[str, list[str]] = {}
@@ -135,6 +136,8 @@ class Targets:
                 raise missing("gene", name, [gene for frame in self.frames.values() for gene in frame.var_names])
             for mod, own in places:
                 found.setdefault(mod, []).append(own)
+        if not found:
+            raise ValueError("`genes` selects no genes.")
         return {mod: found[mod] for mod in self.frames if mod in found}
 
 
@@ -189,8 +192,8 @@ def resolve_targets(
 def _representation(mdata: MuData, names: list[str], use_rep: str | None) -> tuple[str | None, str]:
     """Modality that has the representation (None: the MuData itself) and its key there."""
     obsm = cast("Embeddings", frame_of(mdata).obsm)
-    if use_rep is not None and use_rep.partition(":")[0] in mdata.mod:
-        holder, _, key = use_rep.partition(":")
+    if use_rep is not None and split_name(mdata, use_rep)[0]:
+        holder, key = split_name(mdata, use_rep)
         found = _spelled(mdata.mod[holder].obsm, (key,))
         if found is None:
             raise missing("representation in obsm", use_rep, obsm)

@@ -12,13 +12,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from types import ModuleType
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 
+from kompot_scverse._arguments import shown
+
 from .forks import note_jax
 
-__all__ = ["kernel_function", "length_scale", "load_mellon", "prior_log_density"]
+__all__ = ["find_kernel", "kernel_function", "length_scale", "load_mellon", "prior_log_density"]
 
 
 @cache
@@ -55,6 +58,26 @@ def _deferred(name: str) -> Iterator[None]:
             del sys.modules[name]
 
 
+def find_kernel(kernel: object) -> Any:
+    """The mellon covariance, class or instance, that `kernel` is or names; None for Matérn-5/2."""
+    mellon = load_mellon()
+    if kernel is None:
+        return mellon.cov.Matern52
+    if isinstance(kernel, str):
+        if kernel not in mellon.cov.__all__:
+            raise ValueError(f"mellon has no covariance {kernel!r}; it has {', '.join(sorted(mellon.cov.__all__))}.")
+        kernel = getattr(mellon.cov, kernel)
+    if isinstance(kernel, mellon.Covariance):
+        return kernel
+    if not (isinstance(kernel, type) and issubclass(kernel, mellon.Covariance)):
+        raise TypeError(f"`kernel` must be a mellon covariance (class, instance or name), not {shown(kernel)}.")
+    try:
+        kernel(ls=1.0)
+    except TypeError as error:
+        raise TypeError(f"A {kernel.__name__} cannot be made of a length scale alone; pass an instance.") from error
+    return kernel
+
+
 def kernel_function(kernel: object, ls: float) -> Callable:
     """
     The covariance to use.
@@ -67,19 +90,8 @@ def kernel_function(kernel: object, ls: float) -> Callable:
     ls
         Length scale, in the units of the representation.
     """
-    mellon = load_mellon()
-    if kernel is None:
-        kernel = mellon.cov.Matern52
-    elif isinstance(kernel, str):
-        named = getattr(mellon.cov, kernel, None)
-        if named is None:
-            raise ValueError(f"mellon has no covariance {kernel!r}; it has {', '.join(sorted(mellon.cov.__all__))}.")
-        kernel = named
-    if isinstance(kernel, type) and issubclass(kernel, mellon.Covariance):
-        return kernel(ls=ls)
-    if isinstance(kernel, mellon.Covariance):
-        return kernel
-    raise TypeError(f"`kernel` must be a mellon covariance (class, instance or name), not {type(kernel).__name__}.")
+    found = find_kernel(kernel)
+    return found(ls=ls) if isinstance(found, type) else found
 
 
 def length_scale(nn_distances: np.ndarray) -> float:

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
+from kompot_scverse._arguments import check_argument, seed_of
+
 from . import _expression as ex
 from . import _manifold as tree
 from . import _settings as checks
@@ -111,6 +113,8 @@ def simulate(
     >>> lfc.shape
     (400, 50)
     """
+    check_argument("settings", settings, SimulationSettings | None)
+    check_argument("rng", rng, int | np.random.Generator)
     settings = SimulationSettings() if settings is None else settings
     n_samples = checks.check_samples(checks.DEFAULT_SAMPLES if samples is None else samples, n_obs, reference, group)
     change = checks.check_density_change(density_change)
@@ -122,7 +126,7 @@ def simulate(
         "n_latent": n_latent, "frac_de": frac_de, "effect_size": effect_size, "density_change": json.dumps(change),
         "sample_effect": sample_effect, "density": density, "depth": json.dumps(dict(depth or {})),
         "settings": json.dumps(asdict(settings)),
-        "rng": "generator" if isinstance(rng, np.random.Generator) else str(rng),
+        "rng": str(seed_of(rng)),
     }  # fmt: skip
     rng = np.random.default_rng(rng)
 

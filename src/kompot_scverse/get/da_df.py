@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from kompot_scverse._arguments import check_arguments, check_fraction, check_not_negative, listed
 from kompot_scverse._data.da_fields import DIRECTIONS
-from kompot_scverse._data.errors import missing
+from kompot_scverse._data.resolve import obs_values
 from kompot_scverse._data.run_fields import RunFields
 from kompot_scverse._data.run_frames import one_run_frame
-from kompot_scverse._data.tables import columns_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -97,6 +97,10 @@ def da_df(
     >>> len(kp.get.da_df(adata, obs_columns="celltype"))
     600
     """
+    check_arguments(da_df, locals())
+    check_fraction("ptp", ptp)
+    check_fraction("fdr", fdr)
+    check_not_negative("min_lfc", min_lfc)
     part = one_run_frame(data, mod, run_id, "da")
     adata, fields = part.adata, RunFields(part.adata, part.run)
     again = "Call `kp.tl.da` again."
@@ -113,15 +117,14 @@ def da_df(
     # subsetting drops categories without cells, and may have turned the column into text
     columns["direction"] = pd.Categorical(columns["direction"], categories=list(DIRECTIONS), ordered=True)
     table = pd.DataFrame(columns, index=adata.obs_names)
-    added = [obs_columns] if isinstance(obs_columns, str) else list(obs_columns)
-    for name in added:
-        if name not in adata.obs:
-            raise missing("obs column (`obs_columns`)", name, adata.obs.columns)
+    added = {}
+    for name in listed("obs_columns", obs_columns, str):
+        added[name] = obs_values(adata, name, "obs_columns")
         if name in table:
             raise ValueError(
                 f"`obs_columns` names {name!r}, which is a column of the result already; rename it in obs."
             )
-    table = pd.concat([table, columns_of(adata.obs, added)], axis=1)
+    table = table.assign(**{name: column.array for name, column in added.items()})
     keep = _keep(table, direction, {"ptp": ptp, "fdr": fdr}, min_lfc)
     fields.warn()
     table = table[keep]
@@ -140,7 +143,7 @@ def _keep(
     """Which cells pass the filters."""
     keep = np.ones(len(table), dtype=bool)
     if direction is not None:
-        wanted = [direction] if isinstance(direction, str) else list(direction)
+        wanted = listed("direction", direction, str)
         for name in wanted:
             if name not in DIRECTIONS:
                 raise ValueError(f"`direction` must be 'up', 'down' or 'neutral' (or several), not {name!r}.")
@@ -148,8 +151,6 @@ def _keep(
     for name, limit in limits.items():
         if limit is None:
             continue
-        if not 0 < limit <= 1:
-            raise ValueError(f"`{name}` must be above 0 and at most 1, not {limit!r}.")
         passed = table["neg_log10_lfc_ptp"] >= -np.log10(limit) if name == "ptp" else table["qvalue"] <= limit
         keep &= passed.to_numpy()
     if min_lfc is not None:

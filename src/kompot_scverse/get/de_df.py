@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
+from kompot_scverse._arguments import check_arguments, check_fraction, check_not_negative
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.run_fields import RunFields
 from kompot_scverse._data.run_frames import RunFrame, run_frames
@@ -86,6 +87,9 @@ def de_df(
     >>> kp.get.de_df(adata, fdr=0.05).columns.to_list()
     ['mahalanobis', 'mean_lfc', 'local_fdr', 'is_de']
     """
+    check_arguments(de_df, locals())
+    check_fraction("fdr", fdr)
+    check_not_negative("min_lfc", min_lfc)
     tables = {}
     for part in run_frames(data, mod, run_id, "de"):
         table, fields = _table(part, fdr, min_lfc, gene_symbols)

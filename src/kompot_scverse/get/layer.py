@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
+from kompot_scverse._arguments import check_arguments, listed
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.frame import frame_of
 from kompot_scverse._data.provenance import Run, find_run, iterate_runs
 from kompot_scverse._data.rebuild import build_layer, layer_name
-from kompot_scverse._data.resolve import gene_numbers, name_numbers, own_names
+from kompot_scverse._data.resolve import boolean_mask, gene_numbers, is_mask, name_numbers, own_names
 from kompot_scverse._data.run_fields import RunFields
 from kompot_scverse._data.run_frames import parts_of
-from kompot_scverse._data.tables import column_of
 from kompot_scverse._gp.parallel import compute_here
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ def layer(
     >>> kp.get.layer(adata, "fold_change", genes=genes, cells=adata.obs["Age"] == "Old").shape[1]
     3
     """
+    check_arguments(layer, locals())
     adata = frame_of(data, mod)
     run, statistic = _find(adata, statistic, run_id, analysis)
     if any(run.modalities):
@@ -113,8 +114,6 @@ def layer(
 
 def _find(adata: AnnData, statistic: str, run_id: int, analysis: str) -> tuple[Run, str]:
     """The run, and the name in `STATISTICS` of what is asked for."""
-    if analysis not in STATISTICS:
-        raise ValueError(f"`analysis` must be 'de' or 'smooth', not {analysis!r}; only these have layers.")
     if run_id == -1:
         for run in reversed(list(iterate_runs(adata))):
             if (name := _by_key(run, statistic)) is not None:
@@ -151,8 +150,8 @@ def _genes(adata: AnnData, genes: Any) -> np.ndarray | slice:
     """Numbers of genes in the order asked for."""
     if genes is None:
         return slice(None)
-    if not isinstance(genes, str) and np.asarray(genes).dtype != bool:
-        names = np.asarray(genes).tolist()
+    if not isinstance(genes, str) and not is_mask(genes):
+        names = listed("genes", genes, str)
         if not names:
             raise ValueError("`genes` selects no genes.")
         return name_numbers(adata.var_names, own_names(adata, names))
@@ -166,20 +165,11 @@ def cell_numbers(adata: AnnData, cells: object) -> np.ndarray | slice:
         return slice(None)
     if isinstance(cells, str) and cells not in adata.obs:
         cells = [cells]
-    elif isinstance(cells, str):
-        column = column_of(adata.obs, cells)
-        if column.dtype != bool:
-            raise TypeError(f"obs[{cells!r}] (`cells`) must be boolean, not {column.dtype}.")
-        cells = column
-    if isinstance(cells, pd.Series) and cells.dtype == bool:
-        cells = cells.reindex(adata.obs_names)
-    wanted = np.asarray(cells)
+    if isinstance(cells, str) or is_mask(cells):
+        return np.flatnonzero(boolean_mask(cells, adata.obs, adata.obs_names, "cells", "cells"))
+    wanted = np.asarray(listed("cells", cells))
     if wanted.ndim != 1 or wanted.size == 0:
         raise ValueError("`cells` selects no cells; pass names, numbers or a boolean mask.")
-    if wanted.dtype == bool:
-        if len(wanted) != adata.n_obs:
-            raise ValueError(f"`cells` has {len(wanted):,} values for {adata.n_obs:,} cells.")
-        return np.flatnonzero(wanted)
     if np.issubdtype(wanted.dtype, np.integer):
         if wanted.min() < -adata.n_obs or wanted.max() >= adata.n_obs:
             raise IndexError(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from anndata import AnnData
 
+from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.frame import frame_of
 from kompot_scverse._data.provenance import Run, iterate_runs
 from kompot_scverse._data.run_frames import parts_of
@@ -47,6 +48,7 @@ def runs(data: "AnnData | MuData", *, mod: str | None = None) -> pd.DataFrame:
     >>> kp.get.runs(adata)["group"].to_list()
     ['Mid', 'Old']
     """
+    check_arguments(runs, locals())
     frame = frame_of(data, mod)
     if mod is not None or isinstance(data, AnnData):
         found = [("", run) for run in iterate_runs(frame)]

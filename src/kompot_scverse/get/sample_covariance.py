@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.resolve import name_numbers, own_names
 from kompot_scverse._data.row_prints import check_rows
 from kompot_scverse._data.run_fields import RunFields
@@ -64,6 +65,7 @@ def sample_covariance(
     >>> kp.get.sample_covariance(adata, "Gene0001", cells=adata.obs_names[:5]).shape
     (5, 5)
     """
+    check_arguments(sample_covariance, locals())
     part = one_run_frame(data, mod, run_id, "de")
     adata, fields = part.adata, RunFields(part.adata, part.run)
     number = name_numbers(adata.var_names, own_names(adata, [gene]))[0]

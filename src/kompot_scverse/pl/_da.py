@@ -121,8 +121,6 @@ def da_points(
     y
         What the height is; None for what the directions rest on.
     """
-    if y not in (None, *AXIS):
-        raise ValueError(f"`y` must be one of {', '.join(map(repr, AXIS))} or None, not {y!r}.")
     rule: Literal["tail", "qvalue"] = "tail" if found.entry("obs", "lfc_qvalue") is None else "qvalue"
     lfc, height = found.values("obs", "lfc", CALL).to_numpy(dtype=np.float64), _height(found, y or rule)
     given = thresholds or run_thresholds(found)

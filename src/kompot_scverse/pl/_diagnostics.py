@@ -48,7 +48,13 @@ def null_panel(
     from scipy.stats import gaussian_kde
 
     ok = np.isfinite(distance) & (distance > 0)
-    logs, null = np.log10(distance[ok]), np.log10(np.maximum(null_quantiles, 1e-6))
+    null = np.log10(np.maximum(null_quantiles, 1e-6))
+    if not ok.any() or np.ptp(null) == 0:
+        # a matrix of zeros
+        _frame(ax, "distances", "Mahalanobis distance", "density of log distance")
+        ax.text(0.5, 0.5, "the distances do not differ", ha="center", transform=ax.transAxes, fontsize=NORMAL)
+        return ax
+    logs = np.log10(distance[ok])
     edges = np.linspace(min(logs.min(), null.min()), max(logs.max(), null.max()), 60)
     heights, _ = np.histogram(logs, edges, density=True)
     ax.stairs(heights, 10**edges, fill=True, color=GREY, label="genes")

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from mudata import MuData
 
+from kompot_scverse._arguments import listed
 from kompot_scverse._data.errors import INSIDE, missing
 from kompot_scverse._data.frame import Frame, JointFrame, frame_of
-from kompot_scverse._data.holders import holder, whole
+from kompot_scverse._data.holders import holder, split_name, whole
 from kompot_scverse._data.matrix import as_float, plain
 from kompot_scverse._data.provenance import Run, iterate_runs, overwriter
 from kompot_scverse._data.rebuild import build_layer
@@ -58,7 +60,7 @@ class RunData:
         found = (f for f in self.run.fields if f["slot"] == slot and f["statistic"] == statistic)
         return next(found, None)
 
-    def values(self, slot: str, statistic: str, hint: str) -> Any:
+    def values(self, slot: str, statistic: str, hint: str, *, needed: bool = True) -> Any:
         """
         Values of a field; warns if a later run overwrote it.
 
@@ -68,6 +70,8 @@ class RunData:
             What is wanted.
         hint
             Call that writes it, for the error.
+        needed
+            Whether it is an error if all genes or cells are without a value.
         """
         entry = self.entry(slot, statistic)
         name = f"run {self.run.run_id} ({self.run.analysis}, {self.title})"
@@ -90,7 +94,10 @@ class RunData:
                 UserWarning,
                 skip_file_prefixes=INSIDE,
             )
-        return value_of(own, slot, key)
+        values = value_of(own, slot, key)
+        if needed and slot in ("obs", "var") and not values.notna().any():
+            raise ValueError(f"{slot}[{key!r}] of {name} holds only missing values, so there is nothing to draw.")
+        return values
 
     def conditions(self) -> tuple[np.ndarray, np.ndarray]:
         """Which cells are of the reference, and which of the group; of several modalities, cells that all have."""
@@ -118,8 +125,7 @@ def target(data: Any, mod: str | None) -> Any:
 
 def feature_modality(data: Any, feature: str) -> str | None:
     """The modality that a feature of a MuData is named with, like "rna:CD8A"."""
-    mod = feature.partition(":")[0]
-    return mod if mod in getattr(data, "mod", {}) else None
+    return split_name(data, feature)[0] or None if isinstance(data, MuData) else None
 
 
 def find_run_data(
@@ -186,7 +192,7 @@ def gene_names(data: Any, gene_symbols: str | None) -> np.ndarray:
 
 def gene_numbers(data: Any, wanted: str | Iterable[str], gene_symbols: str | None) -> np.ndarray:
     """Positions of genes given by name or by symbol, in the order asked for."""
-    wanted = [wanted] if isinstance(wanted, str) else list(wanted)
+    wanted = listed("genes", wanted, str)
     names = pd.Index(gene_names(data, gene_symbols))
     numbers = []
     for gene in wanted:
@@ -246,6 +252,15 @@ def smoothed(found: RunData, numbers: np.ndarray, what: str) -> np.ndarray:
     (values,) = compute_here(build_layer(fields, name, columns=numbers))
     fields.warn()
     return values
+
+
+def check_analysed(values: np.ndarray, found: RunData, gene: str) -> None:
+    """Raise if a run has no values of a gene."""
+    if not np.isfinite(values).any():
+        raise ValueError(
+            f"Run {found.run.run_id} ({found.run.analysis}, {found.title}) has no values of {gene!r}, which was not among the "
+            "genes analysed."
+        )
 
 
 def embedding_coordinates(data: Any, basis: str) -> tuple[np.ndarray, str]:

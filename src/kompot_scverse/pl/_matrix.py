@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
+from kompot_scverse._arguments import listed
 from kompot_scverse._data.design import MIN_CELLS
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.resolve import match_label, obs_column
@@ -34,8 +35,13 @@ class GeneTable:
 
 def top_genes(found: RunData, genes: Sequence[str] | str | None, n_genes: int, gene_symbols: str | None) -> np.ndarray:
     """Positions of the genes to draw: given ones, or those with the largest Mahalanobis distance."""
+    if n_genes < 1:
+        raise ValueError(f"`n_genes` must be at least 1, not {n_genes}.")
     if genes is not None:
-        return gene_numbers(found.data, genes, gene_symbols)
+        numbers = gene_numbers(found.data, genes, gene_symbols)
+        if len(numbers) == 0:
+            raise ValueError("`genes` names no genes; pass None for those with the largest distance.")
+        return numbers
     distance = found.values("var", "mahalanobis", "kp.tl.de(...)").to_numpy(dtype=np.float64)
     order = np.argsort(-distance, kind="stable")
     return order[np.isfinite(distance[order])][:n_genes]
@@ -48,7 +54,7 @@ def gene_table(
     *,
     levels: tuple[str, object, object] | None,
     layer: str | None,
-    exclude: Sequence[object],
+    exclude: object,
     gene_symbols: str | None,
 ) -> GeneTable:
     """
@@ -72,10 +78,10 @@ def gene_table(
         Var column with the names to write.
     """
     column = obs_column(found.data, groupby, "groupby")
-    left_out = [match_label(column, label, "exclude") for label in exclude]
+    left_out = [match_label(column, label, "exclude") for label in listed("exclude", exclude)]
     categories = [category for category in column.cat.categories if category not in left_out]
     if not categories:
-        raise ValueError("`exclude` leaves no category.")
+        raise ValueError(f"`exclude` leaves no category of obs[{groupby!r}].")
     masks = found.conditions() if levels is None else _levels(found, levels)
     values = gene_values(found.data, numbers, layer)
     names = gene_names(found.data, gene_symbols)[numbers]
@@ -118,11 +124,9 @@ def standardize(
     joined = pd.concat(tables, axis=1)
     if how == "zscore":
         center, width, name = joined.mean(axis=1), joined.std(axis=1, ddof=0), "mean expression\n(z per gene)"
-    elif how == "minmax":
+    else:
         center, name = joined.min(axis=1), "mean expression\n(0 to 1 per gene)"
         width = joined.max(axis=1) - center
-    else:
-        raise ValueError(f"`standard_scale` must be 'zscore', 'minmax' or None, not {how!r}.")
     width = width.where(width > 0, 1.0)
     first, second = (table.sub(center, axis=0).div(width, axis=0) for table in tables)
     return (first, second), name

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from kompot_scverse._arguments import check_argument
 from kompot_scverse._data.tables import column_of
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ RASTERIZE = 50_000
 def new_axes(ax: "Axes | None", width: float, height: float) -> "Axes":
     """The axes given, or those of a new figure that leaves room for what stands outside."""
     if ax is not None:
+        from matplotlib.axes import Axes
+
+        check_argument("ax", ax, Axes | None)
         return ax
     import matplotlib.pyplot as plt
 

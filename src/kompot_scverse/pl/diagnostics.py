@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.provenance import iterate_runs
 
 from ._diagnostics import fitted_panel, histogram_panel, null_panel, qq_panel, residual_panel, zscore_panel
@@ -86,6 +87,7 @@ def diagnostics(
     >>> sorted(kp.pl.diagnostics(adata).axes)
     ['distances', 'fit', 'residual']
     """
+    check_arguments(diagnostics, locals())
     import matplotlib.pyplot as plt
 
     found = find_run_data(data, _analysis(data, analysis, run_id, mod), run_id=run_id, key=key, group=group, mod=mod)
@@ -105,8 +107,6 @@ def diagnostics(
 
 def _analysis(data: Any, analysis: str | None, run_id: int, mod: str | None) -> str:
     """The analysis asked for, or that of the run meant."""
-    if analysis not in (None, "de", "da"):
-        raise ValueError(f"`analysis` must be 'de', 'da' or None, not {analysis!r}.")
     runs = [run for run in iterate_runs(target(data, mod)) if run.analysis in ("de", "da")]
     if analysis is not None or not runs:
         return analysis or "de"
@@ -122,9 +122,11 @@ def _de_panels(found: RunData) -> dict[str, Callable[["Axes"], Any]]:
         panels["distances"] = lambda ax: null_panel(ax, distance, null, share, rate)
         panels["fit"] = lambda ax: fitted_panel(ax, distance, null, share, rate)
     if found.entry("var", "pvalue") is not None:
-        p = found.values("var", "pvalue", "kp.tl.de(...)").to_numpy(dtype=np.float64)
-        panels["pvalues"] = lambda ax: histogram_panel(ax, p, "replicate test", "genes")
-        panels["qq"] = lambda ax: qq_panel(ax, p, band=True)
+        p = found.values("var", "pvalue", "kp.tl.de(...)", needed=False).to_numpy(dtype=np.float64)
+        # of a matrix of zeros no gene has one
+        if np.isfinite(p).any():
+            panels["pvalues"] = lambda ax: histogram_panel(ax, p, "replicate test", "genes")
+            panels["qq"] = lambda ax: qq_panel(ax, p, band=True)
     return panels | _residual(found)
 
 

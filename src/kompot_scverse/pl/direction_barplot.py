@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.resolve import match_label, obs_column
 from kompot_scverse._stats.abundance import DIRECTIONS
 
@@ -66,6 +67,7 @@ def direction_barplot(
     >>> kp.tl.da(adata, "Age", reference="Young", groups="Old")
     >>> ax = kp.pl.direction_barplot(adata, "celltype")
     """
+    check_arguments(direction_barplot, locals())
     from matplotlib.patches import Rectangle
 
     check_keywords(direction_barplot, bar_kws, Rectangle, scale=False)
@@ -83,7 +85,9 @@ def direction_barplot(
     else:
         names = [match_label(column, label, "order") for label in order]
         names = [name for name in names if name in counts.index]
-    table = (shares if normalize else counts).loc[names]
+    if not names:
+        raise ValueError(f"No cell of the two conditions is in a category of obs[{groupby!r}] that is to be drawn.")
+    table = (shares if normalize else counts).reindex(names)
 
     longest = max((len(str(name)) for name in names), default=0)
     ax = new_axes(ax, 4.3 + 0.08 * longest, 1.0 + 0.28 * len(names))

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from kompot_scverse._arguments import check_arguments
+
 from ._artist import check_keywords
 from .heatmap import Heatmap, heatmap
 
@@ -16,10 +18,10 @@ def dotplot(
     data: Any,
     groupby: str,
     *,
-    genes: Sequence[str] | None = None,
+    genes: str | Sequence[str] | None = None,
     n_genes: int = 20,
     cluster: bool | Literal["genes", "categories"] = True,
-    exclude: Sequence[object] = (),
+    exclude: object | Sequence[object] = (),
     run_id: int = -1,
     key: str | None = None,
     group: object = None,
@@ -69,6 +71,7 @@ def dotplot(
     >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
     >>> drawn = kp.pl.dotplot(adata, "celltype", n_genes=10)
     """
+    check_arguments(dotplot, locals())
     from matplotlib.collections import PathCollection
 
     check_keywords(dotplot, dot_kws, PathCollection)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from kompot_scverse._arguments import check_arguments, listed
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.frame import JointFrame
 from kompot_scverse._data.holders import holder
@@ -18,6 +19,7 @@ from kompot_scverse._data.tables import column_of
 from ._artist import check_keywords
 from ._fields import (
     RunData,
+    check_analysed,
     embedding_coordinates,
     feature_modality,
     find_run_data,
@@ -129,12 +131,15 @@ def embedding(
     >>> kp.tl.da(adata, "Age", reference="Young", groups="Old")
     >>> ax = kp.pl.embedding(adata, "umap", color="lfc_zscore", highlight={"branch": ["Monocyte", "HSC"]})
     """
+    check_arguments(embedding, locals())
     from matplotlib.collections import PathCollection
 
     check_keywords(embedding, scatter_kws, PathCollection)
-    if value not in GENE_LABELS:
-        raise ValueError(f"`value` must be one of {', '.join(map(repr, GENE_LABELS))}, not {value!r}.")
-    colors = [color] if isinstance(color, str) else list(color)
+    colors = listed("color", color, str)
+    if not colors:
+        raise ValueError("`color` is empty; name at least one statistic, gene or obs column.")
+    if ncols < 1:
+        raise ValueError(f"`ncols` must be at least 1, not {ncols}.")
     if ax is not None and len(colors) != 1:
         raise ValueError(f"`ax=` holds one panel, but `color` names {len(colors)}.")
     own = target(data, mod)
@@ -172,7 +177,7 @@ def _grid(ax: "Axes | None", n: int, ncols: int, width: float) -> "list[Axes]":
         return [new_axes(ax, width + 0.2, 3.5)]
     import matplotlib.pyplot as plt
 
-    columns = max(1, min(ncols, n))
+    columns = min(ncols, n)
     rows = -(-n // columns)
     figure, grid = plt.subplots(rows, columns, figsize=(width * columns, 3.3 * rows), layout=layout(), squeeze=False)
     for unused in grid.ravel()[n:]:
@@ -186,8 +191,7 @@ def _highlighted(own: Any, highlight: Mapping[str, Any] | None) -> np.ndarray | 
     shown = np.ones(own.n_obs, dtype=bool)
     for key, wanted in highlight.items():
         column = obs_column(own, key, "highlight")
-        several = [wanted] if isinstance(wanted, str) or not isinstance(wanted, Sequence | np.ndarray) else wanted
-        labels = [match_label(column, label, "highlight") for label in several]
+        labels = [match_label(column, label, "highlight") for label in listed("highlight", wanted)]
         shown &= column.isin(labels).to_numpy()
     return shown
 
@@ -204,10 +208,12 @@ def _panel(
         title = found.title if role is None else role
         return _Panel(_on_cells(values, found.data, own), title, LABELS[color], color in SIGNED, "")
     if hasattr(own, "var_names") and (color in gene_names(own, gene_symbols) or color in own.var_names):
-        which = which | {"mod": which["mod"] or feature_modality(data, color)}
+        which = which | {"mod": feature_modality(data, color) if which["mod"] is None else which["mod"]}
         found = find_run_data(data, "de", **which)
         numbers = gene_numbers(found.data, color, gene_symbols)
         rebuilt = _zscore(found, numbers) if value == "zscore" else smoothed(found, numbers, value)
+        if value != "zscore":  # which genes without expression lack, too
+            check_analysed(rebuilt, found, color)
         values = pd.Series(rebuilt[:, 0], index=found.data.obs_names)
         values = _on_cells(values, found.data, own)
         suffix = {"reference": found.reference, "group": found.group}.get(value, found.title)

@@ -5,8 +5,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from kompot_scverse._arguments import check_arguments
+
 from ._artist import check_keywords, color_scale, without_scale
-from ._fields import embedding_coordinates, feature_modality, find_run_data, gene_numbers, gene_values, smoothed
+from ._fields import (
+    check_analysed,
+    embedding_coordinates,
+    feature_modality,
+    find_run_data,
+    gene_numbers,
+    gene_values,
+    smoothed,
+)
 from ._scatter import color_scatter
 from ._style import TITLE, finish, layout
 from .embedding import embedding_frame
@@ -80,16 +90,18 @@ def expression(
     >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
     >>> panels = kp.pl.expression(adata, adata.var_names[0], basis="umap")
     """
+    check_arguments(expression, locals())
     from matplotlib.collections import PathCollection
 
     check_keywords(expression, scatter_kws, PathCollection)
-    mod = mod or feature_modality(data, gene)
+    mod = feature_modality(data, gene) if mod is None else mod
     found = find_run_data(data, "de", run_id=run_id, key=key, group=group, mod=mod)
     numbers = gene_numbers(found.data, gene, gene_symbols)
     points, name = embedding_coordinates(found.data, basis)
     layer = found.run.params.get("layer") if layer == "run" else layer
     observed = gene_values(found.data, numbers, layer)[:, 0]
     imputed = [smoothed(found, numbers, role)[:, 0] for role in ("reference", "group")]
+    check_analysed(np.stack(imputed), found, gene)
     cells = np.logical_or(*found.conditions())
     if any(scatter_kws.get(name) is not None for name in ("norm", "vmin", "vmax")):
         shared = color_scale(observed[cells], scatter_kws, signed=False)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from kompot_scverse._arguments import check_arguments
+
 from ._artist import check_keywords, color_scale, without_scale
 from ._dots import draw_dots, size_key
 from ._fields import RunData, find_run_data
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["Heatmap", "heatmap"]
-
-KINDS = ("split", "fold_change", "dots")
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,14 @@ def heatmap(
     data: Any,
     groupby: str,
     *,
-    genes: Sequence[str] | None = None,
+    genes: str | Sequence[str] | None = None,
     n_genes: int = 20,
     kind: Literal["split", "fold_change", "dots"] = "split",
     levels: tuple[str, object, object] | tuple[str, Mapping[Any, str]] | None = None,
     layer: str | None | Literal["run"] = "run",
     standard_scale: Literal["zscore", "minmax"] | None = "zscore",
     cluster: bool | Literal["genes", "categories"] = True,
-    exclude: Sequence[object] = (),
+    exclude: object | Sequence[object] = (),
     run_id: int = -1,
     key: str | None = None,
     group: object = None,
@@ -103,11 +103,10 @@ def heatmap(
     >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
     >>> drawn = kp.pl.heatmap(adata, "celltype", n_genes=10)
     """
+    check_arguments(heatmap, locals())
     from matplotlib.collections import PathCollection, PolyCollection
 
     check_keywords(heatmap, patch_kws, PathCollection if kind == "dots" else PolyCollection)
-    if kind not in KINDS:
-        raise ValueError(f"`kind` must be one of {', '.join(map(repr, KINDS))}, not {kind!r}.")
     found = find_run_data(data, "de", run_id=run_id, key=key, group=group, mod=mod)
     numbers = top_genes(found, genes, n_genes, gene_symbols)
     layer = found.run.params.get("layer") if layer == "run" else layer
@@ -143,8 +142,6 @@ def heatmap(
 
 def _order(shown: tuple[pd.DataFrame, ...], cluster: bool | str) -> tuple[np.ndarray, np.ndarray]:
     """Positions of genes and categories."""
-    if cluster not in (True, False, "genes", "categories"):
-        raise ValueError(f"`cluster` must be True, False, 'genes' or 'categories', not {cluster!r}.")
     n, m = shown[0].shape
     rows = cluster_order(np.hstack([f.to_numpy() for f in shown])) if cluster in (True, "genes") else np.arange(n)
     stacked = np.vstack([f.to_numpy() for f in shown]).T
@@ -157,9 +154,9 @@ def _named_levels(
     """Column and levels to compare, None for the conditions of the run, and what they are called."""
     if levels is None:
         return None, (found.reference, found.group)
-    key, *rest = levels
-    named = rest[0] if len(rest) == 1 and isinstance(rest[0], Mapping) else {label: str(label) for label in rest}
-    if len(named) != 2:
+    key, *rest = levels or (None,)
+    named = rest[0] if len(rest) == 1 and isinstance(rest[0], Mapping) else {str(label): str(label) for label in rest}
+    if not isinstance(key, str) or len(named) != 2:
         raise ValueError(
             '`levels` is an obs column and two of its categories, such as ("sex", "female", "male") or '
             f'("sex", {{"F": "female", "M": "male"}}), not {levels!r}.'

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from kompot_scverse._arguments import check_arguments, listed
 from kompot_scverse._data.resolve import match_label, obs_column
 
 from ._artist import check_keywords
@@ -34,7 +35,7 @@ def multi_volcano_da(
     color: str | None = None,
     y: Literal["tail", "qvalue"] | None = None,
     order: Sequence[object] | None = None,
-    exclude: Sequence[object] = (),
+    exclude: object | Sequence[object] = (),
     run_id: int = -1,
     key: str | None = None,
     group: object = None,
@@ -85,6 +86,7 @@ def multi_volcano_da(
     >>> kp.tl.da(adata, "Age", reference="Young", groups="Old")
     >>> ax = kp.pl.multi_volcano_da(adata, "celltype")
     """
+    check_arguments(multi_volcano_da, locals())
     from matplotlib.collections import PathCollection
 
     check_keywords(multi_volcano_da, scatter_kws, PathCollection)
@@ -120,11 +122,9 @@ def multi_volcano_da(
     return finish(ax, show)
 
 
-def _categories(
-    column: pd.Series, points: DAPoints, order: Sequence[object] | None, exclude: Sequence[object]
-) -> list[Any]:
+def _categories(column: pd.Series, points: DAPoints, order: Sequence[object] | None, exclude: object) -> list[Any]:
     """Categories with cells to draw, from top to bottom."""
-    left_out = [match_label(column, label, "exclude") for label in exclude]
+    left_out = [match_label(column, label, "exclude") for label in listed("exclude", exclude)]
     medians = pd.Series(points.lfc)[points.cells].groupby(column[points.cells], observed=True).median()
     if order is None:
         names = medians.sort_values(ascending=False, kind="stable").index.to_list()

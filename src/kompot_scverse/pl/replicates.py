@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.design import MIN_CELLS
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.frame import JointFrame
@@ -93,6 +94,7 @@ def replicates(
     >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", sample_key="Replicate")
     >>> drawn = kp.pl.replicates(adata, adata.var_names[0], along="pseudotime")
     """
+    check_arguments(replicates, locals())
     from matplotlib.lines import Line2D
 
     check_keywords(replicates, line_kws, Line2D, scale=False)
@@ -103,11 +105,13 @@ def replicates(
         number = int(own[0])
     position, name = _position(found, along)
     fits = sample_fits(found, number)
+    if not (fits.cells & position.notna().to_numpy()).any():
+        raise ValueError(f"{name!r} (`along`) is missing for all cells of the run.")
     colors = dict(zip(ROLES, _condition_colors(found), strict=True))
 
     if isinstance(position.dtype, pd.CategoricalDtype):
         categories = [c for c in position.cat.categories if (fits.cells & (position == c).to_numpy()).any()]
-        longest = max((len(str(category)) for category in categories), default=0)
+        longest = max(len(str(category)) for category in categories)
         width = 0.45 + 0.02 * min(len(fits.names), 20)
         ax = new_axes(ax, 3.0 + width * len(categories), 2.8 + 0.06 * longest)
         values = _categories(ax, fits, position, categories, colors, line_kws)
@@ -154,6 +158,8 @@ def _position(found: RunData, along: str | tuple[str, int] | None) -> tuple[pd.S
         column = column_of(own.obs, along)
         numeric = pd.api.types.is_float_dtype(column.dtype) and not isinstance(column.dtype, pd.CategoricalDtype)
         return (column if numeric else obs_column(own, along, "along")), along
+    if len(along) != 2 or isinstance(along[1], bool) or not isinstance(along[1], int | np.integer):
+        raise ValueError(f'`along` is an obs column or ("<key of obsm>", <number of the dimension>), not {along!r}.')
     name, dimension = along
     if name not in own.obsm:
         raise missing("key of obsm (`along`)", name, own.obsm)

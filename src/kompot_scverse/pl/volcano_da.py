@@ -3,6 +3,7 @@
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.holders import holder
 from kompot_scverse._data.provenance import store_runs
 from kompot_scverse.settings import DAThresholdSettings
@@ -72,6 +73,7 @@ def volcano_da(
     >>> kp.tl.da(adata, "Age", reference="Young", groups="Old")
     >>> ax = kp.pl.volcano_da(adata, color="celltype")
     """
+    check_arguments(volcano_da, locals())
     from matplotlib.collections import PathCollection
 
     check_keywords(volcano_da, scatter_kws, PathCollection)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from kompot_scverse._arguments import check_arguments, check_not_negative
 from kompot_scverse._data.errors import missing
 from kompot_scverse._keys import column_name
 
@@ -40,7 +41,7 @@ def volcano_de(
     key: str | None = None,
     group: object = None,
     y: Literal["mahalanobis", "local_fdr", "qvalue"] = "mahalanobis",
-    labels: int | Sequence[str] = 10,
+    labels: int | str | Sequence[str] = 10,
     n_top: int = 100,
     cell_group: object = None,
     gene_symbols: str | None = None,
@@ -94,13 +95,14 @@ def volcano_de(
     >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
     >>> ax = kp.pl.volcano_de(adata, labels=5)
     """
+    check_arguments(volcano_de, locals())
     from matplotlib.collections import PathCollection
 
     check_keywords(volcano_de, scatter_kws, PathCollection, scale=False)
     found = find_run_data(data, "de", run_id=run_id, key=key, group=group, mod=mod)
+    check_not_negative("n_top", n_top)
+    check_not_negative("labels", labels if isinstance(labels, int | np.integer) else None)
     wanted = labels if isinstance(labels, int | np.integer) else gene_numbers(found.data, labels, gene_symbols)
-    if y not in AXIS:
-        raise ValueError(f"`y` must be one of {', '.join(map(repr, AXIS))}, not {y!r}.")
     if cell_group is None:
         lfc, height, name, threshold = _global(found, y)
         colored, rule = _significant(found, height, n_top)

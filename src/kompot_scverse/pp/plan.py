@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from anndata import AnnData
 
+from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.resource_plan import ResourcePlan
 
 __all__ = ["plan"]
@@ -43,6 +44,7 @@ def plan(data: AnnData, groupby: str, *, analysis: Literal["de", "da"] = "de", *
     >>> bool(0 < found.peak_memory < 1e9)
     True
     """
+    check_arguments(plan, locals())
     from kompot_scverse import tl
 
     functions: dict[str, Any] = {"de": tl.de, "da": tl.da}

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
+from kompot_scverse._arguments import seed_of
+from kompot_scverse._data.covariates import sample_covariates
 from kompot_scverse._data.de_fields import DEPlan, gene_values, plan_fields
 from kompot_scverse._data.design import Design, resolve_design
 from kompot_scverse._data.disk import DiskStore
@@ -18,7 +20,7 @@ from kompot_scverse._data.matrix import MatrixReader
 from kompot_scverse._data.partial import GenePlacer, genes_covered
 from kompot_scverse._data.provenance import Run
 from kompot_scverse._data.resolve import expression, expression_values, gene_numbers
-from kompot_scverse._data.sample_design import ContrastDesign, contrast_designs, sample_covariates
+from kompot_scverse._data.sample_design import ContrastDesign, contrast_designs
 from kompot_scverse._data.store import Field, fill
 from kompot_scverse._data.targets import Targets
 from kompot_scverse._stats.neighborhoods import EXPRESSION_WIDTH
@@ -170,7 +172,7 @@ def analyse(
         "empirical_variance": gp.empirical_variance,
         "equal_depth": request.equal_depth,
         "layers": request.storage.layers,
-        "rng": request.rng if isinstance(request.rng, int) else "generator",
+        "rng": seed_of(request.rng),
     }
     if n_null > y.shape[1]:
         logger.info(
@@ -208,7 +210,8 @@ def analyse(
             values |= zscore_layer(plan, design, group, soft, values)
         is_de, qvalues = (values.get(("var", key)) for key in plan.called(design, group))
         is_de = None if is_de is None else placer.chosen(is_de)
-        summaries.append(summarize(results, y.shape[1], is_de, qvalues))
+        notes = {} if task.contrasts is None else task.contrasts[number - 1].notes()
+        summaries.append(summarize(results, y.shape[1], is_de, qvalues) | notes)
         if depths is not None:
             summaries[-1]["depth_ratio" if depths.known else "detected_ratio"] = round(depths.ratio(design, number), 3)
         null = None if results.comparison is None else results.comparison.null

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from kompot_scverse._arguments import listed
 from kompot_scverse._data.design import Design
 from kompot_scverse._data.sample_design import ContrastDesign
 from kompot_scverse._gp.frame import Frame
@@ -111,10 +112,9 @@ def describe_tests(
     of_genes: dict[str, object] = {}
     if sums is not None and depths is not None:
         of_genes = {"reference_genes": int(sums.reference.sum()), "tested_at_equal_depth": depths.known}
-    names = [covariates] if isinstance(covariates, str) else list(covariates or [])  # type: ignore[call-overload]
     return {
         "paired": paired,
-        "covariates": names,
+        "covariates": [] if covariates is None else listed("covariates", covariates),
         "n_neighborhoods": len(weights.neighborhoods.centers),
         "neighborhood_width": weights.neighborhoods.width * frame.scale,
     } | of_genes

@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import pandas as pd
 from anndata import AnnData
 
+from kompot_scverse._arguments import check_arguments, listed
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.frame import frame_of
 from kompot_scverse._data.holders import holder, whole
@@ -29,7 +29,7 @@ def cleanup(
     data: "AnnData | MuData",
     run_ids: int | Sequence[int] | None = None,
     *,
-    analysis: str | None = None,
+    analysis: Literal["de", "da", "smooth"] | None = None,
     keep: str | Sequence[str] = (),
     mod: str | None = None,
 ) -> pd.DataFrame:
@@ -74,8 +74,9 @@ def cleanup(
     >>> kp.tl.cleanup(adata, keep="fold_change")["statistic"].to_list()
     ['reference_imputed', 'group_imputed']
     """
+    check_arguments(cleanup, locals())
     frame = frame_of(data, mod)
-    kept = [keep] if isinstance(keep, str) else list(keep)
+    kept = listed("keep", keep, str)
     _check_keep(kept, [entry for run in iterate_runs(frame) for entry in run.fields if _is_large(entry)])
     rows: dict[tuple[str, str, str], tuple] = {}
     for run in _choose(frame, run_ids, analysis):
@@ -90,8 +91,7 @@ def cleanup(
 def _choose(frame: AnnData, run_ids: int | Sequence[int] | None, analysis: str | None) -> list[Run]:
     if run_ids is None:
         return [run for run in iterate_runs(frame) if analysis is None or run.analysis == analysis]
-    numbers = [run_ids] if isinstance(run_ids, int | np.integer) else run_ids
-    return [find_run(frame, int(number), analysis) for number in numbers]
+    return [find_run(frame, int(number), analysis) for number in listed("run_ids", run_ids, int)]
 
 
 def _large_fields(part: RunFrame, kept: list[str]) -> Iterator[tuple[tuple[str, str, str], tuple]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from kompot_scverse._arguments import check_arguments, seed_of
 from kompot_scverse._data.call_record import record_call
 from kompot_scverse._data.da_fields import CellResults, DAPlan, cell_values, plan_fields
 from kompot_scverse._data.design import resolve_design
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["da"]
 
 logger = logging.getLogger("kompot_scverse")
-
-NORMALIZATIONS = ("mass", "count")
 
 
 def da(
@@ -145,10 +144,9 @@ def da(
     >>> adata.obs["kompot_da_Young_to_Old_lfc_direction"].cat.categories.to_list()
     ['down', 'neutral', 'up']
     """
+    check_arguments(da, locals())
     call = record_call(da, locals())
     check_key(key_added)
-    if normalize not in NORMALIZATIONS:
-        raise ValueError(f"`normalize` must be 'mass' or 'count', not {normalize!r}.")
     gp, thresholds = gp or GPSettings(), thresholds or DAThresholdSettings()
     targets = resolve_targets(data, mod, use_rep, several=False).of_states()
     (name,) = targets.frames
@@ -187,7 +185,8 @@ def da(
         results = compare(densities, variances, number, thresholds, test)
         values |= cell_values(plan, design, group, results)
         cells = np.isin(design.condition_codes, (0, number))
-        summaries.append(_summary(results, cells))
+        notes = {} if contrasts is None else contrasts[number - 1].notes()
+        summaries.append(_summary(results, cells) | notes)
         diagnostics.append(run_diagnostics(states, cells))
 
     params = describe_gp(states, gp) | {
@@ -199,7 +198,7 @@ def da(
         "ptp_threshold": thresholds.ptp,
         "fdr_threshold": thresholds.fdr,
         "lfc_samples_threshold": thresholds.lfc_samples,
-        "rng": rng if isinstance(rng, int) else "generator",
+        "rng": seed_of(rng),
     }
     params |= describe_tests(weights, states.model.frame, paired=paired, covariates=covariates)
     del params["sigma"]  # the noise of the expression

@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.call_record import record_call
 from kompot_scverse._data.disk import DiskStore
 from kompot_scverse._data.errors import in_modality
@@ -43,7 +44,7 @@ def de(
     mod: str | Sequence[str] | None = None,
     use_rep: str | None = None,
     layer: str | Mapping[str, str | None] | None = None,
-    genes: str | Sequence[str] | np.ndarray | None = None,
+    genes: str | Sequence[str] | np.ndarray | Mapping[str, Any] | None = None,
     mask_obs: str | Sequence[bool] | np.ndarray | None = None,
     cell_groups: str | None = None,
     equal_depth: bool = False,
@@ -165,6 +166,7 @@ def de(
     >>> int(adata.var["kompot_de_Young_to_Old_is_de"].sum()) > 0
     True
     """
+    check_arguments(de, locals())
     call = record_call(de, locals())
     check_key(key_added)
     request = DERequest(

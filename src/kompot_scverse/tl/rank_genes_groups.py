@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from kompot_scverse._arguments import check_arguments, listed
 from kompot_scverse._data.holders import check_changeable, check_data, holder
 from kompot_scverse._data.provenance import UNS_KEY, Run
 from kompot_scverse._data.run_fields import RunFields
@@ -92,12 +93,12 @@ def rank_genes_groups(
     >>> sc.get.rank_genes_groups_df(adata, "Old", key="kompot_rank_genes_groups").columns.to_list()
     ['names', 'scores', 'logfoldchanges', 'pvals', 'pvals_adj']
     """
+    check_arguments(rank_genes_groups, locals())
     check_key(key_added)
     if key_added == UNS_KEY:
         raise ValueError(f"`key_added={key_added!r}` is where the runs are recorded; pass another.")
     check_changeable(check_data(data, mod), copy=copy)
-    numbers = [run_id] if isinstance(run_id, int | np.integer) else list(run_id)
-    parts = [one_run_frame(data, mod, int(number), "de") for number in numbers]
+    parts = [one_run_frame(data, mod, int(number), "de") for number in listed("run_id", run_id, int)]
     runs = [part.run for part in parts]
     _check_comparable(parts)
     tables = {part.run.contrast["group"]: _table(part) for part in parts}

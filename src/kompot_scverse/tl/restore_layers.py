@@ -3,6 +3,7 @@
 import logging
 from typing import TYPE_CHECKING
 
+from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.frame import frame_of
 from kompot_scverse._data.holders import whole
 from kompot_scverse._data.provenance import iterate_runs
@@ -53,6 +54,7 @@ def restore_layers(data: "AnnData | MuData", run_id: int = -1, *, mod: str | Non
     >>> adata.layers["kompot_de_Young_to_Old_fold_change"].shape
     (600, 100)
     """
+    check_arguments(restore_layers, locals())
     if run_id < 0:
         runs = list(iterate_runs(frame_of(data, mod)))
         with_layers = [run.run_id for run in runs if any(entry["slot"] == "layers" for entry in run.fields)]

@@ -3,10 +3,11 @@
 import logging
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.call_record import record_call
 from kompot_scverse._data.disk import DiskStore
 from kompot_scverse._data.errors import in_modality
@@ -37,7 +38,7 @@ def smooth(
     mod: str | Sequence[str] | None = None,
     use_rep: str | None = None,
     layer: str | Mapping[str, str | None] | None = None,
-    genes: str | Sequence[str] | np.ndarray | None = None,
+    genes: str | Sequence[str] | np.ndarray | Mapping[str, Any] | None = None,
     mask_obs: str | Sequence[bool] | np.ndarray | None = None,
     key_added: str = "kompot_smooth",
     gp: GPSettings | None = None,
@@ -114,6 +115,7 @@ def smooth(
     >>> adata.layers["kompot_smooth_Old_imputed"].shape
     (600, 100)
     """
+    check_arguments(smooth, locals())
     call = record_call(smooth, locals())
     check_key(key_added)
     gp, storage = gp or GPSettings(), storage or StorageSettings()
