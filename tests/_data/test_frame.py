@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kompot_scverse._data.frame import frame_of
+from kompot_scverse._data.holders import split_name
 from kompot_scverse._data.resolve import representation
 
 
@@ -83,3 +84,18 @@ def test_errors(mdata):
         frame_of(md.MuData({"inner": mdata.copy()}))
     with pytest.raises(ValueError, match="no cells"):
         frame_of(ad.AnnData(np.ones((0, 2))))
+
+
+def test_a_modality_with_a_colon_in_its_name(mdata):
+    """No tool takes it, but what is there can be looked at; columns of "x" are not meant."""
+    parts = {"x:rna": mdata["rna"].copy(), "x": mdata["prot"].copy()}
+    whole = md.MuData(parts)
+    whole.obs["x:rna:pulled"] = [f"p{name}" for name in whole.obs_names]
+    frame = frame_of(whole, "x:rna")
+    assert frame.obs["x:rna:only_rna"].to_list() == list(range(6))
+    assert frame.obs["pulled"].to_list() == [f"pc{n}" for n in range(6)]
+    np.testing.assert_array_equal(frame.obsm["x:rna:X_pca"][:, 0], np.arange(6))
+    assert "x:only_rna" not in frame.obs
+    assert split_name(whole, "x:rna:A") == ("x:rna", "A")
+    assert split_name(whole, "x:D") == ("x", "D")
+    assert split_name(whole, "x:") == ("", "x:")

@@ -119,33 +119,6 @@ def test_modalities_without_shared_cells(mdata):
         resolve_targets(alone, ["rna", "prot"], "rna:X_pca")
 
 
-@pytest.fixture
-def colons(mdata):
-    """The same with the modality "x:rna", and one named "x", whose columns are not meant."""
-    import mudata as md
-
-    parts = {"x:rna": mdata["rna"].copy(), "x": mdata["prot"].copy()}
-    parts["x:rna"].obs["own"] = np.arange(6)
-    del parts["x"].obsm["X_pca"]
-    whole = md.MuData(parts)
-    whole.obsm["X_joint"] = np.array([[float(name[1:])] for name in whole.obs_names])
-    return whole
-
-
-@pytest.mark.parametrize("use_rep", ["X_pca", "x:rna:X_pca", "x:rna:pca", None])
-def test_a_modality_with_a_colon_in_its_name(colons, use_rep):
-    found = resolve_targets(colons, "x:rna", use_rep) if use_rep else resolve_targets(colons, None, None)
-    assert found.states.modality == "x:rna"
-    np.testing.assert_array_equal(found.x[:, 0], np.arange(6))
-    assert found.frames["x:rna"].obs["x:rna:own"].to_list() == list(range(6))
-    colons.obs["x:rna:pulled"] = [f"p{name}" for name in colons.obs_names]
-    assert found.frames["x:rna"].obs["pulled"].to_list() == [f"pc{n}" for n in range(6)]
-    both = resolve_targets(colons, None, "X_joint")
-    assert both.genes(["x:rna:B", "x:D"]) == {"x:rna": ["B"], "x": ["D"]}
-    with pytest.raises(KeyError, match="'x:rna:pcb'; existing: 'x:rna:X_pca'"):
-        resolve_targets(colons, None, "x:rna:pcb")
-
-
 def test_choices_of_no_kind(mdata):
     with pytest.raises(TypeError, match="`mod` must be one value or a list, not a dict"):
         resolve_targets(mdata, {"rna": 1}, "X_joint")
