@@ -90,7 +90,7 @@ def test_plan_copy_overwrite_and_call(citeseq):
 
 
 def test_one_modality_only(citeseq):
-    with pytest.raises(TypeError, match="one modality here"):
+    with pytest.raises(TypeError, match="`mod` must be text or None, not a list"):
         tl.da(citeseq, **CALL, use_rep="joint", mod=["rna", "prot"])
 
 
