@@ -17,7 +17,7 @@ class GPSettings:
     """The Gaussian process over cell states."""
 
     sigma: float = 1.0
-    """Noise standard deviation of the expression, in the units of the layer."""
+    """Noise standard deviation of the expression, in the units of the layer; in natural logs where it holds logs to another base."""
     ls: float | None = None
     """Length scale in the units of the representation; None estimates it from the pooled cells."""
     ls_factor: float = 10.0

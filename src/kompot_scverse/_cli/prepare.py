@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from kompot_scverse._data.errors import missing
+from kompot_scverse._data.expression_check import look_at
 from kompot_scverse._data.matrix import matrix_reader
 from kompot_scverse._data.resolve import representation
 
@@ -27,7 +28,7 @@ def log_normalized(adata: "AnnData", layer: str | None) -> str | None:
     if values is None:
         raise missing("expression: X is empty; pass --layer, not", None, existing)
     name = "X" if layer is None else f"Layer {layer!r}"
-    if not matrix_reader(values, None, name).looks_like_counts():
+    if not look_at(matrix_reader(values, None, name)).are_counts():
         return layer
     import scanpy as sc
 

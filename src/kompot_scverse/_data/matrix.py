@@ -1,6 +1,7 @@
 """Expression matrices of any container as blocks of rows."""
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,8 +13,6 @@ __all__ = ["MatrixReader", "as_float", "matrix_reader", "plain"]
 
 logger = logging.getLogger("kompot_scverse")
 
-COUNT_ROWS = 200
-"""Rows looked at to tell counts from normalised expression."""
 UNKNOWN_DENSITY = 0.1
 DISK_ROWS = 8192
 """Rows read at a time from a file."""
@@ -34,6 +33,8 @@ class MatrixReader:
     """What to call the matrix in an error."""
     finite: bool = True
     """Whether values that are not finite are an error."""
+    base: float = math.e
+    """Of the logs in the matrix; what is read are natural logs."""
 
     @property
     def movable(self) -> bool:
@@ -59,6 +60,10 @@ class MatrixReader:
         """A reader that takes values that are not finite."""
         return replace(self, finite=False)
 
+    def of_base(self, base: float) -> "MatrixReader":
+        """A reader of the natural logs of a matrix that holds logs to another base."""
+        return replace(self, base=base)
+
     def density(self) -> float:
         """Share of stored values; 1 for dense and, where it is not known without reading, 0.1 for sparse."""
         if sp.issparse(self.values):
@@ -66,16 +71,9 @@ class MatrixReader:
         sparse = hasattr(self.values, "format") or sp.issparse(getattr(self.values, "_meta", None))
         return UNKNOWN_DENSITY if sparse else 1.0
 
-    def looks_like_counts(self) -> bool:
-        """Whether the first rows hold whole numbers only, some of them above 1."""
-        # unchecked: cells that take no part may hold anything
-        block = self.unchecked(slice(0, COUNT_ROWS))
-        stored: np.ndarray = block.data if isinstance(block, sp.csr_array) else block.ravel()
-        return bool(stored.size and stored.max() > 1 and (stored == np.rint(stored)).all())
-
     def read(self, rows: slice | np.ndarray) -> np.ndarray | sp.csr_array:
         """The rows as a dense array or csr, float32 (also from integers) or float64."""
-        block = self.unchecked(rows)
+        block = self._block(rows)
         stored: np.ndarray = block.data if isinstance(block, sp.csr_array) else block
         # a sum is finite only if all terms are, and costs no temporary
         if self.finite and not np.isfinite(stored.sum(dtype=np.float64)):
@@ -85,7 +83,7 @@ class MatrixReader:
             )
         return block
 
-    def unchecked(self, rows: slice | np.ndarray) -> np.ndarray | sp.csr_array:
+    def _block(self, rows: slice | np.ndarray) -> np.ndarray | sp.csr_array:
         """As :meth:`read`, without the check."""
         block = self.values[rows]
         if hasattr(block, "dask"):
@@ -101,7 +99,8 @@ class MatrixReader:
             block = block[:, self.columns]
         # also from other byte orders
         precise = block.dtype.kind == "f" and block.dtype.itemsize >= np.dtype(np.float64).itemsize
-        return block.astype(np.float64 if precise else np.float32, copy=False)
+        block = block.astype(np.float64 if precise else np.float32, copy=False)
+        return block if self.base == math.e else block * math.log(self.base)
 
 
 def matrix_reader(values: Any, columns: np.ndarray | None, name: str) -> MatrixReader:

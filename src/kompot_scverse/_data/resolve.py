@@ -1,6 +1,5 @@
 """Finding what the arguments name in an AnnData: representation, layer, columns, genes, cells."""
 
-import warnings
 from collections.abc import Iterator, Sequence, Sized
 from typing import Any
 
@@ -10,7 +9,8 @@ from anndata import AnnData
 
 from kompot_scverse._arguments import listed, shown
 
-from .errors import INSIDE, missing
+from .errors import missing
+from .expression_check import log_base, look_at, warn_of_values
 from .matrix import MatrixReader, as_float, matrix_reader
 from .tables import column_of, value_of
 
@@ -90,18 +90,25 @@ def expression_values(adata: AnnData, layer: str | None) -> tuple[Any, str]:
     return adata.layers[layer], f"layers[{layer!r}]"
 
 
-def expression(adata: AnnData, layer: str | None, columns: np.ndarray | None) -> MatrixReader:
-    """The expression matrix as a reader of rows; counts are worth a warning."""
+def expression(adata: AnnData, layer: str | None, cells: np.ndarray | None = None) -> MatrixReader:
+    """
+    The expression of all genes as a reader of rows, in natural logs; what does not look like logs is worth a warning.
+
+    Parameters
+    ----------
+    adata
+        The data.
+    layer
+        Layer; None for X.
+    cells
+        Cells that are analysed (a mask); None for all.
+    """
     values, name = expression_values(adata, layer)
-    reader = matrix_reader(values, columns, name)
-    if reader.looks_like_counts():
-        warnings.warn(
-            f"{reader.name} holds whole numbers, which look like counts. The model expects log-normalised expression: "
-            "run `sc.pp.normalize_total` and `sc.pp.log1p`, or pass the right `layer=`.",
-            UserWarning,
-            skip_file_prefixes=INSIDE,
-        )
-    return reader
+    reader = matrix_reader(values, None, name)
+    seen = look_at(reader, cells)
+    base = log_base(adata, seen, name)
+    warn_of_values(seen, name, base)
+    return reader.of_base(base)
 
 
 def obs_values(adata: AnnData, key: str, argument: str) -> pd.Series:

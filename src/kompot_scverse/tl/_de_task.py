@@ -115,7 +115,7 @@ def prepare(targets: Targets, mod: str, layer: str | None, genes: Any, request: 
     )
     contrasts = contrast_designs(frame, design, request.covariates, paired=request.paired)
     numbers = gene_numbers(frame, genes)
-    every = expression(frame, layer, None)
+    every = expression(frame, layer, design.cells)
     categories = group_column(frame, request.cell_groups)
     plan = request.plan(tested=contrasts is not None)
     planned = [replace(field, mod=mod) for field in plan_fields(plan, design)]
@@ -163,6 +163,7 @@ def analyse(
     n_null = 0 if model.nulls is None else fdr.null_genes
     params = describe_gp(states, gp) | {
         "layer": task.layer,
+        "log_base": y.base,
         "sample_key": request.sample_key,
         "cell_groups": request.cell_groups,
         "n_genes": y.shape[1],

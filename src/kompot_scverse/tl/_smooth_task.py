@@ -54,7 +54,7 @@ def prepare(
     mask = cell_mask(frame, targets.mask(mod, mask_obs))
     design = _design(frame, groupby, group, mask)
     numbers = gene_numbers(frame, genes)
-    return SmoothTask(mod, frame, design, mask, numbers, layer, expression(frame, layer, numbers))
+    return SmoothTask(mod, frame, design, mask, numbers, layer, expression(frame, layer, design.cells).select(numbers))
 
 
 def fit(

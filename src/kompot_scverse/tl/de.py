@@ -99,7 +99,8 @@ def de(
         Cell-state representation in obsm; None takes `DM_EigenVectors`, else `X_diffmap`, else `X_pca`. Of a MuData, it is
         looked up in its own obsm (joint states) first, then in that of the modality; `"rna:X_pca"` names one.
     layer
-        Log-normalised expression; None for X. Of a MuData also a dict with one for each modality.
+        Log-normalised expression; None for X. Of a MuData also a dict with one for each modality. Logs to another base
+        (as `uns["log1p"]` says, or as the values show) are turned into natural ones for all results.
     genes
         Names, a boolean mask, or the name of a boolean var column; None for all. Others keep the results of an earlier
         run with the same cells, states, expression and parameters, or else get NaN and False, with a warning; q is adjusted

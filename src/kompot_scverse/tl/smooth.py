@@ -70,7 +70,8 @@ def smooth(
         Cell-state representation in obsm; None takes `DM_EigenVectors`, else `X_diffmap`, else `X_pca`. Of a MuData as
         in :func:`de`.
     layer
-        Log-normalised expression; None for X. Of a MuData also a dict with one for each modality.
+        Log-normalised expression; None for X. Of a MuData also a dict with one for each modality. Logs to another base
+        (as `uns["log1p"]` says, or as the values show) are turned into natural ones for all results.
     genes
         Names, a boolean mask, or the name of a boolean var column; None for all. Others get NaN. Of a MuData as in
         :func:`de`.
@@ -139,7 +140,7 @@ def smooth(
     }
     fields, runs = [], []
     for name, task in tasks.items():
-        own_params = params | {"layer": layers[name], "n_genes": task.y.shape[1]}
+        own_params = params | {"layer": layers[name], "log_base": task.y.base, "n_genes": task.y.shape[1]}
         values, placer = fit(task, states.of(targets, name), gp, prefix, own_params)
         own_params["updated_run"] = max(placer.updated, default=None)
         filled = fill(planned[name], values)

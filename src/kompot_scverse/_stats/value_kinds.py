@@ -1,0 +1,114 @@
+"""What the values of some cells are: logs of scaled counts, counts, scaled or logged once too often."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse as sp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+__all__ = ["ValueKinds", "value_kinds"]
+
+LARGEST = 300.0
+"""Values above this are no logarithms; their powers would overflow."""
+MULTIPLES = (1.5, 50.0)
+"""Multiples of the smallest value of a cell that tell something: others are 1, or too large to be told from whole ones."""
+TOLERANCE = 0.02
+WHOLE = 0.95
+"""Share of the multiples that must be whole numbers."""
+MIN_MULTIPLES = 20
+MIN_GENES = 20
+"""Genes whose standard deviation can tell that they were scaled."""
+
+
+@dataclass(frozen=True)
+class ValueKinds:
+    """What was seen in some cells."""
+
+    n_cells: int
+    n_counts: int
+    """Cells with whole numbers only, some of them above 1."""
+    n_negative: int
+    """Cells with negative values."""
+    smallest: float
+    scaled: bool
+    """Whether the genes are centred at 0, or all vary by 1."""
+    data: NDArray[np.float64]
+    """Values other than 0 of the cells that are neither counts nor have negative values."""
+    lowest: NDArray[np.float64]
+    """The smallest of them in the cell of each value."""
+
+    def are_counts(self) -> bool:
+        """Whether there is nothing but whole numbers, some of them above 1."""
+        return self.n_counts > 0 and self.n_negative == 0 and bool((self.data == np.rint(self.data)).all())
+
+    def are_logs(self, base: float) -> bool:
+        """Whether the values are logs of 1 + scaled counts: all powers of a cell are whole multiples of the smallest one."""
+        scale = np.log(base)
+        return self._whole(lambda x: np.expm1(np.minimum(x * scale, LARGEST)))
+
+    def are_scaled_counts(self) -> bool:
+        """Whether the values themselves are such multiples."""
+        return self._whole(lambda x: x)
+
+    def are_logs_of_logs(self) -> bool:
+        """Whether the values are natural logs, taken twice."""
+        return self._whole(lambda x: np.expm1(np.minimum(np.expm1(np.minimum(x, LARGEST)), LARGEST)))
+
+    def _whole(self, count: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> bool:
+        ratio = count(self.data) / count(self.lowest)
+        ratio = ratio[(ratio >= MULTIPLES[0]) & (ratio <= MULTIPLES[1])]
+        whole = np.abs(ratio - np.rint(ratio)) <= TOLERANCE
+        return len(ratio) >= MIN_MULTIPLES and bool(whole.mean() >= WHOLE)
+
+
+def value_kinds(block: NDArray[np.floating] | sp.csr_array) -> ValueKinds:
+    """
+    Look at cells.
+
+    Parameters
+    ----------
+    block
+        Cells x genes; values that are not finite are left out.
+    """
+    y = sp.csr_array(block).astype(np.float64)
+    y.data[~np.isfinite(y.data)] = 0
+    y.eliminate_zeros()
+    n = y.shape[0]
+    cells = np.repeat(np.arange(n), np.diff(y.indptr))
+    broken = np.bincount(cells[y.data != np.rint(y.data)], minlength=n)
+    below, above = (np.bincount(cells[chosen], minlength=n) > 0 for chosen in (y.data < 0, y.data > 1))
+    counts = (broken == 0) & above & ~below
+    clean = ~(counts | below)
+    lowest = np.full(n, np.inf)
+    np.minimum.at(lowest, cells, y.data)
+    own = clean[cells]
+    return ValueKinds(
+        n_cells=n,
+        n_counts=int(counts.sum()),
+        n_negative=int(below.sum()),
+        smallest=float(min(y.data.min(initial=0), 0)),
+        scaled=_is_scaled(y, negative=bool(below.any())),
+        data=y.data[own],
+        lowest=lowest[cells[own]],
+    )
+
+
+def _is_scaled(y: sp.csr_array, *, negative: bool) -> bool:
+    """Whether most genes have a mean of 0 (among negative values), or a standard deviation of 1."""
+    n = max(y.shape[0], 1)
+    mean = np.asarray(y.sum(axis=0)).ravel() / n
+    std = np.sqrt(np.maximum(np.asarray(y.power(2).sum(axis=0)).ravel() / n - mean**2, 0))
+    varies = std > 1e-9
+    if not varies.any():
+        return False
+    if negative and np.median(np.abs(mean[varies]) / std[varies]) < 0.2:
+        return True
+    low, middle, high = np.quantile(std[varies], [0.25, 0.5, 0.75])
+    return bool(varies.sum() >= MIN_GENES and low > 0.7 and 0.85 < middle < 1.15 and high < 1.3)
