@@ -43,7 +43,7 @@ def check_key(key: object, argument: str = "key_added") -> None:
         If it is empty, reserved, or has a slash.
     """
     if not isinstance(key, str):
-        raise TypeError(f"`{argument}` must be a text, not {key!r}.")
+        raise TypeError(f"`{argument}` must be text, not {key!r}.")
     if not is_safe(key):
         instead = f" Pass {slug(key)!r} instead." if is_safe(slug(key)) else ""
         raise ValueError(

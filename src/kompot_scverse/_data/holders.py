@@ -78,12 +78,12 @@ def modality_names(mdata: MuData, mod: object) -> list[str]:
 
 
 def check_names(names: Iterable[str]) -> None:
-    """Raise if results would be in a modality that cannot be written or named."""
+    """Raise if results would be in a modality that cannot be written."""
     for name in names:
-        if not is_safe(name) or ":" in name:
+        if not is_safe(name):
             raise ValueError(
-                f"Modality {name!r} has a name that files or `'modality:name'` cannot hold: empty, reserved, or with a slash, "
-                "backslash or colon. Rename it in a new MuData."
+                f"Modality {name!r} has a name that files cannot hold: empty, reserved, or with a slash or "
+                "backslash. Rename it in a new MuData."
             )
 
 
