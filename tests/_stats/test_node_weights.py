@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.optimize import minimize
 
-from kompot_scverse._stats.node_weights import EFFECT_SD, PSEUDO_GENES, PSEUDO_SHARE, node_weights
+from kompot_scverse._stats.combine import cauchy_combination
+from kompot_scverse._stats.node_weights import (
+    EFFECT_SD,
+    PSEUDO_GENES,
+    PSEUDO_SHARE,
+    node_weights,
+    weights_from_others,
+)
 
 
 def draw(rng: np.random.Generator, changed: dict[int, int], genes: int = 3000) -> np.ndarray:
@@ -77,3 +84,34 @@ def test_few_genes_and_infinite_evidence_stay_finite() -> None:
     assert np.isfinite(weights).all()
     extra = PSEUDO_GENES + 10 * PSEUDO_SHARE
     assert weights[0] == pytest.approx((10 + extra / 2) / (10 + extra), rel=1e-3)
+
+
+@pytest.mark.parametrize("n_genes", [30, 400])
+def test_weights_of_a_gene_are_those_of_the_other_genes(n_genes: int) -> None:
+    """Against leaving each gene out and learning anew; a gene beside the reference gets the weights of all of it."""
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(12, n_genes + 2))
+    z[3, : n_genes // 5] += 3 * rng.normal(size=n_genes // 5)
+    z[5, 7] = np.nan
+    reference = np.arange(n_genes + 2) < n_genes
+    found = weights_from_others(z, reference)
+    known = z[:, reference]
+    for gene in (0, 5, 7, n_genes - 1):
+        expected = node_weights(np.delete(known, gene, axis=1))
+        np.testing.assert_allclose(found[:, gene] / found[:, gene].sum(), expected / expected.sum(), rtol=0.05)
+        if n_genes == 30:
+            np.testing.assert_allclose(found[:, gene], expected, rtol=1e-9)
+    np.testing.assert_allclose(found[:, -1], node_weights(known), rtol=1e-9)
+
+
+def test_few_unchanged_genes_do_not_choose_their_own_nodes() -> None:
+    """Independent nodes: the combined p is uniform with weights from the others, and too small with one's own."""
+    rng = np.random.default_rng(0)
+    small = np.zeros(2)
+    for _ in range(200):
+        z = rng.normal(size=(20, 10))
+        p = 2 * stats.norm.sf(np.abs(z))
+        own, others = node_weights(z)[:, None], weights_from_others(z, np.ones(10, dtype=bool))
+        small += [(cauchy_combination(p, w) < 0.05).mean() / 200 for w in (own, others)]
+    assert small[0] > 0.1
+    assert 0.035 < small[1] < 0.065

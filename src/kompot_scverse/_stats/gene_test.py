@@ -15,7 +15,7 @@ from .level_trend import remove_level_trend
 from .linear_model import SampleDesign, fit_linear, tempered_covariance
 from .moderated import ModeratedTest, moderated_test
 from .node_means import effective_cells, node_means
-from .node_weights import node_weights
+from .node_weights import weights_from_others
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from .neighborhoods import NeighborhoodMoments
 
 __all__ = ["GeneTest", "GeneTestSettings", "gene_test"]
+
+GENES_PER_DF = 10
+"""Of few genes, as many are needed for the prior of the variances to count as much as the samples do. Of 50 unchanged genes
+1 to 4 % had a combined p below 0.05 where it never counted more, and 2 to 5 % so."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,8 @@ def gene_test(
 
     Per node: generalised least squares of the sample means, normalised for depth (:func:`remove_level_trend`), with
     precision from the cell numbers and the variance :func:`between_samples`, a variance moderated
-    along its trend with the variance between cells, then the Cauchy combination over nodes with :func:`node_weights`.
+    along its trend with the variance between cells, then the Cauchy combination over nodes with
+    :func:`weights_from_others`.
 
     Parameters
     ----------
@@ -101,7 +106,7 @@ def gene_test(
         if found is not None:
             genes, test = found
             effect[i, genes], z[i, genes], pvalue[i, genes] = test.effect, test.z, test.pvalue
-    combined = cauchy_combination(pvalue, node_weights(z[:, known])[:, None])
+    combined = cauchy_combination(pvalue, weights_from_others(z, known))
     return GeneTest(combined, benjamini_hochberg(combined), effect, z, pvalue)
 
 
@@ -133,7 +138,10 @@ def _test_node(
     if not reference[genes].any():
         return None
     covariate = np.log(data.cell_variance[genes])
-    test = moderated_test(fit.subset(np.flatnonzero(varies)), covariate, settings.prior, known[varies])
+    largest_df = fit.df * max(1.0, known[varies].sum() / GENES_PER_DF)
+    test = moderated_test(
+        fit.subset(np.flatnonzero(varies)), covariate, settings.prior, known[varies], few_prior_df=largest_df
+    )
     return genes, test
 
 

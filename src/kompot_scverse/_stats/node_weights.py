@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["node_weights"]
+__all__ = ["node_weights", "weights_from_others"]
 
 EFFECT_SD = 6.0
 """Standard deviation of the expected z of a gene that changes. From 2.5 to 8 the average precision on
@@ -12,6 +12,8 @@ PSEUDO_GENES, PSEUDO_SHARE = 10, 0.015
 """Genes that are added, spread evenly over the nodes: no node has weight zero, and a single gene hardly moves any. Of many
 genes a share more, since those of one cell type move together where donors differ."""
 ITERATIONS = 30
+FEW_GENES = 100
+"""With fewer genes each one's weights are learnt without it from the start; with more, its own share is taken out at the end."""
 LARGEST_LOG_RATIO = 50.0
 """Keeps the likelihood ratios finite; above it a gene is as good as sure."""
 
@@ -36,15 +38,62 @@ def node_weights(z: NDArray[np.float64]) -> NDArray[np.float64]:
     -------
     Positive weights, one per node.
     """
-    n_nodes, n_genes = z.shape
+    return _shares(_ratios(z), np.ones((1, z.shape[1])))[0]
+
+
+def weights_from_others(z: NDArray[np.float64], reference: NDArray[np.bool_]) -> NDArray[np.float64]:
+    r"""Weights of the nodes for every gene, learnt from the other genes of a reference.
+
+    A gene that helps to choose the weights prefers the nodes where it looks changed by chance: with 10 unchanged genes 10 to
+    13 % had a combined p below 0.05 so, and 5 % with weights learnt from the others.
+
+    Parameters
+    ----------
+    z
+        Moderated z, nodes x genes; NaN where not tested.
+    reference
+        Genes to learn from.
+
+    Returns
+    -------
+    Positive weights, nodes x genes.
+    """
+    ratio, n = _ratios(z[:, reference]), int(reference.sum())
+    share = _shares(ratio, np.ones((1, n)))[0]
+    weights = np.repeat(share[:, None], z.shape[1], axis=1)
+    if n < FEW_GENES:
+        weights[:, reference] = _shares(ratio, 1 - np.eye(n)).T
+    else:
+        own = share[:, None] * ratio / (1 - share.sum() + share @ ratio)
+        n_extra = PSEUDO_GENES + PSEUDO_SHARE * n
+        weights[:, reference] = np.maximum(share[:, None] * (n + n_extra) - own, n_extra / len(z)) / (n - 1 + n_extra)
+    return weights
+
+
+def _ratios(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Likelihood ratios of a change in each node, nodes x genes; 0 where not tested."""
     spread = EFFECT_SD**2 / (1 + EFFECT_SD**2)
     tested = np.isfinite(z)
-    extra = PSEUDO_GENES + PSEUDO_SHARE * n_genes
     log_ratio = np.minimum(0.5 * spread * np.where(tested, z, 0) ** 2, LARGEST_LOG_RATIO)
-    ratio = np.where(tested, np.exp(log_ratio) / np.sqrt(1 + EFFECT_SD**2), 0)
-    share = np.full(n_nodes, 0.1 / n_nodes)
+    return np.where(tested, np.exp(log_ratio) / np.sqrt(1 + EFFECT_SD**2), 0)
+
+
+def _shares(ratio: NDArray[np.float64], use: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shares of the nodes by expectation-maximisation, for several choices of the genes at a time: choices x nodes.
+
+    Parameters
+    ----------
+    ratio
+        Likelihood ratios, nodes x genes.
+    use
+        1 for the genes of each choice, else 0: choices x genes.
+    """
+    n_nodes = len(ratio)
+    n_genes = use.sum(axis=1, keepdims=True)
+    extra = PSEUDO_GENES + PSEUDO_SHARE * n_genes
+    share = np.full((len(use), n_nodes), 0.1 / n_nodes)
     for _ in range(ITERATIONS):
-        likelihood = 1 - share.sum() + share @ ratio
-        explained = share * (ratio @ (1 / likelihood))
+        likelihood = 1 - share.sum(axis=1, keepdims=True) + share @ ratio
+        explained = share * ((use / likelihood) @ ratio.T)
         share = (explained + extra / n_nodes) / (n_genes + extra)
     return share

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
+from scipy.interpolate import PchipInterpolator
 from scipy.optimize import brentq
 
 from .running_median import running_median
@@ -20,6 +22,8 @@ MAX_PRIOR_DF = 1e6
 """Stands for infinite prior degrees of freedom, where arithmetic would give inf/inf."""
 WINSORISED = (0.05, 0.9)
 """Quantiles of the log variances beyond which they are set to the quantile, as in limma."""
+LOG_PRIOR_DF = (float(np.log(0.1)), float(np.log(1e4)))
+"""Range of the logarithm of the prior degrees of freedom; beyond it they are as good as infinite."""
 GENES_PER_BIN, MAX_BINS = 40, 40
 """Genes whose median gives one point of the trend, and points at most."""
 
@@ -63,21 +67,16 @@ def fit_f_dist(
     residual = (log - trend)[known]
     residual = np.clip(residual, *np.quantile(residual, WINSORISED))
 
-    def log_f(prior_df: float) -> NDArray[np.float64]:
-        # 400 quantiles stand for the winsorised distribution, whose moments have no closed form
-        return np.log(stats.f.ppf(np.clip((np.arange(400) + 0.5) / 400, *WINSORISED), df, prior_df))
-
-    def excess(log_df: float) -> float:
-        return float(log_f(np.exp(log_df)).var() - residual.var())
-
-    bounds = (np.log(0.1), np.log(1e4))
-    if excess(bounds[1]) >= 0:
+    mean_of, variance_of = _winsorised_log_f(df)
+    if residual.var() <= variance_of(LOG_PRIOR_DF[1]):
+        log_df = LOG_PRIOR_DF[1]
         prior_df = MAX_PRIOR_DF
-    elif excess(bounds[0]) <= 0:
-        prior_df = 0.1
     else:
-        prior_df = float(np.exp(brentq(excess, *bounds)))
-    prior = np.exp(trend + residual.mean() - log_f(prior_df).mean())
+        # the variance falls with the degrees of freedom
+        least = residual.var() >= variance_of(LOG_PRIOR_DF[0])
+        log_df = LOG_PRIOR_DF[0] if least else brentq(lambda x: float(variance_of(x)) - residual.var(), *LOG_PRIOR_DF)
+        prior_df = float(np.exp(log_df))
+    prior = np.exp(trend + residual.mean() - mean_of(log_df))
     tail = stats.f.sf(variance / prior, df, prior_df)
     sorted_tail = np.sort(tail[known])
     expected = (np.arange(len(sorted_tail)) + 0.5) / len(sorted_tail)
@@ -85,6 +84,16 @@ def fit_f_dist(
     # of a gene that is not among them, that of the next less extreme one
     place = np.searchsorted(sorted_tail, tail).clip(max=len(sorted_tail) - 1)
     return VariancePrior(prior, prior_df * inlier[place])
+
+
+@cache
+def _winsorised_log_f(df: int) -> tuple[PchipInterpolator, PchipInterpolator]:
+    """Mean and variance of the winsorised logarithm of F as functions of the log of its second degrees of freedom."""
+    grid = np.linspace(*LOG_PRIOR_DF, 60)
+    # 400 quantiles stand for the distribution, whose moments have no closed form
+    levels = np.clip((np.arange(400) + 0.5) / 400, *WINSORISED)
+    log = np.log(stats.f.ppf(levels, df, np.exp(grid)[:, None]))
+    return PchipInterpolator(grid, log.mean(axis=1)), PchipInterpolator(grid, log.var(axis=1))
 
 
 def variance_trend(
