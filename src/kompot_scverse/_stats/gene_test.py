@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["GeneTest", "GeneTestSettings", "gene_test"]
 
-GENES_PER_DF = 10
+GENES_PER_DF = 7
 """Of few genes, as many are needed for the prior of the variances to count as much as the samples do. Of 50 unchanged genes
-1 to 4 % had a combined p below 0.05 where it never counted more, and 2 to 5 % so."""
+1 to 4 % had a combined p below 0.05 where it never counted more, and 2 to 5 % so; with any number of degrees of freedom 5 to 8 %."""
 
 
 @dataclass(frozen=True)
