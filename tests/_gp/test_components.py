@@ -76,11 +76,10 @@ def test_posterior_is_that_of_the_dense_model(case: Case, number: int):
     point = POINTS[number]
     fixed, residual, sigma2, _, inverse = case.generalized_least_squares(point)
     columns = case.design[case.conditions == 1][0] - case.design[0]
-    probability = np.zeros((N_GENES, len(POINTS)))
-    probability[:, number] = 1
+    grid, probability = Grid(POINTS[[number]]), np.ones((N_GENES, 1))
     state = Function(case.design[0])
     fit = fit_components(
-        case.model, case.sums, Grid(POINTS), probability, [state, Function(columns, tested=True)], case.features
+        case.model, case.sums, grid, probability, [state, Function(columns, tested=True)], case.features
     )
     # cross-covariance of the function and the cells, and prior of the function, over the noise; new places, too
     new = np.random.default_rng(1).normal(size=(7, RANK))

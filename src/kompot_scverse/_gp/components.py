@@ -76,24 +76,23 @@ def fit_components(
     floor = FLOOR * total / model.degrees
     for sample, states in grid.pairs():
         of_sample = np.concatenate([numbers for _, numbers in states])
-        if not np.isin(of_sample, used).any():
-            continue
         matrix = model.matrix(sample)
         factors = []
         for state, numbers in states:
+            factor = model.factor(matrix, state)
+            for form, map_ in zip(forms, maps, strict=True):
+                half = np.square(points @ map_ @ factor.transform.T)
+                shrink = factor.shrinkage(grid.points[numbers, 2])
+                form[:, numbers] = half[:, : factor.n_fixed].sum(axis=1)[:, None] + half[:, factor.n_fixed :] @ shrink.T
             numbers = np.intersect1d(numbers, used)
             if len(numbers) == 0:
                 continue
-            factor = model.factor(matrix, state)
             shrink = factor.shrinkage(grid.points[numbers, 2])
             whiten = [
                 _squared_distance(model, factor, shrink, function, map_) if function.tested else None
                 for function, map_ in zip(functions, maps, strict=True)
             ]
             factors.append((factor, numbers, shrink, whiten))
-            for form, map_ in zip(forms, maps, strict=True):
-                half = np.square(points @ map_ @ factor.transform.T)
-                form[:, numbers] = half[:, : factor.n_fixed].sum(axis=1)[:, None] + half[:, factor.n_fixed :] @ shrink.T
 
         def fill(genes: slice, sample=sample, factors=factors, of_sample=of_sample) -> None:
             if not probability[genes][:, of_sample].any():
@@ -125,9 +124,10 @@ def fit_components(
     loads[flat] = 0.0
     tables = []
     for form, map_ in zip(forms, maps, strict=True):
-        chosen, mixing = compress(form[:, used])
-        matrices = [_covariance(model, grid.points[used[k]], map_) for k in chosen]
-        tables.append(VarianceTable(np.stack(matrices), loads[:, used] @ mixing))
+        # of the whole grid: the choice must not depend on the genes
+        chosen, mixing = compress(form)
+        matrices = [_covariance(model, grid.points[k], map_) for k in chosen]
+        tables.append(VarianceTable(np.stack(matrices), loads @ mixing))
     amplitudes = loads @ grid.points
     return Components(
         [coefficients @ map_.T for map_ in maps],

@@ -8,7 +8,7 @@ from scipy.linalg import cholesky, eigh, solve_triangular
 
 from .posterior import spectrum
 
-__all__ = ["Factor", "SampleSums", "VaryingCoefficients", "contrast_design"]
+__all__ = ["Factor", "SampleSums", "VaryingCoefficients", "contrast_design", "with_constant"]
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,9 @@ class VaryingCoefficients:
         root = cholesky(fixed, lower=True, check_finite=False)
         inverse = solve_triangular(root, np.eye(m), lower=True, check_finite=False)
         shared = inverse @ matrix[:m, m:]
-        values, vectors = eigh(matrix[m:, m:] - shared.T @ shared, check_finite=False)
+        own = matrix[m:, m:] - shared.T @ shared
+        # a single condition has no effects
+        values, vectors = eigh(own, check_finite=False) if own.size else (np.empty(0), own)
         transform = np.zeros_like(matrix)
         transform[:m, :m] = inverse
         transform[m:, :m] = -(shared @ vectors).T @ inverse
@@ -175,3 +177,9 @@ def contrast_design(conditions: np.ndarray) -> np.ndarray:
         helmert[column + 1, column] = column + 1.0
     helmert /= np.linalg.norm(helmert, axis=0)
     return np.column_stack([np.ones(len(conditions)), helmert[conditions] / np.sqrt(2)])
+
+
+def with_constant(phi: np.ndarray) -> np.ndarray:
+    """Features with a constant 1 before them; NaN for cells without a state."""
+    constant = np.where(np.isfinite(phi).all(axis=1, keepdims=True), 1.0, np.nan)
+    return np.hstack([constant, phi])

@@ -1,0 +1,137 @@
+"""Smoothed expression by the varying-coefficient model: fitted to genes, and what is asked of the fit."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kompot_scverse._gp.components import Components, Function, fit_components
+from kompot_scverse._gp.evidence import Grid, grid_posterior, grid_prior, log_evidence, ratio_grid
+from kompot_scverse._gp.variance_table import VarianceTable
+from kompot_scverse._gp.varying_coefficients import SampleSums, VaryingCoefficients, contrast_design
+
+__all__ = ["ComponentFit", "ComponentModel"]
+
+
+@dataclass(frozen=True)
+class ComponentFit:
+    """Posterior of every condition and of every fold change."""
+
+    components: Components
+    n_conditions: int
+    gram: np.ndarray
+    """Sum of FFᵀ over all cells: features × features."""
+
+    def weights(self, condition: int) -> np.ndarray:
+        """Weights of the smoothed expression of a condition: genes × features."""
+        return self.components.weights[condition]
+
+    def fold_change(self, group: int) -> np.ndarray:
+        """Weights of the fold change, group − reference: genes × features."""
+        return self.components.weights[self.n_conditions + group - 1]
+
+    def variance_table(self, condition: int) -> VarianceTable:
+        """Posterior variance of the smoothed expression of a condition."""
+        return self.components.variances[condition]
+
+    def fold_change_table(self, group: int) -> VarianceTable:
+        """Posterior variance of the fold change."""
+        return self.components.variances[self.n_conditions + group - 1]
+
+    def fold_change_variance(self, features: np.ndarray, group: int) -> np.ndarray:
+        """Posterior variance of the fold change at features or at means of features: genes × places."""
+        return self.fold_change_table(group).variances(features)
+
+    def distance(self, group: int) -> np.ndarray:
+        """Mahalanobis distance of the fold change of every gene from zero."""
+        found = self.components.distances[self.n_conditions + group - 1]
+        assert found is not None
+        return found
+
+    @property
+    def prior_variance(self) -> float:
+        """Mean of |F|² over the cells: the prior variance of a sample's process of amplitude 1."""
+        return float(np.trace(self.gram) / self.gram[0, 0])
+
+    def standard_deviations(self, group: int) -> dict[str, np.ndarray]:
+        """
+        Standard deviation of each component over the cells, in the units of the expression.
+
+        state
+            Of the states: the amplitude times the spread that the process has over these cells.
+        effect
+            Root mean square of the fold change over the cells (posterior mean and variance).
+        sample
+            Between samples of one condition, at a cell.
+        noise
+            Of the cells about the functions.
+        """
+        n = self.gram[0, 0]
+        second = self.gram / n
+        spread = self.prior_variance - 1 - float(second[0, 1:] @ second[0, 1:])
+        change = self.fold_change(group)
+        table = self.fold_change_table(group)
+        traces = np.einsum("kij,ij->k", table.matrices, second)
+        effect = np.einsum("gi,gi->g", change @ second, change) + table.loads @ traces
+        found = self.components
+        variances = {
+            "state": found.state * max(spread, 0.0),
+            "effect": effect,
+            "sample": found.sample * self.prior_variance,
+            "noise": found.noise,
+        }
+        return {name: np.sqrt(np.maximum(values, 0.0)) for name, values in variances.items()}
+
+
+class ComponentModel:
+    """
+    The model of one modality, with the prior of the variance ratios once it is learnt.
+
+    Parameters
+    ----------
+    gram
+        Sum of FFᵀ of every sample, the first feature a constant: samples × features × features.
+    conditions
+        Number of the condition of each sample.
+    samples
+        Whether samples have fields of their own; without them, differences between samples count as those of conditions.
+    points
+        Features of places that cover the cell states.
+    """
+
+    def __init__(self, gram: np.ndarray, conditions: np.ndarray, *, samples: bool, points: np.ndarray) -> None:
+        design = contrast_design(conditions)
+        self.model = VaryingCoefficients(gram, design)
+        self.grid: Grid = ratio_grid(samples=samples, effects=design.shape[1] > 1)
+        own_mean = gram[:, 0] / np.maximum(gram[:, :1, 0], 1)
+        self.points = np.vstack([points, own_mean[gram[:, 0, 0] > 0]])
+        first = [design[conditions == condition][0] for condition in range(int(conditions.max()) + 1)]
+        self.functions = [Function(row) for row in first]
+        self.functions += [Function(row - first[0], tested=True) for row in first[1:]]
+        self.n_conditions = len(first)
+        self.prior: np.ndarray | None = None
+
+    def learn_and_fit(self, sums: SampleSums, reference: np.ndarray, chosen: np.ndarray) -> ComponentFit:
+        """
+        Learn the prior of the variance ratios from some genes, and fit others under it.
+
+        Parameters
+        ----------
+        sums
+            Sums of all.
+        reference, chosen
+            Numbers of those to learn from, and of those to fit.
+        """
+        evidence = log_evidence(self.model, sums, self.grid)
+        self.prior = grid_prior(evidence[reference])
+        return self._fit(sums.genes(chosen), evidence[chosen])
+
+    def fit(self, sums: SampleSums) -> ComponentFit:
+        """Fit further genes, under the prior that has been learnt."""
+        return self._fit(sums, log_evidence(self.model, sums, self.grid))
+
+    def _fit(self, sums: SampleSums, evidence: np.ndarray) -> ComponentFit:
+        if self.prior is None:
+            raise RuntimeError("The prior has not been learnt.")
+        probability = grid_posterior(evidence, self.prior)
+        found = fit_components(self.model, sums, self.grid, probability, self.functions, self.points)
+        return ComponentFit(found, self.n_conditions, sums.gram.sum(axis=0))
