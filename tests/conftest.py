@@ -83,7 +83,16 @@ def _digest(value: Any) -> str:
     elif isinstance(value, Mapping):
         parts = [(key, _digest(one)) for key, one in value.items()]
     else:
-        parts = [pickle.dumps(value)]
+        try:
+            parts = [pickle.dumps(value)]
+        except (TypeError, pickle.PicklingError):
+            # on disk, or on a device: the same object
+            parts = [
+                type(value).__name__,
+                getattr(value, "shape", None),
+                str(getattr(value, "dtype", "")),
+                id(type(value)),
+            ]
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
