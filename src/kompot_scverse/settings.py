@@ -1,7 +1,7 @@
 """Settings of the analyses: frozen dataclasses, checked when they are made."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -82,8 +82,9 @@ class DAThresholdSettings:
     Without replicates `lfc` and `ptp` have to be passed, with replicates `fdr` and `lfc_samples`.
     """
 
-    lfc: float = 1.0
-    """Smallest absolute log fold change of the density, natural log; decides where there are no replicates."""
+    lfc: float | None = None
+    """Smallest absolute log fold change of the density, natural log; decides where there are no replicates. None: 0.5 with
+    `method="ratio"`, 1 with `method="density"`."""
     ptp: float = 0.05
     """Largest posterior tail probability of the opposite sign, one-sided; decides where there are no replicates."""
     fdr: float = 0.1
@@ -95,11 +96,16 @@ class DAThresholdSettings:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        check_not_negative("lfc", self.lfc)
+        if self.lfc is not None:
+            check_not_negative("lfc", self.lfc)
         check_not_negative("lfc_samples", self.lfc_samples)
         check_fraction("ptp", self.ptp)
         check_fraction("fdr", self.fdr)
         _at_least(self, 1, "n_neighborhoods")
+
+    def of_method(self, method: str) -> "DAThresholdSettings":
+        """With the `lfc` of a method of :func:`kompot_scverse.tl.da` where none was given."""
+        return self if self.lfc is not None else replace(self, lfc=0.5 if method == "ratio" else 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)

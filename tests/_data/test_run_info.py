@@ -94,7 +94,9 @@ def test_call_repeats_the_run(adata: AnnData, arguments: dict) -> None:
 
 def test_call_of_abundance(adata: AnnData) -> None:
     fresh = adata.copy()
-    kp.tl.da(adata, "Age", reference="Young", normalize="count", thresholds=kp.DAThresholdSettings(lfc=0.5))
+    kp.tl.da(
+        adata, "Age", reference="Young", method="density", normalize="count", thresholds=kp.DAThresholdSettings(lfc=0.5)
+    )
     eval(kp.RunInfo(adata, analysis="da").call("data"), {"kp": kp, "data": fresh})
     pd.testing.assert_frame_equal(fresh.obs, adata.obs)
 

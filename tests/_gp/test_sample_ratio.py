@@ -50,7 +50,7 @@ def test_mode_is_that_of_the_joint_posterior(cells):
     found = minimize(
         negative, np.zeros(27), (phi, codes, contrast, own), jac=True, method="BFGS", options={"gtol": 1e-6}
     )
-    np.testing.assert_allclose(fit.weights, found.x[:3], atol=2e-4)
+    np.testing.assert_allclose(fit.weights, found.x[:3], atol=2e-3)
 
 
 def test_variance_is_close_to_the_dense_one(cells):

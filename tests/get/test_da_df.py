@@ -10,12 +10,12 @@ from kompot_scverse.get import da_df
 def test_values_are_those_of_the_run(analysed):
     table = da_df(analysed, sort=False)
     assert table.columns.to_list() == [
-        "lfc", "lfc_zscore", "neg_log10_lfc_ptp", "direction", "log_density_reference", "log_density_group",
+        "lfc", "lfc_zscore", "neg_log10_lfc_ptp", "lfsr", "direction", "log_ratio_reference", "log_ratio_group",
     ]  # fmt: skip
     assert table.index.equals(analysed.obs_names)
-    for column, key in [("lfc", "Young_to_Old_lfc"), ("log_density_group", "Old_log_density")]:
+    for column, key in [("lfc", "Young_to_Old_lfc"), ("log_ratio_group", "Old_log_ratio")]:
         np.testing.assert_array_equal(table[column], analysed.obs[f"kompot_da_{key}"])
-    np.testing.assert_allclose(table["log_density_group"] - table["log_density_reference"], table["lfc"], atol=1e-9)
+    np.testing.assert_allclose(table["log_ratio_group"] - table["log_ratio_reference"], table["lfc"], atol=1e-9)
     assert table["direction"].cat.categories.to_list() == ["down", "neutral", "up"]
 
 
@@ -76,7 +76,7 @@ def test_subset_of_cells(analysed):
 def test_overwritten_fields_are_named(adata):
     tl.da(adata, "Age", reference="Young", groups="Old")
     tl.da(adata, "Age", reference="Young", groups="Mid", overwrite=True)
-    with pytest.warns(UserWarning, match=r"run 0.*of run 1: obs\['kompot_da_Young_log_density'\]\. "):
+    with pytest.warns(UserWarning, match=r"run 0.*of run 1: obs\['kompot_da_Young_log_ratio'\]\. "):
         da_df(adata, run_id=0)
 
 

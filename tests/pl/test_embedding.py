@@ -69,7 +69,7 @@ def test_highlight(analysed):
 
 
 def test_several_panels(analysed):
-    axes = pl.embedding(analysed, color=["lfc", "branch", "group_std", "group_log_density"], ncols=2)
+    axes = pl.embedding(analysed, color=["lfc", "branch", "group_std", "group_log_ratio"], ncols=2)
     assert [ax.get_title() for ax in axes] == ["Young → Old", "branch", "Old", "Old"]
     _, ax = plt.subplots()
     with pytest.raises(ValueError, match="one panel"):

@@ -53,7 +53,7 @@ def test_thresholds_and_update(analysed, unchanged):
     with unchanged(analysed):
         ax = pl.volcano_da(analysed, thresholds=loose)
     assert "neutral (0)" in [t.get_text() for t in ax.get_legend().get_texts()]
-    assert find_run(analysed, analysis="da").params["lfc_threshold"] == 1.0
+    assert find_run(analysed, analysis="da").params["lfc_threshold"] == 0.5
     pl.volcano_da(analysed, thresholds=loose, update=True)
     run = find_run(analysed, analysis="da")
     cells = contrast(analysed)

@@ -52,6 +52,8 @@ class Sizes:
     """Layers kept in memory."""
     factors_in_memory: bool
     """Whether the variance between replicates is kept in memory."""
+    n_rough: int = 0
+    """Rank of the rough basis of log ratios."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,15 @@ def memory_items(s: Sizes) -> list[Item]:
 
 
 def _abundance_items(s: Sizes) -> list[Item]:
+    if s.n_rough:
+        both = s.rank + s.n_rough
+        own = 5 * s.n_samples if s.replicates else 5
+        return [
+            Item("rough features", f"{s.n_obs:,} × {s.n_rough}", s.n_obs * s.n_rough * 8, ("results",)),
+            Item("all features", f"2 × {s.n_obs:,} × {both}", (s.n_obs + s.n_cells) * both * 8, ("results",)),
+            Item("log ratios", f"{s.n_conditions} × {s.n_obs:,}", 4 * s.n_conditions * s.n_obs * 8, ("results",)),
+            Item("fields of samples", f"{s.n_cells:,} × {own}", s.n_cells * own * 8, ("results",)),
+        ]
     sets = s.n_conditions + (s.n_samples if s.replicates else 0)
     return [
         Item("densities", f"2 × {sets} × {s.n_obs:,}", 2 * sets * s.n_obs * 8, ("results",)),
@@ -176,7 +187,9 @@ def time_class(s: Sizes) -> str:
     products = 2 * s.n_conditions + (2 * s.n_samples if s.replicates else 0)
     seconds += (s.n_genes + s.n_null) * r**2 * products / (threads * 1e10)
     seconds += s.n_tested * s.n_weights / (threads * 1e5)
-    if s.n_genes == 0:
+    if s.n_rough:
+        seconds += 12 * (s.n_conditions - 1) * s.n_cells * (s.rank + s.n_rough) ** 2 / 1e10
+    elif s.n_genes == 0:
         seconds += s.n_cells**2 * s.n_dims / 1e10 * (2 + s.replicates) + s.n_cells * r**2 / 1e9
     seconds += s.n_layers * s.n_obs * s.n_all_genes * r / (threads * 1e10)
     return next(name for limit, name in TIME_CLASSES if seconds < limit)

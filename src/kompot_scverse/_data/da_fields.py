@@ -20,6 +20,18 @@ class DAPlan:
     """What a call will write."""
 
     key_added: str
+    method: str
+    """"ratio" or "density"."""
+
+    @property
+    def condition_statistic(self) -> str:
+        """What is written of each condition."""
+        return f"log_{self.method}"
+
+    @property
+    def contrast_rows(self) -> tuple[tuple[str, bool, str], ...]:
+        """Name, whether the variance between replicates changes it, and description of the fields of a contrast."""
+        return _CONTRAST_ROWS + (_RATIO_ROWS if self.method == "ratio" else ())
 
     def keys(self, design: Design, group: object) -> Keys:
         """Names of the fields of a contrast."""
@@ -40,6 +52,8 @@ class CellResults:
     qvalue: np.ndarray | None = None
     neighborhood_lfc: np.ndarray | None = None
     """Effect of the test."""
+    lfsr: np.ndarray | None = None
+    """Local false sign rate."""
 
 
 def plan_fields(plan: DAPlan, design: Design) -> list[Field]:
@@ -47,14 +61,16 @@ def plan_fields(plan: DAPlan, design: Design) -> list[Field]:
     fields = []
     for condition in design.conditions:
         role = "reference" if condition == design.reference else "group"
-        key = plan.keys(design, condition).of(condition, "log_density")
-        text = f"log density of the cells of {condition}, natural log"
-        fields.append(Field("obs", key, f"{role}_log_density", text, condition=condition))
+        statistic = plan.condition_statistic
+        key = plan.keys(design, condition).of(condition, statistic)
+        of = "density" if plan.method == "density" else "density, over the mean density of the conditions,"
+        text = f"log {of} of the cells of {condition}, natural log"
+        fields.append(Field("obs", key, f"{role}_{statistic}", text, condition=condition))
     for group in design.groups:
         keys = plan.keys(design, group)
         fields += [
             Field("obs", keys.field(what, varies=varies), what, text, group=group)
-            for what, varies, text in _CONTRAST_ROWS + (_TEST_ROWS if design.sample_key is not None else ())
+            for what, varies, text in plan.contrast_rows + (_TEST_ROWS if design.sample_key is not None else ())
         ]
     return fields
 
@@ -65,6 +81,7 @@ _CONTRAST_ROWS = (
     ("neg_log10_lfc_ptp", True, "-log10 of the posterior tail probability of the other sign, one-sided"),
     ("lfc_direction", True, "up or down where the thresholds are passed, else neutral"),
 )
+_RATIO_ROWS = (("lfsr", True, "local false sign rate: probability of no change or one of the other sign"),)
 _TEST_ROWS = (
     ("lfc_pvalue", False, "p-value of the replicate test, combined over the neighbourhoods of the cell"),
     ("lfc_qvalue", False, "false discovery rate of the replicate test over neighbourhoods, at the cell"),
@@ -82,7 +99,9 @@ def cell_values(plan: DAPlan, design: Design, group: object, results: CellResult
         results.neg_log10_ptp,
         pd.Categorical.from_codes(codes, categories=pd.Index(DIRECTIONS), ordered=True),
     ]
-    rows: tuple[tuple[str, bool, str], ...] = _CONTRAST_ROWS
+    rows = plan.contrast_rows
+    if results.lfsr is not None:
+        columns.append(results.lfsr)
     if results.pvalue is not None:
         columns += [results.pvalue, results.qvalue, results.neighborhood_lfc]
         rows += _TEST_ROWS

@@ -7,6 +7,8 @@ import numpy as np
 
 __all__ = ["Cells", "Fields", "State"]
 
+MAX_CELLS = 4000
+"""Cells that the information about the samples is taken from; of several thousand it does not change visibly."""
 MAX_STEPS = 50
 TOLERANCE = 1e-9
 """Largest error of a level at which to stop."""
@@ -48,6 +50,8 @@ class State:
     """Its gradient by the field of each sample: samples × rank."""
     levels: np.ndarray
     """Log levels of the samples."""
+    probability: np.ndarray
+    """Of each cell to be of each sample: cells × samples."""
 
 
 @dataclass(frozen=True)
@@ -98,4 +102,28 @@ class Cells:
                 break
             levels = levels + np.clip(change, -1, 1)
         value = float((eta[np.arange(len(eta)), self.codes] - top[:, 0] - np.log(total[:, 0])).sum())
-        return State(fields, of_samples, value, self.sums - probability.T @ self.phi, levels)
+        return State(fields, of_samples, value, self.sums - probability.T @ self.phi, levels, probability)
+
+    def information(self, probability: np.ndarray) -> list[np.ndarray]:
+        r"""
+        Information :math:`\sum_i P_{is} \Phi_i \Phi_i^\top` of each of several sets, level free, from at most `MAX_CELLS` cells.
+
+        Parameters
+        ----------
+        probability
+            Probability of each cell to be of each set: cells × sets.
+        """
+        rows, factor = self._spread, len(self.phi) / len(self._spread)
+        phi, out = self.phi[rows], []
+        for weight in probability[rows].T * factor:
+            centred = (phi - weight @ phi / weight.sum()) * np.sqrt(weight)[:, None]
+            out.append(centred.T @ centred)
+        return out
+
+    @cached_property
+    def _spread(self) -> np.ndarray:
+        """Cells that stand for all, whatever their order."""
+        if len(self.phi) <= MAX_CELLS:
+            return np.arange(len(self.phi))
+        order = np.lexsort(self.phi[:, :2].T)
+        return order[np.linspace(0, len(order) - 1, MAX_CELLS).astype(np.intp)]

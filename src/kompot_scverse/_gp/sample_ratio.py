@@ -9,7 +9,7 @@ from scipy.special import expit
 from .amplitudes import GRID, choose_amplitudes, solve_prior
 from .multinomial import Cells, Fields, State
 from .ratio import RatioFit, fit_ratio
-from .sample_expansion import Expansion, Information, expand, information
+from .sample_expansion import Expansion, Information, integrate, typical
 
 __all__ = ["fit_sample_ratio"]
 
@@ -17,11 +17,14 @@ logger = logging.getLogger("kompot_scverse")
 
 SCALES = np.concatenate([[0.0], 10.0 ** np.arange(-2, 1.6, 0.25)])
 """Prior variances of the samples' fields, in units of what their first estimate is."""
-ROUNDS = 5
+ROUNDS = 8
 """Steps at most in which the variances are still chosen."""
-MAX_STEPS = 60
-TOLERANCE = 1e-9
+MAX_STEPS, REFRESHED = 100, 12
+"""Steps at most, and after how many of them the curvature is computed again."""
+TOLERANCE = 1e-6
 """Squared distance from the mode, in posterior standard deviations, at which to stop."""
+SETTLED = 0.1
+"""Largest move of a log ratio in the last step in which the variances are chosen."""
 LARGEST_MOVE = 4.0
 """A step that moves a log ratio by more is shortened while the variances are chosen."""
 
@@ -55,7 +58,7 @@ def fit_sample_ratio(phi: np.ndarray, codes: np.ndarray, late: np.ndarray, block
     with Gaussian priors on the contrast :math:`\delta` and on the samples' fields :math:`u_s`, whose amplitudes are those of
     largest evidence; where they do not differ, it is :func:`fit_ratio`.
 
-    The information about the field of a sample is :math:`E_s = \tfrac{n_s}{n_c} \sum_i P(c \mid x_i) \Phi_i \Phi_i^\top`, and
+    The information about the field of a sample is :math:`E_s = \sum_i P(s \mid x_i) \Phi_i \Phi_i^\top`, and
     :math:`(E_s^{-1} + D_u)^{-1}` of it is about its condition: many cells of one sample count little where samples differ, and a
     sample of few cells counts as much as it knows. The mode is that of the exact likelihood, its curvature the expected one.
 
@@ -75,33 +78,36 @@ def fit_sample_ratio(phi: np.ndarray, codes: np.ndarray, late: np.ndarray, block
         return pooled
     cells = Cells(phi, codes, late)
     n_late = float(cells.counts[late].sum())
-    log_odds = np.log(n_late / (len(phi) - n_late))
-    known = information(phi, expit(log_odds + pooled.log_ratio(phi)), cells.counts, late)
-    fields = Fields(pooled.weights, np.zeros_like(cells.sums))
-    now = cells.at(fields, np.log(cells.counts))
+    now = cells.at(Fields(pooled.weights, np.zeros_like(cells.sums)), np.log(cells.counts))
+    sides = np.stack([now.probability[:, own].sum(axis=1) for own in (~late, late)], axis=1)
+    first, second = cells.information(sides)
     values = np.append(GRID, 0.0)  # position -1 is 0
-    shape = values[choose_amplitudes(*known.typical(now.score), blocks)][blocks]
-    scale = len(SCALES) if shape.any() else 0
+    shape = values[choose_amplitudes(*typical((first, second), now.score, cells.counts, late), blocks)][blocks]
+    if not shape.any():
+        return pooled
+    scale: int | None = None
     contrast: np.ndarray | None = None
-    evidence = 0.0
     for _ in range(ROUNDS):
-        new_scale = _choose_scale(known, shape, now, scale)
-        if new_scale == 0 and contrast is None:
+        known = Information.of(cells.information(now.probability), shape)
+        new_scale = _choose_scale(known, now, late, scale)
+        if new_scale == 0:
             return pooled
-        expansion = expand(known, SCALES[new_scale] * shape, now)
-        found = choose_amplitudes(expansion.information, expansion.linear, blocks, contrast)
-        if new_scale == scale and contrast is not None and (found == contrast).all():
-            break
+        expansion = integrate(known, SCALES[new_scale], late).at(now)
+        information = expansion.curvature.contrast
+        found = choose_amplitudes(information, expansion.linear, blocks, contrast)
+        same = new_scale == scale and contrast is not None and (found == contrast).all()
         scale, contrast = new_scale, found
-        prior = values[found][blocks]
-        delta, _, evidence, _ = solve_prior(expansion.information, expansion.linear, prior)
+        delta = solve_prior(information, expansion.linear, values[found][blocks])[0]
         step = expansion.mode(delta) - now.fields
         move = float(np.abs(phi @ step.of_samples(late).T).max())
         now = cells.at(now.fields + step * min(1.0, LARGEST_MOVE / max(move, 1e-300)), now.levels)
+        if same and move < SETTLED:
+            break
     assert contrast is not None
-    prior_variances = _Prior(values[contrast][blocks], SCALES[scale] * shape)
-    fields, expansion = _newton(cells, now.fields, now.levels, prior_variances, known)
-    covariance = solve_prior(expansion.information, expansion.linear, prior_variances.contrast)[1]
+    assert scale is not None
+    prior = _Prior(values[contrast][blocks], SCALES[scale] * shape)
+    fields, expansion = _newton(cells, now, prior, shape, SCALES[scale])
+    _, covariance, evidence, _ = solve_prior(expansion.curvature.contrast, expansion.linear, prior.contrast)
     changes = bool(fields.delta.any())
     offset, center, level = _level(phi, fields.delta, n_late)
     return RatioFit(
@@ -112,28 +118,27 @@ def fit_sample_ratio(phi: np.ndarray, codes: np.ndarray, late: np.ndarray, block
         level_variance=level if changes else 0.0,
         amplitudes=values[contrast],
         null_probability=float(expit(-evidence)),
-        sample_amplitudes=np.array([SCALES[scale] * shape[blocks == b][0] for b in range(blocks.max() + 1)]),
+        sample_amplitudes=np.array([prior.own[blocks == b][0] for b in range(blocks.max() + 1)]),
     )
 
 
-def _choose_scale(known: Information, shape: np.ndarray, now: State, start: int) -> int:
+def _choose_scale(known: Information, now: State, late: np.ndarray, start: int | None) -> int:
     """Position of the scale of the samples' prior variances of largest evidence, whatever their conditions' fields are."""
-    tried = range(len(SCALES)) if start in (0, len(SCALES)) else range(max(start - 1, 0), min(start + 2, len(SCALES)))
-    if not shape.any():
-        return 0
-    evidence = [expand(known, SCALES[number] * shape, now).log_evidence for number in tried]
+    tried = range(len(SCALES)) if start is None else range(max(start - 2, 0), min(start + 3, len(SCALES)))
+    evidence = [integrate(known, SCALES[number], late).at(now).log_evidence() for number in tried]
     return tried[int(np.argmax(evidence))]
 
 
-def _newton(
-    cells: Cells, fields: Fields, levels: np.ndarray, prior: _Prior, known: Information
-) -> tuple[Fields, Expansion]:
+def _newton(cells: Cells, now: State, prior: _Prior, shape: np.ndarray, scale: float) -> tuple[Fields, Expansion]:
     """The mode of the exact likelihood with given variances, in steps of the expected curvature."""
-    fields = Fields(fields.delta * (prior.contrast > 0), fields.own * (prior.own > 0))
-    now = cells.at(fields, levels)
-    for _ in range(MAX_STEPS):
-        expansion = expand(known, prior.own, now)
-        delta = solve_prior(expansion.information, expansion.linear, prior.contrast)[0]
+    fields = Fields(now.fields.delta * (prior.contrast > 0), now.fields.own * (prior.own > 0))
+    now = cells.at(fields, now.levels)
+    for number in range(MAX_STEPS):
+        if number % REFRESHED == 0:
+            curvature = integrate(Information.of(cells.information(now.probability), shape), scale, cells.late)
+            covariance = solve_prior(curvature.contrast, np.zeros_like(prior.contrast), prior.contrast)[1]
+        expansion = curvature.at(now)
+        delta = covariance @ expansion.linear
         step = expansion.mode(delta) - now.fields
         decrement = float(np.sum(now.score * step.of_samples(cells.late))) + prior.slope(now.fields, step)
         if decrement <= TOLERANCE:

@@ -1,9 +1,9 @@
 """Log fold changes of densities: normalisation, z, posterior tail probability, direction."""
 
 import numpy as np
-from scipy.special import log_ndtr, logsumexp
+from scipy.special import log_ndtr, logsumexp, ndtr
 
-__all__ = ["DIRECTIONS", "direction", "mass_offsets", "neg_log10_tail"]
+__all__ = ["DIRECTIONS", "direction", "false_sign_rate", "mass_offsets", "neg_log10_tail"]
 
 DIRECTIONS = ("down", "neutral", "up")
 MAX_STEPS = 500
@@ -52,6 +52,20 @@ def neg_log10_tail(z: np.ndarray) -> np.ndarray:
         Posterior mean over posterior standard deviation.
     """
     return -log_ndtr(-np.abs(z)) / np.log(10)
+
+
+def false_sign_rate(z: np.ndarray, null_probability: float) -> np.ndarray:
+    r"""
+    Local false sign rate (Stephens 2017): probability that the change is 0 or has the other sign, :math:`p_0 + (1 - p_0)\mathcal{N}(-|z|)`.
+
+    Parameters
+    ----------
+    z
+        Posterior mean over posterior standard deviation, if there is a change.
+    null_probability
+        Probability :math:`p_0` that nothing changes.
+    """
+    return null_probability + (1 - null_probability) * ndtr(-np.abs(z))
 
 
 def direction(

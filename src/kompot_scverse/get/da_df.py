@@ -22,16 +22,19 @@ COLUMNS = {
     "lfc": "lfc",
     "lfc_zscore": "lfc_zscore",
     "neg_log10_lfc_ptp": "neg_log10_lfc_ptp",
+    "lfsr": "lfsr",
     "pvalue": "lfc_pvalue",
     "qvalue": "lfc_qvalue",
     "neighborhood_lfc": "neighborhood_lfc",
     "direction": "lfc_direction",
+    "log_ratio_reference": "reference_log_ratio",
+    "log_ratio_group": "group_log_ratio",
     "log_density_reference": "reference_log_density",
     "log_density_group": "group_log_density",
 }
 """Columns of the table and the statistics of a run that they hold."""
-TESTED = ("pvalue", "qvalue", "neighborhood_lfc")
-"""Columns of runs with replicates only."""
+ALWAYS = ("lfc", "lfc_zscore", "neg_log10_lfc_ptp", "direction")
+"""Columns of every run; the others depend on its method, and on whether it has replicates."""
 
 
 def da_df(
@@ -74,7 +77,8 @@ def da_df(
     Returns
     -------
     Table with the cells as index and the columns `lfc` (natural log, group − reference), `lfc_zscore`,
-    `neg_log10_lfc_ptp`, with replicates `pvalue`, `qvalue` and `neighborhood_lfc` (the effect) of their test, `direction`, `log_density_reference`, `log_density_group`, then those of `obs_columns`. Cells
+    `neg_log10_lfc_ptp`, `lfsr`, with replicates `pvalue`, `qvalue` and `neighborhood_lfc` (the effect) of their test, `direction`, `log_ratio_reference`, `log_ratio_group` (with
+    `method="density"` instead of them and of lfsr `log_density_reference`, `log_density_group`), then those of `obs_columns`. Cells
     without a state have missing values; any filter leaves them out.
 
     Raises
@@ -112,7 +116,7 @@ def da_df(
     columns = {
         name: fields.read("obs", statistic, again)
         for name, statistic in COLUMNS.items()
-        if name not in TESTED or fields.key("obs", statistic) is not None
+        if name in ALWAYS or fields.key("obs", statistic) is not None
     }
     # subsetting drops categories without cells, and may have turned the column into text
     columns["direction"] = pd.Categorical(columns["direction"], categories=list(DIRECTIONS), ordered=True)

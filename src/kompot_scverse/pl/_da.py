@@ -1,7 +1,7 @@
 """The cells of a differential abundance as points of a volcano plot."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -103,7 +103,7 @@ def _level(thresholds: DAThresholdSettings, rule: str) -> float:
 
 
 def _min_lfc(thresholds: DAThresholdSettings, rule: str) -> float:
-    return thresholds.lfc if rule == "tail" else thresholds.lfc_samples
+    return cast("float", thresholds.lfc) if rule == "tail" else thresholds.lfc_samples
 
 
 def da_points(
@@ -123,7 +123,7 @@ def da_points(
     """
     rule: Literal["tail", "qvalue"] = "tail" if found.entry("obs", "lfc_qvalue") is None else "qvalue"
     lfc, height = found.values("obs", "lfc", CALL).to_numpy(dtype=np.float64), _height(found, y or rule)
-    given = thresholds or run_thresholds(found)
+    given = (thresholds or run_thresholds(found)).of_method(found.run.params.get("method", "density"))
     if thresholds is None:
         calls = pd.Series(found.values("obs", "lfc_direction", CALL).array)
     else:

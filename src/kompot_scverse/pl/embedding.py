@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["embedding"]
 
-SIGNED = ("lfc", "lfc_zscore", "neighborhood_lfc")
+SIGNED = ("lfc", "lfc_zscore", "neighborhood_lfc", "reference_log_ratio", "group_log_ratio")
 LABELS = {
     "lfc": "log fold change\nof density",
     "lfc_zscore": "z of log fold change\nof density",
@@ -45,6 +45,9 @@ LABELS = {
     "lfc_pvalue": "p of the\nreplicate test",
     "lfc_qvalue": "q of the\nreplicate test",
     "neighborhood_lfc": "effect of the\nreplicate test",
+    "lfsr": "local false\nsign rate",
+    "reference_log_ratio": "log density\nover mean density",
+    "group_log_ratio": "log density\nover mean density",
     "reference_log_density": "log density",
     "group_log_density": "log density",
     "reference_std": "posterior SD",
@@ -96,7 +99,8 @@ def embedding(
         Embedding in obsm, with or without `X_`.
     color
         One or several of: a statistic of a differential abundance (`lfc`, `lfc_zscore`, `neg_log10_lfc_ptp`,
-        `lfc_direction`, `lfc_pvalue`, `lfc_qvalue`, `neighborhood_lfc`, `reference_log_density`, `group_log_density`), or of a differential expression
+        `lfc_direction`, `lfc_pvalue`, `lfc_qvalue`, `neighborhood_lfc`, `lfsr`, `reference_log_ratio`, `group_log_ratio`, or `reference_log_density` and
+        `group_log_density`), or of a differential expression
         (`reference_std`, `group_std`), a gene, or any obs column.
     analysis
         Analysis that the statistics belong to; None: the one that has them.

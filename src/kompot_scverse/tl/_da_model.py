@@ -1,131 +1,64 @@
-"""The computation behind `kp.tl.da`: densities of conditions and samples, and their comparison."""
+"""What both methods of `kp.tl.da` estimate, and what is concluded from it at every cell."""
 
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 import numpy as np
 
 from kompot_scverse._data.da_fields import CellResults
-from kompot_scverse._data.design import Design
-from kompot_scverse._gp.density import DensityFit, fit_density
-from kompot_scverse._gp.mellon import prior_log_density
-from kompot_scverse._gp.neighbors import fractal_dimension, nearest_neighbor_distances
-from kompot_scverse._stats.abundance import direction, mass_offsets, neg_log10_tail
+from kompot_scverse._stats.abundance import direction, false_sign_rate, neg_log10_tail
 from kompot_scverse.settings import DAThresholdSettings
 
-from ._common import States
-from ._progress import progress_bar
-
-__all__ = ["Prior", "compare", "condition_densities", "shared_prior"]
+__all__ = ["Abundance", "compare"]
 
 
 @dataclass(frozen=True)
-class Prior:
-    """What all densities of a call share, estimated on the pooled cells."""
+class Abundance:
+    """Estimates at every cell; NaN for cells without a state."""
 
-    d: float
-    """Dimensionality of the cell-state manifold."""
-    mu: float
-    """Prior mean of the log density of all pooled cells, in the frame of the cell states."""
-    n: int
-    """Number of pooled cells."""
-    log_unit: float
-    """Log volume of a unit of the frame in units of the representation, which densities are per."""
-
-
-def shared_prior(states: States, design: Design) -> Prior:
-    distances = cast("np.ndarray", states.model.nn_distances)  # all of them were asked for
-    if not distances.any():
-        raise ValueError(f"All cells of the analysis are identical in obsm[{states.use_rep!r}]; they have no density.")
-    d = fractal_dimension(states.x[design.cells])
-    return Prior(d, prior_log_density(distances, d), len(distances), d * np.log(states.model.frame.scale))
-
-
-def condition_densities(states: States, design: Design, prior: Prior, normalize: str) -> tuple[np.ndarray, np.ndarray]:
-    """Log density of each condition at every cell, and its variance: conditions × cells."""
-    names = [f"condition {condition!r}" for condition in design.conditions]
-    # replicates first: an error about them should not wait for the conditions
-    between = None if design.sample_key is None else _between_samples(states, design, prior, normalize)
-    fits, densities = _normalized_densities(states, design.condition_codes, names, prior, normalize)
-    variances = np.stack([fit.variance(states.phi) for fit in fits])
-    return densities, variances if between is None else variances + between
-
-
-def _between_samples(states: States, design: Design, prior: Prior, normalize: str) -> np.ndarray:
-    """Variance of the log density between the replicates of each condition, at every cell: conditions × cells."""
-    usable = np.flatnonzero(design.usable)
-    renumbered = np.full(len(design.samples) + 1, -1)
-    renumbered[usable] = np.arange(len(usable))
-    # code -1 (takes no part) finds the last entry, which is -1
-    codes = renumbered[design.sample_codes]
-    of_condition = design.sample_conditions[usable]
-    names = [
-        f"sample {design.samples[sample]!r} ({design.conditions[design.sample_conditions[sample]]})"
-        for sample in usable
-    ]
-    _, densities = _normalized_densities(states, codes, names, prior, normalize)
-    conditions = range(len(design.conditions))
-    return np.stack([densities[of_condition == condition].var(axis=0, ddof=1) for condition in conditions])
-
-
-def _normalized_densities(
-    states: States, codes: np.ndarray, names: list[str], prior: Prior, normalize: str
-) -> tuple[list[DensityFit], np.ndarray]:
-    """
-    Density of each set of cells, from its own cells.
-
-    Parameters
-    ----------
-    states
-        Cell states and basis.
-    codes
-        Number of the set of every cell, -1 for none.
-    names
-        What each set is called in errors.
-    prior
-        What the densities share.
-    normalize
-        "mass" or "count".
-
-    Returns
-    -------
-    The fits, and the normalised log densities at every cell, per unit of the representation: sets × cells.
-    """
-    members = [np.flatnonzero(codes == number) for number in range(len(names))]
-    sizes = np.array([len(own) for own in members])
-    distances = [nearest_neighbor_distances(states.x[own]) for own in members]
-    for name, found in zip(names, distances, strict=True):
-        if not found.any():
-            raise ValueError(
-                f"All cells of {name} are identical in obsm[{states.use_rep!r}]; they have no density. "
-                "Pass another representation as `use_rep=`, or leave them out with `mask_obs=`."
-            )
-    fits, densities = [], np.empty((len(names), len(states.x)))
-    with progress_bar(int(sizes.sum()), "densities", "cells") as advance:
-        for number, own in enumerate(members):
-            mu = prior.mu + np.log(len(own) / prior.n)
-            fits.append(fit_density(states.phi[own], distances[number], prior.d, mu))
-            densities[number] = fits[number].log_density(states.phi) - np.log(len(own))
-            advance(len(own))
-    if normalize == "mass":
-        densities += mass_offsets(densities[:, codes >= 0], sizes)[:, None]
-    return fits, densities - prior.log_unit
+    fields: np.ndarray
+    """Log density or log ratio of every condition: conditions × cells."""
+    lfc: np.ndarray
+    """Log fold change of every group: groups × cells."""
+    variance: np.ndarray
+    """Its posterior variance: groups × cells."""
+    params: dict[str, Any]
+    """What a run records of the estimate."""
+    null_probability: np.ndarray | None = None
+    """Probability that nothing changes, for every group; None where it is not estimated."""
+    summaries: list[dict[str, Any]] = field(default_factory=list)
+    """What a run records of each group."""
 
 
 def compare(
-    densities: np.ndarray,
-    variances: np.ndarray,
-    group: int,
+    found: Abundance,
+    number: int,
     thresholds: DAThresholdSettings,
     test: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
 ) -> CellResults:
-    """A group with the reference, at every cell; `test` holds p, q and effect of the replicate test."""
-    lfc = densities[group] - densities[0]
-    zscore = lfc / np.sqrt(variances[group] + variances[0])
+    """
+    Group `number` (0 for the first) with the reference, at every cell.
+
+    Parameters
+    ----------
+    found
+        The estimates.
+    number
+        Number of the group.
+    thresholds
+        With an `lfc`.
+    test
+        p, q and effect of the replicate test.
+    """
+    lfc, variance = found.lfc[number], found.variance[number]
+    # a log ratio that is known to be 0 has no variance
+    zscore = np.divide(lfc, np.sqrt(variance), out=np.zeros_like(lfc), where=(variance > 0) | np.isnan(lfc))
     tail = neg_log10_tail(zscore)
+    null = found.null_probability
+    lfsr = None if null is None else false_sign_rate(zscore, float(null[number]))
     if test is None:
-        codes = direction(lfc, tail >= -np.log10(thresholds.ptp), lfc_threshold=thresholds.lfc)
-        return CellResults(lfc, zscore, tail, codes)
+        codes = direction(lfc, tail >= -np.log10(thresholds.ptp), lfc_threshold=cast("float", thresholds.lfc))
+        return CellResults(lfc, zscore, tail, codes, lfsr=lfsr)
     pvalue, qvalue, effect = test
     codes = direction(lfc, qvalue <= thresholds.fdr, lfc_threshold=thresholds.lfc_samples, effect=effect)
-    return CellResults(lfc, zscore, tail, codes, pvalue, qvalue, effect)
+    return CellResults(lfc, zscore, tail, codes, pvalue, qvalue, effect, lfsr)

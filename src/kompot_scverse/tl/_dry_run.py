@@ -17,6 +17,7 @@ from kompot_scverse._stats.neighborhoods import default_n_centers
 from kompot_scverse._stats.reference_genes import MAX_GENES
 from kompot_scverse.settings import FDRSettings, GPSettings
 
+from ._da_ratio import n_rough_centers
 from ._de_task import DERequest, DETask
 
 __all__ = ["plan_da", "plan_de"]
@@ -72,7 +73,7 @@ def plan_de(targets: Targets, tasks: Sequence[DETask], request: DERequest) -> Re
     )
 
 
-def plan_da(targets: Targets, design: Design, planned: list[Field], *, gp: GPSettings) -> ResourcePlan:
+def plan_da(targets: Targets, design: Design, planned: list[Field], *, gp: GPSettings, method: str) -> ResourcePlan:
     """Plan a differential abundance."""
     (mod,) = targets.frames
     rank, notes = _rank(targets, design.cells, gp)
@@ -84,7 +85,10 @@ def plan_da(targets: Targets, design: Design, planned: list[Field], *, gp: GPSet
         "n_weights": 0,
         "n_layers": 0,
     }
-    sizes = Sizes(**_sizes(targets, mod, design, rank), **nothing, density=0.0, factors_in_memory=False)
+    n_rough = n_rough_centers(int(design.cells.sum())) if method == "ratio" else 0
+    sizes = Sizes(
+        **_sizes(targets, mod, design, rank), **nothing, density=0.0, factors_in_memory=False, n_rough=n_rough
+    )
     return make_plan(
         targets.data,
         planned,

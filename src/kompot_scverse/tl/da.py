@@ -20,7 +20,9 @@ from kompot_scverse._stats.neighborhoods import ABUNDANCE_WIDTH
 from kompot_scverse.settings import DAThresholdSettings, GPSettings
 
 from ._common import build_runs, cell_states, describe_gp, run_diagnostics
-from ._da_model import compare, condition_densities, shared_prior
+from ._da_density import density_abundance
+from ._da_model import compare
+from ._da_ratio import ratio_abundance
 from ._dry_run import plan_da
 from ._replicates import cell_weights, describe_tests, test_abundance
 
@@ -48,7 +50,8 @@ def da(
     use_rep: str | None = None,
     mask_obs: str | Sequence[bool] | np.ndarray | None = None,
     key_added: str = "kompot_da",
-    normalize: Literal["mass", "count"] = "mass",
+    method: Literal["ratio", "density"] = "ratio",
+    normalize: Literal["mass", "count"] | None = None,
     gp: GPSettings | None = None,
     thresholds: DAThresholdSettings | None = None,
     overwrite: bool | None = None,
@@ -59,11 +62,12 @@ def da(
     r"""
     Differential abundance over cell states, without clusters.
 
-    The density of the cells of each condition is estimated from their nearest-neighbour distances within the condition
-    (mellon's model), on length scale, dimensionality and prior mean that all conditions share. The log fold change at a
-    cell is the difference of the two log densities, :math:`\log p_G - \log p_R`, and its variance the sum of the two
-    Laplace variances. With `sample_key`, the variance between the log densities of the replicates, each estimated from
-    its own cells, is added for both conditions, and the replicates are tested: in soft neighbourhoods of cell states, the
+    The log fold change at a cell, :math:`\log p_G - \log p_R`, is estimated itself: among the pooled cells at a state, the log odds
+    of being of the group follow it, which is a logistic regression with Gaussian fields, one smooth and one rough. Their
+    amplitudes are those of largest evidence; where nothing changes they are zero or next to it. With `sample_key`, every
+    sample differs from its condition by a field of its own, whose variance enters that of the log fold change.
+
+    Then the replicates are tested, too: in soft neighbourhoods of cell states, the
     logit of each sample's share of cells is an observation, and the difference of the conditions is tested with a
     moderated variance (Smyth 2004). The false discovery rate over neighbourhoods is weighted by their overlap (spatial
     FDR, Dann et al. 2022), and p and q are carried over to the cells by their weights.
@@ -95,8 +99,12 @@ def da(
         nevertheless.
     key_added
         Prefix K of everything written.
+    method
+        "ratio", or "density", the method of the paper: the density of each condition from nearest-neighbour distances
+        (mellon's model), the log fold change as their difference; with `sample_key` the variance between the log densities of
+        the samples is added. It finds a small part of the log fold change where the representation has many dimensions.
     normalize
-        "count" divides each density by its number of cells; "mass" then also gives all densities of the call the same
+        Of `method="density"`; None is "mass". "count" divides each density by its number of cells; "mass" then also gives all densities of the call the same
         mass over the pooled cells, without which errors of the estimate that are the same at all cells remain.
     gp, thresholds
         Settings of the model and of the direction.
@@ -115,8 +123,9 @@ def da(
     where marked \*), for every cell with a state:
 
     - obs: `K_R_to_G_lfc` (natural log, group − reference), `K_R_to_G_lfc_zscore`\*, `K_R_to_G_neg_log10_lfc_ptp`\*
-      (posterior tail probability of the other sign, one-sided), `K_R_to_G_lfc_direction`\* (down, neutral, up) and
-      `K_{R,G}_log_density`; with `sample_key` also `K_R_to_G_lfc_pvalue`, `K_R_to_G_lfc_qvalue` and the effect
+      (posterior tail probability of the other sign, one-sided), `K_R_to_G_lfsr`\* (local false sign rate: probability of no change or one of
+      the other sign), `K_R_to_G_lfc_direction`\* (down, neutral, up) and `K_{R,G}_log_ratio`, the log of the density over the mean of
+      the densities of all conditions; with `method="density"`, `K_{R,G}_log_density` instead of log ratio and lfsr; with `sample_key` also `K_R_to_G_lfc_pvalue`, `K_R_to_G_lfc_qvalue` and the effect
       `K_R_to_G_neighborhood_lfc` of the replicate test.
       The direction is the sign of that effect where q passes its threshold or, without replicates, that of lfc where |lfc| and the
       tail probability do, and else neutral
@@ -147,7 +156,12 @@ def da(
     check_arguments(da, locals())
     call = record_call(da, locals())
     check_key(key_added)
-    gp, thresholds = gp or GPSettings(), thresholds or DAThresholdSettings()
+    if normalize is not None and method == "ratio":
+        raise ValueError(
+            f"`normalize={normalize!r}` belongs to method='density'; a log ratio (method='ratio') is one of densities of mass one. "
+            "Leave it out, or pass method='density'."
+        )
+    gp, thresholds = gp or GPSettings(), (thresholds or DAThresholdSettings()).of_method(method)
     targets = resolve_targets(data, mod, use_rep, several=False).of_states()
     (name,) = targets.frames
     design = resolve_design(
@@ -159,48 +173,49 @@ def da(
         mask_obs=targets.mask(name, mask_obs),
     )
     contrasts = contrast_designs(targets.states, design, covariates, paired=paired)
-    plan = DAPlan(key_added)
+    plan = DAPlan(key_added, method)
     planned = [replace(field, mod=name) for field in plan_fields(plan, design)]
     if dry_run:
-        return plan_da(targets, design, planned, gp=gp)
+        return plan_da(targets, design, planned, gp=gp, method=method)
     check_changeable(targets.data, copy=copy)
     check_overwrite(targets.data, planned, overwrite, call)
 
     if contrasts is None:
         logger.warning("Without `sample_key`, significance is about the cells measured, not about individuals.")
-    states = cell_states(targets, design.cells, gp, all_distances=True)
-    prior = shared_prior(states, design)
-    densities, variances = condition_densities(states, design, prior, normalize)
+    states = cell_states(targets, design.cells, gp, all_distances=method == "density")
+    if method == "ratio":
+        found = ratio_abundance(states, design)
+    else:
+        found = density_abundance(states, design, normalize or "mass")
 
     values: dict[tuple[str, str], Any] = {
-        ("obs", plan.keys(design, condition).of(condition, "log_density")): density
-        for condition, density in zip(design.conditions, densities, strict=True)
+        ("obs", plan.keys(design, condition).of(condition, plan.condition_statistic)): field
+        for condition, field in zip(design.conditions, found.fields, strict=True)
     }
     weights = None if contrasts is None else cell_weights(states.x, design, thresholds.n_neighborhoods, ABUNDANCE_WIDTH)
     summaries, diagnostics = [], []
-    for number, group in enumerate(design.groups, start=1):
+    for number, group in enumerate(design.groups):
         test = None
         if weights is not None and contrasts is not None:
-            test = test_abundance(weights, design, contrasts[number - 1]).to_cells(weights.soft)
-        results = compare(densities, variances, number, thresholds, test)
+            test = test_abundance(weights, design, contrasts[number]).to_cells(weights.soft)
+        results = compare(found, number, thresholds, test)
         values |= cell_values(plan, design, group, results)
-        cells = np.isin(design.condition_codes, (0, number))
-        notes = {} if contrasts is None else contrasts[number - 1].notes()
+        cells = np.isin(design.condition_codes, (0, number + 1))
+        notes = {} if contrasts is None else contrasts[number].notes()
+        notes |= found.summaries[number] if found.summaries else {}
         summaries.append(_summary(results, cells) | notes)
         diagnostics.append(run_diagnostics(states, cells))
 
     params = describe_gp(states, gp) | {
         "sample_key": sample_key,
-        "normalize": normalize,
-        "d": prior.d,
-        "mu": prior.mu - prior.log_unit,
+        "method": method,
         "lfc_threshold": thresholds.lfc,
         "ptp_threshold": thresholds.ptp,
         "fdr_threshold": thresholds.fdr,
         "lfc_samples_threshold": thresholds.lfc_samples,
         "rng": seed_of(rng),
     }
-    params |= describe_tests(weights, states.model.frame, paired=paired, covariates=covariates)
+    params |= found.params | describe_tests(weights, states.model.frame, paired=paired, covariates=covariates)
     del params["sigma"]  # the noise of the expression
     fields = fill(planned, values)
     runs = build_runs(
