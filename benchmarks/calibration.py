@@ -13,9 +13,12 @@ from calibration_da import da_null, da_power
 from calibration_data import DATA
 from calibration_de import cost, de_null, de_planted, de_simulated, de_stimulation
 from calibration_depth import de_depth, de_panels
+from calibration_ratio import da_estimates
 from calibration_report import Report
 
-PARTS = (de_null, de_simulated, de_depth, de_panels, de_planted, de_stimulation, da_null, da_power, cost)
+PARTS = (
+    de_null, de_simulated, de_depth, de_panels, de_planted, de_stimulation, da_estimates, da_null, da_power, cost,
+)  # fmt: skip
 
 
 def main() -> None:

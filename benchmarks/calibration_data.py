@@ -68,10 +68,10 @@ def load_kang(condition: str | None = "ctrl") -> tuple[Cells, ad.AnnData]:
     return cells, adata
 
 
-def load_melanoma() -> tuple[np.ndarray, np.ndarray]:
-    """Representation and sample number of the non-responders' cells."""
+def load_melanoma(*, everyone: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Representation and sample number of the non-responders' cells, or of all patients'."""
     adata = ad.read_h5ad(DATA / "melanoma_daseq_embedding.h5ad")
-    one = (adata.obs["condition"] == "Non-responder").to_numpy()
+    one = (adata.obs["condition"] == "Non-responder").to_numpy() | everyone
     samples = adata.obs["sample"].astype(str).to_numpy()[one]
     return np.asarray(adata.obsm["X_pca"], dtype=float)[one], np.unique(samples, return_inverse=True)[1]
 

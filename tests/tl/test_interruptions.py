@@ -28,7 +28,7 @@ CALLS = {
 # for dask to learn its type)
 POINTS = {
     "da": {
-        "densities": ("kompot_scverse.tl._da_model.fit_density", 3),
+        "log ratios": ("kompot_scverse.tl._da_ratio.fit_sample_ratio", 0),
         "replicate test": ("kompot_scverse.tl.da.test_abundance", 0),
         "store": ("kompot_scverse._data.store.store_runs", 0),
     },

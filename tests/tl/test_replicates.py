@@ -180,7 +180,7 @@ def test_directions_rest_on_q(smallest):
 
 
 def test_the_fold_change_does_not_veto_the_test():
-    """One of three types of different spread becomes four times as frequent; nearest neighbours see the opposite."""
+    """One of three types of different spread becomes four times as frequent; its density from nearest neighbours falls."""
     rng = np.random.default_rng(3)
     kind, late = rng.integers(0, 3, 2400), np.arange(2400) >= 1200
     kept = (kind == 0) <= (late | (rng.random(2400) < 1 / 4))
@@ -189,8 +189,11 @@ def test_the_fold_change_does_not_veto_the_test():
     obs = pd.DataFrame({"Age": np.where(late, "Old", "Young"), "Replicate": (np.arange(2400) // 400).astype(str)})
     obs.index = obs.index.astype(str)
     adata = ad.AnnData(obs=obs, obsm={"X_pca": x})[kept].copy()
-    found = da(adata).obs[kind[kept] == 0]
+    found = da(adata, method="density").obs[kind[kept] == 0]
     assert (found[f"{D}_lfc"] < 0).all()
+    log_ratio = da(adata).obs.loc[kind[kept] == 0, f"{D}_lfc"]
+    true = np.log(4) - np.log(np.mean(kept[late]) / np.mean(kept[~late]))
+    assert abs(log_ratio.mean() - true) < 0.4
     assert (found[f"{D}_lfc_qvalue"] <= 0.1).mean() > 0.9
     assert (found[f"{D}_neighborhood_lfc"] > 0.3).mean() > 0.9
     assert (found[f"{D}_lfc_direction_sample_var"] == "up").mean() > 0.9

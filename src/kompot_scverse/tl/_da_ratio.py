@@ -4,6 +4,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from kompot_scverse._data.design import Design
+from kompot_scverse._gp.basis import Basis
 from kompot_scverse._gp.ratio import RatioFit, fit_ratio
 from kompot_scverse._gp.rough import MAX_CENTERS, rough_basis
 from kompot_scverse._gp.sample_ratio import fit_sample_ratio
@@ -13,7 +14,7 @@ from ._common import States
 from ._da_model import Abundance
 from ._progress import progress_bar
 
-__all__ = ["n_rough_centers", "ratio_abundance"]
+__all__ = ["fit_rough", "n_rough_centers", "ratio_abundance"]
 
 CELLS_PER_CENTER = 10
 
@@ -23,12 +24,17 @@ def n_rough_centers(n_cells: int) -> int:
     return max(1, min(MAX_CENTERS, n_cells // CELLS_PER_CENTER))
 
 
-def ratio_abundance(states: States, design: Design) -> Abundance:
-    """Log ratio of every group to the reference, and of every condition to the equal mixture of all."""
-    own = states.x[design.cells].astype(np.float64)
+def fit_rough(x: np.ndarray) -> Basis:
+    """The rough basis over the cells of an analysis."""
+    own = x.astype(np.float64)
     # in an order that belongs to the data
     centers = fit_neighborhoods(own[np.lexsort(own.T[::-1])], n_rough_centers(len(own))).centers
-    rough = rough_basis(centers, own)
+    return rough_basis(centers, own)
+
+
+def ratio_abundance(states: States, design: Design) -> Abundance:
+    """Log ratio of every group to the reference, and of every condition to the equal mixture of all."""
+    rough = fit_rough(states.x[design.cells])
     phi = np.hstack([states.phi, rough.features(states.x)])
     blocks = np.repeat([0, 1], [states.phi.shape[1], rough.rank])
     n_groups = len(design.groups)
