@@ -96,8 +96,7 @@ class DAThresholdSettings:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if self.lfc is not None:
-            check_not_negative("lfc", self.lfc)
+        check_not_negative("lfc", self.lfc)
         check_not_negative("lfc_samples", self.lfc_samples)
         check_fraction("ptp", self.ptp)
         check_fraction("fdr", self.fdr)

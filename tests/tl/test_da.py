@@ -247,7 +247,7 @@ def test_overwrite_is_checked_before_anything_is_computed(adata, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "error", "match"),
     [
-        ({"normalize": "area"}, ValueError, "'mass' or 'count', not 'area'"),
+        ({"normalize": "area"}, ValueError, "'mass', 'count' or None, not 'area'"),
         ({"normalize": "mass"}, ValueError, "pass method='density'"),
         ({"method": "densities"}, ValueError, "'ratio' or 'density', not 'densities'"),
         ({"groupby": "age"}, KeyError, "'Age'"),
