@@ -1,6 +1,7 @@
 """What an expression matrix holds, from cells spread over all of it: the base of its logs, and what is worth a warning."""
 
 import logging
+import math
 import warnings
 from collections.abc import Iterator, Mapping
 
@@ -76,7 +77,7 @@ def log_base(adata: AnnData, seen: ValueKinds, name: str) -> float:
     recorded = _recorded_base(adata)
     if seen.are_logs(recorded):
         return recorded
-    fitting = next((base for base in (np.e, *USUAL_BASES) if seen.are_logs(base)), None)
+    fitting = next((base for base in (math.e, *USUAL_BASES) if seen.are_logs(base)), None)
     if fitting is not None:
         logger.info(
             "The values of %s are logs to the base %.4g, not %.4g (from uns['log1p'], or its default); results are in natural "
@@ -90,7 +91,7 @@ def _recorded_base(adata: AnnData) -> float:
     record = adata.uns.get("log1p")
     base = record.get("base") if isinstance(record, Mapping) else None
     if base is None:
-        return float(np.e)
+        return math.e
     try:
         value = float(base)
     except (TypeError, ValueError):
@@ -116,7 +117,8 @@ def warn_of_values(seen: ValueKinds, name: str, base: float) -> None:
             f"negative values down to {seen.smallest:.3g} ({seen.n_negative:,} {of}) around 0, as `sc.pp.scale` leaves"
         )
         hints.append("take the values from before scaling")
-    elif seen.scaled:
+    elif seen.scaled and not seen.are_logs(base):
+        # highly expressed genes may vary by about 1 by themselves
         found.append("genes that all vary by 1, as `sc.pp.scale` leaves")
         hints.append("take the values from before scaling")
     if not seen.are_logs(base):
