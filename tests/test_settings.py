@@ -29,7 +29,7 @@ from kompot_scverse import DAThresholdSettings, FDRSettings, GPSettings, Storage
         (FDRSettings, "null_mahalanobis", ([1.0, -0.5], [np.nan], [], ["a"], [True]), "finite numbers of 0 or above"),
         (FDRSettings, "null_mahalanobis", (3.0, "a", np.ones((2, 2))), "`null_mahalanobis` must be an array or None"),
         (DAThresholdSettings, "lfc", (-1, np.inf), "`lfc` must be 0 or positive, not"),
-        (DAThresholdSettings, "lfc", ("1", True), "`lfc` must be a number, not"),
+        (DAThresholdSettings, "lfc", ("1", True), "`lfc` must be a number or None, not"),
         (DAThresholdSettings, "fdr", (0, 2), "`fdr` must be above 0 and at most 1, not"),
         (StorageSettings, "layers", ("nope", 1, True), "`layers` must be one of 'lazy', 'memory', 'disk' or None, not"),
         (StorageSettings, "keep", ("no", 0, None), "`keep` must be True or False, not"),

@@ -28,7 +28,7 @@ def with_states(adata: ad.AnnData, x: np.ndarray) -> ad.AnnData:
 def analysed(adata: ad.AnnData, **settings) -> ad.AnnData:
     gp = GPSettings(**settings)
     de(adata, **ARGS, layer="logged_counts", sample_key="Replicate", gp=gp, fdr=FEW)
-    da(adata, **ARGS, sample_key="Replicate", gp=gp)
+    da(adata, **ARGS, sample_key="Replicate", gp=gp, method="density")
     return adata
 
 
@@ -138,7 +138,7 @@ def test_few_cell_states(raw, n):
 
 def test_two_cell_states_have_no_density(raw):
     with pytest.raises(ValueError, match="from 2 distinct cell states"):
-        da(with_states(raw, raw.obsm[REP][np.arange(300) % 2]), **ARGS)
+        da(with_states(raw, raw.obsm[REP][np.arange(300) % 2]), **ARGS, method="density")
 
 
 @pytest.mark.parametrize("factor", [1.0, 4.0])
