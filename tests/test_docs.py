@@ -66,7 +66,7 @@ def test_python_blocks_of_pages(path, tmp_path, monkeypatch):
 
 
 def test_fields_page_explains_every_field(adata):
-    gp = kp.GPSettings(empirical_variance=True)
+    gp = kp.GPSettings.kompot()
     with_samples = {"reference": "Young", "groups": "Old", "sample_key": "Replicate"}
     kp.tl.da(adata, "Age", **with_samples)
     for settings in (None, gp):

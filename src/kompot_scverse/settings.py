@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,10 +14,20 @@ __all__ = ["DAThresholdSettings", "FDRSettings", "GPSettings", "StorageSettings"
 
 @dataclass(frozen=True, kw_only=True)
 class GPSettings:
-    """The Gaussian process over cell states."""
+    """
+    The Gaussian process over cell states.
 
-    sigma: float = 1.0
-    """Noise standard deviation of the expression, in the units of the layer; in natural logs where it holds logs to another base."""
+    By default the amplitude of each component (state, effect, sample) and the noise are estimated for every gene by
+    marginal likelihood. With numbers for both, all genes share them, every condition is smoothed by itself towards 0, and
+    samples have no component of their own: the model of Kompot, :meth:`kompot`.
+    """
+
+    amplitude: float | Literal["evidence"] = "evidence"
+    """Standard deviation of the smoothed expression before the data are seen, in the units of the layer; "evidence"
+    estimates it for each gene and component."""
+    sigma: float | Literal["evidence"] = "evidence"
+    """Noise standard deviation of the expression, in the units of the layer; in natural logs where it holds logs to another
+    base. "evidence" estimates it for each gene."""
     ls: float | None = None
     """Length scale in the units of the representation; None estimates it from the pooled cells."""
     ls_factor: float = 10.0
@@ -29,12 +39,33 @@ class GPSettings:
     kernel: Callable | type | str | None = None
     """A mellon covariance: class, name or instance (an instance keeps its own length scale, in the units of the
     representation). None: Matérn-5/2."""
-    empirical_variance: bool = False
-    """Estimate each gene's noise from leave-one-out residuals instead of using `sigma` for all."""
+
+    @classmethod
+    def kompot(cls, *, amplitude: float = 1.0, sigma: float = 1.0, **settings: Any) -> "GPSettings":
+        """
+        The model of Kompot (Otto et al. 2025): amplitude and noise 1 for all genes, conditions smoothed independently.
+
+        Parameters
+        ----------
+        amplitude, sigma
+            Standard deviations of the functions and of the noise.
+        **settings
+            Other fields.
+        """
+        return cls(amplitude=amplitude, sigma=sigma, **settings)
+
+    @property
+    def estimated(self) -> bool:
+        """Whether amplitudes and noise are estimated for each gene."""
+        return self.sigma == "evidence"
 
     def __post_init__(self) -> None:
         check_fields(self)
-        _positive(self, "sigma", "ls_factor", "ls")
+        if (self.amplitude == "evidence") != (self.sigma == "evidence"):
+            raise ValueError(
+                f'`amplitude={self.amplitude!r}` and `sigma={self.sigma!r}` go together: both "evidence", or a number each.'
+            )
+        _positive(self, *(() if self.estimated else ("amplitude", "sigma")), "ls_factor", "ls")
         _at_least(self, 1, "n_landmarks")
         if not 0 <= self.rtol < 1:
             raise ValueError(f"`rtol` must be in [0, 1), not {self.rtol!r}.")
@@ -48,11 +79,11 @@ class GPSettings:
 class FDRSettings:
     """Significance of genes: distances against null genes and, with replicates, the test of the sample means."""
 
-    null_genes: int = 2000
-    """Number of null genes; 0 leaves the significance of the distances out."""
+    null_genes: int = 0
+    """Number of null genes, with which the distances are compared; 0 leaves their local false discovery rate out."""
     threshold: float = 0.05
-    """Largest q-value (with replicates) or local false discovery rate of the distance (without) of a gene called
-    differentially expressed."""
+    """Largest q-value of a gene called differentially expressed: of the replicate test or, without replicates, of the test
+    of the cells. In the model of Kompot without replicates, the largest local false discovery rate of the distance."""
     null: Literal["shuffle", "residuals"] = "shuffle"
     """What is shuffled over the cells to make a null gene: its values, or its residuals from the fit over all conditions,
     which keeps the gene's pattern over the cell states."""

@@ -37,7 +37,7 @@ def test_adding_samples_says_that_shared_fields_stay(adata: AnnData) -> None:
 def test_other_changes_do_not_claim_that(adata: AnnData) -> None:
     kp.tl.de(adata, "Age", **ARGUMENTS)
     with pytest.warns(UserWarning, match="Overwriting") as caught:
-        kp.tl.de(adata, "Age", **ARGUMENTS, sample_key="Replicate", gp=kp.GPSettings(sigma=0.5))
+        kp.tl.de(adata, "Age", **ARGUMENTS, sample_key="Replicate", gp=kp.GPSettings.kompot(sigma=0.5))
     assert not any("stay the same" in str(one.message) for one in caught)
 
 
@@ -73,7 +73,9 @@ def test_some_genes_update_only_those(adata: AnnData, sample_key: str | None) ->
         assert re.fullmatch(r"overwritten by run 1, adjusted over \d+ genes", status[f"{K}_qvalue"])
 
 
-@pytest.mark.parametrize("change", [{"gp": kp.GPSettings(sigma=0.5)}, {"gp": kp.GPSettings(ls=2.0)}, {"mask": True}])
+@pytest.mark.parametrize(
+    "change", [{"gp": kp.GPSettings.kompot(sigma=0.5)}, {"gp": kp.GPSettings(ls=2.0)}, {"mask": True}]
+)
 def test_some_genes_after_another_run_are_alone(adata: AnnData, change: dict) -> None:
     kp.tl.de(adata, "Age", **ARGUMENTS)
     change = {"mask_obs": adata.obs["celltype"] != "HSC"} if "mask" in change else change
@@ -146,7 +148,7 @@ def test_interruption_leaves_everything(
         monkeypatch.setattr(place, _interrupt)
     runs = json.dumps(adata.uns.get("kompot"))
     arguments = ARGUMENTS | {
-        "gp": kp.GPSettings(sigma=0.7),
+        "gp": kp.GPSettings.kompot(sigma=0.7),
         "overwrite": True,
         "storage": kp.StorageSettings(layers="disk"),
     }
@@ -171,7 +173,9 @@ def test_interruption_while_writing(adata: AnnData, monkeypatch, unchanged, numb
 
         monkeypatch.setattr(slot, "__setitem__", stop)
     with unchanged(adata), pytest.raises(KeyboardInterrupt):
-        kp.tl.de(adata, "Age", **ARGUMENTS | {"gp": kp.GPSettings(sigma=0.5)}, sample_key="Replicate", overwrite=True)
+        kp.tl.de(
+            adata, "Age", **ARGUMENTS | {"gp": kp.GPSettings.kompot(sigma=0.5)}, sample_key="Replicate", overwrite=True
+        )
     for slot, stored in values.items():
         for key, value in stored.items():
             assert getattr(adata, slot)[key] is value

@@ -210,7 +210,15 @@ def test_compare_with_itself_and_other_analysis(done: AnnData) -> None:
 
 
 def test_compare_between_objects(done: AnnData, adata: AnnData) -> None:
-    kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", fdr=FEW, gp=kp.GPSettings(sigma=0.5))
+    kp.tl.de(
+        adata,
+        "Age",
+        reference="Young",
+        groups="Old",
+        layer="logged_counts",
+        fdr=FEW,
+        gp=kp.GPSettings.kompot(sigma=0.5),
+    )
     compared = kp.RunInfo(done, 0).compare_with(kp.RunInfo(adata))
     assert not compared.same_data
     assert "different objects" in repr(compared)

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.stats import false_discovery_control
 
-from kompot_scverse import FDRSettings, tl
+from kompot_scverse import FDRSettings, GPSettings, tl
 from kompot_scverse.get import de_df
 
 CELLS = ["mahalanobis", "mean_lfc", "local_fdr", "is_de"]
@@ -65,10 +66,21 @@ def test_genes_not_analysed_are_left_out(adata):
 
 
 def test_without_null_genes(adata):
-    tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", fdr=FDRSettings(null_genes=0))
+    kompot = {"gp": GPSettings.kompot(), "fdr": FDRSettings(null_genes=0)}
+    tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", **kompot)
     assert de_df(adata).columns.to_list() == ["mahalanobis", "mean_lfc"]
     with pytest.raises(LookupError, match="no false discovery rates.*null_genes"):
         de_df(adata, fdr=0.05)
+
+
+def test_cells_decide_where_there_are_no_replicates(adata):
+    tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
+    table = de_df(adata)
+    assert table.columns.to_list() == ["mahalanobis", "mean_lfc", "pvalue_cells", "qvalue_cells", "is_de"]
+    assert table["pvalue_cells"].is_monotonic_increasing
+    np.testing.assert_array_equal(table["is_de"], table["qvalue_cells"] <= 0.05)
+    np.testing.assert_allclose(table["qvalue_cells"], false_discovery_control(table["pvalue_cells"]))
+    assert de_df(adata, fdr=0.05).equals(table[table["is_de"]])
 
 
 def test_overwritten_fields_are_named(adata):

@@ -3,6 +3,7 @@
 import anndata as ad
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from kompot_scverse import FDRSettings, GPSettings, StorageSettings, tl
 from kompot_scverse.get import layer, sample_covariance
@@ -13,6 +14,8 @@ ATTACHED = {
     "fold_change": "kompot_de_Young_to_Old_fold_change",
     "std_reference": "kompot_de_Young_std_sample_var",
     "std_group": "kompot_de_Old_std_sample_var",
+    "fold_change_std": "kompot_de_Young_to_Old_fold_change_std_sample_var",
+    "lfsr": "kompot_de_Young_to_Old_lfsr_sample_var",
 }
 
 
@@ -36,31 +39,36 @@ def test_by_condition(analysed):
     close(layer(analysed, "Young", run_id=0), analysed.layers["kompot_de_Young_imputed"])
 
 
-def test_std_without_replicates_is_that_of_the_cell(analysed):
-    expected = np.repeat(analysed.obs["cells_only_Old_std"].to_numpy()[:, None], analysed.n_vars, axis=1)
-    close(layer(analysed, "std_group"), expected)
+def test_std_and_zscore_of_the_fold_change(analysed):
+    std = layer(analysed, "fold_change_std", run_id=1)
+    zscore = layer(analysed, "fold_change_zscore", run_id=1)
+    close(zscore * std, layer(analysed, "fold_change", run_id=1))
+    close(layer(analysed, "lfsr", run_id=1), norm.sf(np.abs(zscore)))
 
 
-@pytest.mark.parametrize("run_id", [1, 4])
-def test_std_and_zscore_of_the_fold_change(analysed, run_id):
-    parts = [layer(analysed, f"std_{role}", run_id=run_id) for role in ("reference", "group")]
-    std = layer(analysed, "fold_change_std", run_id=run_id)
-    close(std, np.hypot(*parts))
-    close(layer(analysed, "fold_change_zscore", run_id=run_id) * std, layer(analysed, "fold_change", run_id=run_id))
+@pytest.mark.parametrize("sample_key", [None, "Replicate"])
+def test_std_of_the_model_of_kompot(adata, sample_key):
+    arguments = {"reference": "Young", "groups": "Old", "layer": "logged_counts", "sample_key": sample_key}
+    tl.de(adata, "Age", gp=GPSettings.kompot(), **arguments)
+    parts = [layer(adata, f"std_{role}") for role in ("reference", "group")]
+    # conditions are independent
+    close(layer(adata, "fold_change_std"), np.hypot(*parts))
+    if sample_key is None:
+        close(parts[1], np.repeat(adata.obs["kompot_de_Old_std"].to_numpy()[:, None], adata.n_vars, axis=1))
 
 
 def test_smooth(analysed):
     close(layer(analysed, "imputed", analysis="smooth"), analysed.layers["kompot_smooth_Old_imputed"])
     close(layer(analysed, "Old", run_id=3), layer(analysed, "imputed", run_id=3))
     close(layer(analysed, "kompot_smooth_Old_imputed"), layer(analysed, "imputed", run_id=3))
-    close(layer(analysed, "std", run_id=3)[:, 0], analysed.obs["kompot_smooth_Old_std"])
+    close(layer(analysed, "std", run_id=3), analysed.layers["kompot_smooth_Old_std"])
 
 
 @pytest.mark.parametrize("file", ["data.h5ad", "data.zarr"])
 @pytest.mark.parametrize("statistic", [*ATTACHED, "fold_change_zscore"])
 def test_after_writing_and_reading(analysed, tmp_path, file, statistic):
     expected = layer(analysed, statistic, run_id=1)
-    tl.cleanup(analysed, keep="sample_weights")
+    tl.cleanup(analysed)
     assert not [key for key in analysed.layers if key and "kompot" in key]
     path = tmp_path / file
     if file.endswith("zarr"):
@@ -128,26 +136,20 @@ def test_overwritten_by_the_same_analysis_of_other_data(adata):
 def test_parts_of_two_calls_are_not_mixed(adata):
     tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
     tl.de(adata, "Age", reference="Young", groups="Mid", layer="logged_counts", overwrite=True)
-    for statistic in ("imputed_group", "fold_change", "fold_change_std"):
+    # what is of the contrast alone is still that of run 0
+    assert np.isfinite(layer(adata, "fold_change_std", run_id=0)).all()
+    for statistic in ("imputed_group", "fold_change", "lfsr"):
         with pytest.raises(ValueError, match="overwritten by run 1.*layers of run 0 cannot be built"):
             layer(adata, statistic, run_id=0)
 
 
 def test_lost_parts_say_what_to_call(analysed):
-    tl.cleanup(analysed)
-    with pytest.raises(LookupError, match=r"sample_weights.*is gone.*kp\.tl\.de"):
+    del analysed.varm["kompot_de_Old_variance_weights_sample_var"]
+    with pytest.raises(LookupError, match=r"variance_weights.*is gone.*kp\.tl\.de"):
         layer(analysed, "std_group", run_id=1)
     del analysed.obsm["kompot_de_basis"]
     with pytest.raises(LookupError, match=r"kompot_de_basis.*is gone.*kp\.tl\.de"):
         layer(analysed, "fold_change", run_id=1)
-
-
-def test_noise_of_each_gene_leaves_no_std(adata):
-    gp = GPSettings(empirical_variance=True)
-    tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", gp=gp)
-    with pytest.raises(LookupError, match="empirical_variance=False"):
-        layer(adata, "std_group")
-    assert np.isfinite(layer(adata, "fold_change")).all()
 
 
 @pytest.mark.parametrize(

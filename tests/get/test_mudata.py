@@ -4,17 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kompot_scverse import FDRSettings, RunInfo, get, tl
+from kompot_scverse import FDRSettings, GPSettings, RunInfo, get, tl
 
 CALL = {"groupby": "Age", "reference": "Young", "groups": "Old", "use_rep": "joint"}
-FAST = FDRSettings(null_genes=200)
+KOMPOT = {"fdr": FDRSettings(null_genes=200), "gp": GPSettings.kompot()}
 
 
 @pytest.fixture
 def analysed(partial):
     tl.da(partial, **CALL)
-    tl.de(partial, **CALL, fdr=FAST, sample_key="Replicate")
-    tl.de(partial, **CALL, fdr=FAST, mod="rna", key_added="single")
+    tl.de(partial, **CALL, **KOMPOT, sample_key="Replicate")
+    tl.de(partial, **CALL, **KOMPOT, mod="rna", key_added="single")
     return partial
 
 

@@ -9,22 +9,22 @@ from anndata import AnnData
 
 import kompot_scverse.tl as tl
 from kompot_scverse.datasets import simulate
-from kompot_scverse.settings import FDRSettings
+from kompot_scverse.settings import FDRSettings, GPSettings
 
 
 @pytest.fixture(scope="session")
 def analysed_once() -> AnnData:
     adata = simulate(600, 60, rng=0, density_change=2.5)
     options = {"reference": "Young", "groups": "Old"}
-    fdr = FDRSettings(null_genes=300)
-    tl.de(adata, "Age", layer="logged_counts", cell_groups="branch", fdr=fdr, **options)
+    fdr, gp = FDRSettings(null_genes=300), GPSettings.kompot()
+    tl.de(adata, "Age", layer="logged_counts", cell_groups="branch", fdr=fdr, gp=gp, **options)
     tl.da(adata, "Age", **options)
     return adata
 
 
 @pytest.fixture
 def analysed(analysed_once: AnnData) -> AnnData:
-    """Young against Old, de as run 0 and da as run 1."""
+    """Young against Old, de by the model of Kompot as run 0 and da as run 1."""
     return analysed_once.copy()
 
 

@@ -22,9 +22,8 @@ def points(ax) -> np.ndarray:
     return np.concatenate([np.column_stack(line.get_data()) for line in drawn])
 
 
-@pytest.mark.parametrize("noise", [False, True])
-def test_weights_are_those_of_the_run(adata, noise):
-    gp = GPSettings(empirical_variance=noise)
+def test_weights_are_those_of_the_run(adata):
+    gp = GPSettings.kompot()
     options = {"reference": "Young", "groups": "Old", "sample_key": "Replicate", "layer": "logged_counts"}
     tl.de(adata, "Age", gp=gp, fdr=FDRSettings(null_genes=0), **options)
     fits = sample_fits(find_run_data(adata, "de"), 7)
@@ -36,10 +35,30 @@ def test_weights_are_those_of_the_run(adata, noise):
         )
 
 
-def test_samples_are_ridge_regressions(replicated):
-    gene = replicated.var_names[3]
-    drawn = pl.replicates(replicated, gene, along="branch")
-    basis = np.asarray(replicated.obsm[f"{PREFIX}_basis"], dtype=np.float64)
+def test_samples_are_the_condition_and_a_field_of_their_own(replicated):
+    """Best linear prediction of the sample's field, from the dense covariance of its cells."""
+    gene = 3
+    drawn = pl.replicates(replicated, replicated.var_names[gene], along="branch")
+    features = np.asarray(replicated.obsm[f"{PREFIX}_basis"], dtype=np.float64)
+    y = replicated.layers["logged_counts"][:, gene].toarray()[:, 0]
+    sample, noise = (replicated.var[f"{PREFIX}_Young_to_Old_{name}_sd"].iloc[gene] for name in ("sample", "noise"))
+    # the prior variance of constant and states is 2
+    amplitude = sample**2 / 2
+    place = (replicated.obs["branch"] == "HSC").to_numpy() & replicated.obs["Age"].isin(["Young", "Old"]).to_numpy()
+    for age, label in (("Young", "Young_1"), ("Old", "Old_2")):
+        own = (replicated.obs["Replicate"] == label).to_numpy()
+        condition = features @ np.asarray(replicated.varm[f"{PREFIX}_{age}_weights"][gene], dtype=np.float64)
+        covariance = amplitude * features[own] @ features[own].T + noise**2 * np.eye(own.sum())
+        field = amplitude * features[place] @ features[own].T @ np.linalg.solve(covariance, (y - condition)[own])
+        expected = (condition[place] + field).mean()
+        np.testing.assert_allclose(drawn.values.loc[(age, label), "HSC"], expected, rtol=1e-4)
+
+
+def test_samples_of_the_model_of_kompot_are_ridge_regressions(replicated):
+    options = {"reference": "Young", "groups": "Old", "sample_key": "Replicate", "layer": "logged_counts"}
+    tl.de(replicated, "Age", gp=GPSettings.kompot(), key_added="k", **options)
+    drawn = pl.replicates(replicated, replicated.var_names[3], along="branch", key="k")
+    basis = np.asarray(replicated.obsm["k_basis"], dtype=np.float64)
     y = replicated.layers["logged_counts"][:, 3].toarray()[:, 0]
     cells = (replicated.obs["branch"] == "HSC").to_numpy() & replicated.obs["Age"].isin(["Young", "Old"]).to_numpy()
     for age, label in (("Young", "Young_1"), ("Old", "Old_2")):

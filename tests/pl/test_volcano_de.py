@@ -5,7 +5,7 @@ from matplotlib.colors import to_hex
 
 import kompot_scverse.pl as pl
 import kompot_scverse.tl as tl
-from kompot_scverse.settings import FDRSettings
+from kompot_scverse.settings import FDRSettings, GPSettings
 
 PREFIX = "kompot_de_Young_to_Old"
 
@@ -62,7 +62,7 @@ def test_given_labels_are_always_written(analysed):
 
 
 def test_without_fdr_top_genes(adata):
-    tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", fdr=FDRSettings(null_genes=0))
+    tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", gp=GPSettings.kompot())
     ax = pl.volcano_de(adata, n_top=7, labels=0)
     drawn = points(ax)
     assert sum(len(drawn.get(color, [])) for color in ("#B2182B", "#2166AC")) == 7
@@ -85,6 +85,16 @@ def test_one_category(analysed):
 def test_local_fdr_threshold(analysed):
     ax = pl.volcano_de(analysed, y="local_fdr", labels=0)
     assert any(np.allclose(drawn.get_ydata(), -np.log10(0.05)) for drawn in ax.lines)
+
+
+def test_test_of_the_cells(adata):
+    tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
+    q = adata.var[f"{PREFIX}_qvalue_cells"].to_numpy()
+    ax = pl.volcano_de(adata, y="qvalue", labels=0)
+    assert ax.get_ylabel() == "−log10 q-value of the cells"
+    assert ax.get_legend().get_title().get_text() == "q of the cells ≤ 0.05"
+    drawn = points(ax)
+    assert sum(len(drawn.get(color, [])) for color in ("#B2182B", "#2166AC")) == (q <= 0.05).sum() > 0
 
 
 def test_which_run(adata):

@@ -14,9 +14,9 @@ ARGUMENTS = {"reference": "Young", "groups": "Old", "layer": "logged_counts", "f
 
 @pytest.fixture
 def done(adata: AnnData) -> AnnData:
-    """Run 0 without and run 1 with samples, under different names."""
+    """Run 0 without and run 1 with samples, by the model of Kompot, under different names."""
     kp.tl.de(adata, "Age", **ARGUMENTS, key_added="a")
-    kp.tl.de(adata, "Age", **ARGUMENTS, key_added="b", sample_key="Replicate")
+    kp.tl.de(adata, "Age", **ARGUMENTS, key_added="b", sample_key="Replicate", gp=kp.GPSettings.kompot())
     return adata
 
 
@@ -36,8 +36,8 @@ def test_drops_layers_and_sample_weights(done: AnnData, caplog) -> None:
     lazy = table[table["slot"] == "layers"]
     assert (lazy["held"] == "lazy").all()
     assert (lazy["bytes"] == 600 * 60 * 4).all()
-    assert len(lazy) == 3 + 6
-    assert "Dropped 11 fields: 2 in memory" in caplog.text
+    assert len(lazy) == 7 + 6
+    assert "Dropped 15 fields: 2 in memory" in caplog.text
     assert kp.tl.cleanup(done).empty
     assert "missing" in set(kp.RunInfo(done).fields["status"])
 
@@ -58,7 +58,9 @@ def test_analysis(done: AnnData) -> None:
 def test_keep(done: AnnData, keep: str | list[str]) -> None:
     names = [keep] if isinstance(keep, str) else keep
     dropped = kp.tl.cleanup(done, keep=keep)
-    assert not any(name in " ".join(map(str, row)) for name in names for row in dropped.itertuples(index=False))
+    assert not any(
+        name in row for name in names for row in dropped[["slot", "key", "statistic"]].itertuples(index=False)
+    )
     assert _kompot(done, "layers")
 
 
@@ -73,7 +75,7 @@ def test_overwritten_fields_belong_to_the_later_run(adata: AnnData) -> None:
     kp.tl.de(adata, "Age", **ARGUMENTS)
     kp.tl.de(adata, "Age", **ARGUMENTS, overwrite=True)
     assert kp.tl.cleanup(adata, run_ids=0).empty
-    assert len(kp.tl.cleanup(adata, run_ids=1)) == 3
+    assert len(kp.tl.cleanup(adata, run_ids=1)) == 7
 
 
 def test_without_runs(adata: AnnData) -> None:
@@ -124,8 +126,8 @@ def test_restore_with_several_groups(adata: AnnData) -> None:
 def test_restore_errors(adata: AnnData) -> None:
     with pytest.raises(LookupError, match="call `kp.tl.de` first"):
         kp.tl.restore_layers(adata)
-    kp.tl.de(adata, "Age", **ARGUMENTS)
-    kp.tl.de(adata, "Age", **ARGUMENTS, gp=kp.GPSettings(sigma=0.5), overwrite=True)
+    kp.tl.de(adata, "Age", **ARGUMENTS, gp=kp.GPSettings.kompot())
+    kp.tl.de(adata, "Age", **ARGUMENTS, gp=kp.GPSettings.kompot(sigma=0.5), overwrite=True)
     with pytest.raises(LookupError, match="overwritten by run 1.*run_id=1"):
         kp.tl.restore_layers(adata, 0)
     del adata.varm["kompot_de_Old_weights"]

@@ -7,7 +7,7 @@ import pytest
 
 from kompot_scverse._gp.mellon import load_mellon
 from kompot_scverse._gp.model import fit_cell_states
-from kompot_scverse.settings import FDRSettings, GPSettings
+from kompot_scverse.settings import GPSettings
 from kompot_scverse.tl.de import de
 
 K = "kompot_de_ctrl_to_stim"
@@ -27,7 +27,7 @@ def kang(data_dir) -> ad.AnnData:
         var=adata.var.iloc[genes][[]],
         obsm={"X_pca_harmony": np.asarray(adata.obsm["X_pca_harmony"], dtype=np.float64)[rows]},
     )
-    de(small, "condition", reference="ctrl", use_rep="X_pca_harmony", fdr=FDRSettings(null_genes=0))
+    de(small, "condition", reference="ctrl", use_rep="X_pca_harmony", gp=GPSettings.kompot())
     return small
 
 

@@ -87,11 +87,10 @@ def _compared(adata: "AnnData", groupby: str, reference: str, group: str) -> np.
 
 def _top(adata: "AnnData", keys: Keys) -> list[str]:
     """The most significant genes, by what their call rests on."""
-    rate = keys.field("qvalue") if keys.sample_var else keys.field("mahalanobis_local_fdr", varies=True)
-    columns = [keys.field("mahalanobis", varies=True), keys.field("mean_lfc"), rate]
+    suffix = "" if keys.sample_var else "_cells"
+    columns = [keys.field("mahalanobis", varies=True), keys.field("mean_lfc"), keys.field(f"qvalue{suffix}")]
     table = cast("pd.DataFrame", adata.var).sort_values(columns[0], ascending=False, kind="stable")
-    if keys.sample_var:
-        table = table.sort_values(keys.field("pvalue"), kind="stable")
+    table = table.sort_values(keys.field(f"pvalue{suffix}"), kind="stable")
     rows = table[columns].head(N_TOP).itertuples(name=None)
     return [f"{gene[:16]:<16}{d:7.2f} {lfc:+6.2f}  {fdr:.2g}" for gene, d, lfc, fdr in rows]
 

@@ -16,7 +16,7 @@ from .groups import GroupStatistics
 from .partial import GenePlacer
 from .store import Field
 
-__all__ = ["DEPlan", "GeneResults", "gene_values", "plan_fields"]
+__all__ = ["DEPlan", "GeneResults", "gene_values", "plan_fields", "variance_rows"]
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,15 @@ class DEPlan:
     significance: bool
     all_statistics: bool
     layers: bool
-    gene_noise: bool
+    estimated: bool
+    """Whether the variance components of each gene are estimated."""
     tested: bool
     """Whether replicates are tested."""
+
+    @property
+    def cells_tested(self) -> bool:
+        """Whether the cells are tested, where there are no replicates."""
+        return self.estimated and not self.tested
 
     def keys(self, design: Design, group: object) -> Keys:
         """Names of the fields of a contrast."""
@@ -55,6 +61,10 @@ class GeneResults:
     group_test: GeneTest | None = None
     """Replicate test in every category."""
     n_neighborhoods: int = 0
+    cell_pvalue: np.ndarray | None = None
+    """p of the test of the cells."""
+    standard_deviations: dict[str, np.ndarray] | None = None
+    """Of each component."""
 
 
 def plan_fields(plan: DEPlan, design: Design) -> list[Field]:
@@ -74,11 +84,11 @@ def _condition_fields(plan: DEPlan, design: Design, condition: object) -> list[F
     keys, name = plan.keys(design, condition), str(condition)
     role = "reference" if condition == design.reference else "group"
     rows = [("varm", "weights", False, f"weights of the smoothed expression in {name}, genes × rank")]
-    if plan.gene_noise:
-        rows.append(("var", "noise", False, f"noise SD of each gene in {name}"))
+    if plan.estimated:
+        rows += variance_rows(f"the smoothed expression in {name}")
     else:
         rows.append(("obs", "std", False, f"posterior SD of the smoothed expression in {name}"))
-    if design.sample_key is not None:
+    if design.sample_key is not None and not plan.estimated:
         rows.append(
             (
                 "varm",
@@ -89,11 +99,20 @@ def _condition_fields(plan: DEPlan, design: Design, condition: object) -> list[F
         )
     if plan.layers:
         rows.append(("layers", "imputed", False, f"smoothed expression in {name}"))
-        if design.sample_key is not None and not plan.gene_noise:
-            rows.append(("layers", "std", True, f"SD of the smoothed expression in {name}, with replicate variance"))
+        if design.sample_key is not None or plan.estimated:
+            between = "" if design.sample_key is None else ", with replicate variance"
+            rows.append(("layers", "std", True, f"posterior SD of the smoothed expression in {name}{between}"))
     return [
         Field(slot, keys.of(condition, what, varies=varies), f"{role}_{what}", text, condition=condition)
         for slot, what, varies, text in rows
+    ]
+
+
+def variance_rows(function: str) -> list[tuple[str, str, bool, str]]:
+    """The table of posterior variances of a function: what it takes at each cell, and its weights in each gene."""
+    return [
+        ("obsm", "variances", True, f"posterior variances of {function} at each cell, cells × combined"),
+        ("varm", "variance_weights", True, "weights of these variances in each gene, genes × combined"),
     ]
 
 
@@ -103,12 +122,17 @@ def _contrast_fields(plan: DEPlan, design: Design, group: object) -> list[Field]
         ("var", "mahalanobis", True, "Mahalanobis distance of the fold change from zero"),
         ("var", "mean_lfc", False, "mean log fold change over the cells of the contrast, natural log"),
     ]
+    if plan.estimated:
+        rows += [("var", f"{name}_sd", False, text) for name, text in COMPONENTS.items()]
+        rows += variance_rows("the log fold change")
     if plan.tested:
         rows += _TEST_ROWS
+    if plan.cells_tested:
+        rows += _CELL_TEST_ROWS
     if plan.significance:
         rows.append(("var", "mahalanobis_local_fdr", True, "local false discovery rate of the distance"))
-    if plan.significance or plan.tested:
-        rule = "q-value" if plan.tested else "local FDR"
+    if plan.significance or plan.tested or plan.cells_tested:
+        rule = "q-value" if plan.tested or plan.cells_tested else "local FDR"
         rows.append(("var", "is_de", True, f"differentially expressed: {rule} at most the threshold"))
     if plan.significance:
         if plan.all_statistics:
@@ -124,12 +148,30 @@ def _contrast_fields(plan: DEPlan, design: Design, group: object) -> list[Field]
     if plan.layers:
         text = "log fold change at each cell, natural log"
         fields.append(Field("layers", keys.field("fold_change"), "fold_change", text, group=group))
+        if plan.estimated:
+            for what, text in _UNCERTAINTY.items():
+                fields.append(Field("layers", keys.field(what, varies=True), what, text, group=group))
         if plan.tested:
             text = "moderated z of the replicate test, averaged over the neighbourhoods of each cell"
             fields.append(Field("layers", keys.field("lfc_zscore"), "lfc_zscore", text, group=group))
     return fields
 
 
+COMPONENTS = {
+    "state": "SD of the expression over cell states, in the units of the expression",
+    "effect": "root mean square of the log fold change over the cells, natural log",
+    "sample": "SD between samples of one condition at a cell state, in the units of the expression",
+    "noise": "SD of cells about the smoothed expression, in the units of the expression",
+}
+"""Variance components of each gene."""
+_UNCERTAINTY = {
+    "fold_change_std": "posterior SD of the log fold change at each cell",
+    "lfsr": "local false sign rate of the log fold change at each cell",
+}
+_CELL_TEST_ROWS = [
+    ("var", "pvalue_cells", False, "p-value of the test of the cells, about cells and not individuals"),
+    ("var", "qvalue_cells", False, "false discovery rate of the test of the cells, Benjamini-Hochberg"),
+]
 _TEST_ROWS = (
     ("var", "pvalue", False, "p-value of the replicate test, combined over neighbourhoods"),
     ("var", "qvalue", False, "false discovery rate of the replicate test, Benjamini-Hochberg"),
@@ -140,6 +182,7 @@ _GROUP_ROWS = (
     ("mean_lfc", False, "mean log fold change over the cells, natural log"),
     ("lfc_se", True, "standard error of the mean log fold change"),
     ("lfc_zscore", True, "mean log fold change over its standard error"),
+    ("lfsr", True, "local false sign rate of the mean log fold change"),
 )
 _GROUP_TEST_ROWS = (
     ("pvalue", False, "p-value of the replicate test"),
@@ -172,12 +215,18 @@ def gene_values(
         if plan.all_statistics:
             columns[keys.field("mahalanobis_pvalue", varies=True)] = found.pvalue
             columns[keys.field("mahalanobis_tail_fdr", varies=True)] = found.tail_fdr
+    if results.standard_deviations is not None:
+        columns |= {keys.field(f"{name}_sd"): values for name, values in results.standard_deviations.items()}
+    if results.cell_pvalue is not None:
+        columns[keys.field("pvalue_cells")] = results.cell_pvalue
     if results.test is not None:
         columns[keys.field("pvalue")] = results.test.pvalue
     values: dict[tuple[str, str], Any] = {("var", key): place(column, "var", key) for key, column in columns.items()}
     rate = None
     if results.test is not None:
         rate = values["var", keys.field("qvalue")] = benjamini_hochberg(values["var", keys.field("pvalue")])
+    elif results.cell_pvalue is not None:
+        rate = values["var", keys.field("qvalue_cells")] = benjamini_hochberg(values["var", keys.field("pvalue_cells")])
     elif results.comparison is not None:
         rate = values["var", keys.field("mahalanobis_local_fdr", varies=True)]
     if rate is not None:
@@ -191,7 +240,7 @@ def gene_values(
     if results.groups is not None and categories is not None:
         names = categories
         tables = {"mean_lfc": results.groups.mean_lfc, "lfc_se": results.groups.std_error}
-        tables["lfc_zscore"] = results.groups.zscore
+        tables |= {"lfc_zscore": results.groups.zscore, "lfsr": results.groups.lfsr}
         if results.group_test is not None:
             key = keys.field(f"{slug(plan.cell_groups)}_pvalue")
             tables["pvalue"] = place(results.group_test.node_pvalue.T, "varm", key, columns=names)

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from anndata import AnnData
+from scipy.stats import norm
 
-from kompot_scverse._gp.parallel import compute_here
 from kompot_scverse._keys import column_name
+from kompot_scverse._stats.component_fit import ComponentFit
 from kompot_scverse._stats.expression import ExpressionFit
-from kompot_scverse._stats.sample_covariance import factor_variance
 
 from .design import MIN_CELLS, Design
+from .layers import ratio
 from .resolve import obs_column
 
 __all__ = ["GroupStatistics", "category_means", "category_names", "group_column", "group_statistics", "mean_features"]
@@ -27,6 +28,7 @@ class GroupStatistics:
     mean_lfc: np.ndarray
     std_error: np.ndarray
     zscore: np.ndarray
+    lfsr: np.ndarray
 
 
 def group_column(adata: AnnData, key: str | None) -> pd.Series | None:
@@ -74,12 +76,12 @@ def mean_features(phi: np.ndarray, cells: np.ndarray) -> np.ndarray:
     return total / len(rows)
 
 
-def group_statistics(fit: ExpressionFit, means: np.ndarray, group: int) -> GroupStatistics:
+def group_statistics(fit: ExpressionFit | ComponentFit, means: np.ndarray, group: int) -> GroupStatistics:
     r"""
-    Mean log fold change over the cells of each category, its standard error and their ratio.
+    Mean log fold change over the cells of each category, its standard error, their ratio and the false sign rate.
 
-    With the mean features m of a category, the mean is :math:`m^\top \Delta_g` and its variance
-    :math:`m^\top (V_1 + V_2 + U_g U_g^\top) m`, without U where there are no replicates.
+    With the mean features m of a category, the mean is :math:`m^\top \Delta_g` and its variance that of the fold change at
+    m. The local false sign rate is the posterior probability of the other sign (Stephens 2017, Biostatistics 18, 275).
 
     Parameters
     ----------
@@ -93,19 +95,10 @@ def group_statistics(fit: ExpressionFit, means: np.ndarray, group: int) -> Group
     ok = np.isfinite(means).all(axis=1)
     delta = fit.fold_change(group)
     shape = (len(delta), len(means))
-    lfc, error, zscore = (np.full(shape, np.nan) for _ in range(3))
+    lfc, error, zscore, lfsr = (np.full(shape, np.nan) for _ in range(4))
     used = means[ok]
     lfc[:, ok] = delta @ used.T
-    variance = sum(fit.posteriors[condition].variances(used) for condition in (0, group))
-    if fit.covariances is not None:
-        factor = fit.covariances[0].joined(fit.covariances[group])
-        variance = variance + np.concatenate([factor_variance(used, block).T for block in _gene_chunks(factor)])
-    error[:, ok] = np.sqrt(variance)
-    zscore[:, ok] = lfc[:, ok] / error[:, ok]
-    return GroupStatistics(lfc, error, zscore)
-
-
-def _gene_chunks(factor):
-    edges = np.cumsum([0, *factor.chunks[0]])
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
-        yield compute_here(factor[start:stop])[0]
+    error[:, ok] = np.sqrt(fit.fold_change_variance(used, group))
+    zscore[:, ok] = ratio(lfc[:, ok], error[:, ok])
+    lfsr[:, ok] = norm.sf(np.abs(zscore[:, ok]))
+    return GroupStatistics(lfc, error, zscore, lfsr)

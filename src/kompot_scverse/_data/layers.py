@@ -10,7 +10,7 @@ from kompot_scverse._stats.sample_covariance import factor_variance
 if TYPE_CHECKING:
     import dask.array as da
 
-__all__ = ["lazy_average", "lazy_product", "lazy_std"]
+__all__ = ["lazy_average", "lazy_lfsr", "lazy_mixture_std", "lazy_product", "lazy_ratio", "lazy_std", "ratio"]
 
 CELLS = 8192
 GENES = 512
@@ -75,6 +75,53 @@ def lazy_average(weights: np.ndarray, values: np.ndarray) -> "da.Array":
 
     left, right = _chunks(weights, values)
     return da.blockwise(_average, "cg", left, "cr", right, "gr", concatenate=True, dtype=np.float32)
+
+
+def lazy_mixture_std(forms: np.ndarray, loads: np.ndarray) -> "da.Array":
+    """
+    Standard deviations whose squares are combinations of a few variances, cells × genes, float32, computed when read.
+
+    Parameters
+    ----------
+    forms
+        Variances of the cells: cells × k, float32.
+    loads
+        Their weights in each gene: genes × k, float32.
+    """
+    import dask.array as da
+
+    left, right = _chunks(forms, loads)
+    return da.blockwise(_mixture_std, "cg", left, "cr", right, "gr", concatenate=True, dtype=np.float32)
+
+
+def lazy_lfsr(fold_change: "da.Array", std: "da.Array") -> "da.Array":
+    """Local false sign rate of a fold change with a standard deviation: the posterior probability of the other sign."""
+    import dask.array as da
+
+    return da.map_blocks(_lfsr, fold_change, std, dtype=np.float32)
+
+
+def lazy_ratio(fold_change: "da.Array", std: "da.Array") -> "da.Array":
+    """A fold change over its standard deviation."""
+    import dask.array as da
+
+    return da.map_blocks(ratio, fold_change, std, dtype=np.float32)
+
+
+def ratio(value: np.ndarray, std: np.ndarray) -> np.ndarray:
+    """A z-score; 0 where there is neither a change nor a variance, as for a gene that is constant."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where((value == 0) & (std == 0), np.zeros_like(value), value / std)
+
+
+def _mixture_std(forms: np.ndarray, loads: np.ndarray) -> np.ndarray:
+    return np.sqrt(forms @ loads.T)
+
+
+def _lfsr(fold_change: np.ndarray, std: np.ndarray) -> np.ndarray:
+    from scipy.special import ndtr
+
+    return ndtr(-np.abs(ratio(fold_change, std)))
 
 
 def _average(weights: np.ndarray, values: np.ndarray) -> np.ndarray:

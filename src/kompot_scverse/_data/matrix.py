@@ -77,11 +77,15 @@ class MatrixReader:
         stored: np.ndarray = block.data if isinstance(block, sp.csr_array) else block
         # a sum is finite only if all terms are, and costs no temporary
         if self.finite and not np.isfinite(stored.sum(dtype=np.float64)):
-            raise ValueError(
-                f"{self.name} has values that are not finite (NaN or inf). Remove or impute them, for example with "
-                "`sc.pp.filter_genes`, or analyse other genes with `genes=`."
-            )
+            raise self.not_finite()
         return block
+
+    def not_finite(self) -> ValueError:
+        """The error about values that are not finite."""
+        return ValueError(
+            f"{self.name} has values that are not finite (NaN or inf). Remove or impute them, for example with "
+            "`sc.pp.filter_genes`, or analyse other genes with `genes=`."
+        )
 
     def _block(self, rows: slice | np.ndarray) -> np.ndarray | sp.csr_array:
         """As :meth:`read`, without the check."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from anndata import AnnData
 
-from .layers import lazy_average, lazy_product, lazy_std
+from .layers import lazy_average, lazy_lfsr, lazy_mixture_std, lazy_product, lazy_ratio, lazy_std
 from .provenance import Run
 from .row_prints import check_rows
 from .run_fields import RunFields
@@ -40,7 +40,7 @@ def build_layer(fields: RunFields, name: str, rows: Chosen = EVERYTHING, columns
         Fields of the run; says afterwards which of them a later run has overwritten.
     name
         imputed, std (of smoothing, or of one condition as imputed_reference, …), fold_change, fold_change_std,
-        fold_change_zscore or lfc_zscore.
+        fold_change_zscore, lfsr or lfc_zscore.
     rows, columns
         Numbers of the cells and of the genes.
 
@@ -61,7 +61,10 @@ def build_layer(fields: RunFields, name: str, rows: Chosen = EVERYTHING, columns
     if name == "fold_change":
         return parts.mean("group", "reference")
     std = parts.std("reference", "group")
-    return std if name == "fold_change_std" else parts.mean("group", "reference") / std
+    if name == "fold_change_std":
+        return std
+    change = parts.mean("group", "reference")
+    return lazy_lfsr(change, std) if name == "lfsr" else lazy_ratio(change, std)
 
 
 def rebuild_layers(adata: AnnData, run: Run) -> tuple[dict[str, "da.Array"], list[str]]:
@@ -83,7 +86,7 @@ def rebuild_layers(adata: AnnData, run: Run) -> tuple[dict[str, "da.Array"], lis
             continue
         name = layer_name(run, entry["statistic"])
         factor = fields.key("varm", f"{name.removeprefix('std_')}_sample_weights")
-        if name.startswith("std_") and factor not in fields.adata.varm:
+        if factor is not None and name.startswith("std_") and factor not in fields.adata.varm:
             left_out.append(entry["key"])
             continue
         try:
@@ -112,15 +115,14 @@ class _Parts:
 
     def std(self, *roles: str) -> "da.Array":
         """Standard deviation of the smoothed expression; of two roles, of their difference."""
+        of_function = f"{roles[0]}_" if len(roles) == 1 else ""
+        if self.fields.key("obsm", f"{of_function}variances") is not None:
+            loads = self._part("varm", f"{of_function}variance_weights", self.columns)
+            return lazy_mixture_std(self._part("obsm", f"{of_function}variances", self.rows), loads)
         run = self.fields.run
         weights = self._part("varm", f"{roles[0]}_weights", self.columns)
         variance, factors = np.zeros(1, dtype=np.float32), []
         for role in roles:
-            if self.fields.key("obs", f"{role}_std") is None:
-                raise LookupError(
-                    f"Run {run.run_id} estimated the noise of each gene and kept no standard deviations. "
-                    f"Call `kp.tl.{run.analysis}` with `gp=GPSettings(empirical_variance=False)`."
-                )
             variance = variance + self._part("obs", f"{role}_std", self.rows) ** 2
             if run.params.get("sample_key") is not None:
                 factors.append(self._part("varm", f"{role}_sample_weights", self.columns, lazy=True))

@@ -44,6 +44,6 @@ def check_noise(grams: np.ndarray, sigma: float) -> None:
             enough = 10.0 ** np.ceil(np.log10(floor))
             raise ValueError(
                 f"`sigma={sigma:g}` is too small for these cells, which leave some of the {len(gram)} features undetermined: "
-                f"the result would be rounding errors. Pass at least {enough:g} in `GPSettings` (the default is 1, in units "
-                "of the expression), or estimate the noise with `empirical_variance=True`."
+                f"the result would be rounding errors. Pass at least {enough:g} (in units of the expression), or estimate the "
+                'noise with `GPSettings(amplitude="evidence", sigma="evidence")`, the default.'
             )

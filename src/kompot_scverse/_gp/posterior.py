@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import eigh
 
-__all__ = ["Posterior", "loo_noise", "posterior", "posterior_weights", "spectrum"]
+__all__ = ["Posterior", "posterior", "posterior_weights", "spectrum"]
 
 
 BLOCK = 8192
@@ -83,29 +83,6 @@ def posterior_weights(eigen: tuple[np.ndarray, np.ndarray], cross: np.ndarray, s
     rotated = cross @ vectors
     rotated /= _column(sigma) ** 2 + values
     return rotated @ vectors.T
-
-
-def loo_noise(
-    weights: np.ndarray, weighted_gram: np.ndarray, weighted_cross: np.ndarray, weighted_square: np.ndarray, n: int
-) -> np.ndarray:
-    r"""
-    Noise standard deviation of each gene from leave-one-out residuals.
-
-    :math:`\hat\sigma^2 = \frac1n \sum_i \frac{(y_i - \Phi_i^\top W)^2}{(1 - h_i)^2}` with the leverage
-    :math:`h_i = \Phi_i^\top V \Phi_i / \sigma^2`, from moments weighted by :math:`(1 - h_i)^{-2}`.
-
-    Parameters
-    ----------
-    weights
-        Posterior mean: genes × rank.
-    weighted_gram, weighted_cross, weighted_square
-        Weighted sums of ΦΦᵀ (rank × rank), yΦᵀ (genes × rank) and y² (genes).
-    n
-        Number of cells.
-    """
-    fitted = np.einsum("gr,gr->g", weights @ weighted_gram, weights)
-    crossed = np.einsum("gr,gr->g", weights, weighted_cross)
-    return np.sqrt(np.maximum(weighted_square - 2 * crossed + fitted, 0.0) / n)
 
 
 def _column(sigma: float | np.ndarray) -> np.ndarray:

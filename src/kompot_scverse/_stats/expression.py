@@ -11,7 +11,7 @@ from kompot_scverse._gp.posterior import Posterior, posterior, posterior_weights
 
 from .constant_genes import TOLERANCE, constant_levels
 from .mahalanobis import distances_from, mahalanobis
-from .sample_covariance import SampleCovariance, sample_covariance
+from .sample_covariance import SampleCovariance, factor_variance, sample_covariance
 
 __all__ = ["ExpressionFit", "fit_expression"]
 
@@ -65,6 +65,20 @@ class ExpressionFit:
         if targets:
             kept = [one.moved_to(target) for one, target in zip(self.covariances, targets, strict=True)]
         return replace(self, covariances=kept, distances=distances)
+
+    def weights(self, condition: int) -> np.ndarray:
+        """Weights of the smoothed expression of a condition: genes × rank."""
+        return self.posteriors[condition].weights
+
+    def fold_change_variance(self, features: np.ndarray, group: int) -> np.ndarray:
+        """Variance of the fold change at features or at means of features: genes × places (1 × places if all share it)."""
+        variance = self.posteriors[0].variances(features) + self.posteriors[group].variances(features)
+        if self.covariances is None:
+            return variance
+        factor = self.covariances[0].joined(self.covariances[group])
+        edges = np.cumsum([0, *factor.chunks[0]])
+        chunks = [compute_here(factor[start:stop])[0] for start, stop in zip(edges[:-1], edges[1:], strict=True)]
+        return variance + np.concatenate([factor_variance(features, chunk).T for chunk in chunks])
 
     def distance(self, group: int, reference: int = 0) -> np.ndarray:
         """Mahalanobis distance of the fold change of every gene between two conditions."""

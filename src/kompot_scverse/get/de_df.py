@@ -22,6 +22,8 @@ COLUMNS = {
     "mean_lfc": "mean_lfc",
     "pvalue": "pvalue",
     "qvalue": "qvalue",
+    "pvalue_cells": "pvalue_cells",
+    "qvalue_cells": "qvalue_cells",
     "local_fdr": "mahalanobis_local_fdr",
     "is_de": "is_de",
     "mahalanobis_pvalue": "mahalanobis_pvalue",
@@ -54,19 +56,19 @@ def de_df(
         Number of the run; negative numbers count from the last run of differential expression.
     fdr
         Keep genes with at most this false discovery rate: the q-value of the replicate test where the run has one, else
-        the local rate of the distance.
+        that of the test of the cells, else the local rate of the distance.
     min_lfc
         Keep genes with at least this absolute mean log fold change (natural log).
     gene_symbols
         Column of var to add in front, for example with gene symbols where genes are named by identifiers.
     sort
-        Put the most significant genes first: smallest p-value of the replicate test where the run has one, else largest
-        distance. False keeps the order of the genes.
+        Put the most significant genes first: smallest p-value of the replicate test or, without replicates, of the test of
+        the cells, else largest distance. False keeps the order of the genes.
 
     Returns
     -------
     Table with the genes as index and the columns `mahalanobis`, `mean_lfc` (natural log, group − reference) and, if the
-    run has them, `pvalue` and `qvalue` (replicate test), `local_fdr`, `is_de`, `mahalanobis_pvalue` and `tail_fdr`. Genes
+    run has them, `pvalue` and `qvalue` (replicate test), `pvalue_cells` and `qvalue_cells` (test of the cells), `local_fdr`, `is_de`, `mahalanobis_pvalue` and `tail_fdr`. Genes
     that were not analysed are left out. Of a MuData without `mod`, with the modality in front, in the column `mod`.
 
     Raises
@@ -85,7 +87,7 @@ def de_df(
     >>> adata = kp.datasets.simulate(600, 100)
     >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
     >>> kp.get.de_df(adata, fdr=0.05).columns.to_list()
-    ['mahalanobis', 'mean_lfc', 'local_fdr', 'is_de']
+    ['mahalanobis', 'mean_lfc', 'pvalue_cells', 'qvalue_cells', 'is_de']
     """
     check_arguments(de_df, locals())
     check_fraction("fdr", fdr)
@@ -109,11 +111,11 @@ def _table(
     adata, fields = part.adata, RunFields(part.adata, part.run)
     again = "Call `kp.tl.de` again."
     wanted = [name for name, statistic in COLUMNS.items() if name in ALWAYS or fields.key("var", statistic) is not None]
-    rate = "qvalue" if "qvalue" in wanted else "local_fdr"
+    rate = next((name for name in ("qvalue", "qvalue_cells") if name in wanted), "local_fdr")
     if fdr is not None and rate not in wanted:
         raise LookupError(
             f"Run {fields.run.run_id} has no false discovery rates, which `fdr=` needs. "
-            "Call `kp.tl.de` with `fdr=FDRSettings(null_genes=2000)`, its default."
+            "Call `kp.tl.de` with `fdr=FDRSettings(null_genes=2000)`, or with `sample_key=`."
         )
     columns = {name: np.asarray(fields.read("var", COLUMNS[name], again)) for name in wanted}
     table = pd.DataFrame(columns, index=adata.var_names)
@@ -135,4 +137,5 @@ def _table(
 def _sorted(table: pd.DataFrame) -> pd.DataFrame:
     """The most significant first."""
     table = table.sort_values("mahalanobis", ascending=False, kind="stable")
-    return table.sort_values("pvalue", kind="stable") if "pvalue" in table else table
+    by = next((name for name in ("pvalue", "pvalue_cells") if name in table), None)
+    return table if by is None else table.sort_values(by, kind="stable")

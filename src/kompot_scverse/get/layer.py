@@ -25,7 +25,7 @@ __all__ = ["cell_numbers", "layer"]
 STATISTICS = {
     "de": (
         "imputed_reference", "imputed_group", "std_reference", "std_group", "fold_change", "fold_change_std",
-        "fold_change_zscore", "lfc_zscore",
+        "fold_change_zscore", "lfc_zscore", "lfsr",
     ),
     "smooth": ("imputed", "std"),
 }  # fmt: skip
@@ -54,7 +54,7 @@ def layer(
     statistic
         Of differential expression: `"imputed_reference"`, `"imputed_group"` or the name of the condition;
         `"fold_change"` (natural log, group − reference), `"fold_change_std"`, `"fold_change_zscore"` (of the model),
-        `"lfc_zscore"` (of the replicate test);
+        `"lfc_zscore"` (of the replicate test), `"lfsr"` (local false sign rate of the fold change);
         `"std_reference"`, `"std_group"`. Of smoothing: `"imputed"`, `"std"`. Or the key of a layer, which also tells the
         run if `run_id` is left out. Standard deviations are those of the posterior, with the variance between replicates
         if the run has it.

@@ -31,8 +31,9 @@ def sample_covariance(
     r"""
     Covariance between replicates of the smoothed expression of a gene, summed over the two conditions.
 
-    :math:`\Phi (U_R U_R^\top + U_G U_G^\top) \Phi^\top` at the chosen cells; it is what `sample_key` adds to the
-    posterior covariance of the fold change.
+    It is :math:`2 a_s^2 F F^\top` at the chosen cells, with the amplitude of the sample process that was estimated for the
+    gene and the features F; with given amplitudes (`GPSettings.kompot()`) it is the empirical
+    :math:`\Phi (U_R U_R^\top + U_G U_G^\top) \Phi^\top` from the smoothed samples.
 
     Parameters
     ----------
@@ -70,6 +71,13 @@ def sample_covariance(
     adata, fields = part.adata, RunFields(part.adata, part.run)
     number = name_numbers(adata.var_names, own_names(adata, [gene]))[0]
     hint = "Call `kp.tl.de` with `sample_key=`."
+    if part.run.params["sigma"] == "evidence" and part.run.params.get("sample_key") is not None:
+        basis = np.asarray(fields.read("obsm", "basis", hint), dtype=np.float64)
+        deviation = float(fields.read("var", "sample_sd", hint).iloc[number])
+        fields.warn()
+        phi = basis[cell_numbers(adata, cells)]
+        # of both conditions; the SD is where the prior variance is that of a typical cell
+        return 2 * deviation**2 / part.run.params["prior_variance"] * (phi @ phi.T)
     factors = [fields.read("varm", f"{role}_sample_weights", hint) for role in ("reference", "group")]
     rows = cell_numbers(adata, cells)
     phi = np.asarray(fields.read("obsm", "basis", hint))[rows]

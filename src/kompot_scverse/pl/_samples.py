@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 
 from kompot_scverse._data.design import MIN_CELLS
 from kompot_scverse._data.errors import INSIDE
+from kompot_scverse._data.fingerprint import matrix_print
 from kompot_scverse._data.holders import holder
 from kompot_scverse._data.provenance import iterate_runs, overwriter
-from kompot_scverse._data.resolve import obs_column
+from kompot_scverse._data.resolve import expression_values, obs_column
 from kompot_scverse._data.tables import column_of
 from kompot_scverse._gp.posterior import posterior_weights, spectrum
 
@@ -31,7 +33,7 @@ class SampleFits:
     names: pd.MultiIndex
     """Role and label of each sample."""
     weights: np.ndarray
-    """Posterior weights of each sample from its own cells: samples × rank."""
+    """Weights of the function of each sample: samples × features."""
     condition_weights: dict[str, np.ndarray]
     """Posterior weights of each condition from all its cells, by role."""
     phi: np.ndarray
@@ -55,8 +57,11 @@ def sample_fits(found: RunData, gene: int) -> SampleFits:
     r"""
     Fit each sample that counted as a replicate to one gene, as the run did.
 
-    The weights are those of the run, since basis, noise and expression are: :math:`w_s = (G_s + \sigma^2 I)^{-1} B_s`
-    from the sample's own cells. Warns where they are not those whose deviations the run stored.
+    Where the run estimated variance components, the function of a sample is that of its condition and its own field,
+    :math:`w_c + (I / \rho + G_s)^{-1} (B_s - G_s w_c)` with the ratio :math:`\rho` of the sample's variance to that of the
+    noise. With given amplitudes it is :math:`w_s = (G_s + \sigma^2 I)^{-1} B_s`, from the sample's own cells; warns where
+    these are not the weights whose deviations the run stored. Likewise where the fingerprint of expression and cells in
+    memory is another one.
 
     Parameters
     ----------
@@ -74,11 +79,11 @@ def sample_fits(found: RunData, gene: int) -> SampleFits:
     names: list[tuple[str, Any]] = []
     weights, own_weights = [], {}
     codes = np.full(len(phi), -1)
+    ratio = _sample_ratio(found, gene) if found.run.params["sigma"] == "evidence" else None
     for role, cells in zip(("reference", "group"), found.conditions(), strict=True):
         cells = cells & _mask(found)
         stored = found.values("varm", f"{role}_weights", CALL)
         own_weights[role] = np.asarray(stored[gene], dtype=np.float64)
-        sigma = _noise(found, role, gene)
         for label in labels.cat.categories:
             rows = np.flatnonzero(cells & (labels == label).to_numpy())
             if len(rows) < MIN_CELLS:
@@ -86,7 +91,7 @@ def sample_fits(found: RunData, gene: int) -> SampleFits:
             codes[rows] = len(names)
             names.append((role, str(label)))
             own = phi[rows]
-            weights.append(posterior_weights(spectrum(own.T @ own), (y[rows] @ own)[None], sigma)[0])
+            weights.append(_sample_weights(own, y[rows], own_weights[role], ratio, found.run.params["sigma"]))
     fits = SampleFits(
         pd.MultiIndex.from_tuples(names, names=["role", "sample"]), np.array(weights), own_weights, phi, codes
     )
@@ -102,15 +107,46 @@ def _mask(found: RunData) -> np.ndarray:
     return np.ones(found.data.n_obs, dtype=bool)
 
 
-def _noise(found: RunData, role: str, gene: int) -> float:
-    """Noise standard deviation of a gene."""
-    if found.entry("var", f"{role}_noise") is None:
-        return float(found.run.params["sigma"])
-    return float(found.values("var", f"{role}_noise", CALL).iloc[gene])
+def _sample_ratio(found: RunData, gene: int) -> float:
+    """Variance of the sample process of a gene over that of the noise."""
+    sample, noise = (float(found.values("var", f"{name}_sd", CALL).iloc[gene]) for name in ("sample", "noise"))
+    return (sample / noise) ** 2 / found.run.params["prior_variance"] if noise > 0 else 0.0
+
+
+def _sample_weights(
+    phi: np.ndarray, y: np.ndarray, condition: np.ndarray, ratio: float | None, sigma: float | str
+) -> np.ndarray:
+    """Weights of the function of one sample: around its condition, or by itself where the noise is given."""
+    eigen, cross = spectrum(phi.T @ phi), y @ phi
+    if ratio is None:
+        return posterior_weights(eigen, cross[None], float(sigma))[0]
+    if ratio == 0:
+        return condition
+    residual = cross - phi.T @ (phi @ condition)
+    return condition + posterior_weights(eigen, residual[None], 1 / np.sqrt(ratio))[0]
+
+
+def _is_changed(found: RunData) -> bool:
+    """Whether the expression in memory, or which cells are of the run, differ from its fingerprint."""
+    values, _ = expression_values(found.data, found.run.params.get("layer"))
+    several = any(run.same_call(found.run) and run.run_id != found.run.run_id for run in iterate_runs(found.data))
+    # a call with several groups has one fingerprint for all of them
+    if (
+        several
+        or not (isinstance(values, np.ndarray) or sp.issparse(values))
+        or "expression" not in found.run.fingerprint
+    ):
+        return False
+    cells = np.logical_or(*found.conditions()) & _mask(found)
+    return matrix_print(values, cells, found.data.var_names) != found.run.fingerprint["expression"]
 
 
 def _compare_with_stored(found: RunData, gene: int, fits: SampleFits) -> None:
     """Warn if the deviations from the mean of the samples are not those that the run stored."""
+    if found.run.params["sigma"] == "evidence":
+        if _is_changed(found):
+            _warn(found)
+        return
     for role in ("reference", "group"):
         entry = found.entry("varm", f"{role}_sample_weights")
         varm = holder(found.data).varm
@@ -122,10 +158,14 @@ def _compare_with_stored(found: RunData, gene: int, fits: SampleFits) -> None:
         stored: Any = np.asarray(varm[entry["key"]][gene], dtype=np.float64)
         deviations = ((own - own.mean(axis=0)) / np.sqrt(max(len(own) - 1, 1))).T
         if stored.shape != deviations.shape or np.abs(stored - deviations).max() > TOLERANCE * np.abs(stored).max():
-            warnings.warn(
-                f"The samples of run {found.run.run_id} (de, {found.title}) are not as they were: expression, labels or "
-                "cells changed, or the run had a `mask_obs` that is not stored. The plot shows the data as they are.",
-                UserWarning,
-                skip_file_prefixes=INSIDE,
-            )
+            _warn(found)
             return
+
+
+def _warn(found: RunData) -> None:
+    warnings.warn(
+        f"The samples of run {found.run.run_id} (de, {found.title}) are not as they were: expression, labels or "
+        "cells changed, or the run had a `mask_obs` that is not stored. The plot shows the data as they are.",
+        UserWarning,
+        skip_file_prefixes=INSIDE,
+    )

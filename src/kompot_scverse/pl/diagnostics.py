@@ -50,7 +50,7 @@ def diagnostics(
       with the local false discovery rate. Genes left of the nulls' peak would mean that shuffling removes too much.
     - `fit`: share of null genes farther away than each gene, an empirical p-value, with the decreasing density fitted to
       it, from which the local false discovery rate is computed as π₀ / density. To the right it should reach π₀.
-    - `pvalues`, `qq`: p-values of the replicate test. Where few genes change they are flat and on the diagonal; λ is
+    - `pvalues`, `qq`: p-values of the replicate test or, without replicates, of the test of the cells. Where few genes change they are flat and on the diagonal; λ is
       the ratio of the median χ² to that of no change, 1 for an exact test of genes without change.
 
     Of a differential abundance:
@@ -121,11 +121,13 @@ def _de_panels(found: RunData) -> dict[str, Callable[["Axes"], Any]]:
         null, share = np.array(_stored(found, "null_quantiles")), found.run.summary["null_share"]
         panels["distances"] = lambda ax: null_panel(ax, distance, null, share, rate)
         panels["fit"] = lambda ax: fitted_panel(ax, distance, null, share, rate)
-    if found.entry("var", "pvalue") is not None:
-        p = found.values("var", "pvalue", "kp.tl.de(...)", needed=False).to_numpy(dtype=np.float64)
+    name = "pvalue" if found.entry("var", "pvalue") is not None else "pvalue_cells"
+    if found.entry("var", name) is not None:
+        p = found.values("var", name, "kp.tl.de(...)", needed=False).to_numpy(dtype=np.float64)
+        title = "replicate test" if name == "pvalue" else "test of the cells"
         # of a matrix of zeros no gene has one
         if np.isfinite(p).any():
-            panels["pvalues"] = lambda ax: histogram_panel(ax, p, "replicate test", "genes")
+            panels["pvalues"] = lambda ax: histogram_panel(ax, p, title, "genes")
             panels["qq"] = lambda ax: qq_panel(ax, p, band=True)
     return panels | _residual(found)
 

@@ -64,7 +64,8 @@ def volcano_de(
     run_id, key, group
         Which run: its number (negative ones count from the end), its `key_added`, the group of its contrast.
     y
-        Mahalanobis distance, or −log10 of the local false discovery rate or of the q-value of the replicate test.
+        Mahalanobis distance, or −log10 of the local false discovery rate or of the q-value: of the replicate test or,
+        without replicates, of the test of the cells.
     labels
         Number of genes to label, largest first, or the genes, which are labelled whether significant or not.
     n_top
@@ -142,10 +143,12 @@ def _global(found: RunData, y: str) -> tuple[np.ndarray, np.ndarray, str, tuple[
     """Fold change, y, its name, and the threshold with its text; no threshold where it is on another scale."""
     lfc = found.values("var", "mean_lfc", "kp.tl.de(...)").to_numpy(dtype=np.float64)
     level: Any = found.run.params.get("fdr_threshold")
-    tested = found.entry("var", "qvalue") is not None
+    tested = any(found.entry("var", name) is not None for name in ("qvalue", "qvalue_cells"))
     if y == "qvalue":
-        q = found.values("var", "qvalue", TEST).to_numpy(dtype=np.float64)
-        return lfc, _minus_log10(q), AXIS[y], (-np.log10(level), f"q = {level:g}")
+        cells = found.entry("var", "qvalue_cells") is not None
+        q = found.values("var", "qvalue_cells" if cells else "qvalue", TEST).to_numpy(dtype=np.float64)
+        name = "−log10 q-value of the cells" if cells else AXIS[y]
+        return lfc, _minus_log10(q), name, (-np.log10(level), f"q = {level:g}")
     if y == "local_fdr":
         call = "kp.tl.de(..., fdr=kp.FDRSettings(null_genes=2000))"
         fdr = found.values("var", "mahalanobis_local_fdr", call).to_numpy(dtype=np.float64)
@@ -209,6 +212,8 @@ def _significant_locally(found: RunData, cell_group: object) -> tuple[np.ndarray
 
 def _rate(found: RunData) -> str:
     """What the calls of the run rest on."""
+    if found.entry("var", "qvalue_cells") is not None:
+        return "q of the cells"
     return "local FDR" if found.entry("var", "qvalue") is None else "q"
 
 

@@ -54,6 +54,7 @@ def describe_gp(states: States, gp: GPSettings) -> dict[str, Any]:
         "ls": states.model.ls,
         "ls_factor": gp.ls_factor,
         "kernel": type(states.model.basis.kernel.function).__name__,
+        "amplitude": gp.amplitude,
         "sigma": gp.sigma,
         "n_landmarks": gp.n_landmarks,
         "rtol": gp.rtol,

@@ -10,10 +10,12 @@ from kompot_scverse._data.de_fields import DEPlan, GeneResults
 from kompot_scverse._data.design import Design
 from kompot_scverse._data.disk import DiskStore
 from kompot_scverse._data.groups import category_means, group_statistics, mean_features
-from kompot_scverse._data.layers import lazy_average, lazy_product, lazy_std
+from kompot_scverse._data.layers import lazy_average, lazy_lfsr, lazy_mixture_std, lazy_product, lazy_std
 from kompot_scverse._data.partial import GenePlacer
 from kompot_scverse._data.sample_design import ContrastDesign
 from kompot_scverse._gp.lazy import as_dask
+from kompot_scverse._gp.variance_table import VarianceTable
+from kompot_scverse._stats.component_fit import ComponentFit
 from kompot_scverse._stats.sample_covariance import CHUNK, SampleCovariance
 from kompot_scverse.settings import FDRSettings
 
@@ -21,14 +23,14 @@ from ._de_model import DEModel, significance
 from ._replicates import CellWeights, test_categories, test_genes
 from ._test_sums import TestSums
 
-__all__ = ["condition_values", "contrast_results", "log_results", "summarize", "zscore_layer"]
+__all__ = ["condition_values", "contrast_results", "log_results", "store_table", "summarize", "zscore_layer"]
 
 logger = logging.getLogger("kompot_scverse")
 
 
 def contrast_results(
     model: DEModel,
-    phi: np.ndarray,
+    features: np.ndarray,
     design: Design,
     number: int,
     fdr: FDRSettings,
@@ -45,8 +47,8 @@ def contrast_results(
     ----------
     model
         Fits.
-    phi
-        Features: cells × rank.
+    features
+        What the functions are linear in: cells × features.
     design
         Conditions and samples.
     number
@@ -60,17 +62,21 @@ def contrast_results(
     """
     distances = model.genes.distance(number)
     comparison = significance(model, distances, number, fdr)
+    cell_pvalue = None if model.cell_pvalues is None else model.cell_pvalues[number - 1]
+    components = model.genes.standard_deviations(number) if isinstance(model.genes, ComponentFit) else None
     cells = np.isin(design.condition_codes, (0, number))
-    mean_lfc = model.genes.fold_change(number) @ mean_features(phi, cells)
+    mean_lfc = model.genes.fold_change(number) @ mean_features(features, cells)
     groups = None
     if categories is not None:
-        groups = group_statistics(model.genes, category_means(phi, categories, design, number), number)
+        groups = group_statistics(model.genes, category_means(features, categories, design, number), number)
     if weights is None or contrast is None or sums is None:
-        return GeneResults(distances, mean_lfc, comparison, groups)
+        return GeneResults(
+            distances, mean_lfc, comparison, groups, cell_pvalue=cell_pvalue, standard_deviations=components
+        )
     test = test_genes(sums, weights, design, contrast)
     group_test = None if categories is None else test_categories(sums, weights, design, contrast)
     m = weights.soft.shape[1]
-    return GeneResults(distances, mean_lfc, comparison, groups, test, group_test, m)
+    return GeneResults(distances, mean_lfc, comparison, groups, test, group_test, m, standard_deviations=components)
 
 
 def condition_values(
@@ -83,26 +89,39 @@ def condition_values(
     weights = []
     for number, condition in enumerate(design.conditions):
         keys = plan.keys(design, condition)
-        post = model.genes.posteriors[number]
         key = keys.of(condition, "weights")
-        weights.append(place(post.weights.astype(np.float32), "varm", key))
+        weights.append(place(model.genes.weights(number).astype(np.float32), "varm", key))
         values["varm", key] = weights[-1]
         layers[keys.of(condition, "imputed")] = lazy_product(phi, weights[-1])
-        if plan.gene_noise:
-            key = keys.of(condition, "noise")
-            values["var", key] = place(np.asarray(model.sigma), "var", key)
-        else:
-            std = values["obs", keys.of(condition, "std")] = post.std(features)
+        if isinstance(model.genes, ComponentFit):
+            names = [keys.of(condition, what, varies=True) for what in ("variances", "variance_weights", "std")]
+            layers[names[-1]] = store_table(values, names, model.genes.variance_table(number), features, place)
+            continue
+        std = values["obs", keys.of(condition, "std")] = model.genes.posteriors[number].std(features)
         if model.genes.covariances is not None:
             key = keys.of(condition, "sample_weights")
             factor = values["varm", key] = _placed_factor(model.genes.covariances[number], place, key, disk)
-            if not plan.gene_noise:
-                layers[keys.of(condition, "std", varies=True)] = lazy_std(phi, factor, std**2)
+            layers[keys.of(condition, "std", varies=True)] = lazy_std(phi, factor, std**2)
     for number, group in enumerate(design.groups, start=1):
-        layers[plan.keys(design, group).field("fold_change")] = lazy_product(phi, weights[number] - weights[0])
+        keys = plan.keys(design, group)
+        change = layers[keys.field("fold_change")] = lazy_product(phi, weights[number] - weights[0])
+        if isinstance(model.genes, ComponentFit):
+            names = [keys.field(what, varies=True) for what in ("variances", "variance_weights", "fold_change_std")]
+            deviation = store_table(values, names, model.genes.fold_change_table(number), features, place)
+            layers[names[-1]] = deviation
+            layers[keys.field("lfsr", varies=True)] = lazy_lfsr(change, deviation)
     if plan.layers:
         values |= {("layers", key): layer for key, layer in layers.items()}
     return values
+
+
+def store_table(
+    values: dict[tuple[str, str], Any], names: list[str], table: VarianceTable, features: np.ndarray, place: GenePlacer
+) -> Any:
+    """Keep the variances of the cells and their weights in the genes; returns the layer of standard deviations."""
+    forms = values["obsm", names[0]] = table.forms(features).astype(np.float32)
+    loads = values["varm", names[1]] = place(table.loads.astype(np.float32), "varm", names[1])
+    return lazy_mixture_std(forms, loads)
 
 
 def _placed_factor(covariance: SampleCovariance, place: GenePlacer, key: str, disk: DiskStore) -> Any:

@@ -23,13 +23,15 @@ from kompot_scverse._data.resolve import expression, expression_values, gene_num
 from kompot_scverse._data.sample_design import ContrastDesign, contrast_designs
 from kompot_scverse._data.store import Field, fill
 from kompot_scverse._data.targets import Targets
+from kompot_scverse._stats.component_fit import ComponentFit
 from kompot_scverse._stats.neighborhoods import EXPRESSION_WIDTH
 from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
 
 from ._common import States, build_runs, describe_gp, run_diagnostics
-from ._de_model import factor_keeper, fit_model
+from ._de_model import factor_keeper, fit_model, model_features
 from ._de_results import condition_values, contrast_results, summarize, zscore_layer
 from ._depth import sample_depths, warn_of_depth
+from ._genes_read import genes_read
 from ._replicates import cell_weights, describe_tests
 from ._test_sums import collect_test_sums
 
@@ -66,7 +68,7 @@ class DERequest:
             significance=self.fdr.null_genes > 0 or self.fdr.null_mahalanobis is not None,
             all_statistics=self.fdr.all_statistics,
             layers=self.storage.layers is not None,
-            gene_noise=self.gp.empirical_variance,
+            estimated=self.gp.estimated,
             tested=tested,
         )
 
@@ -157,8 +159,11 @@ def analyse(
             warn_of_depth(depths, design, y.name, int(sums.reference.sum()), equal_depth=request.equal_depth)
     keep = factor_keeper(request.storage, disk, task.mod)
     rng = np.random.default_rng(request.rng)
-    expression_read = depths.equalised(y) if depths is not None and request.equal_depth else y
-    model = fit_model(expression_read, states.x, states.phi, design, gp, fdr, rng, keep=keep)
+    features = model_features(states, gp)
+    read = genes_read(task.every, task.frame.var_names.to_list(), task.numbers, learn=gp.estimated)
+    if depths is not None and request.equal_depth:
+        read = read.with_reader(depths.equalised(read.y))
+    model = fit_model(read, states, features, design, gp, fdr, rng, keep=keep)
 
     n_null = 0 if model.nulls is None else fdr.null_genes
     params = describe_gp(states, gp) | {
@@ -170,7 +175,6 @@ def analyse(
         "null_genes": n_null,
         "null": fdr.null,
         "fdr_threshold": fdr.threshold,
-        "empirical_variance": gp.empirical_variance,
         "equal_depth": request.equal_depth,
         "layers": request.storage.layers,
         "rng": seed_of(request.rng),
@@ -181,14 +185,15 @@ def analyse(
             f"{y.shape[1]:,}", f"features of {task.mod}" if task.mod else "genes", f"{n_null:,}",
         )  # fmt: skip
         params["null_genes_drawn"] = f"{n_null:,} from {y.shape[1]:,} features, with replacement"
-    tested = describe_tests(
+    params |= describe_tests(
         weights, states.model.frame, paired=request.paired, covariates=request.covariates, sums=sums, depths=depths
     )
-    params |= tested
-    phi = states.phi.astype(np.float32)
+    if isinstance(model.genes, ComponentFit):
+        params["prior_variance"] = model.genes.prior_variance
+    phi = features.astype(np.float32)
     fingerprint = _fingerprint(task, states, request)
     placer = GenePlacer(task.frame, task.numbers, design, (plan.keys(design, None).basis, phi), params, fingerprint)
-    values = condition_values(plan, design, model, states.phi, placer, disk)
+    values = condition_values(plan, design, model, features, placer, disk)
     soft = None if weights is None else weights.soft.astype(np.float32)
     if soft is not None:
         values["obsm", plan.keys(design, None).neighborhoods] = soft
@@ -197,7 +202,7 @@ def analyse(
     for number, group in enumerate(design.groups, start=1):
         results = contrast_results(
             model,
-            states.phi,
+            features,
             design,
             number,
             fdr,

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from anndata import AnnData
 
+from kompot_scverse._data.de_fields import variance_rows
 from kompot_scverse._data.design import MIN_CELLS, Design
 from kompot_scverse._data.errors import choices
 from kompot_scverse._data.fingerprint import array_print, design_prints, matrix_print
@@ -17,10 +18,13 @@ from kompot_scverse._data.resolve import cell_mask, expression, expression_value
 from kompot_scverse._data.row_prints import row_prints
 from kompot_scverse._data.store import Field
 from kompot_scverse._data.targets import Targets
+from kompot_scverse._stats.component_fit import ComponentFit
 from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
 
 from ._common import States
-from ._de_model import fit_model
+from ._de_model import fit_model, model_features
+from ._de_results import store_table
+from ._genes_read import genes_read
 
 __all__ = ["SmoothTask", "fit", "plan_fields", "prepare", "smooth_run"]
 
@@ -40,6 +44,12 @@ class SmoothTask:
     numbers: np.ndarray | None
     layer: str | None
     y: MatrixReader
+    """All features of the layer."""
+
+    @property
+    def n_genes(self) -> int:
+        """Features smoothed."""
+        return self.y.shape[1] if self.numbers is None else len(self.numbers)
 
     @property
     def n_cells(self) -> int:
@@ -54,7 +64,7 @@ def prepare(
     mask = cell_mask(frame, targets.mask(mod, mask_obs))
     design = _design(frame, groupby, group, mask)
     numbers = gene_numbers(frame, genes)
-    return SmoothTask(mod, frame, design, mask, numbers, layer, expression(frame, layer, design.cells).select(numbers))
+    return SmoothTask(mod, frame, design, mask, numbers, layer, expression(frame, layer, design.cells))
 
 
 def fit(
@@ -63,21 +73,23 @@ def fit(
     """Values of the fields of one modality, and what placed them."""
     # without null genes nothing is random
     fdr, rng = FDRSettings(null_genes=0), np.random.default_rng(0)
-    model = fit_model(task.y, states.x, states.phi, task.design, gp, fdr, rng)
-    post = model.genes.posteriors[0]
-    phi = states.phi.astype(np.float32)
+    features = model_features(states, gp)
+    read = genes_read(task.y, task.frame.var_names.to_list(), task.numbers, learn=gp.estimated)
+    model = fit_model(read, states, features, task.design, gp, fdr, rng)
+    phi = features.astype(np.float32)
     fingerprint = _fingerprint(task, states)
     place = GenePlacer(task.frame, task.numbers, task.design, (f"{prefix}_basis", phi), params, fingerprint)
-    weights = place(post.weights.astype(np.float32), "varm", f"{prefix}_weights")
+    weights = place(model.genes.weights(0).astype(np.float32), "varm", f"{prefix}_weights")
     values: dict[tuple[str, str], Any] = {
         ("obsm", f"{prefix}_basis"): phi,
         ("varm", f"{prefix}_weights"): weights,
         ("layers", f"{prefix}_imputed"): lazy_product(phi, weights),
     }
-    if gp.empirical_variance:
-        values["var", f"{prefix}_noise"] = place(np.asarray(model.sigma), "var", f"{prefix}_noise")
+    if isinstance(model.genes, ComponentFit):
+        names = [f"{prefix}_{what}" for what in ("variances", "variance_weights", "std")]
+        values["layers", names[-1]] = store_table(values, names, model.genes.variance_table(0), features, place)
     else:
-        values["obs", f"{prefix}_std"] = post.std(states.phi)
+        values["obs", f"{prefix}_std"] = model.genes.posteriors[0].std(features)
     place.warn()
     return values, place
 
@@ -110,7 +122,7 @@ def smooth_run(
         contrast={"groupby": task.design.groupby, "condition": name},
         params=params,
         cells={"conditions": {name: task.n_cells}} | targets.cells_left_out(task.mod),
-        summary={"n_genes": task.y.shape[1]} | summary,
+        summary={"n_genes": task.n_genes} | summary,
         call=call | {"first_run": run_id},
         fields=[field.entry() for field in fields],
         environment=versions(),
@@ -161,10 +173,13 @@ def plan_fields(prefix: str, task: SmoothTask, storage: StorageSettings, gp: GPS
             "varm", f"{prefix}_weights", "group_weights", f"weights of the smoothed expression in {name}, genes × rank"
         ),
     ]
-    if gp.empirical_variance:
-        fields.append(Field("var", f"{prefix}_noise", "group_noise", f"noise SD of each gene in {name}"))
+    text = f"posterior SD of the smoothed expression in {name}"
+    if gp.estimated:
+        rows = variance_rows(f"the smoothed expression in {name}")
+        fields += [Field(slot, f"{prefix}_{what}", f"group_{what}", about) for slot, what, _, about in rows]
+        if storage.layers is not None:
+            fields.append(Field("layers", f"{prefix}_std", "group_std", text))
     else:
-        text = f"posterior SD of the smoothed expression in {name}"
         fields.append(Field("obs", f"{prefix}_std", "group_std", text))
     if storage.layers is not None:
         fields.append(Field("layers", f"{prefix}_imputed", "group_imputed", f"smoothed expression in {name}"))

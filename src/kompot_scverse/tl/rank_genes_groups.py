@@ -23,6 +23,7 @@ DTYPES = {"names": "O", "scores": "float32", "logfoldchanges": "float32", "pvals
 """Of scanpy's arrays."""
 SIGNIFICANCE = [
     ("pvalue", "qvalue", "benjamini-hochberg"),
+    ("pvalue_cells", "qvalue_cells", "benjamini-hochberg"),
     ("mahalanobis_pvalue", "mahalanobis_tail_fdr", "tail false discovery rate"),
     (None, "mahalanobis_local_fdr", "local false discovery rate"),
 ]

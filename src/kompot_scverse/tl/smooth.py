@@ -91,10 +91,10 @@ def smooth(
     -------
     None, or the changed copy. Written are, with `group` as `K_{group}_…`, to the AnnData or to each modality:
 
-    - layers: `K_imputed`, smoothed expression; a lazy dask array that is computed when read or written
-    - obs: `K_std`, its posterior standard deviation (or, with `GPSettings(empirical_variance=True)`, var: `K_noise`)
-    - obsm: `K_basis`, cells × rank; varm: `K_weights`, genes × rank, from which :func:`kompot_scverse.get.layer` builds
-      the layer again
+    - layers: `K_imputed`, smoothed expression, and `K_std`, its posterior standard deviation; lazy dask arrays that are
+      computed when read or written (with `GPSettings.kompot()` the latter is the same for all genes, in obs)
+    - obsm: `K_basis`, cells × features, and `K_variances`; varm: `K_weights`, genes × features, and `K_variance_weights`,
+      from which :func:`kompot_scverse.get.layer` builds the layers again
     - uns: a run in `kompot`
 
     Raises
@@ -135,12 +135,11 @@ def smooth(
     states = cell_states(targets, cells, gp)
     params = describe_gp(states, gp) | {
         "n_cells_basis": int(cells.sum()),
-        "empirical_variance": gp.empirical_variance,
         "layers": storage.layers,
     }
     fields, runs = [], []
     for name, task in tasks.items():
-        own_params = params | {"layer": layers[name], "log_base": task.y.base, "n_genes": task.y.shape[1]}
+        own_params = params | {"layer": layers[name], "log_base": task.y.base, "n_genes": task.n_genes}
         values, placer = fit(task, states.of(targets, name), gp, prefix, own_params)
         own_params["updated_run"] = max(placer.updated, default=None)
         filled = fill(planned[name], values)
@@ -156,7 +155,7 @@ def smooth(
     for task in tasks.values():
         logger.info(
             "Smoothed %s %s over %s cells (%s).",
-            f"{task.y.shape[1]:,}", f"features of {task.mod}" if task.mod else "genes", f"{task.n_cells:,}",
+            f"{task.n_genes:,}", f"features of {task.mod}" if task.mod else "genes", f"{task.n_cells:,}",
             task.design.reference,
         )  # fmt: skip
     return target if copy else None
