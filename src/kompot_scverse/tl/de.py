@@ -60,19 +60,19 @@ def de(
     r"""
     Differential expression over cell states, without clusters.
 
-    The expression of each gene is smoothed over the cell states of each condition by a Gaussian process, and the two
-    functions are compared. With the features :math:`\Phi` of the cell states, the posterior weights of condition c are
-    :math:`W_c = V_c B_c / \sigma^2`, :math:`V_c = (I + G_c/\sigma^2)^{-1}` with :math:`G_c = \sum \Phi\Phi^\top` and
-    :math:`B_c = \sum \Phi y^\top` over its cells. The log fold change at a cell is :math:`\Phi^\top \Delta`,
-    :math:`\Delta = W_G - W_R`, and the Mahalanobis distance of a gene
-    :math:`D = \sqrt{\Delta^\top (V_R + V_G)^{-1} \Delta}`. With `sample_key`, the covariance between the replicates'
-    own posteriors is added to :math:`V_R + V_G`.
+    The expression of a gene in cell i of sample s is modelled as a function of the cell state that all conditions share, an
+    effect of the condition that varies over cell states, what the sample has of its own (with `sample_key`), and noise:
+    :math:`y_i = m_0 + \beta_0(x_i) + \sum_j X_{sj} (m_j + \beta_j(x_i)) + v_s + u_s(x_i) + \varepsilon_i`, with
+    Gaussian-process functions. Their amplitudes and the noise are estimated for every gene by marginal likelihood on a grid
+    of variance ratios, over which the posterior is averaged with weights learnt from all genes. The log fold change at a
+    cell is the difference of two conditions, its Mahalanobis distance from zero :math:`D = \sqrt{f^\top V^{-1} f}` with the
+    posterior covariance V. `GPSettings.kompot()` gives the model of Kompot instead.
 
     Genes are called by a test of the replicates, with `sample_key`: in soft neighbourhoods of cell states, nested to
     several scales, the mean expression of each sample is an observation; the difference of the conditions is tested with
     a variance moderated over genes (Smyth 2004), the p-values of a gene are combined over neighbourhoods (Cauchy
-    combination, Liu & Xie 2020) and adjusted over genes (Benjamini & Hochberg 1995). Without replicates D is compared
-    with that of null genes, whose values are shuffled over the cells; this says that cells differ, not individuals.
+    combination, Liu & Xie 2020) and adjusted over genes (Benjamini & Hochberg 1995). Without replicates, a score test of the
+    effect tells whether the cells differ; this is about these cells, not about individuals.
 
     Parameters
     ----------
@@ -133,16 +133,19 @@ def de(
     where marked \*):
 
     - var: `K_R_to_G_mahalanobis`\*, `_mean_lfc` (natural log, group − reference, over the cells of the contrast),
-      `_mahalanobis_local_fdr`\*, `_is_de`\* and, with `sample_key`, `_pvalue` and `_qvalue` of the replicate test
-    - layers: `K_{R,G}_imputed`, `K_R_to_G_fold_change` (natural log) and, with `sample_key`, `K_{R,G}_std`\* and
-      `K_R_to_G_lfc_zscore` (of the replicate test, averaged over the neighbourhoods of the cell); lazy dask arrays that
-      are computed when read or written
-    - obs: `K_{R,G}_std`, posterior standard deviation of the smoothed expression
-    - obsm: `K_basis`, cells × rank; varm: `K_{R,G}_weights`, genes × rank, and with `sample_key`
-      `K_{R,G}_sample_weights`, genes × rank × replicates
+      `_state_sd`, `_effect_sd`, `_sample_sd`, `_noise_sd` (variance components in units of the expression), `_is_de`\*; with
+      `sample_key`, `_pvalue` and `_qvalue` of the replicate test, without it `_pvalue_cells` and `_qvalue_cells`; with null
+      genes `_mahalanobis_local_fdr`\*
+    - layers: `K_{R,G}_imputed`, `K_{R,G}_std`\*, `K_R_to_G_fold_change` (natural log), `K_R_to_G_fold_change_std`\*,
+      `K_R_to_G_lfsr`\* (local false sign rate) and, with `sample_key`, `K_R_to_G_lfc_zscore` (of the replicate test,
+      averaged over the neighbourhoods of the cell); lazy dask arrays that are computed when read or written
+    - obsm: `K_basis`, cells × features, and `K_{R,G}_variances`\*, `K_R_to_G_variances`\*; varm: `K_{R,G}_weights`, genes ×
+      features, and `K_{R,G}_variance_weights`\*, `K_R_to_G_variance_weights`\*, from which the layers are built
+    - with `GPSettings.kompot()` instead of the variances: obs `K_{R,G}_std`, the posterior standard deviation that all genes
+      share, and with `sample_key` varm `K_{R,G}_sample_weights`, genes × rank × replicates
     - with `sample_key`, obsm: `K_neighborhoods`, cells × neighbourhoods; varm: `K_R_to_G_neighborhood_lfc`,
       `K_R_to_G_neighborhood_zscore`, genes × neighbourhoods, NaN where not tested
-    - varm, with `cell_groups`: `K_R_to_G_<cell_groups>_mean_lfc`, `_lfc_se`\*, `_lfc_zscore`\*, genes × categories;
+    - varm, with `cell_groups`: `K_R_to_G_<cell_groups>_mean_lfc`, `_lfc_se`\*, `_lfc_zscore`\*, `_lfsr`\*, genes × categories;
       NaN where a condition has fewer than ten cells of the category; with `sample_key` also `_pvalue` and `_qvalue` of
       the replicate test on the category's cells
     - uns: one run per contrast in `kompot`; of a MuData in its own uns, and in each modality what was written there
