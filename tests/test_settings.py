@@ -9,8 +9,8 @@ from kompot_scverse import DAThresholdSettings, FDRSettings, GPSettings, Storage
 @pytest.mark.parametrize(
     ("kind", "name", "values", "message"),
     [
-        (GPSettings, "sigma", (True, "1", None, [1.0], np.nan), "`sigma` must be a number, not"),
-        (GPSettings, "sigma", (0, -1.0, np.inf), "`sigma` must be a positive number, not"),
+        (GPSettings.kompot, "sigma", (True, "1", None, [1.0], np.nan), "`sigma` must be a number or 'evidence', not"),
+        (GPSettings.kompot, "sigma", (0, -1.0, np.inf), "`sigma` must be a positive number, not"),
         (GPSettings, "ls", (0.0, -1, np.inf), "`ls` must be a positive number, not"),
         (GPSettings, "ls", ("1", False), "`ls` must be a number or None, not"),
         (GPSettings, "n_landmarks", (1.5, "5", True, None), "`n_landmarks` must be a whole number, not"),
@@ -19,7 +19,7 @@ from kompot_scverse import DAThresholdSettings, FDRSettings, GPSettings, Storage
         (GPSettings, "kernel", ("nope",), "mellon has no covariance 'nope'; it has .*Matern52"),
         (GPSettings, "kernel", (3, dict, np.mean), "`kernel` must be a mellon covariance .*, not"),
         (GPSettings, "kernel", ("CovariancePair",), "cannot be made of a length scale alone; pass an instance"),
-        (GPSettings, "empirical_variance", ("no", 1, None), "`empirical_variance` must be True or False, not"),
+        (GPSettings, "amplitude", (1.0, 0.5), "`amplitude=.*` and `sigma='evidence'` go together"),
         (FDRSettings, "threshold", ("x", None, True), "`threshold` must be a number, not"),
         (FDRSettings, "threshold", (0, 1.1, -1), "`threshold` must be above 0 and at most 1, not"),
         (FDRSettings, "null", ("nope", None, 1), "`null` must be 'shuffle' or 'residuals', not"),
@@ -45,9 +45,9 @@ def test_wrong_values(kind, name, values, message):
 
 def test_numbers_become_pythons_own():
     """As files and numpy give them."""
-    found = GPSettings(n_landmarks=1e3, sigma=np.float32(0.5), empirical_variance=np.bool_(True))
-    assert found == GPSettings(n_landmarks=1000, sigma=0.5, empirical_variance=True)
-    assert [type(value) for value in (found.n_landmarks, found.sigma, found.empirical_variance)] == [int, float, bool]
+    found = GPSettings.kompot(n_landmarks=1e3, sigma=np.float32(0.5))
+    assert found == GPSettings(n_landmarks=1000, amplitude=1.0, sigma=0.5)
+    assert [type(value) for value in (found.n_landmarks, found.sigma)] == [int, float]
 
 
 @pytest.mark.parametrize("kernel", ["Matern32", None])

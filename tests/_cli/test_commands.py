@@ -131,7 +131,7 @@ def test_config(source: Path, tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(
         "groupby: Age\nreference: Young\ngroups: [Old]\nlayer: logged_counts\nkey_added: mine\n"
-        "gp: {sigma: 5e-1, n_landmarks: 50, rtol: 1e-4}\nfdr: {null_genes: 1e2}\n"
+        "gp: {amplitude: 1, sigma: 5e-1, n_landmarks: 50, rtol: 1e-4}\nfdr: {null_genes: 1e2}\n"
     )
     output = tmp_path / "out.h5ad"
     given = ("--key-added", "given", "--n-landmarks", 5, "--ls-factor", 20)
@@ -246,7 +246,7 @@ def test_layers_are_written_on_request(source: Path, tmp_path: Path) -> None:
         assert call("de", source, *DE, "--groups", "Old", *more, "--output", path).exit_code == 0
         written[name] = ad.read_h5ad(path)
     layers = {key for key in written["with"].layers if key is not None}
-    assert len(layers) == 7
+    assert len(layers) == 9
     assert {key for key in written["without"].layers if key is not None} == {"logged_counts"}
     kp.tl.restore_layers(written["without"])
     for key in layers:

@@ -15,13 +15,17 @@ from anndata import AnnData
 
 import kompot_scverse as kp
 
-ARGUMENTS = {"reference": "Young", "groups": "Old", "layer": "logged_counts", "fdr": kp.FDRSettings(null_genes=0)}
+KOMPOT = kp.GPSettings.kompot()
+"""With the weights of the replicates, which are large."""
+ARGUMENTS = {"reference": "Young", "groups": "Old", "layer": "logged_counts", "gp": KOMPOT}
 K = "kompot_de_Young_to_Old"
 KEY = f"{K}_fold_change"
 
 
-def on_disk(adata: AnnData, folder: Path, **settings) -> None:
-    kp.tl.de(adata, "Age", **ARGUMENTS, storage=kp.StorageSettings(layers="disk", directory=folder, **settings))
+def on_disk(adata: AnnData, folder: Path, gp: kp.GPSettings = KOMPOT, **settings) -> None:
+    kp.tl.de(
+        adata, "Age", **ARGUMENTS | {"gp": gp}, storage=kp.StorageSettings(layers="disk", directory=folder, **settings)
+    )
 
 
 @contextmanager
@@ -36,9 +40,11 @@ def small_files(size: int) -> Iterator[None]:
 
 
 def test_same_numbers_and_gone_with_the_data(adata: AnnData, tmp_path: Path) -> None:
-    lazy = adata.copy()
-    kp.tl.de(lazy, "Age", **ARGUMENTS)
-    on_disk(adata, tmp_path)
+    lazy, gp = adata.copy(), kp.GPSettings()
+    kp.tl.de(lazy, "Age", **ARGUMENTS | {"gp": gp})
+    on_disk(adata, tmp_path, gp)
+    lfsr = f"{K}_lfsr"
+    np.testing.assert_allclose(adata.layers[lfsr].compute(), lazy.layers[lfsr].compute(), atol=2e-6)
     assert len(list(tmp_path.iterdir())) == 1
     assert adata.layers[KEY].dtype == np.float32
     np.testing.assert_allclose(adata.layers[KEY].compute(), lazy.layers[KEY].compute(), atol=2e-6)

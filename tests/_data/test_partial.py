@@ -117,7 +117,10 @@ def test_genes_in_three_calls_are_called_as_in_one(done: AnnData, sample_key: st
         kp.tl.de(adata, "Age", sample_key=sample_key, **CALL, genes=genes, overwrite=True)
     if sample_key is None:
         called = adata.var[f"{K}_is_de"]
-        np.testing.assert_array_equal(called, adata.var[f"{K}_mahalanobis_local_fdr"] <= 0.05)
+        np.testing.assert_array_equal(called, adata.var[f"{K}_qvalue_cells"] <= 0.05)
+        np.testing.assert_allclose(
+            adata.var[f"{K}_qvalue_cells"], false_discovery_control(adata.var[f"{K}_pvalue_cells"])
+        )
         return
     for statistic in ("pvalue", "qvalue"):
         np.testing.assert_allclose(adata.var[f"{K}_{statistic}"], done.var[f"{K}_{statistic}"], rtol=1e-6)

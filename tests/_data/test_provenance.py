@@ -21,10 +21,11 @@ K = "kompot_de_Young_to_Old"
 
 
 def test_adding_samples_says_that_shared_fields_stay(adata: AnnData) -> None:
-    kp.tl.de(adata, "Age", **ARGUMENTS)
+    arguments = ARGUMENTS | {"gp": kp.GPSettings.kompot()}
+    kp.tl.de(adata, "Age", **arguments)
     before = adata.copy()
     with pytest.warns(UserWarning, match="only adds `sample_key` to that of run 0: these shared fields stay the same"):
-        kp.tl.de(adata, "Age", **ARGUMENTS, sample_key="Replicate")
+        kp.tl.de(adata, "Age", **arguments, sample_key="Replicate")
     np.testing.assert_allclose(adata.var[f"{K}_mean_lfc"], before.var[f"{K}_mean_lfc"], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(
         np.asarray(adata.layers[f"{K}_fold_change"]),
@@ -34,10 +35,12 @@ def test_adding_samples_says_that_shared_fields_stay(adata: AnnData) -> None:
     )
 
 
-def test_other_changes_do_not_claim_that(adata: AnnData) -> None:
+@pytest.mark.parametrize("gp", [kp.GPSettings.kompot(sigma=0.5), None])
+def test_other_changes_do_not_claim_that(adata: AnnData, gp: kp.GPSettings | None) -> None:
+    """Nor the default model, in which samples have a component of their own."""
     kp.tl.de(adata, "Age", **ARGUMENTS)
     with pytest.warns(UserWarning, match="Overwriting") as caught:
-        kp.tl.de(adata, "Age", **ARGUMENTS, sample_key="Replicate", gp=kp.GPSettings.kompot(sigma=0.5))
+        kp.tl.de(adata, "Age", **ARGUMENTS, sample_key="Replicate", gp=gp)
     assert not any("stay the same" in str(one.message) for one in caught)
 
 

@@ -222,7 +222,7 @@ def test_compare_between_objects(done: AnnData, adata: AnnData) -> None:
     compared = kp.RunInfo(done, 0).compare_with(kp.RunInfo(adata))
     assert not compared.same_data
     assert "different objects" in repr(compared)
-    assert compared.params.index.to_list() == ["sigma"]
+    assert compared.params.index.to_list() == ["amplitude", "sigma", "prior_variance"]
     adata.layers["logged_counts"] = adata.layers["logged_counts"] * 2
     kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", fdr=FEW, key_added="double")
     assert "expression (fingerprint)" in kp.RunInfo(done, 0).compare_with(kp.RunInfo(adata)).params.index

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kompot_scverse import FDRSettings, get, pl, tl
+from kompot_scverse import FDRSettings, GPSettings, get, pl, tl
 
 CALL = {"groupby": "Age", "reference": "Young", "groups": "Old", "use_rep": "joint"}
 FAST = FDRSettings(null_genes=200)
@@ -15,7 +15,7 @@ def analysed(partial, citeseq):
     umap = dict(zip(citeseq.obs_names, citeseq.obsm["X_umap"], strict=True))
     partial.obsm["X_umap"] = np.array([umap[name] for name in partial.obs_names])
     tl.da(partial, **CALL)
-    tl.de(partial, **CALL, fdr=FAST)
+    tl.de(partial, **CALL, fdr=FAST, gp=GPSettings.kompot())
     return partial
 
 

@@ -48,9 +48,9 @@ def test_more_of_anything_costs_more(adata):
     memory = kp.pp.plan(adata, "Age", storage=kp.StorageSettings(layers="memory"), **ARGUMENTS)
     # of data this small, reading takes more than keeping
     assert memory.peak_memory >= base.peak_memory
-    assert memory.to_df().set_index("array").loc["layers", "bytes"] == 3 * 600 * 60 * 4
+    assert memory.to_df().set_index("array").loc["layers", "bytes"] == 7 * 600 * 60 * 4
     disk = kp.pp.plan(adata, "Age", storage=kp.StorageSettings(layers="disk"), **ARGUMENTS)
-    assert (base.disk, disk.disk) == (0, 3 * 600 * 60 * 4)
+    assert (base.disk, disk.disk) == (0, 7 * 600 * 60 * 4)
 
 
 def test_status_follows_the_available_memory(adata, monkeypatch):

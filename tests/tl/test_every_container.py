@@ -70,7 +70,7 @@ STORED: dict[str, Callable[[Any], Any]] = {
     "multi_volcano_da": lambda data: kp.pl.multi_volcano_da(data, "branch") and None,
     "direction_barplot": lambda data: kp.pl.direction_barplot(data, "branch") and None,
     "embedding": lambda data: kp.pl.embedding(
-        data, "umap", color=["lfc_zscore", "lfc_direction", GENES[0], "branch", "group_std"], highlight={"some": True}
+        data, "umap", color=["lfc_zscore", "lfc_direction", GENES[0], "branch"], highlight={"some": True}
     ) and None,
     "embedding of z": lambda data: kp.pl.embedding(data, "umap", color=GENES[0], value="zscore") and None,
     "diagnostics de": lambda data: kp.pl.diagnostics(data, analysis="de") and None,

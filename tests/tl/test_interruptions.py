@@ -18,7 +18,16 @@ DISK = kp.StorageSettings(layers="disk", sample_covariance="disk")
 CALLS = {
     "da": lambda adata, **more: kp.tl.da(adata, "Age", **CONTRAST, **more),
     "de": lambda adata, **more: kp.tl.de(
-        adata, "Age", **CONTRAST, layer="logged_counts", fdr=kp.FDRSettings(null_genes=40), storage=DISK, **more
+        adata,
+        "Age",
+        **CONTRAST,
+        layer="logged_counts",
+        fdr=kp.FDRSettings(null_genes=40),
+        storage=DISK,
+        **{"gp": kp.GPSettings.kompot()} | more,
+    ),
+    "de by components": lambda adata, **more: kp.tl.de(
+        adata, "Age", **CONTRAST, layer="logged_counts", storage=DISK, **more
     ),
     "smooth": lambda adata, **more: kp.tl.smooth(
         adata, "Age", group="Old", layer="logged_counts", storage=kp.StorageSettings(layers="disk"), **more
@@ -34,11 +43,15 @@ POINTS = {
     },
     "de": {
         "moments": ("kompot_scverse._gp.moments._products", 2),
-        "null genes": ("kompot_scverse.tl._de_model.shuffle_cells", 0),
+        "null genes": ("kompot_scverse.tl._null_moments.shuffle_cells", 0),
         "replicate factors on disk": ("kompot_scverse._stats.sample_covariance.posterior_weights", 5),
         "replicate test": ("kompot_scverse.tl._de_results.test_genes", 0),
         "layers on disk": ("kompot_scverse._data.layers._product", 4),
         "store": ("kompot_scverse._data.store.store_runs", 0),
+    },
+    "de by components": {
+        "evidence": ("kompot_scverse._stats.component_fit.log_evidence", 0),
+        "components": ("kompot_scverse._stats.component_fit.fit_components", 0),
     },
     "smooth": {
         "moments": ("kompot_scverse._gp.moments._products", 0),

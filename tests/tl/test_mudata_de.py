@@ -254,7 +254,7 @@ def test_round_trip_and_a_modality_alone(citeseq, tmp_path, suffix):
     info = RunInfo(alone)
     assert (info.run_id, set(info.fields["status"])) == (0, {"present"})
     assert {entry for entry in info.fields["key"] if entry.startswith(K)} == {
-        key for slot in ("var", "varm", "layers") for key in getattr(alone, slot) if str(key).startswith(K)
+        key for slot in ("var", "varm", "obsm", "layers") for key in getattr(alone, slot) if str(key).startswith(K)
     }
     pd.testing.assert_frame_equal(get.de_df(alone), get.de_df(citeseq, mod="prot"), check_names=False)
     np.testing.assert_allclose(get.layer(alone, "fold_change"), expected["prot"], rtol=1e-5)
@@ -280,7 +280,7 @@ def test_plan_predicts_what_is_written(citeseq):
     call = CALL | {"use_rep": "joint", "sample_key": "Replicate"}
     plan = kp.pp.plan(citeseq, **call)
     assert "kompot" not in citeseq["rna"].uns
-    tl.de(citeseq, **call, fdr=FAST)
+    tl.de(citeseq, **call)
     table = RunInfo(citeseq).fields
     assert {(slot, key) for slot, key, _ in plan.fields} == set(
         zip(table["mod"] + "." + table["slot"], table["key"], strict=True)

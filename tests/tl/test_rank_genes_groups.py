@@ -16,8 +16,13 @@ import kompot_scverse as kp
 KEY = "kompot_rank_genes_groups"
 
 
+NULLS = kp.FDRSettings(null_genes=500)
+
+
 def de(adata: AnnData, **arguments) -> None:
-    kp.tl.de(adata, "Age", reference="Young", layer="logged_counts", **arguments)
+    """By the model of Kompot with null genes, unless asked otherwise."""
+    settings = {"gp": kp.GPSettings.kompot(), "fdr": NULLS}
+    kp.tl.de(adata, "Age", reference="Young", layer="logged_counts", **settings | arguments)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +30,7 @@ def analysed() -> AnnData:
     """Runs 0 and 1 (Mid, Old) with local FDR, 2 (Old) with empirical p-values, 3 without, 4 with half of the genes."""
     adata = kp.datasets.simulate(900, 80, frac_de=0.3, rng=0)
     de(adata)
-    de(adata, groups="Old", key_added="all", fdr=kp.FDRSettings(all_statistics=True))
+    de(adata, groups="Old", key_added="all", fdr=kp.FDRSettings(null_genes=500, all_statistics=True))
     de(adata, groups="Old", key_added="none", fdr=kp.FDRSettings(null_genes=0))
     de(adata, groups="Mid", key_added="half", genes=adata.var_names[::2])
     return adata
@@ -64,6 +69,16 @@ def test_significance(data: AnnData, run_id: int, key_added: str, pvals: str | N
     for column, name in {"pvals": pvals, "pvals_adj": adjusted}.items():
         expected = np.full(len(var), np.nan) if name is None else var[f"{key_added}_Young_to_Old_{name}"]
         np.testing.assert_allclose(table[column], expected)
+
+
+def test_cells_give_their_p_values() -> None:
+    adata = kp.datasets.simulate(600, 40, frac_de=0.3, rng=0)
+    de(adata, groups="Old", gp=None, fdr=None)
+    kp.tl.rank_genes_groups(adata)
+    table = sc.get.rank_genes_groups_df(adata, "Old", key=KEY).set_index("names")
+    var = adata.var.loc[table.index]
+    np.testing.assert_allclose(table["pvals"], var["kompot_de_Young_to_Old_pvalue_cells"])
+    np.testing.assert_allclose(table["pvals_adj"], var["kompot_de_Young_to_Old_qvalue_cells"])
 
 
 def test_replicates_give_their_p_values() -> None:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from kompot_scverse import DAThresholdSettings, FDRSettings, RunInfo, get, tl
+from kompot_scverse import DAThresholdSettings, FDRSettings, GPSettings, RunInfo, get, tl
 from kompot_scverse.datasets import simulate
 
 K, D = "kompot_de_Young_to_Old", "kompot_da_Young_to_Old"
@@ -226,13 +226,19 @@ def test_without_samples_it_says_so(study, caplog):
 
 
 def test_residual_null_genes(study):
-    shuffled = de(study, fdr=FDRSettings(null_genes=60), sample_key=None)
-    residual = de(study, fdr=FDRSettings(null_genes=60, null="residuals"), sample_key=None)
+    kompot = {"gp": GPSettings.kompot(), "sample_key": None}
+    shuffled = de(study, fdr=FDRSettings(null_genes=60), **kompot)
+    residual = de(study, fdr=FDRSettings(null_genes=60, null="residuals"), **kompot)
     a, b = (found.var[f"{K}_mahalanobis_local_fdr"].to_numpy() for found in (shuffled, residual))
     np.testing.assert_array_equal(shuffled.var[f"{K}_mahalanobis"], residual.var[f"{K}_mahalanobis"])
     assert not np.array_equal(a, b)
     # a null gene that keeps its pattern varies less around it
     assert np.corrcoef(a, b)[0, 1] > 0.5
+
+
+def test_residual_null_genes_need_given_amplitudes(study):
+    with pytest.raises(ValueError, match=r"null='residuals'.*GPSettings.kompot"):
+        de(study, fdr=FDRSettings(null_genes=60, null="residuals"))
 
 
 def test_subset_of_genes_keeps_the_others(study, result):

@@ -124,7 +124,7 @@ def test_near_copies_are_as_copies(twice, copies, apart):
 
 @pytest.mark.parametrize("n", [3, 20])
 def test_few_cell_states(raw, n):
-    few = analysed(with_states(raw, raw.obsm[REP][np.arange(300) % n]))
+    few = analysed(with_states(raw, raw.obsm[REP][np.arange(300) % n]), amplitude=1.0, sigma=1.0)
     run = find_run(few, analysis="de")
     assert 3 <= run.params["rank"] <= n
     # the dense formula

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from kompot_scverse._gp.basis import BLOCK, MAX_CANDIDATES
+from kompot_scverse._gp.evidence import GENES as GENES_BLOCK
+from kompot_scverse._gp.evidence import ratio_grid
 from kompot_scverse._gp.moments import PRODUCT_ROWS
 from kompot_scverse._gp.row_tasks import TASK_ROWS
 from kompot_scverse._stats.null_genes import BATCH_VALUES, SHARED
@@ -22,6 +24,9 @@ OVERHEAD = 70e6
 """Compiled kernels, threads and slack of the allocator, bytes: what a run on very little data takes."""
 KEPT_WORK_SPACE = 1.5
 """Work space of the kernel that compiler and allocator hold on to, in blocks of features."""
+N_VARIANCES = 12
+"""Posterior variances that are kept of each function, at most 16."""
+GRID_SAMPLES, GRID_CELLS = (len(ratio_grid(samples=samples).points) for samples in (True, False))
 TIME_CLASSES = ((10, "seconds"), (60, "under a minute"), (600, "minutes"), (3600, "up to an hour"), (np.inf, "hours"))
 
 
@@ -52,6 +57,8 @@ class Sizes:
     """Layers kept in memory."""
     factors_in_memory: bool
     """Whether the variance between replicates is kept in memory."""
+    estimated: bool = False
+    """Whether the variance components of each gene are estimated."""
     n_rough: int = 0
     """Rank of the rough basis of log ratios."""
 
@@ -155,7 +162,24 @@ def _result_items(s: Sizes) -> list[Item]:
         Item("layers", f"{s.n_layers} × {s.n_obs:,} × {s.n_all_genes:,}", s.n_layers * s.n_obs * s.n_all_genes * 4, later[1:]),
         Item("chunks of layers", f"{threads} × {min(s.n_obs, CELLS):,} × {min(s.n_all_genes, GENES)}", 3 * chunk, later[1:]),
     ]  # fmt: skip
-    if s.replicates:
+    if s.estimated:
+        functions, places = 2 * s.n_conditions - 1, GRID_SAMPLES if s.replicates else GRID_CELLS
+        items += [
+            Item("evidence", f"2 × {g:,} × {places}", 2 * g * places * 8, later[:1]),
+            Item("coefficients", f"{g:,} × {s.n_conditions * (r + 1)}", s.n_conditions * one, later[:1]),
+            Item(
+                "sums of a block of genes", f"{threads} × {min(GENES_BLOCK, g):,} × {s.n_conditions * (r + 1)}",
+                6 * threads * min(GENES_BLOCK, g) * s.n_conditions * (r + 1) * 8, later[:1],
+            ),
+            Item(
+                "stored variances", f"{functions} × {s.n_obs:,} × {N_VARIANCES}", functions * s.n_obs * N_VARIANCES * 4, later[1:]
+            ),
+            Item(
+                "stored weights of variances", f"{functions} × {s.n_all_genes:,} × {N_VARIANCES}",
+                functions * s.n_all_genes * N_VARIANCES * 4, later[1:],
+            ),
+        ]  # fmt: skip
+    elif s.replicates:
         pair = 1 + 2 * s.n_samples / s.n_conditions
         items += [
             Item(
@@ -166,11 +190,10 @@ def _result_items(s: Sizes) -> list[Item]:
                 "chunks of replicate factors", f"{threads} × {min(CHUNK, g):,} × {r}",
                 threads * min(CHUNK, g) * r * 8 * 4 * pair, later[:1],
             ),
-            Item(
-                "replicate tests", f"{s.n_tested:,} × {s.n_weights}",
-                s.n_tested * s.n_weights * (156 + 8 * s.n_samples), later[1:],
-            ),
         ]  # fmt: skip
+    if s.replicates:
+        tests = s.n_tested * s.n_weights * (156 + 8 * s.n_samples)
+        items.append(Item("replicate tests", f"{s.n_tested:,} × {s.n_weights}", tests, later[1:]))
     return items
 
 

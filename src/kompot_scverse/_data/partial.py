@@ -27,6 +27,8 @@ REPLICATES = (
     "tested_at_equal_depth",
 )  # fmt: skip
 """Parameters and parts of the fingerprint that change only what rests on replicates."""
+SAMPLES = ("sample_key", "samples")
+"""Of these, what changes all results where the variance between samples is a component of the model."""
 TESTED = ("sample_weights", "pvalue", "qvalue", "neighborhood_lfc", "neighborhood_zscore")
 """Endings of the statistics that rest on replicates; so do all keys with the suffix for replicate variance."""
 NULLS = ("null_genes", "null", "null_mahalanobis")
@@ -34,7 +36,7 @@ NULLS = ("null_genes", "null", "null_mahalanobis")
 BASIS_TOLERANCE = 1e-5
 """Largest difference of the features, which are at most 1, of one basis."""
 FOLLOWING = (
-    "ls", "rank", "residual", "n_neighborhoods", "neighborhood_width", "reference_genes", "tested_at_equal_depth",
+    "ls", "rank", "residual", "prior_variance", "n_neighborhoods", "neighborhood_width", "reference_genes", "tested_at_equal_depth",
 )  # fmt: skip
 """Parameters that other data change by themselves."""
 MAX_FIELDS = 6
@@ -166,6 +168,8 @@ class GenePlacer:
         ignored = set(IRRELEVANT)
         if not (statistic.endswith(TESTED) or key.endswith(SAMPLE_VAR)):
             ignored |= set(REPLICATES)
+            if self.params.get("sigma") == "evidence":
+                ignored -= set(SAMPLES)
         if not statistic.startswith("mahalanobis_"):
             ignored |= set(NULLS)
         if run.contrast.get("groupby") != self.design.groupby:

@@ -136,7 +136,11 @@ def _only_adds_samples(data: Any, known: list[tuple[str, int]], call: dict[str, 
         return ""
     others = {name: value for name, value in call["arguments"].items() if name != "sample_key"}
     for mod, writer in known:
-        earlier = next(run.call for run in readable_runs(holder(data, mod)) if run.run_id == writer)
+        run = next(run for run in readable_runs(holder(data, mod)) if run.run_id == writer)
+        if run.analysis == "de" and run.params.get("sigma") == "evidence":
+            # the variance between samples is a component of the model: all estimates change
+            return ""
+        earlier = run.call
         stored = "not_stored" not in str(others)
         if not stored or earlier.get("function") != call["function"] or earlier.get("arguments") != others:
             return ""

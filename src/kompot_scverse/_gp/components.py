@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .evidence import FLOOR, Grid, run_in_blocks, squares_about_mean
+from .evidence import FLOOR, Grid, is_flat, run_in_blocks, squares_about_mean
 from .variance_table import VarianceTable, compress
 from .varying_coefficients import Factor, SampleSums, VaryingCoefficients
 
@@ -72,7 +72,7 @@ def fit_components(
     used = np.flatnonzero((probability > 0).any(axis=0))
     forms = np.zeros((len(functions), len(points), len(grid.points)))
     total = squares_about_mean(model, sums)
-    flat = total <= FLOOR * sums.square.sum(axis=0)
+    flat = is_flat(model, sums)
     floor = FLOOR * total / model.degrees
     for sample, states in grid.pairs():
         of_sample = np.concatenate([numbers for _, numbers in states])

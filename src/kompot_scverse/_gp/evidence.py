@@ -8,12 +8,23 @@ import numpy as np
 from .parallel import compute_here
 from .varying_coefficients import SampleSums, VaryingCoefficients
 
-__all__ = ["Grid", "grid_posterior", "grid_prior", "log_evidence", "ratio_grid", "run_in_blocks", "squares_about_mean"]
+__all__ = [
+    "Grid",
+    "grid_posterior",
+    "grid_prior",
+    "is_flat",
+    "log_evidence",
+    "ratio_grid",
+    "run_in_blocks",
+    "squares_about_mean",
+]
 
 GENES = 1024
 """Genes of one task."""
+FLAT = 1e-6
+"""Sum of squares about the mean, relative to that about 0, of a constant: expression is summed in single precision."""
 FLOOR = 1e-9
-"""Residual sum of squares, relative to the sum of squares, that is rounding error."""
+"""Residual sum of squares, relative to that about the mean, below which functions do not differ in what they explain."""
 ITERATIONS = 100
 """Steps of the EM algorithm; stopping early keeps the prior smooth."""
 MAX_LEARNING = 4000
@@ -72,7 +83,7 @@ def log_evidence(model: VaryingCoefficients, sums: SampleSums, grid: Grid) -> np
     """
     n_genes = sums.cross.shape[1]
     total = squares_about_mean(model, sums)
-    flat = total <= FLOOR * sums.square.sum(axis=0)
+    flat = is_flat(model, sums)
     # a function that explains all but rounding is not worth more than one that leaves a billionth
     floor = FLOOR * np.where(flat, 1.0, total)
     found = np.empty((n_genes, len(grid.points)))
@@ -108,6 +119,11 @@ def run_in_blocks(function: Callable[[slice], None], n_genes: int) -> None:
 def squares_about_mean(model: VaryingCoefficients, sums: SampleSums) -> np.ndarray:
     """Sum of squares of each gene about its mean over all cells."""
     return sums.square.sum(axis=0) - sums.cross[:, :, 0].sum(axis=0) ** 2 / model.n_cells
+
+
+def is_flat(model: VaryingCoefficients, sums: SampleSums) -> np.ndarray:
+    """Whether genes have one value in all cells, but for rounding."""
+    return squares_about_mean(model, sums) <= FLAT * sums.square.sum(axis=0)
 
 
 def grid_prior(evidence: np.ndarray) -> np.ndarray:

@@ -71,16 +71,15 @@ def sample_covariance(
     adata, fields = part.adata, RunFields(part.adata, part.run)
     number = name_numbers(adata.var_names, own_names(adata, [gene]))[0]
     hint = "Call `kp.tl.de` with `sample_key=`."
+    rows = cell_numbers(adata, cells)
+    phi = np.asarray(fields.read("obsm", "basis", hint))[rows]
     if part.run.params["sigma"] == "evidence" and part.run.params.get("sample_key") is not None:
-        basis = np.asarray(fields.read("obsm", "basis", hint), dtype=np.float64)
         deviation = float(fields.read("var", "sample_sd", hint).iloc[number])
+        check_rows(fields, rows, [number])
         fields.warn()
-        phi = basis[cell_numbers(adata, cells)]
         # of both conditions; the SD is where the prior variance is that of a typical cell
         return 2 * deviation**2 / part.run.params["prior_variance"] * (phi @ phi.T)
     factors = [fields.read("varm", f"{role}_sample_weights", hint) for role in ("reference", "group")]
-    rows = cell_numbers(adata, cells)
-    phi = np.asarray(fields.read("obsm", "basis", hint))[rows]
     check_rows(fields, rows, [number])
     fields.warn()
     halves = [phi @ np.asarray(factor[number]) for factor in factors]

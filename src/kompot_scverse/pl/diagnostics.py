@@ -85,7 +85,7 @@ def diagnostics(
     >>> adata = kp.datasets.simulate(600, 100)
     >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
     >>> sorted(kp.pl.diagnostics(adata).axes)
-    ['distances', 'fit', 'residual']
+    ['pvalues', 'qq', 'residual']
     """
     check_arguments(diagnostics, locals())
     import matplotlib.pyplot as plt

@@ -18,7 +18,7 @@ from kompot_scverse.settings import GPSettings
 __all__ = ["States", "build_runs", "cell_states", "describe_gp", "run_diagnostics"]
 
 
-MAX_SAMPLE_CHARACTERS = 8_000
+MAX_SAMPLE_CHARACTERS = 7_000
 MAX_LEFT_OUT = 40
 """How much of the samples a run lists, so that it stays small."""
 N_QUANTILES = 201

@@ -60,6 +60,13 @@ class DERequest:
     storage: StorageSettings
     rng: int | np.random.Generator
 
+    def __post_init__(self) -> None:
+        if self.fdr.null == "residuals" and self.fdr.null_genes and self.gp.estimated:
+            raise ValueError(
+                "`null='residuals'` needs amplitudes and noise that are given: pass `gp=GPSettings.kompot()`, or "
+                "`null='shuffle'`."
+            )
+
     def plan(self, tested: bool) -> DEPlan:
         """What will be written; `tested` with the replicate test."""
         return DEPlan(
@@ -189,7 +196,7 @@ def analyse(
         weights, states.model.frame, paired=request.paired, covariates=request.covariates, sums=sums, depths=depths
     )
     if isinstance(model.genes, ComponentFit):
-        params["prior_variance"] = model.genes.prior_variance
+        params["prior_variance"] = round(model.genes.prior_variance, 9)
     phi = features.astype(np.float32)
     fingerprint = _fingerprint(task, states, request)
     placer = GenePlacer(task.frame, task.numbers, design, (plan.keys(design, None).basis, phi), params, fingerprint)

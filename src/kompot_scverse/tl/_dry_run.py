@@ -22,7 +22,7 @@ from ._de_task import DERequest, DETask
 
 __all__ = ["plan_da", "plan_de"]
 
-KEPT = ("stored features", "stored weights", "replicate factors", "layers")
+KEPT = ("stored features", "stored weights", "stored variances", "replicate factors", "layers")
 """Arrays that stay when an analysis of a modality is done."""
 FEW_REPLICATES = 3
 FEW_CELLS = 50
@@ -48,6 +48,7 @@ def plan_de(targets: Targets, tasks: Sequence[DETask], request: DERequest) -> Re
             n_null=0 if fdr.null_mahalanobis is not None else fdr.null_genes,
             n_weights=_n_weights(task.design, fdr, task.categories),
             n_layers=layers if storage.layers == "memory" else 0,
+            estimated=gp.estimated,
             factors_in_memory=storage.sample_covariance == "memory",
         )
         parts[task.mod], times[task.mod] = memory_items(sizes), time_class(sizes)
@@ -55,7 +56,7 @@ def plan_de(targets: Targets, tasks: Sequence[DETask], request: DERequest) -> Re
         size = 4.0 * layers * task.frame.n_obs * n_vars
         n_layers, layer_bytes = n_layers + layers, layer_bytes + size
         disk += size if storage.layers == "disk" else 0.0
-        if storage.sample_covariance == "disk" and sizes.replicates:
+        if storage.sample_covariance == "disk" and sizes.replicates and not gp.estimated:
             disk += 4.0 * n_vars * rank * sizes.n_samples
     if n_layers and storage.layers == "lazy":
         notes.append(f"{n_layers} layers are lazy: they cost nothing until they are read or the object is written")

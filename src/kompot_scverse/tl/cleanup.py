@@ -72,7 +72,7 @@ def cleanup(
     >>> adata = kp.datasets.simulate(600, 100)
     >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
     >>> kp.tl.cleanup(adata, keep="fold_change")["statistic"].to_list()
-    ['reference_imputed', 'group_imputed']
+    ['reference_imputed', 'reference_std', 'group_imputed', 'group_std', 'fold_change_std', 'lfsr']
     """
     check_arguments(cleanup, locals())
     frame = frame_of(data, mod)
