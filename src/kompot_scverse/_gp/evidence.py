@@ -21,8 +21,6 @@ __all__ = [
 
 GENES = 1024
 """Genes of one task."""
-FLAT = 1e-6
-"""Sum of squares about the mean, relative to that about 0, of a constant: expression is summed in single precision."""
 FLOOR = 1e-9
 """Residual sum of squares, relative to that about the mean, below which functions do not differ in what they explain."""
 ITERATIONS = 100
@@ -122,8 +120,8 @@ def squares_about_mean(model: VaryingCoefficients, sums: SampleSums) -> np.ndarr
 
 
 def is_flat(model: VaryingCoefficients, sums: SampleSums) -> np.ndarray:
-    """Whether genes have one value in all cells, but for rounding."""
-    return squares_about_mean(model, sums) <= FLAT * sums.square.sum(axis=0)
+    """Whether genes have one value in all cells, but for rounding of their sums."""
+    return squares_about_mean(model, sums) <= sums.rounding * sums.square.sum(axis=0)
 
 
 def grid_prior(evidence: np.ndarray) -> np.ndarray:

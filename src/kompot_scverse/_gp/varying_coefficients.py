@@ -1,6 +1,6 @@
 """The varying-coefficient model of expression: its normal equations, with the fields of the samples eliminated."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -8,7 +8,11 @@ from scipy.linalg import cholesky, eigh, solve_triangular
 
 from .posterior import spectrum
 
-__all__ = ["Factor", "SampleSums", "VaryingCoefficients", "contrast_design", "with_constant"]
+__all__ = ["DOUBLE", "SINGLE", "Factor", "SampleSums", "VaryingCoefficients", "contrast_design", "with_constant"]
+
+
+SINGLE, DOUBLE = 2e-5, 1e-10
+"""Relative errors of sums of expression in single and in double precision, with a margin."""
 
 
 @dataclass(frozen=True)
@@ -21,10 +25,12 @@ class SampleSums:
     """Sum of yFᵀ: samples × genes × features."""
     square: np.ndarray
     """Sum of y²: samples × genes."""
+    rounding: float = DOUBLE
+    """Relative error of the sums."""
 
     def genes(self, chosen: slice | np.ndarray) -> "SampleSums":
         """The sums of some genes."""
-        return SampleSums(self.gram, self.cross[:, chosen], self.square[:, chosen])
+        return replace(self, cross=self.cross[:, chosen], square=self.square[:, chosen])
 
 
 @dataclass(frozen=True)

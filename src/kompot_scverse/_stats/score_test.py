@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cholesky, eigh, solve_triangular
 
-from kompot_scverse._gp.evidence import FLAT, FLOOR, run_in_blocks
+from kompot_scverse._gp.evidence import FLOOR, run_in_blocks
 from kompot_scverse._gp.varying_coefficients import SampleSums
 
 from .combine import cauchy_combination
@@ -66,7 +66,7 @@ def score_test(sums: SampleSums, is_group: np.ndarray) -> np.ndarray:
         first, second = own.cross.sum(axis=0), np.tensordot(centred, own.cross, 1)
         square = own.square.sum(axis=0)
         total = square - first[:, 0] ** 2 / n.sum()
-        varies = total > FLAT * square
+        varies = total > sums.rounding * square
         residual = np.stack([square - np.square(first @ null.state.T).sum(axis=1) for null in nulls], axis=1)
         residual = np.maximum(residual, FLOOR * np.where(varies, total, 1.0)[:, None])
         likelihood = -0.5 * (degrees * np.log(residual) + np.array([null.log_det for null in nulls]))

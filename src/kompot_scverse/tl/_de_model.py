@@ -93,7 +93,7 @@ def fit_model(
         shuffled = shuffled_moments(moments, len(chosen), states.x, features, design, rng)
     try:
         if gp.estimated:
-            sums = SampleSums(gram, moments.cross, moments.squares[:, :, 0])
+            sums = SampleSums(gram, moments.cross, moments.squares[:, :, 0], genes.rounding)
             return _estimated(sums, genes, states, design, shuffled)
         sigma = float(gp.sigma)
         check_noise(gram, sigma)
@@ -125,7 +125,9 @@ def _estimated(
     model = ComponentModel(sums.gram, design.sample_conditions, samples=samples, points=_places(states))
     own = sums if _is_all(genes) else sums.genes(genes.chosen)
     fit = model.learn_and_fit(sums, genes.reference, genes.chosen)
-    nulls = None if shuffled is None else model.fit(SampleSums(sums.gram, shuffled.cross, shuffled.square))
+    nulls = (
+        None if shuffled is None else model.fit(SampleSums(sums.gram, shuffled.cross, shuffled.square, sums.rounding))
+    )
     if samples:
         return DEModel(fit, nulls)
     return DEModel(fit, nulls, [_cell_test(own, design, number) for number in range(1, len(design.conditions))])
@@ -141,7 +143,7 @@ def _fit(gram: np.ndarray, cross: np.ndarray, sigma: float, design: Design, sums
 def _cell_test(sums: SampleSums, design: Design, number: int) -> np.ndarray:
     """The score test of a condition against the first."""
     members = np.concatenate([design.members(0), design.members(number)])
-    own = SampleSums(sums.gram[members], sums.cross[members], sums.square[members])
+    own = SampleSums(sums.gram[members], sums.cross[members], sums.square[members], sums.rounding)
     return score_test(own, design.sample_conditions[members] == number)
 
 

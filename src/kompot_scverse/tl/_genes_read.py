@@ -7,6 +7,7 @@ import numpy as np
 
 from kompot_scverse._data.matrix import MatrixReader
 from kompot_scverse._gp.row_tasks import RowReader
+from kompot_scverse._gp.varying_coefficients import DOUBLE, SINGLE
 from kompot_scverse._stats.reference_genes import MIN_CELLS, reference_genes
 
 __all__ = ["GenesRead", "genes_read"]
@@ -22,6 +23,11 @@ class GenesRead:
     reference: np.ndarray
     """Columns of those that the prior of the variance components is learnt from."""
     every: MatrixReader
+
+    @property
+    def rounding(self) -> float:
+        """Relative error of sums of the expression, which is read in its own precision."""
+        return DOUBLE if getattr(self.every.values, "dtype", None) == np.float64 else SINGLE
 
     def check(self, squares: np.ndarray) -> "GenesRead":
         """
