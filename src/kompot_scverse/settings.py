@@ -31,7 +31,7 @@ class GPSettings:
     ls: float | None = None
     """Length scale in the units of the representation; None estimates it from the pooled cells."""
     ls_factor: float = 10.0
-    """Factor on the estimated length scale (mellon's rule, about 20 nearest-neighbour distances)."""
+    """Factor on the estimated length scale (mellon's rule, about 20 nearest-neighbour distances, so about 200)."""
     n_landmarks: int = 5000
     """Largest rank of the basis."""
     rtol: float = 1e-6
