@@ -1,10 +1,10 @@
 """Errors and signals end a command with their exit codes, and leave the process as it was."""
 
-import os
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
@@ -45,18 +45,25 @@ def test_mistakes_of_ours_show_where() -> None:
         fail(AttributeError("no"))
 
 
+@pytest.fixture
+def number(request: pytest.FixtureRequest) -> Iterator[int]:
+    """A signal that is not ignored, as it is where a shell runs the tests in the background."""
+    one = getattr(signal, request.param)
+    before = signal.signal(one, signal.default_int_handler)
+    yield one
+    signal.signal(one, before)
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="signals of Unix")
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP", "SIGINT"], indirect=True)
 @pytest.mark.parametrize("turned", [False, True], ids=["as raised", "turned into another"])
-def test_signals(name: str, turned: bool) -> None:
-    number, undone = getattr(signal, name), []
-    before = signal.getsignal(number)
+def test_signals(number: int, turned: bool) -> None:
+    before, undone = signal.getsignal(number), []
 
     def interrupted() -> None:
         with errors_as_exit_codes():
             try:
-                os.kill(os.getpid(), number)
-                signal.pause()
+                signal.raise_signal(number)
             except KeyboardInterrupt as error:
                 if turned:  # as jax does
                     raise ValueError("cache keys should be comparable") from error
@@ -72,21 +79,31 @@ def test_signals(name: str, turned: bool) -> None:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="signals of Unix")
-def test_signals_that_got_lost() -> None:
+@pytest.mark.parametrize("number", ["SIGHUP"], indirect=True)
+def test_ignored_signals_stay_ignored(number: int) -> None:
+    """As under nohup."""
+    signal.signal(number, signal.SIG_IGN)
+    with errors_as_exit_codes():
+        signal.raise_signal(number)
+    assert signal.getsignal(number) == signal.SIG_IGN
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="signals of Unix")
+@pytest.mark.parametrize("number", ["SIGTERM"], indirect=True)
+def test_signals_that_got_lost(number: int) -> None:
     reached = []
 
     def lost() -> None:
         with errors_as_exit_codes() as go_on:
             go_on()
             with suppress(KeyboardInterrupt):  # as a destructor does
-                os.kill(os.getpid(), signal.SIGTERM)
-                signal.pause()
+                signal.raise_signal(number)
             go_on()
             reached.append(True)
 
     with pytest.raises(typer.Exit) as raised:
         lost()
-    assert raised.value.exit_code == 128 + signal.SIGTERM
+    assert raised.value.exit_code == 128 + number
     assert not reached
 
 
