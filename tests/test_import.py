@@ -11,15 +11,16 @@ import kompot_scverse
 
 SOURCE = Path(kompot_scverse.__file__).parent
 HEAVY = ["jax", "mellon", "muon", "scanpy", "matplotlib", "seaborn", "distributed", "sklearn"]
-# parts that a module may not import, by its own part
-ABOVE = {
-    "_keys": ["_data", "_gp", "_stats", "tl", "pp", "get", "pl"],
-    "_gp": ["_stats", "_data", "_keys", "tl", "pp", "get", "pl"],
-    "_stats": ["_data", "_keys", "tl", "pp", "get", "pl"],
-    "_data": ["tl", "pp", "get", "pl"],
-    "tl": ["get", "pl"],
-    "get": ["tl", "pl"],
+# from the bottom to the top: a room imports from rooms before it only
+ROOMS = ["_keys", "_gp", "_stats", "_data", "_runs", "_results", "_plan"]
+USERS = {
+    "tl": ["get", "pl", "_cli"],
+    "pp": ["get", "pl", "_cli"],
+    "get": ["tl", "pp", "pl", "_cli"],
+    "pl": ["tl", "pp", "_cli"],
 }
+ABOVE = {room: [*ROOMS[number + 1 :], *USERS, "_cli"] for number, room in enumerate(ROOMS)} | USERS
+ABOVE["_gp"].append("_keys")
 
 
 def imports(path: Path) -> set[str]:

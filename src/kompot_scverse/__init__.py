@@ -11,7 +11,7 @@ from .settings import DAThresholdSettings, FDRSettings, GPSettings, StorageSetti
 
 if TYPE_CHECKING:
     from . import datasets, get, pl, pp, tl
-    from ._data.run_info import RunInfo
+    from ._runs.info import RunInfo
 
 __all__ = [
     "DAThresholdSettings",
@@ -33,7 +33,7 @@ __version__ = version("kompot-scverse")
 def __getattr__(name: str) -> ModuleType | type:
     """Load a submodule when it is first used, which keeps the import quick."""
     if name == "RunInfo":
-        from ._data.run_info import RunInfo
+        from ._runs.info import RunInfo
 
         return RunInfo
     if name in __all__:

@@ -61,7 +61,7 @@ class _Kompot:
         if name in PARTS:
             return BoundFunctions(name, self._data)
         if name == "RunInfo":
-            from kompot_scverse._data.run_info import RunInfo
+            from kompot_scverse._runs.info import RunInfo
 
             bound = partial(RunInfo, self._data)
             bound.__doc__ = RunInfo.__doc__

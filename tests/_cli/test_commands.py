@@ -121,7 +121,7 @@ def test_plan(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = call("plan", source, *DE, "--analysis", "da")
     assert result.exit_code == 2
     assert "--layer" in result.stderr
-    monkeypatch.setattr("kompot_scverse._data.resource_plan.available_memory", lambda: 1000.0)
+    monkeypatch.setattr("kompot_scverse._plan.resource_plan.available_memory", lambda: 1000.0)
     result = call("plan", source, *DE)
     assert result.exit_code == 3
     assert "not feasible" in result.stdout

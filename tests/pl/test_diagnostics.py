@@ -7,7 +7,7 @@ from scipy.stats import norm
 
 import kompot_scverse.pl as pl
 import kompot_scverse.tl as tl
-from kompot_scverse._data.provenance import find_run
+from kompot_scverse._runs.history import find_run
 from kompot_scverse._stats.fdr import compare_with_null
 from kompot_scverse.pl._diagnostics import fitted_panel, histogram_panel, qq_panel
 from kompot_scverse.settings import FDRSettings

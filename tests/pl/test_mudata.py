@@ -7,7 +7,7 @@ import pytest
 from anndata import AnnData
 
 import kompot_scverse.pl as pl
-from kompot_scverse._data.provenance import find_run
+from kompot_scverse._runs.history import find_run
 from kompot_scverse.settings import DAThresholdSettings
 
 GENE = 4

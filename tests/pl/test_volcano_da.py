@@ -3,7 +3,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 import kompot_scverse.pl as pl
-from kompot_scverse._data.provenance import find_run
+from kompot_scverse._runs.history import find_run
 from kompot_scverse.settings import DAThresholdSettings
 
 PREFIX = "kompot_da_Young_to_Old"

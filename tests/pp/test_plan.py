@@ -54,7 +54,7 @@ def test_more_of_anything_costs_more(adata):
 
 
 def test_status_follows_the_available_memory(adata, monkeypatch):
-    monkeypatch.setattr("kompot_scverse._data.resource_plan.available_memory", lambda: 1e6)
+    monkeypatch.setattr("kompot_scverse._plan.resource_plan.available_memory", lambda: 1e6)
     plan = kp.pp.plan(adata, "Age", **ARGUMENTS)
     assert plan.status == "not feasible"
     assert plan.advice

@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import norm
 
 from kompot_scverse import settings
-from kompot_scverse._data.provenance import find_run
 from kompot_scverse._data.resolve import representation
+from kompot_scverse._runs.history import find_run
 from kompot_scverse.datasets import simulate
 from kompot_scverse.tl import da
 

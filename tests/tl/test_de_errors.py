@@ -132,7 +132,7 @@ def test_an_interrupted_call_writes_nothing(adata, unchanged, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("kompot_scverse._data.store.store_runs", interrupt)
+    monkeypatch.setattr("kompot_scverse._results.store.store_runs", interrupt)
     with unchanged(adata), pytest.raises(KeyboardInterrupt):
         run(adata)
 

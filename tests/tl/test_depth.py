@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 
 from kompot_scverse import FDRSettings, tl
-from kompot_scverse._data.provenance import iterate_runs
+from kompot_scverse._runs.history import iterate_runs
 from kompot_scverse.datasets import simulate
 
 K = "kompot_de_Young_to_Old"

@@ -39,15 +39,15 @@ POINTS = {
     "da": {
         "log ratios": ("kompot_scverse.tl._da_ratio.fit_sample_ratio", 0),
         "replicate test": ("kompot_scverse.tl.da.test_abundance", 0),
-        "store": ("kompot_scverse._data.store.store_runs", 0),
+        "store": ("kompot_scverse._results.store.store_runs", 0),
     },
     "de": {
         "moments": ("kompot_scverse._gp.moments._products", 2),
         "null genes": ("kompot_scverse.tl._null_moments.shuffle_cells", 0),
         "replicate factors on disk": ("kompot_scverse._stats.sample_covariance.posterior_weights", 5),
         "replicate test": ("kompot_scverse.tl._de_results.test_genes", 0),
-        "layers on disk": ("kompot_scverse._data.layers._product", 4),
-        "store": ("kompot_scverse._data.store.store_runs", 0),
+        "layers on disk": ("kompot_scverse._stats.lazy_layers._product", 4),
+        "store": ("kompot_scverse._results.store.store_runs", 0),
     },
     "de by components": {
         "evidence": ("kompot_scverse._stats.component_fit.log_evidence", 0),
@@ -55,8 +55,8 @@ POINTS = {
     },
     "smooth": {
         "moments": ("kompot_scverse._gp.moments._products", 0),
-        "layers on disk": ("kompot_scverse._data.layers._product", 1),
-        "store": ("kompot_scverse._data.store.store_runs", 0),
+        "layers on disk": ("kompot_scverse._stats.lazy_layers._product", 1),
+        "store": ("kompot_scverse._results.store.store_runs", 0),
     },
 }
 CASES = [(tool, point) for tool, points in POINTS.items() for point in points]
@@ -135,7 +135,7 @@ def test_later_results_survive(adata: AnnData, tmp_path: Path, stop_at, tool: st
     }
     runs = dict(adata.uns["kompot"]["runs"])
     files = sorted(tmp_path.iterdir())
-    stop_at("kompot_scverse._data.store.store_runs", 0, lambda: _raise(KeyboardInterrupt))
+    stop_at("kompot_scverse._results.store.store_runs", 0, lambda: _raise(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         CALLS[tool](adata, gp=kp.GPSettings(ls=2.0), overwrite=True)
     assert dict(adata.uns["kompot"]["runs"]) == runs

@@ -214,7 +214,7 @@ def test_interrupted_leaves_all_modalities_as_they_were(citeseq, unchanged, monk
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("kompot_scverse._data.store.store_runs", interrupt)
+    monkeypatch.setattr("kompot_scverse._results.store.store_runs", interrupt)
     uns = dict(citeseq.uns["kompot"]["runs"])
     with unchanged(citeseq["rna"]), unchanged(citeseq["prot"]), pytest.raises(KeyboardInterrupt):
         tl.de(citeseq, **CALL, use_rep="joint", sample_key="Replicate", fdr=FAST, overwrite=True)

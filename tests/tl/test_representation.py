@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from kompot_scverse._data.provenance import find_run
 from kompot_scverse._gp.mellon import load_mellon
+from kompot_scverse._runs.history import find_run
 from kompot_scverse.datasets import simulate
 from kompot_scverse.settings import FDRSettings, GPSettings
 from kompot_scverse.tl import da, de

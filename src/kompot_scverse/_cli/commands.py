@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from kompot_scverse import StorageSettings, get, pp, tl
-from kompot_scverse._data.provenance import readable_runs
+from kompot_scverse._runs.history import readable_runs
 
 from . import files
 from .config import read_config

@@ -143,8 +143,8 @@ def _check(
     adata: "AnnData", groupby: str, reference: str, group: str, sample_key: str | None, cell_groups: str | None
 ) -> None:
     """Raise the errors of the analyses before anything is prepared for them."""
+    from kompot_scverse._data.cell_groups import group_column
     from kompot_scverse._data.design import resolve_design
-    from kompot_scverse._data.groups import group_column
 
     group_column(adata, cell_groups)
     resolve_design(adata, groupby, reference=reference, groups=group, sample_key=sample_key)

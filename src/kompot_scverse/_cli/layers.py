@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from kompot_scverse import get, tl
 from kompot_scverse._data.frame import frame_of
-from kompot_scverse._data.provenance import iterate_runs
+from kompot_scverse._runs.history import iterate_runs
 
 if TYPE_CHECKING:
     from anndata import AnnData

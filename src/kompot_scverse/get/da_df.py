@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from kompot_scverse._arguments import check_arguments, check_fraction, check_not_negative, listed
-from kompot_scverse._data.da_fields import DIRECTIONS
 from kompot_scverse._data.resolve import obs_values
-from kompot_scverse._data.run_fields import RunFields
-from kompot_scverse._data.run_frames import one_run_frame
+from kompot_scverse._results.da_fields import DIRECTIONS
+from kompot_scverse._runs.run_fields import RunFields
+from kompot_scverse._runs.run_frames import one_run_frame
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -8,9 +8,9 @@ from anndata import AnnData
 
 from kompot_scverse._arguments import check_arguments, check_fraction, check_not_negative
 from kompot_scverse._data.errors import missing
-from kompot_scverse._data.run_fields import RunFields
-from kompot_scverse._data.run_frames import RunFrame, run_frames
 from kompot_scverse._data.tables import columns_of
+from kompot_scverse._runs.run_fields import RunFields
+from kompot_scverse._runs.run_frames import RunFrame, run_frames
 
 if TYPE_CHECKING:
     from mudata import MuData

@@ -10,12 +10,12 @@ from anndata import AnnData
 from kompot_scverse._arguments import check_arguments, listed
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.frame import frame_of
-from kompot_scverse._data.provenance import Run, find_run, iterate_runs
-from kompot_scverse._data.rebuild import build_layer, layer_name
 from kompot_scverse._data.resolve import boolean_mask, gene_numbers, is_mask, name_numbers, own_names
-from kompot_scverse._data.run_fields import RunFields
-from kompot_scverse._data.run_frames import parts_of
 from kompot_scverse._gp.parallel import compute_here
+from kompot_scverse._runs.history import Run, find_run, iterate_runs
+from kompot_scverse._runs.rebuild import build_layer, layer_name
+from kompot_scverse._runs.run_fields import RunFields
+from kompot_scverse._runs.run_frames import parts_of
 
 if TYPE_CHECKING:
     from mudata import MuData

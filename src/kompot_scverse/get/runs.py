@@ -7,8 +7,8 @@ from anndata import AnnData
 
 from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.frame import frame_of
-from kompot_scverse._data.provenance import Run, iterate_runs
-from kompot_scverse._data.run_frames import parts_of
+from kompot_scverse._runs.history import Run, iterate_runs
+from kompot_scverse._runs.run_frames import parts_of
 
 if TYPE_CHECKING:
     from mudata import MuData

@@ -7,9 +7,9 @@ import numpy as np
 
 from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.resolve import name_numbers, own_names
-from kompot_scverse._data.row_prints import check_rows
-from kompot_scverse._data.run_fields import RunFields
-from kompot_scverse._data.run_frames import one_run_frame
+from kompot_scverse._runs.row_prints import check_rows
+from kompot_scverse._runs.run_fields import RunFields
+from kompot_scverse._runs.run_frames import one_run_frame
 
 from .layer import cell_numbers
 

@@ -14,13 +14,13 @@ from kompot_scverse._data.errors import INSIDE, missing
 from kompot_scverse._data.frame import Frame, JointFrame, frame_of
 from kompot_scverse._data.holders import holder, split_name, whole
 from kompot_scverse._data.matrix import as_float, plain
-from kompot_scverse._data.provenance import Run, iterate_runs, overwriter
-from kompot_scverse._data.rebuild import build_layer
 from kompot_scverse._data.resolve import dense, match_label, obs_column, spellings
-from kompot_scverse._data.run_fields import RunFields
-from kompot_scverse._data.run_frames import parts_of
 from kompot_scverse._data.tables import column_of, value_of
 from kompot_scverse._gp.parallel import compute_here
+from kompot_scverse._runs.history import Run, iterate_runs, overwriter
+from kompot_scverse._runs.rebuild import build_layer
+from kompot_scverse._runs.run_fields import RunFields
+from kompot_scverse._runs.run_frames import parts_of
 
 __all__ = [
     "RunData", "embedding_coordinates", "feature_modality", "find_run_data", "gene_numbers", "gene_values", "target",

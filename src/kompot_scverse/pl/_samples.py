@@ -10,12 +10,12 @@ import scipy.sparse as sp
 
 from kompot_scverse._data.design import MIN_CELLS
 from kompot_scverse._data.errors import INSIDE
-from kompot_scverse._data.fingerprint import matrix_print
 from kompot_scverse._data.holders import holder
-from kompot_scverse._data.provenance import iterate_runs, overwriter
 from kompot_scverse._data.resolve import expression_values, obs_column
 from kompot_scverse._data.tables import column_of
 from kompot_scverse._gp.posterior import posterior_weights, spectrum
+from kompot_scverse._runs.fingerprint import matrix_print
+from kompot_scverse._runs.history import iterate_runs, overwriter
 
 from ._fields import RunData, gene_values
 

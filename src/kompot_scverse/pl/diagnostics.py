@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from kompot_scverse._arguments import check_arguments
-from kompot_scverse._data.provenance import iterate_runs
+from kompot_scverse._runs.history import iterate_runs
 
 from ._diagnostics import fitted_panel, histogram_panel, null_panel, qq_panel, residual_panel, zscore_panel
 from ._fields import RunData, find_run_data, target

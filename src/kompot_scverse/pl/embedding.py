@@ -11,10 +11,10 @@ from kompot_scverse._arguments import check_arguments, listed
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.frame import JointFrame
 from kompot_scverse._data.holders import holder
-from kompot_scverse._data.layers import lazy_average
-from kompot_scverse._data.provenance import iterate_runs
 from kompot_scverse._data.resolve import match_label, obs_column
 from kompot_scverse._data.tables import column_of
+from kompot_scverse._runs.history import iterate_runs
+from kompot_scverse._stats.lazy_layers import lazy_average
 
 from ._artist import check_keywords
 from ._fields import (

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.holders import holder
-from kompot_scverse._data.provenance import store_runs
+from kompot_scverse._runs.history import store_runs
 from kompot_scverse.settings import DAThresholdSettings
 
 from ._artist import check_keywords

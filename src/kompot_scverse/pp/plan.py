@@ -5,7 +5,7 @@ from typing import Any, Literal
 from anndata import AnnData
 
 from kompot_scverse._arguments import check_arguments
-from kompot_scverse._data.resource_plan import ResourcePlan
+from kompot_scverse._plan.resource_plan import ResourcePlan
 
 __all__ = ["plan"]
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from kompot_scverse._data.design import Design
-from kompot_scverse._data.provenance import Run, next_run_id, now, versions
 from kompot_scverse._data.resolve import check_finite
-from kompot_scverse._data.row_prints import row_prints
-from kompot_scverse._data.store import Field
 from kompot_scverse._data.targets import Targets
 from kompot_scverse._gp.model import CellStates, fit_cell_states
+from kompot_scverse._runs.field import Field
+from kompot_scverse._runs.history import Run, next_run_id, now, versions
+from kompot_scverse._runs.row_prints import row_prints
 from kompot_scverse.settings import GPSettings
 
 __all__ = ["States", "build_runs", "cell_states", "describe_gp", "run_diagnostics"]

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from kompot_scverse._data.da_fields import CellResults
+from kompot_scverse._results.da_fields import CellResults
 from kompot_scverse._stats.abundance import direction, false_sign_rate, neg_log10_tail
 from kompot_scverse.settings import DAThresholdSettings
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from kompot_scverse._data.design import Design
-from kompot_scverse._data.disk import DiskStore
 from kompot_scverse._gp.moments import collect_moments, sample_grams, sample_sums
 from kompot_scverse._gp.noise_floor import check_noise
 from kompot_scverse._gp.parallel import return_freed_memory
 from kompot_scverse._gp.posterior import posterior
 from kompot_scverse._gp.varying_coefficients import SampleSums, with_constant
+from kompot_scverse._results.disk import DiskStore
 from kompot_scverse._stats.component_fit import ComponentFit, ComponentModel
 from kompot_scverse._stats.expression import ExpressionFit, fit_expression
 from kompot_scverse._stats.fdr import compare_with_null

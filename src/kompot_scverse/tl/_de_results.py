@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._data.de_fields import DEPlan, GeneResults
-from kompot_scverse._data.design import Design
-from kompot_scverse._data.disk import DiskStore
-from kompot_scverse._data.groups import category_means, group_statistics, mean_features
-from kompot_scverse._data.layers import lazy_average, lazy_lfsr, lazy_mixture_std, lazy_product, lazy_std
-from kompot_scverse._data.partial import GenePlacer
+from kompot_scverse._data.design import MIN_CELLS, Design
 from kompot_scverse._data.sample_design import ContrastDesign
 from kompot_scverse._gp.lazy import as_dask
 from kompot_scverse._gp.variance_table import VarianceTable
+from kompot_scverse._results.de_fields import DEPlan, GeneResults
+from kompot_scverse._results.disk import DiskStore
+from kompot_scverse._results.subsets import GenePlacer
+from kompot_scverse._stats.category_statistics import category_means, group_statistics, mean_features
 from kompot_scverse._stats.component_fit import ComponentFit
+from kompot_scverse._stats.lazy_layers import lazy_average, lazy_lfsr, lazy_mixture_std, lazy_product, lazy_std
 from kompot_scverse._stats.sample_covariance import CHUNK, SampleCovariance
 from kompot_scverse.settings import FDRSettings
 
@@ -68,7 +68,11 @@ def contrast_results(
     mean_lfc = model.genes.fold_change(number) @ mean_features(features, cells)
     groups = None
     if categories is not None:
-        groups = group_statistics(model.genes, category_means(features, categories, design, number), number)
+        sides = (design.condition_codes == 0, design.condition_codes == number)
+        means = category_means(
+            features, categories.cat.codes.to_numpy(), len(categories.cat.categories), sides, MIN_CELLS
+        )
+        groups = group_statistics(model.genes, means, number)
     if weights is None or contrast is None or sums is None:
         return GeneResults(
             distances, mean_lfc, comparison, groups, cell_pvalue=cell_pvalue, standard_deviations=components

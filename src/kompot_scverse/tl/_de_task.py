@@ -10,19 +10,20 @@ import pandas as pd
 from anndata import AnnData
 
 from kompot_scverse._arguments import seed_of
+from kompot_scverse._data.cell_groups import category_names, group_column
 from kompot_scverse._data.covariates import sample_covariates
-from kompot_scverse._data.de_fields import DEPlan, gene_values, plan_fields
 from kompot_scverse._data.design import Design, resolve_design
-from kompot_scverse._data.disk import DiskStore
-from kompot_scverse._data.fingerprint import array_print, design_prints, matrix_print
-from kompot_scverse._data.groups import category_names, group_column
 from kompot_scverse._data.matrix import MatrixReader
-from kompot_scverse._data.partial import GenePlacer, genes_covered
-from kompot_scverse._data.provenance import Run
 from kompot_scverse._data.resolve import expression, expression_values, gene_numbers
 from kompot_scverse._data.sample_design import ContrastDesign, contrast_designs
-from kompot_scverse._data.store import Field, fill
 from kompot_scverse._data.targets import Targets
+from kompot_scverse._results.de_fields import DEPlan, gene_values, plan_fields
+from kompot_scverse._results.disk import DiskStore
+from kompot_scverse._results.store import fill
+from kompot_scverse._results.subsets import GenePlacer, genes_covered
+from kompot_scverse._runs.field import Field
+from kompot_scverse._runs.fingerprint import array_print, design_prints, matrix_print
+from kompot_scverse._runs.history import Run
 from kompot_scverse._stats.component_fit import ComponentFit
 from kompot_scverse._stats.neighborhoods import EXPRESSION_WIDTH
 from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._data.cost import STAGES, TIME_CLASSES, Item, Sizes, memory_items, time_class
 from kompot_scverse._data.design import Design
-from kompot_scverse._data.rank_estimate import estimate_rank
 from kompot_scverse._data.resolve import check_finite
-from kompot_scverse._data.resource_plan import ResourcePlan, make_plan
-from kompot_scverse._data.store import Field
 from kompot_scverse._data.targets import Targets
+from kompot_scverse._gp.rank_estimate import estimate_rank
+from kompot_scverse._plan.cost import STAGES, TIME_CLASSES, Item, Sizes, memory_items, time_class
+from kompot_scverse._plan.resource_plan import ResourcePlan, make_plan
+from kompot_scverse._runs.field import Field
 from kompot_scverse._stats.neighborhoods import default_n_centers
 from kompot_scverse._stats.reference_genes import MAX_GENES
 from kompot_scverse.settings import FDRSettings, GPSettings

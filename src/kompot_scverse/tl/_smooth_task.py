@@ -6,19 +6,19 @@ from typing import Any
 import numpy as np
 from anndata import AnnData
 
-from kompot_scverse._data.de_fields import variance_rows
 from kompot_scverse._data.design import MIN_CELLS, Design
 from kompot_scverse._data.errors import choices
-from kompot_scverse._data.fingerprint import array_print, design_prints, matrix_print
-from kompot_scverse._data.layers import lazy_product
 from kompot_scverse._data.matrix import MatrixReader
-from kompot_scverse._data.partial import GenePlacer
-from kompot_scverse._data.provenance import Run, next_run_id, now, versions
 from kompot_scverse._data.resolve import cell_mask, expression, expression_values, gene_numbers, match_label, obs_column
-from kompot_scverse._data.row_prints import row_prints
-from kompot_scverse._data.store import Field
 from kompot_scverse._data.targets import Targets
+from kompot_scverse._results.de_fields import variance_rows
+from kompot_scverse._results.subsets import GenePlacer
+from kompot_scverse._runs.field import Field
+from kompot_scverse._runs.fingerprint import array_print, design_prints, matrix_print
+from kompot_scverse._runs.history import Run, next_run_id, now, versions
+from kompot_scverse._runs.row_prints import row_prints
 from kompot_scverse._stats.component_fit import ComponentFit
+from kompot_scverse._stats.lazy_layers import lazy_product
 from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
 
 from ._common import States

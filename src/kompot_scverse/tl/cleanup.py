@@ -11,9 +11,9 @@ from kompot_scverse._arguments import check_arguments, listed
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.frame import frame_of
 from kompot_scverse._data.holders import holder, whole
-from kompot_scverse._data.provenance import Run, find_run, iterate_runs, overwriter
-from kompot_scverse._data.run_frames import RunFrame, parts_of
-from kompot_scverse._data.store import drop
+from kompot_scverse._results.store import drop
+from kompot_scverse._runs.history import Run, find_run, iterate_runs, overwriter
+from kompot_scverse._runs.run_frames import RunFrame, parts_of
 
 if TYPE_CHECKING:
     from mudata import MuData

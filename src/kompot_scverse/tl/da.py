@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from kompot_scverse._arguments import check_arguments, seed_of
-from kompot_scverse._data.call_record import record_call
-from kompot_scverse._data.da_fields import CellResults, DAPlan, cell_values, plan_fields
 from kompot_scverse._data.design import resolve_design
 from kompot_scverse._data.holders import check_changeable
 from kompot_scverse._data.sample_design import contrast_designs
-from kompot_scverse._data.store import check_overwrite, fill, write
 from kompot_scverse._data.targets import resolve_targets
 from kompot_scverse._keys import check_key
+from kompot_scverse._results.da_fields import CellResults, DAPlan, cell_values, plan_fields
+from kompot_scverse._results.store import check_overwrite, fill, write
+from kompot_scverse._runs.call import record_call
 from kompot_scverse._stats.neighborhoods import ABUNDANCE_WIDTH
 from kompot_scverse.settings import DAThresholdSettings, GPSettings
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-    from kompot_scverse._data.resource_plan import ResourcePlan
+    from kompot_scverse._plan.resource_plan import ResourcePlan
 
 __all__ = ["da"]
 

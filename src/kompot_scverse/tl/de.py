@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kompot_scverse._arguments import check_arguments
-from kompot_scverse._data.call_record import record_call
-from kompot_scverse._data.disk import DiskStore
 from kompot_scverse._data.errors import in_modality
 from kompot_scverse._data.holders import check_changeable
-from kompot_scverse._data.store import check_overwrite, write
 from kompot_scverse._data.targets import resolve_targets
 from kompot_scverse._keys import check_key
+from kompot_scverse._results.disk import DiskStore
+from kompot_scverse._results.store import check_overwrite, write
+from kompot_scverse._runs.call import record_call
 from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
 
 from ._common import cell_states
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-    from kompot_scverse._data.resource_plan import ResourcePlan
+    from kompot_scverse._plan.resource_plan import ResourcePlan
 
 __all__ = ["de"]
 

@@ -8,10 +8,10 @@ import pandas as pd
 
 from kompot_scverse._arguments import check_arguments, listed
 from kompot_scverse._data.holders import check_changeable, check_data, holder
-from kompot_scverse._data.provenance import UNS_KEY, Run
-from kompot_scverse._data.run_fields import RunFields
-from kompot_scverse._data.run_frames import RunFrame, one_run_frame
 from kompot_scverse._keys import check_key
+from kompot_scverse._runs.history import UNS_KEY, Run
+from kompot_scverse._runs.run_fields import RunFields
+from kompot_scverse._runs.run_frames import RunFrame, one_run_frame
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.frame import frame_of
 from kompot_scverse._data.holders import whole
-from kompot_scverse._data.provenance import iterate_runs
-from kompot_scverse._data.rebuild import rebuild_layers
-from kompot_scverse._data.run_frames import run_frames
-from kompot_scverse._data.store import Field, write
+from kompot_scverse._results.store import write
+from kompot_scverse._runs.field import Field
+from kompot_scverse._runs.history import iterate_runs
+from kompot_scverse._runs.rebuild import rebuild_layers
+from kompot_scverse._runs.run_frames import run_frames
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -6,13 +6,13 @@ import pandas as pd
 from anndata import AnnData
 
 from kompot_scverse._arguments import check_argument, check_arguments
+from kompot_scverse._data.frame import frame_of
+from kompot_scverse._data.holders import holder
 
-from .call_record import call_text
-from .frame import frame_of
-from .holders import holder
-from .provenance import Run, find_run, iterate_runs, overwriter
-from .run_compare import RunComparison, compare_runs
-from .run_html import code, details, display, html_table, page, text_table
+from .call import call_text
+from .compare import RunComparison, compare_runs
+from .history import Run, find_run, iterate_runs, overwriter
+from .html import code, details, display, html_table, page, text_table
 
 if TYPE_CHECKING:
     from mudata import MuData

@@ -8,10 +8,11 @@ from typing import Any
 from anndata import AnnData
 from mudata import MuData
 
-from .errors import INSIDE
-from .holders import holder, whole
+from kompot_scverse._data.errors import INSIDE
+from kompot_scverse._data.holders import holder, whole
+
+from .record import SCHEMA_VERSION, UNS_KEY, read_records
 from .run import Run, join_runs, now, versions
-from .run_record import SCHEMA_VERSION, UNS_KEY, read_records
 
 __all__ = [
     "UNREADABLE_KEY",

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from .provenance import Run
-from .run_html import details, display, html_table, page, text_table
+from .history import Run
+from .html import details, display, html_table, page, text_table
 
 __all__ = ["RunComparison", "compare_runs"]
 

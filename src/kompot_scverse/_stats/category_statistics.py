@@ -3,19 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
-from anndata import AnnData
 from scipy.stats import norm
 
-from kompot_scverse._keys import column_name
-from kompot_scverse._stats.component_fit import ComponentFit
-from kompot_scverse._stats.expression import ExpressionFit
+from .component_fit import ComponentFit
+from .expression import ExpressionFit
+from .lazy_layers import ratio
 
-from .design import MIN_CELLS, Design
-from .layers import ratio
-from .resolve import obs_column
-
-__all__ = ["GroupStatistics", "category_means", "category_names", "group_column", "group_statistics", "mean_features"]
+__all__ = ["GroupStatistics", "category_means", "group_statistics", "mean_features"]
 
 BLOCK = 8192
 """Cells summed at a time."""
@@ -31,38 +25,32 @@ class GroupStatistics:
     lfsr: np.ndarray
 
 
-def group_column(adata: AnnData, key: str | None) -> pd.Series | None:
-    """The obs column of the categories; they must stay apart as column names of a table in a file."""
-    if key is None:
-        return None
-    column = obs_column(adata, key, "cell_groups")
-    names = pd.Index(category_names(adata, column), dtype=object)
-    if not names.is_unique:
-        twice = names[names.duplicated()][0]
-        raise ValueError(
-            f"Several categories of obs[{key!r}] (`cell_groups`) would be named {twice!r}, since files take no slash, "
-            "backslash or reserved name; rename one."
-        )
-    return column
-
-
-def category_names(adata: AnnData, column: pd.Series) -> list[str]:
-    """Names of the categories as columns of a table in varm."""
-    return [column_name(category, adata.var_names.name) for category in column.cat.categories]
-
-
-def category_means(phi: np.ndarray, categories: pd.Series, design: Design, group: int) -> np.ndarray:
+def category_means(
+    phi: np.ndarray, codes: np.ndarray, n_categories: int, sides: tuple[np.ndarray, np.ndarray], min_cells: int
+) -> np.ndarray:
     """
     Mean features over the cells of each category that belong to the reference or the group: categories × rank.
 
-    NaN where either condition has fewer than `MIN_CELLS` cells.
+    NaN where either of them has fewer than `min_cells` cells.
+
+    Parameters
+    ----------
+    phi
+        Features: cells × rank.
+    codes
+        Category of each cell.
+    n_categories
+        Number of categories.
+    sides
+        Masks of the cells of the reference and of the group.
+    min_cells
+        Fewest cells of each of them in a category.
     """
-    codes = categories.cat.codes.to_numpy()
-    means = np.full((len(categories.cat.categories), phi.shape[1]), np.nan)
+    means = np.full((n_categories, phi.shape[1]), np.nan)
     for category in range(len(means)):
         own = codes == category
-        in_condition = [own & (design.condition_codes == condition) for condition in (0, group)]
-        if min(cells.sum() for cells in in_condition) >= MIN_CELLS:
+        in_condition = [own & side for side in sides]
+        if min(cells.sum() for cells in in_condition) >= min_cells:
             means[category] = mean_features(phi, in_condition[0] | in_condition[1])
     return means
 

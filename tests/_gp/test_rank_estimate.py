@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from kompot_scverse._data.rank_estimate import estimate_rank
 from kompot_scverse._gp.mellon import load_mellon
 from kompot_scverse._gp.model import fit_cell_states
+from kompot_scverse._gp.rank_estimate import estimate_rank
 from kompot_scverse.settings import GPSettings
 
 cov = load_mellon().cov

@@ -5,8 +5,16 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from anndata import AnnData
 
-from .layers import lazy_average, lazy_lfsr, lazy_mixture_std, lazy_product, lazy_ratio, lazy_std
-from .provenance import Run
+from kompot_scverse._stats.lazy_layers import (
+    lazy_average,
+    lazy_lfsr,
+    lazy_mixture_std,
+    lazy_product,
+    lazy_ratio,
+    lazy_std,
+)
+
+from .history import Run
 from .row_prints import check_rows
 from .run_fields import RunFields
 

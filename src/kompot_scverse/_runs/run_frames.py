@@ -5,10 +5,11 @@ from typing import Any
 
 from anndata import AnnData
 
-from .errors import missing
-from .frame import frame_of
-from .holders import check_data, one_modality, whole
-from .provenance import Run, find_run
+from kompot_scverse._data.errors import missing
+from kompot_scverse._data.frame import frame_of
+from kompot_scverse._data.holders import check_data, one_modality, whole
+
+from .history import Run, find_run
 
 __all__ = ["RunFrame", "one_run_frame", "run_frames"]
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from kompot_scverse._data.fingerprint import array_print, labels_print, matrix_print
+from kompot_scverse._runs.fingerprint import array_print, labels_print, matrix_print
 
 CELLS = np.arange(60) % 4 > 0
 NAMES = [f"g{i}" for i in range(25)]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kompot_scverse._data.row_prints import MAX_ROWS, has_rows, row_print
+from kompot_scverse._runs.row_prints import MAX_ROWS, has_rows, row_print
 
 
 @pytest.mark.parametrize("shape", [(60, 5), (3000, 7), (400, 3, 2), (MAX_ROWS * 5 + 5, 2)])

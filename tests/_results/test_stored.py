@@ -13,7 +13,7 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from kompot_scverse._data.disk import DiskStore
+from kompot_scverse._results.disk import DiskStore
 from kompot_scverse.settings import StorageSettings
 
 VALUES = np.arange(70, dtype=np.float32).reshape(10, 7)

@@ -10,8 +10,8 @@ from anndata import AnnData
 from mudata import MuData
 
 import kompot_scverse as kp
-from kompot_scverse._data import store
-from kompot_scverse._data.run_record import read_records
+from kompot_scverse._results import store
+from kompot_scverse._runs.record import read_records
 
 DA = {"groupby": "Age", "reference": "Young", "groups": "Old"}
 

@@ -5,11 +5,12 @@ from typing import Any
 
 import pandas as pd
 
+from kompot_scverse._data.holders import holder
+from kompot_scverse._runs.field import Field
+from kompot_scverse._runs.history import last_writer
+from kompot_scverse._runs.html import details, html_table, page, text_table
+
 from .cost import STAGES, Item, available_memory
-from .holders import holder
-from .provenance import last_writer
-from .run_html import details, html_table, page, text_table
-from .store import Field
 
 __all__ = ["ResourcePlan", "make_plan"]
 

@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kompot_scverse._data.design import Design
 from kompot_scverse._keys import Keys, slug
+from kompot_scverse._runs.field import Field
+from kompot_scverse._stats.category_statistics import GroupStatistics
 from kompot_scverse._stats.combine import benjamini_hochberg
 from kompot_scverse._stats.fdr import NullComparison
 from kompot_scverse._stats.gene_test import GeneTest
 
-from .design import Design
-from .groups import GroupStatistics
-from .partial import GenePlacer
-from .store import Field
+from .subsets import GenePlacer
 
 __all__ = ["DEPlan", "GeneResults", "gene_values", "plan_fields", "variance_rows"]
 

@@ -12,7 +12,7 @@ import pytest
 from anndata import AnnData
 
 import kompot_scverse as kp
-from kompot_scverse._data.provenance import find_run
+from kompot_scverse._runs.history import find_run
 from kompot_scverse.tl import cleanup
 
 FEW = kp.FDRSettings(null_genes=50)
@@ -126,9 +126,9 @@ PLACES = (
     "kompot_scverse.tl._de_task.fit_model",
     "kompot_scverse.tl._de_task.gene_values",
     "kompot_scverse.tl._de_task.build_runs",
-    "kompot_scverse._data.store.store_runs",
-    "kompot_scverse._data.disk.DiskStore.commit",
-    "kompot_scverse._data.stored.StoredArray.lazy",
+    "kompot_scverse._results.store.store_runs",
+    "kompot_scverse._results.disk.DiskStore.commit",
+    "kompot_scverse._results.stored.StoredArray.lazy",
 )
 
 

@@ -11,10 +11,9 @@ from kompot_scverse._gp.evidence import GENES as GENES_BLOCK
 from kompot_scverse._gp.evidence import ratio_grid
 from kompot_scverse._gp.moments import PRODUCT_ROWS
 from kompot_scverse._gp.row_tasks import TASK_ROWS
+from kompot_scverse._stats.lazy_layers import CELLS, GENES
 from kompot_scverse._stats.null_genes import BATCH_VALUES, SHARED
 from kompot_scverse._stats.sample_covariance import CHUNK
-
-from .layers import CELLS, GENES
 
 __all__ = ["STAGES", "Item", "Sizes", "available_memory", "memory_items", "time_class"]
 

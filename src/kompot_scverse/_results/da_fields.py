@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kompot_scverse._data.design import Design
 from kompot_scverse._keys import Keys
+from kompot_scverse._runs.field import Field
 from kompot_scverse._stats.abundance import DIRECTIONS
-
-from .design import Design
-from .store import Field
 
 __all__ = ["CellResults", "DAPlan", "cell_values", "plan_fields"]
 

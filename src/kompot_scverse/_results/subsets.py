@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
+from kompot_scverse._data.design import Design
+from kompot_scverse._data.errors import INSIDE
 from kompot_scverse._keys import SAMPLE_VAR
-
-from .design import Design
-from .errors import INSIDE
-from .fingerprint import DESCRIPTIONS
-from .provenance import Run, last_writer, readable_runs
+from kompot_scverse._runs.fingerprint import DESCRIPTIONS
+from kompot_scverse._runs.history import Run, last_writer, readable_runs
 
 __all__ = ["GenePlacer", "genes_covered"]
 

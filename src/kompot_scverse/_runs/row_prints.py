@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .store import Field
+from kompot_scverse._runs.field import Field
 
 if TYPE_CHECKING:
     from .run_fields import RunFields

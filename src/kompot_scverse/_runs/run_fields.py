@@ -4,10 +4,11 @@ import warnings
 from collections.abc import Iterable
 from typing import Any
 
-from .errors import INSIDE
-from .holders import holder
-from .provenance import Run, iterate_runs, overwriter
-from .tables import value_of
+from kompot_scverse._data.errors import INSIDE
+from kompot_scverse._data.holders import holder
+from kompot_scverse._data.tables import value_of
+
+from .history import Run, iterate_runs, overwriter
 
 __all__ = ["RunFields"]
 

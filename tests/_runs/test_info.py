@@ -9,7 +9,7 @@ import pytest
 from anndata import AnnData
 
 import kompot_scverse as kp
-from kompot_scverse._data.call_record import call_text, record_call
+from kompot_scverse._runs.call import call_text, record_call
 
 FEW = kp.FDRSettings(null_genes=50)
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from kompot_scverse._data import store
-from kompot_scverse._data.provenance import Run, find_run, iterate_runs
-from kompot_scverse._data.store import Field, check_overwrite, fill, write
+from kompot_scverse._results import store
+from kompot_scverse._results.store import check_overwrite, fill, write
+from kompot_scverse._runs.field import Field
+from kompot_scverse._runs.history import Run, find_run, iterate_runs
 
 
 def run(run_id, fields=()):

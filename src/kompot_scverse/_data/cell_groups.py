@@ -1,0 +1,30 @@
+"""The obs column whose categories get statistics of their own."""
+
+import pandas as pd
+from anndata import AnnData
+
+from kompot_scverse._keys import column_name
+
+from .resolve import obs_column
+
+__all__ = ["category_names", "group_column"]
+
+
+def group_column(adata: AnnData, key: str | None) -> pd.Series | None:
+    """The obs column of the categories; they must stay apart as column names of a table in a file."""
+    if key is None:
+        return None
+    column = obs_column(adata, key, "cell_groups")
+    names = pd.Index(category_names(adata, column), dtype=object)
+    if not names.is_unique:
+        twice = names[names.duplicated()][0]
+        raise ValueError(
+            f"Several categories of obs[{key!r}] (`cell_groups`) would be named {twice!r}, since files take no slash, "
+            "backslash or reserved name; rename one."
+        )
+    return column
+
+
+def category_names(adata: AnnData, column: pd.Series) -> list[str]:
+    """Names of the categories as columns of a table in varm."""
+    return [column_name(category, adata.var_names.name) for category in column.cat.categories]

@@ -1,0 +1,1 @@
+"""What an analysis will need: memory, time and fields, before anything is computed."""

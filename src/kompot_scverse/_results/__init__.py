@@ -1,0 +1,1 @@
+"""Results: which fields an analysis writes, and writing them, all or nothing."""
