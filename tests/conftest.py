@@ -1,11 +1,16 @@
 """Small simulated data, and what tests of several modules need."""
 
 import hashlib
+import os
 import pickle
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
+
+# the matrices of tests are small, and there is a process for each core: threads of the linear algebra would wait for each
+# other; the processes of pytest-xdist and those that tests start inherit this
+os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"} | os.environ)
 
 import numpy as np
 import pandas as pd
