@@ -5,7 +5,11 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 __all__ = ["compute_here", "distributed_client", "return_freed_memory", "store_here"]
 
@@ -20,11 +24,10 @@ def compute_here(*tasks: object) -> tuple:
     """
     import dask.threaded
     from dask.system import CPU_COUNT
-    from threadpoolctl import threadpool_limits
 
     try:
         # schedulers as functions: given their names, dask would import distributed, which takes a second
-        with threadpool_limits(1, user_api="blas"):
+        with _libraries(len(sys.modules)).limit(limits=1, user_api="blas"):
             if dask.config.get("scheduler", None) in ("synchronous", "sync", "single-threaded"):
                 return dask.compute(*tasks, scheduler=dask.get)
             # a pool of our own: dask's would go on with the tasks at hand after an error
@@ -32,6 +35,14 @@ def compute_here(*tasks: object) -> tuple:
                 return dask.compute(*tasks, scheduler=dask.threaded.get, pool=pool)
     finally:
         return_freed_memory()
+
+
+@lru_cache(maxsize=1)
+def _libraries(n_modules: int) -> "ThreadpoolController":
+    """The loaded libraries that have threads. To look for them takes longer than small tasks: only after an import."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def return_freed_memory() -> None:
