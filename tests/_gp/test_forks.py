@@ -65,6 +65,18 @@ def test_results_can_be_read_in_a_forked_process(analysed: AnnData) -> None:
     assert in_child(lambda: (kp.get.layer(analysed, "fold_change"), kp.get.de_df(analysed))) == ""
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("layers", ["lazy", "disk"])
+def test_layers_can_be_read_in_a_forked_process_after_they_were_in_this(layers: str, tmp_path) -> None:
+    """The pool of dask has threads in this process only."""
+    adata = kp.datasets.simulate(200, 5)
+    kp.tl.smooth(adata, layer="logged_counts", storage=kp.StorageSettings(layers=layers, directory=tmp_path))
+    key = "kompot_smooth_imputed"
+    expected = np.asarray(adata.layers[key])
+    assert in_child(lambda: np.testing.assert_array_equal(np.asarray(adata.layers[key]), expected)) == ""
+    np.testing.assert_array_equal(np.asarray(adata.layers[key]), expected)
+
+
 def test_not_forked(monkeypatch) -> None:
     forks.check_not_forked()
     monkeypatch.setattr(forks, "_started", set())

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from kompot_scverse._stats.combine import LARGEST_P
-from kompot_scverse._stats.gene_test import GeneTestSettings, gene_test
+from kompot_scverse._stats.gene_test import GeneTestSettings, _usable, gene_test
 from kompot_scverse._stats.linear_model import SampleDesign
 from kompot_scverse._stats.neighborhoods import collect_neighborhood_moments, fit_neighborhoods, neighborhood_tree
 
@@ -35,6 +35,14 @@ def test_gene_test_holds_its_level_without_change() -> None:
     p = np.concatenate([gene_test(**simulate(seed), design=groups()).pvalue for seed in range(8)])
     assert 0.025 < np.mean(p < 0.05) < 0.065
     assert np.mean(p < 0.001) < 0.004
+
+
+def test_three_cells_are_three_whatever_the_rounding() -> None:
+    """Cells far from other neighbourhoods have a weight of next to 1 here."""
+    settings, design = GeneTestSettings(), groups()
+    for least in (3.0, 3 - 4e-16, 3 - 1e-8):
+        assert _usable(np.array([least, *[9.0] * 7]), design, settings).all()
+    assert not _usable(np.array([2.99, *[9.0] * 7]), design, settings).all()
 
 
 def test_gene_test_finds_the_change_where_it_is() -> None:

@@ -1,8 +1,11 @@
-"""Processes that were forked off after jax had started: it would wait for threads that they do not have."""
+"""Processes that were forked off: jax and dask would wait there for threads that only the first process has."""
 
 import os
+import sys
+import threading
+from functools import cache
 
-__all__ = ["check_not_forked", "note_jax"]
+__all__ = ["check_not_forked", "note_jax", "renew_pool_when_forked"]
 
 _started: set[int] = set()
 """Processes, this one or those it was forked from, in which we have used jax."""
@@ -27,3 +30,18 @@ def check_not_forked() -> None:
             "This process was forked off after kompot-scverse had used jax, which would hang here; start processes with "
             'multiprocessing.get_context("spawn") or "forkserver", or joblib with its default "loky".'
         )
+
+
+@cache
+def renew_pool_when_forked() -> None:
+    """Let lazy arrays be read in a process that is forked off from now on, also if this one has read some by then."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_forget_pools)
+
+
+def _forget_pools() -> None:
+    threaded = sys.modules.get("dask.threaded")
+    if threaded is not None:
+        # dask makes new ones where there are none
+        threaded.default_pool, threaded.pools_lock = None, threading.Lock()
+        threaded.pools.clear()

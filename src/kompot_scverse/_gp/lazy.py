@@ -6,6 +6,8 @@ from uuid import uuid4
 
 import numpy as np
 
+from .forks import renew_pool_when_forked
+
 if TYPE_CHECKING:
     import dask.array as da
 
@@ -28,6 +30,7 @@ def as_dask(values: np.ndarray, chunks: tuple[int, ...] | tuple[tuple[int, ...],
     """
     import dask.array as da
 
+    renew_pool_when_forked()
     sizes = da.core.normalize_chunks(chunks, values.shape, dtype=values.dtype)
     name = f"array-{uuid4()}"
     slices = da.core.slices_from_chunks(sizes)

@@ -10,6 +10,8 @@ from uuid import uuid4
 
 import numpy as np
 
+from kompot_scverse._gp.forks import renew_pool_when_forked
+
 if TYPE_CHECKING:
     import dask.array as da
 
@@ -98,6 +100,7 @@ class StoredArray:
         """As a dask array with the chunks of the store."""
         import dask.array as da
 
+        renew_pool_when_forked()
         sizes = da.core.normalize_chunks(self._zarr.chunks, self.shape, dtype=self.dtype)
         name = f"stored-{uuid4()}"
         keys = product([name], *(range(len(of_axis)) for of_axis in sizes))

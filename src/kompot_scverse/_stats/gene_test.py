@@ -28,6 +28,9 @@ GENES_PER_DF = 7
 """Of few genes, as many are needed for the prior of the variances to count as much as the samples do. Of 50 unchanged genes
 1 to 4 % had a combined p below 0.05 where it never counted more, and 2 to 5 % so; with any number of degrees of freedom 5 to 8 %."""
 
+ROUNDING = 1e-6
+"""Relative difference up to which a number of cells is the least one: cells of next to equal weight add up to a whole number."""
+
 
 @dataclass(frozen=True)
 class GeneTestSettings:
@@ -147,7 +150,7 @@ def _test_node(
 
 def _usable(n_eff: NDArray[np.float64], design: SampleDesign, settings: GeneTestSettings) -> NDArray[np.bool_] | None:
     """Samples with enough cells; None if they leave too little: half the residual degrees of freedom must remain."""
-    use = n_eff >= settings.min_cells
+    use = n_eff >= settings.min_cells * (1 - ROUNDING)
     rest = design.restricted(use)
     if not use.any() or rest.residual_df < max(1, design.residual_df / 2) or not rest.estimable:
         return None
