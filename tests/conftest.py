@@ -41,9 +41,14 @@ def adata(simulated: AnnData) -> AnnData:
 
 
 @pytest.fixture
-def citeseq(adata: AnnData) -> MuData:
+def citeseq(citeseq_once: MuData) -> MuData:
     """The same cells as two modalities, 46 genes and 14 proteins, with joint cell states; columns are of the whole."""
-    parts = {}
+    return citeseq_once.copy()
+
+
+@pytest.fixture(scope="session")
+def citeseq_once(simulated: AnnData) -> MuData:
+    adata, parts = simulated.copy(), {}
     for mod, features in (("rna", slice(0, 46)), ("prot", slice(46, 60))):
         parts[mod] = AnnData(adata.layers["logged_counts"][:, features].copy(), var=adata.var[[]].iloc[features].copy())
         parts[mod].obs_names = adata.obs_names
@@ -56,8 +61,14 @@ def citeseq(adata: AnnData) -> MuData:
 
 
 @pytest.fixture
-def partial(citeseq: MuData) -> MuData:
+def partial(partial_once: MuData) -> MuData:
     """Modalities that lack cells, one in another order."""
+    return partial_once.copy()
+
+
+@pytest.fixture(scope="session")
+def partial_once(citeseq_once: MuData) -> MuData:
+    citeseq = citeseq_once
     rng = np.random.default_rng(1)
     order = rng.permutation(600)[:560]
     mdata = MuData({"rna": citeseq["rna"][:590].copy(), "prot": citeseq["prot"][order].copy()})

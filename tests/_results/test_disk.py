@@ -103,12 +103,19 @@ def with_replicates(adata: AnnData, genes=None, overwrite=None, **storage) -> No
     )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def replicated(simulated: AnnData) -> AnnData:
+    """Everything in memory."""
+    adata = simulated.copy()
+    with_replicates(adata)
+    return adata
+
+
 @pytest.mark.parametrize("layers", ["lazy", "disk"])
-def test_replicate_factors_on_disk(adata: AnnData, tmp_path: Path, layers: str) -> None:
+def test_replicate_factors_on_disk(adata: AnnData, replicated: AnnData, tmp_path: Path, layers: str) -> None:
     import anndata
 
-    expected = adata.copy()
-    with_replicates(expected)
+    expected = replicated
     with_replicates(adata, sample_covariance="disk", layers=layers, directory=tmp_path / "store")
     key = "kompot_de_Young_sample_weights"
     assert hasattr(adata.varm[key], "dask")

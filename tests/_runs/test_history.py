@@ -20,6 +20,17 @@ ARGUMENTS = {"reference": "Young", "groups": "Old", "layer": "logged_counts", "f
 K = "kompot_de_Young_to_Old"
 
 
+@pytest.fixture(scope="module")
+def analysed_once(simulated: AnnData) -> AnnData:
+    return kp.tl.de(simulated, "Age", **ARGUMENTS, copy=True)
+
+
+@pytest.fixture
+def analysed(analysed_once: AnnData) -> AnnData:
+    """Run 0, of `ARGUMENTS`."""
+    return analysed_once.copy()
+
+
 def test_adding_samples_says_that_shared_fields_stay(adata: AnnData) -> None:
     arguments = ARGUMENTS | {"gp": kp.GPSettings.kompot()}
     kp.tl.de(adata, "Age", **arguments)
@@ -36,11 +47,10 @@ def test_adding_samples_says_that_shared_fields_stay(adata: AnnData) -> None:
 
 
 @pytest.mark.parametrize("gp", [kp.GPSettings.kompot(sigma=0.5), None])
-def test_other_changes_do_not_claim_that(adata: AnnData, gp: kp.GPSettings | None) -> None:
+def test_other_changes_do_not_claim_that(analysed: AnnData, gp: kp.GPSettings | None) -> None:
     """Nor the default model, in which samples have a component of their own."""
-    kp.tl.de(adata, "Age", **ARGUMENTS)
     with pytest.warns(UserWarning, match="Overwriting") as caught:
-        kp.tl.de(adata, "Age", **ARGUMENTS, sample_key="Replicate", gp=gp)
+        kp.tl.de(analysed, "Age", **ARGUMENTS, sample_key="Replicate", gp=gp)
     assert not any("stay the same" in str(one.message) for one in caught)
 
 
@@ -79,15 +89,14 @@ def test_some_genes_update_only_those(adata: AnnData, sample_key: str | None) ->
 @pytest.mark.parametrize(
     "change", [{"gp": kp.GPSettings.kompot(sigma=0.5)}, {"gp": kp.GPSettings(ls=2.0)}, {"mask": True}]
 )
-def test_some_genes_after_another_run_are_alone(adata: AnnData, change: dict) -> None:
-    kp.tl.de(adata, "Age", **ARGUMENTS)
-    change = {"mask_obs": adata.obs["celltype"] != "HSC"} if "mask" in change else change
+def test_some_genes_after_another_run_are_alone(analysed: AnnData, change: dict) -> None:
+    change = {"mask_obs": analysed.obs["celltype"] != "HSC"} if "mask" in change else change
     reason = {"gp": "`sigma`|`ls`", "mask_obs": "which cells are in which condition"}[next(iter(change))]
     with pytest.warns(UserWarning, match=f"59 other genes lose what run 0 found, in .* differs in .*({reason})"):
-        kp.tl.de(adata, "Age", **ARGUMENTS, genes=["Gene0004"], overwrite=True, **change)
-    assert adata.var[f"{K}_mean_lfc"].notna().sum() == 1
-    assert adata.var[f"{K}_is_de"].dtype == bool
-    assert kp.RunInfo(adata).summary["genes_covered"] == "1 of 60; the others are missing"
+        kp.tl.de(analysed, "Age", **ARGUMENTS, genes=["Gene0004"], overwrite=True, **change)
+    assert analysed.var[f"{K}_mean_lfc"].notna().sum() == 1
+    assert analysed.var[f"{K}_is_de"].dtype == bool
+    assert kp.RunInfo(analysed).summary["genes_covered"] == "1 of 60; the others are missing"
 
 
 def test_run_is_small_with_many_samples() -> None:
@@ -108,9 +117,8 @@ def test_run_is_small_with_many_samples() -> None:
     assert repr(kp.RunInfo(adata))
 
 
-def test_run_is_json_without_user_or_host(adata: AnnData) -> None:
-    kp.tl.de(adata, "Age", **ARGUMENTS)
-    text = adata.uns["kompot"]["runs"]["0"]
+def test_run_is_json_without_user_or_host(analysed: AnnData) -> None:
+    text = analysed.uns["kompot"]["runs"]["0"]
     assert json.loads(text)["call"]["first_run"] == 0
     assert str(Path.home()) not in text
 
@@ -139,11 +147,10 @@ def _interrupt(*args: object, **kwargs: object) -> None:
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("rerun", [False, True], ids=["first", "again"])
 def test_interruption_leaves_everything(
-    adata: AnnData, monkeypatch, tmp_path, unchanged, place: str, rerun: bool
+    simulated: AnnData, analysed_once: AnnData, monkeypatch, tmp_path, unchanged, place: str, rerun: bool
 ) -> None:
+    adata = (analysed_once if rerun else simulated).copy()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    if rerun:
-        kp.tl.de(adata, "Age", **ARGUMENTS)
     module, _, name = place.rpartition(".")
     if module == "kompot_scverse.tl.de":
         monkeypatch.setattr(sys.modules[module], name, _interrupt)
@@ -162,12 +169,11 @@ def test_interruption_leaves_everything(
 
 
 @pytest.mark.parametrize("number", [0, 1, 4, 6])
-def test_interruption_while_writing(adata: AnnData, monkeypatch, unchanged, number: int) -> None:
+def test_interruption_while_writing(analysed: AnnData, monkeypatch, unchanged, number: int) -> None:
     """At the n-th obsm, varm or layers entry."""
-    kp.tl.de(adata, "Age", **ARGUMENTS)
-    values = {slot: dict(getattr(adata, slot)) for slot in ("obsm", "varm", "layers")}
+    values = {slot: dict(getattr(analysed, slot)) for slot in ("obsm", "varm", "layers")}
     count = iter(range(100))
-    for slot in {type(adata.obsm), type(adata.layers)}:
+    for slot in {type(analysed.obsm), type(analysed.layers)}:
 
         def stop(self: object, key: str, value: object, plain=slot.__setitem__) -> None:
             if next(count) == number:
@@ -175,18 +181,21 @@ def test_interruption_while_writing(adata: AnnData, monkeypatch, unchanged, numb
             plain(self, key, value)
 
         monkeypatch.setattr(slot, "__setitem__", stop)
-    with unchanged(adata), pytest.raises(KeyboardInterrupt):
+    with unchanged(analysed), pytest.raises(KeyboardInterrupt):
         kp.tl.de(
-            adata, "Age", **ARGUMENTS | {"gp": kp.GPSettings.kompot(sigma=0.5)}, sample_key="Replicate", overwrite=True
+            analysed,
+            "Age",
+            **ARGUMENTS | {"gp": kp.GPSettings.kompot(sigma=0.5)},
+            sample_key="Replicate",
+            overwrite=True,
         )
     for slot, stored in values.items():
         for key, value in stored.items():
-            assert getattr(adata, slot)[key] is value
+            assert getattr(analysed, slot)[key] is value
 
 
-def test_interrupted_cleanup(adata: AnnData, monkeypatch, unchanged) -> None:
-    kp.tl.de(adata, "Age", **ARGUMENTS)
-    slot = type(adata.layers)
+def test_interrupted_cleanup(analysed: AnnData, monkeypatch, unchanged) -> None:
+    slot = type(analysed.layers)
     delete, count = slot.__delitem__, iter(range(100))
 
     def stop(self: object, key: str) -> None:
@@ -195,10 +204,10 @@ def test_interrupted_cleanup(adata: AnnData, monkeypatch, unchanged) -> None:
         delete(self, key)
 
     monkeypatch.setattr(slot, "__delitem__", stop)
-    keys = set(adata.layers)
+    keys = set(analysed.layers)
     with pytest.raises(KeyboardInterrupt):
-        cleanup(adata)
-    assert set(adata.layers) == keys
+        cleanup(analysed)
+    assert set(analysed.layers) == keys
 
 
 def test_unwritable_directory(adata: AnnData, tmp_path, unchanged) -> None:

@@ -10,13 +10,19 @@ FAST = FDRSettings(null_genes=200)
 SHOW = {"show": False}
 
 
-@pytest.fixture
-def analysed(partial, citeseq):
-    umap = dict(zip(citeseq.obs_names, citeseq.obsm["X_umap"], strict=True))
+@pytest.fixture(scope="module")
+def analysed_once(partial_once, citeseq_once):
+    partial = partial_once.copy()
+    umap = dict(zip(citeseq_once.obs_names, citeseq_once.obsm["X_umap"], strict=True))
     partial.obsm["X_umap"] = np.array([umap[name] for name in partial.obs_names])
     tl.da(partial, **CALL)
     tl.de(partial, **CALL, fdr=FAST, gp=GPSettings.kompot())
     return partial
+
+
+@pytest.fixture
+def analysed(analysed_once):
+    return analysed_once.copy()
 
 
 def drawn_values(ax):

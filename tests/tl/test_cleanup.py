@@ -12,12 +12,18 @@ FEW = kp.FDRSettings(null_genes=50)
 ARGUMENTS = {"reference": "Young", "groups": "Old", "layer": "logged_counts", "fdr": FEW}
 
 
-@pytest.fixture
-def done(adata: AnnData) -> AnnData:
-    """Run 0 without and run 1 with samples, by the model of Kompot, under different names."""
+@pytest.fixture(scope="module")
+def done_once(simulated: AnnData) -> AnnData:
+    adata = simulated.copy()
     kp.tl.de(adata, "Age", **ARGUMENTS, key_added="a")
     kp.tl.de(adata, "Age", **ARGUMENTS, key_added="b", sample_key="Replicate", gp=kp.GPSettings.kompot())
     return adata
+
+
+@pytest.fixture
+def done(done_once: AnnData) -> AnnData:
+    """Run 0 without and run 1 with samples, by the model of Kompot, under different names."""
+    return done_once.copy()
 
 
 def _kompot(adata: AnnData, slot: str) -> set[str]:

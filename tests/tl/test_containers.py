@@ -58,9 +58,13 @@ def test_counts_are_worth_a_warning():
         kp.tl.de(adata, "Age", reference="Young", groups="Old", fdr=kp.FDRSettings(null_genes=0))
 
 
-@pytest.mark.parametrize("workers", [1, 2, 5])
-def test_number_of_threads_changes_nothing(adata, workers):
+@pytest.fixture(scope="module")
+def alone(adata):
     with dask.config.set(scheduler="synchronous"):
-        alone = distances(adata.copy())
+        return distances(adata.copy())
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_number_of_threads_changes_nothing(adata, alone, workers):
     with dask.config.set(scheduler="threads", num_workers=workers):
         np.testing.assert_allclose(distances(adata.copy()), alone, rtol=1e-6)
