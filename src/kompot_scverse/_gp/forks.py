@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 from functools import cache
+from typing import Any
 
 __all__ = ["check_not_forked", "note_jax", "renew_pool_when_forked"]
 
@@ -40,7 +41,7 @@ def renew_pool_when_forked() -> None:
 
 
 def _forget_pools() -> None:
-    threaded = sys.modules.get("dask.threaded")
+    threaded: Any = sys.modules.get("dask.threaded")
     if threaded is not None:
         # dask makes new ones where there are none
         threaded.default_pool, threaded.pools_lock = None, threading.Lock()
