@@ -60,6 +60,22 @@ def test_covariates_are_adjusted_for(adata):
     assert estimate(design, 2 * condition + 0.3 * age - 5 * sex + 7) == pytest.approx(2)
 
 
+@pytest.mark.parametrize(
+    ("unit", "offset"), [(1e200, 0.0), (1e-200, 0.0), (1.0, 1e9), (1e306, 1e308), (86400.0, 1.7e9)]
+)
+def test_unit_and_offset_of_a_covariate_do_not_matter(adata, unit, offset):
+    y = np.random.default_rng(2).normal(size=8)
+    expected = estimate(make(adata, "age in years")[1], y)
+    adata.obs["age in years"] = adata.obs["age in years"] * unit + offset
+    assert estimate(make(adata, "age in years")[1], y) == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_category_of_its_own_for_every_sample(adata):
+    adata.obs["day"] = pd.Categorical(adata.obs["condition"] + adata.obs["donor"])
+    with pytest.raises(ValueError, match=r"obs\['day'\] .* a value of its own for every sample"):
+        make(adata, "day")
+
+
 def test_one_covariate_as_text(adata):
     np.testing.assert_array_equal(make(adata, "sex")[1].matrix, make(adata, ["sex"])[1].matrix)
 

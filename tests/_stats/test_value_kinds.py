@@ -53,8 +53,12 @@ def test_scaled(normalised: np.ndarray) -> None:
     assert found.n_negative == 400
     assert found.smallest == pytest.approx(scaled.min())
     assert value_kinds(np.minimum(logs / np.maximum(logs.std(axis=0), 1e-6), 10)).scaled
+    # a batch among others, with a centre of its own
+    assert value_kinds(np.vstack([logs[:360], scaled[360:]])).scaled
+    assert value_kinds(np.vstack([logs[40:], (logs[:40] - logs[:40].mean(axis=0)) * 3])).scaled
     # logs of ratios: below 0 for what is weak, but neither centred nor of one variance
     assert not value_kinds(logs - 1 - np.arange(150) % 3).scaled
+    assert not value_kinds(np.vstack([logs[40:], logs[:40] - 1 - np.arange(150) % 3])).scaled
 
 
 def test_nothing_to_see() -> None:

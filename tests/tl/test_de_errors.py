@@ -239,5 +239,9 @@ def test_cell_groups_that_would_share_a_name(adata):
 def test_nullable_boolean_mask(adata):
     own = adata.copy()
     own.obs["keep"] = pd.array(np.ones(own.n_obs, dtype=bool), dtype="boolean")
-    de(own, "Age", reference="Young", groups="Old", layer="logged_counts", mask_obs="keep")
-    assert "kompot" in own.uns
+    mask = pd.array(np.arange(own.n_vars) < 2, dtype="boolean")
+    de(own, "Age", reference="Young", groups="Old", layer="logged_counts", mask_obs="keep", genes=mask)
+    assert own.var["kompot_de_Young_to_Old_mean_lfc"].notna().sum() == 2
+    mask[0] = pd.NA
+    with pytest.raises(ValueError, match="`genes` is missing for 1 genes"):
+        de(own, "Age", reference="Young", groups="Old", layer="logged_counts", genes=mask)

@@ -201,6 +201,8 @@ def boolean_mask(value: Any, frame: Any, names: pd.Index, argument: str, what: s
         value = column_of(frame, value, {"cells": "obs", "genes": "var"}[what])
     elif isinstance(value, pd.Series):
         value = value.reindex(names)
+    elif isinstance(value, pd.api.extensions.ExtensionArray):
+        value = pd.Series(value)
     if isinstance(value, pd.Series) and pd.api.types.is_bool_dtype(value.dtype):
         # also pandas' nullable boolean, as files give it back
         if value.isna().any():

@@ -138,7 +138,13 @@ def contrast_design(design: Design, group: int, covariates: pd.DataFrame, *, pai
     # plain names: a formula would read operators into those of the columns
     for number, name in enumerate(covariates.columns):
         values = covariates[name].iloc[members].reset_index(drop=True)
-        frame[f"covariate{number}"] = values if values.dtype == np.float64 else pd.Categorical(values)
+        numeric = values.dtype == np.float64
+        if not numeric and values.nunique() == len(values):
+            raise ValueError(
+                f"obs[{name!r}] (`covariates`) is a category with a value of its own for every sample of the contrast "
+                f"{_name(design, group)}, which leaves nothing to compare. Leave it out, or make it a number."
+            )
+        frame[f"covariate{number}"] = _in_own_unit(values) if numeric else pd.Categorical(values)
         named[f"covariate{number}"] = f"{name} (`covariates`)"
     where = f"The design of the contrast {_name(design, group)}"
     for column in _constant(frame):
@@ -156,6 +162,15 @@ def contrast_design(design: Design, group: int, covariates: pd.DataFrame, *, pai
         )
     position = list(table.columns).index("condition")
     return ContrastDesign(members, SampleDesign(matrix, np.eye(matrix.shape[1])[position]), unpaired=unpaired)
+
+
+def _in_own_unit(values: pd.Series) -> pd.Series:
+    """A number of the samples with neither offset nor unit, which do not change what is tested but round and overflow."""
+    for _ in range(2):
+        largest = values.abs().max()
+        values = values / (largest if largest > 0 else 1)
+        values = values - values.mean()
+    return values
 
 
 def _unpaired(design: Design, group: int, members: np.ndarray) -> tuple[str, ...]:

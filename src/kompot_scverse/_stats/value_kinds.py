@@ -23,6 +23,8 @@ TOLERANCE = 0.02
 WHOLE = 0.95
 """Share of the multiples that must be whole numbers."""
 MIN_MULTIPLES = 20
+CENTRED = 0.15
+"""Mean of a gene in standard deviations up to which, beside the error of the mean, it is centred."""
 MIN_GENES = 20
 """Genes whose standard deviation can tell that they were scaled."""
 
@@ -38,7 +40,7 @@ class ValueKinds:
     """Cells with negative values."""
     smallest: float
     scaled: bool
-    """Whether the genes are centred at 0, or all vary by 1."""
+    """Whether the genes all vary by 1 or, over the cells with negative values, are centred at 0."""
     data: NDArray[np.float64]
     """Values other than 0 of the cells that are neither counts nor have negative values."""
     lowest: NDArray[np.float64]
@@ -94,21 +96,30 @@ def value_kinds(block: NDArray[np.floating] | sp.csr_array) -> ValueKinds:
         n_counts=int(counts.sum()),
         n_negative=int(below.sum()),
         smallest=float(min(y.data.min(initial=0), 0)),
-        scaled=_is_scaled(y, negative=bool(below.any())),
+        scaled=_is_scaled(y, below),
         data=y.data[own],
         lowest=lowest[cells[own]],
     )
 
 
-def _is_scaled(y: sp.csr_array, *, negative: bool) -> bool:
-    """Whether most genes have a mean of 0 (among negative values), or a standard deviation of 1."""
+def _is_scaled(y: sp.csr_array, below: NDArray[np.bool_]) -> bool:
+    """Whether most genes have a mean of 0 over the cells with negative values, or a standard deviation of 1 over all."""
+    if below.any():
+        # others may be of a batch that was not scaled
+        mean, std = _mean_and_std(y[np.flatnonzero(below)])
+        if len(std) and np.median(np.abs(mean) / std) < CENTRED + 1 / np.sqrt(below.sum()):
+            return True
+    _, std = _mean_and_std(y)
+    if len(std) < MIN_GENES:
+        return False
+    low, middle, high = np.quantile(std, [0.25, 0.5, 0.75])
+    return bool(low > 0.7 and 0.85 < middle < 1.15 and high < 1.3)
+
+
+def _mean_and_std(y: sp.csr_array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of the genes that vary."""
     n = max(y.shape[0], 1)
     mean = np.asarray(y.sum(axis=0)).ravel() / n
     std = np.sqrt(np.maximum(np.asarray(y.power(2).sum(axis=0)).ravel() / n - mean**2, 0))
     varies = std > 1e-9
-    if not varies.any():
-        return False
-    if negative and np.median(np.abs(mean[varies]) / std[varies]) < 0.2:
-        return True
-    low, middle, high = np.quantile(std[varies], [0.25, 0.5, 0.75])
-    return bool(varies.sum() >= MIN_GENES and low > 0.7 and 0.85 < middle < 1.15 and high < 1.3)
+    return mean[varies], std[varies]
