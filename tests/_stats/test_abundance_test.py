@@ -111,3 +111,38 @@ def test_cells_inherit_p_and_q() -> None:
     assert p[2] == pytest.approx(p[1])
     np.testing.assert_allclose(effect[:3], [1, -0.5, -0.5])
     assert np.isnan([p[3], q[3], effect[3]]).all()
+
+
+def test_several_levels_and_one_contrast_as_several() -> None:
+    rng = np.random.default_rng(0)
+    data = simulate(rng, fold=4.0)
+    one, same = abundance_test(*data, groups()), abundance_test(*data, SampleDesign(groups().matrix, np.eye(2)[:, 1:]))
+    np.testing.assert_allclose(same.pvalue, one.pvalue, rtol=1e-8)
+    levels = np.repeat(np.arange(4), 2)
+    design = SampleDesign(np.column_stack([np.ones(8), *np.eye(4)[1:, levels]]), np.eye(4)[:, 1:])
+    test = abundance_test(*data, design)
+    assert np.argmin(test.pvalue) == 0
+    assert (test.effect[0, 1:] > 0.5).all()
+    p, q, effect = test.to_cells(np.eye(20)[[0, 5]])
+    assert effect.shape == (2, 3)
+    np.testing.assert_allclose(effect, test.effect[[0, 5]])
+    np.testing.assert_allclose(q, test.qvalue[[0, 5]])
+    p = np.concatenate([abundance_test(*simulate(rng), design).pvalue for _ in range(60)])
+    assert 0.02 < np.mean(p < 0.05) < 0.07
+
+
+def test_samples_of_one_donor_are_not_counted_as_independent() -> None:
+    """Six donors with two samples each, whose composition they share; the condition is one of donors."""
+    rng, donors = np.random.default_rng(1), np.repeat(np.arange(6), 2)
+    matrix = np.column_stack([np.ones(12), donors >= 3]).astype(float)
+    rates = []
+    for block in (donors, None):
+        found = []
+        for _ in range(60):
+            own = rng.dirichlet(np.full(20, 8.0), size=6)[donors]
+            counts = np.array([rng.multinomial(500, share) for share in own]).astype(float)
+            gram = np.array([np.diag(c) for c in counts])
+            found.append(abundance_test(counts, gram, SampleDesign(matrix, np.array([0.0, 1.0]), block)).pvalue)
+        rates.append(np.mean(np.concatenate(found) < 0.05))
+    assert 0.02 < rates[0] < 0.08
+    assert rates[1] > 0.1

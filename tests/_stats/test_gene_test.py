@@ -108,3 +108,52 @@ def test_a_gene_does_not_depend_on_what_is_tested_beside_it() -> None:
     np.testing.assert_allclose(
         both.subset(chosen).qvalue, stats.false_discovery_control(both.pvalue[chosen]), rtol=1e-12
     )
+
+
+def test_one_contrast_as_several_gives_the_same_p() -> None:
+    data = simulate(1, shift=0.8)
+    one, several = (
+        gene_test(**data, design=groups()),
+        gene_test(**data, design=SampleDesign(groups().matrix, np.eye(2)[:, 1:])),
+    )
+    np.testing.assert_allclose(several.pvalue, one.pvalue, rtol=1e-8)
+    np.testing.assert_allclose(several.effect[..., 0], one.effect, rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(several.z, np.abs(one.z), rtol=1e-6, atol=1e-8)
+    assert several.subset(np.array([3, 5])).effect.shape == (len(data["nodes"]), 2, 1)
+
+
+def test_several_levels_hold_their_level_and_find_a_change_in_any() -> None:
+    levels = np.repeat(np.arange(4), 2)
+    design = SampleDesign(np.column_stack([np.ones(8), *np.eye(4)[1:, levels]]), np.eye(4)[:, 1:])
+    p = np.concatenate([gene_test(**simulate(seed), design=design).pvalue for seed in range(6)])
+    assert 0.015 < np.mean(p < 0.05) < 0.07
+    assert np.mean(p < 0.001) < 0.005
+    found = gene_test(**simulate(0, shift=1.5), design=design)
+    assert (found.qvalue[:20] < 0.05).mean() > 0.7
+    assert (found.qvalue[20:] < 0.05).mean() < 0.03
+    # the last two levels are higher, the second is as the first
+    best = np.nanargmax(np.median(found.z[:, :20], axis=1))
+    effects = np.median(found.effect[best, :20], axis=0)
+    assert effects[1] > 0.5
+    assert effects[2] > 0.5
+    assert abs(effects[0]) < 0.3
+
+
+def test_blocked_donors_hold_their_level_and_ignoring_them_does_not() -> None:
+    """Four donors with two samples each that share most of what is theirs; the condition is one of donors."""
+
+    def p(seed: int, block: np.ndarray | None) -> np.ndarray:
+        rng = np.random.default_rng(seed)
+        donors, codes = np.repeat(np.arange(6), 2), np.repeat(np.arange(12), 50)
+        log_rate = rng.normal(0, 0.5, 150) + (0.4 * rng.normal(size=(6, 150)))[donors[codes]]
+        log_rate += 0.1 * rng.normal(size=(12, 150))[codes]
+        weights, y = np.ones((600, 1)), np.log1p(rng.poisson(np.exp(log_rate)))
+        moments = collect_neighborhood_moments(weights, y, codes)
+        matrix = np.column_stack([np.ones(12), donors >= 3]).astype(float)
+        design = SampleDesign(matrix, np.array([0.0, 1.0]), donors if block is None else block)
+        return gene_test(moments, np.ones((1, 1), dtype=bool), design).pvalue
+
+    with_blocks = np.concatenate([p(seed, None) for seed in range(8)])
+    without = np.concatenate([p(seed, np.arange(12)) for seed in range(8)])
+    assert 0.02 < np.mean(with_blocks < 0.05) < 0.08
+    assert np.mean(without < 0.05) > 0.1

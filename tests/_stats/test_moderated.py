@@ -133,3 +133,48 @@ def test_genes_beside_the_reference_get_the_p_of_their_like_in_it(prior: str) ->
         np.arange(401) < 400,
     )
     assert more.pvalue[-1] >= 0.99 * alone.pvalue[odd]
+
+
+@pytest.mark.parametrize("prior", PRIORS)
+def test_f_with_one_degree_of_freedom_is_t_squared(prior: str) -> None:
+    rng = np.random.default_rng(0)
+    y, one = rng.normal(size=(8, 300)) * rng.uniform(0.5, 2, 300), two_groups()
+    as_several = SampleDesign(one.matrix, one.contrast[:, None])
+    covariate = rng.normal(size=300)
+    t, f = (moderated_test(fit_linear(y, np.eye(8), d), covariate, prior) for d in (one, as_several))
+    np.testing.assert_allclose(f.pvalue, t.pvalue, rtol=1e-9)
+    np.testing.assert_allclose(f.effect[0], t.effect, rtol=1e-9)
+    np.testing.assert_allclose(f.stderr[0], t.stderr, rtol=1e-9)
+    np.testing.assert_allclose(f.z, np.abs(t.z), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("prior", PRIORS)
+def test_null_p_of_several_contrasts_is_uniform_and_does_not_depend_on_how_they_are_written(prior: str) -> None:
+    rng = np.random.default_rng(0)
+    matrix = np.column_stack([np.ones(12), *np.eye(4)[1:, np.repeat(np.arange(4), 3)]])
+    covariate = rng.normal(size=8000)
+    y = rng.normal(size=(12, 8000)) * np.sqrt(np.exp(covariate) * 8 / stats.chi2.rvs(8, size=8000, random_state=rng))
+    against_first = np.eye(4)[:, 1:]
+    # differences of neighbours, and one that the others determine
+    of_neighbors = np.column_stack([against_first[:, 0], *np.diff(against_first, axis=1).T, against_first[:, 2]])
+    tests = [
+        moderated_test(fit_linear(y, np.eye(12), SampleDesign(matrix, c)), covariate, prior)
+        for c in (against_first, of_neighbors)
+    ]
+    np.testing.assert_allclose(tests[0].pvalue, tests[1].pvalue, rtol=1e-8)
+    assert stats.kstest(tests[0].pvalue, "uniform").statistic < 0.02
+    assert 0.0002 < np.mean(tests[0].pvalue < 0.001) < 0.002
+
+
+def test_moderated_f_formula() -> None:
+    """F and its degrees of freedom, written out for one gene."""
+    rng = np.random.default_rng(0)
+    matrix = np.column_stack([np.ones(9), *np.eye(3)[1:, np.repeat(np.arange(3), 3)]])
+    y = rng.normal(size=(9, 500)) * np.sqrt(4 / stats.chi2.rvs(4, size=500, random_state=rng))
+    fit = fit_linear(y, np.eye(9), SampleDesign(matrix, np.eye(3)[:, 1:]))
+    prior, test = fit_f_dist(fit.variance, 6, np.zeros(500)), moderated_test(fit, np.zeros(500), "limma")
+    groups = y[:, 7].reshape(3, 3)
+    between = 3 * np.square(groups.mean(axis=1) - groups.mean()).sum() / 2
+    s2 = np.square(groups - groups.mean(axis=1, keepdims=True)).sum() / 6
+    moderated = (prior.df[7] * prior.variance[7] + 6 * s2) / (prior.df[7] + 6)
+    assert test.pvalue[7] == pytest.approx(stats.f.sf(between / moderated, 2, prior.df[7] + 6), rel=1e-9)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .block_correlation import block_correlation, block_covariance
 from .combine import cauchy_combination, spatial_fdr
 from .linear_model import fit_linear, tempered_covariance
 from .moderated import moderated_test
@@ -32,9 +33,9 @@ class AbundanceTest:
     """Tests of all neighbourhoods; NaN where not tested."""
 
     effect: NDArray[np.float64]
-    """Contrast of the logit of the proportion, natural logarithm."""
+    """Contrast of the logit of the proportion, natural logarithm; of several neighbourhoods x contrasts."""
     z: NDArray[np.float64]
-    """Moderated z."""
+    """Moderated z; of several contrasts not negative."""
     pvalue: NDArray[np.float64]
     """Two-sided."""
     qvalue: NDArray[np.float64]
@@ -59,7 +60,9 @@ class AbundanceTest:
         share = weights[:, tested]
         # NaN for a cell with all its weight in untested neighbourhoods
         with np.errstate(invalid="ignore"):
-            qvalue, effect = (share @ values[tested] / share.sum(axis=1) for values in (self.qvalue, self.effect))
+            qvalue, effect = (
+                (values[tested].T @ share.T / share.sum(axis=1)).T for values in (self.qvalue, self.effect)
+            )
         return cauchy_combination(self.pvalue, weights, axis=1), qvalue, effect
 
 
@@ -69,8 +72,9 @@ def abundance_test(mass: NDArray[np.float64], gram: NDArray[np.float64], design:
     The observations are the logits :math:`\log\frac{c_{sj} + 1/2}{n_s - c_{sj} + 1/2}`. Counting gives them the variance
     :math:`\phi_j / (n_s \pi_j (1 - \pi_j))` with the pooled proportion :math:`\pi_j` and :math:`\phi_j = \sum w^2/\sum w`;
     expected and not observed counts, since observed ones would give samples with few cells less weight and so bias the
-    contrast. Samples differ by more than counting (:func:`tempered_covariance`).
-    Then the moderated t (Smyth 2004) over neighbourhoods, and the false discovery rate weighted by the reciprocal of the
+    contrast. Samples differ by more than counting (:func:`tempered_covariance`), and those of one block are correlated
+    (:func:`block_correlation`).
+    Then the moderated t (Smyth 2004; F for several contrasts) over neighbourhoods, and the false discovery rate weighted by the reciprocal of the
     overlap with other neighbourhoods (Lun 2017, Dann 2022).
 
     Parameters
@@ -87,15 +91,19 @@ def abundance_test(mass: NDArray[np.float64], gram: NDArray[np.float64], design:
     pooled_gram = gram.sum(axis=0)
     norm = np.maximum(np.diag(pooled_gram), TINY)
     logit = np.log((mass + PRIOR_CELLS) / (n_cells[:, None] - mass + PRIOR_CELLS))
-    effect, z, pvalue = (np.full(len(share), np.nan) for _ in range(3))
+    z, pvalue = (np.full(len(share), np.nan) for _ in range(2))
+    effect = np.full((len(share), *design.contrast.shape[1:]), np.nan)
     tested = np.flatnonzero((mass.mean(axis=0) >= MIN_EXPECTED_CELLS) & (share < 1))
     if len(tested) == 0:
         return AbundanceTest(effect, z, pvalue, pvalue.copy())
 
     # in units of the counting SD of one cell all neighbourhoods have the same covariance between samples, 1/n
     unit = np.sqrt(norm[tested] / mass.sum(axis=0)[tested] / (share[tested] * (1 - share[tested])))
-    fit = fit_linear(logit[:, tested] / unit, tempered_covariance(np.diag(1 / n_cells), BETWEEN_SAMPLES), design)
-    test = moderated_test(fit, np.log(share[tested]), "limma")
-    effect[tested], z[tested], pvalue[tested] = test.effect * unit, test.z, test.pvalue
+    observed, covariance = logit[:, tested] / unit, tempered_covariance(np.diag(1 / n_cells), BETWEEN_SAMPLES)
+    if design.block is not None:
+        correlation = block_correlation(observed, covariance, design)
+        covariance = block_covariance(covariance, design.block, correlation)
+    test = moderated_test(fit_linear(observed, covariance, design), np.log(share[tested]), "limma")
+    effect[tested], z[tested], pvalue[tested] = (test.effect * unit).T, test.z, test.pvalue
     overlap = pooled_gram / np.sqrt(np.outer(norm, norm))
     return AbundanceTest(effect, z, pvalue, spatial_fdr(pvalue, 1 / overlap.sum(axis=1)))

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from .linear_model import SampleDesign, fit_linear
 
-__all__ = ["between_samples"]
+__all__ = ["between_samples", "evenly_chosen"]
 
 GRID = np.concatenate([[0.0], np.geomspace(0.25, 64, 9)])
 """Variances between samples in units of the median sampling variance."""
@@ -43,8 +43,7 @@ def between_samples(
     design
         Design of the samples.
     """
-    order = np.argsort(cell_variance, kind="stable")
-    genes = order[np.unique(np.linspace(0, len(order) - 1, min(len(order), MAX_GENES)).astype(int))]
+    genes = evenly_chosen(cell_variance)
     unit = float(np.median(np.diag(covariance)))
     log = np.empty((len(genes), len(GRID)))
     for k, omega in enumerate(GRID):
@@ -56,3 +55,9 @@ def between_samples(
     for _ in range(ITERATIONS):
         mass = mass * ((1 / (likelihood @ mass)) @ likelihood) / len(genes)
     return min(MARGIN * float(np.interp(QUANTILE, np.cumsum(mass), GRID)), LARGEST)
+
+
+def evenly_chosen(cell_variance: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Numbers of at most ``MAX_GENES`` genes, spread evenly over the variances between cells."""
+    order = np.argsort(cell_variance, kind="stable")
+    return order[np.unique(np.linspace(0, len(order) - 1, min(len(order), MAX_GENES)).astype(int))]

@@ -9,7 +9,8 @@ import numpy as np
 
 from kompot_scverse._gp.parallel import compute_here
 
-from .between_samples import between_samples
+from .between_samples import between_samples, evenly_chosen
+from .block_correlation import block_correlation, block_covariance
 from .combine import benjamini_hochberg, cauchy_combination
 from .level_trend import remove_level_trend
 from .linear_model import SampleDesign, fit_linear, tempered_covariance
@@ -56,9 +57,10 @@ class GeneTest:
     qvalue: NDArray[np.float64]
     """Benjamini-Hochberg over the genes."""
     effect: NDArray[np.float64]
-    """Difference of the sample means, nodes x genes; NaN where not tested, as the two below."""
+    """Tested contrast of the sample means, nodes x genes, of several nodes x genes x contrasts; NaN where not tested, as
+    the two below."""
     z: NDArray[np.float64]
-    """Moderated z, nodes x genes."""
+    """Moderated z, nodes x genes; of several contrasts not negative."""
     node_pvalue: NDArray[np.float64]
     """p, nodes x genes."""
 
@@ -79,8 +81,9 @@ def gene_test(
     """Test every gene for a change anywhere.
 
     Per node: generalised least squares of the sample means, normalised for depth (:func:`remove_level_trend`), with
-    precision from the cell numbers and the variance :func:`between_samples`, a variance moderated
-    along its trend with the variance between cells, then the Cauchy combination over nodes with
+    precision from the cell numbers and the variance :func:`between_samples`, samples of one block correlated
+    (:func:`block_correlation`), a variance moderated along its trend with the variance between cells (t of one contrast, F of
+    several), then the Cauchy combination over nodes with
     :func:`weights_from_others`.
 
     Parameters
@@ -102,13 +105,14 @@ def gene_test(
 
     known = np.ones(moments.sums.shape[2], dtype=bool) if reference is None else reference
     shape = (len(nodes), moments.sums.shape[2])
-    effect, z, pvalue = (np.full(shape, np.nan) for _ in range(3))
+    z, pvalue = (np.full(shape, np.nan) for _ in range(2))
+    effect = np.full(shape + design.contrast.shape[1:], np.nan)
     # the moments in a closure: as an argument, dask would look for its own objects in all of them
     task = dask.delayed(lambda members: _test_node(moments, members, design, settings, known), pure=False)
     for i, found in enumerate(compute_here(*[task(members) for members in nodes])):
         if found is not None:
             genes, test = found
-            effect[i, genes], z[i, genes], pvalue[i, genes] = test.effect, test.z, test.pvalue
+            effect[i, genes], z[i, genes], pvalue[i, genes] = test.effect.T, test.z, test.pvalue
     combined = cauchy_combination(pvalue, weights_from_others(z, known))
     return GeneTest(combined, benjamini_hochberg(combined), effect, z, pvalue)
 
@@ -134,7 +138,12 @@ def _test_node(
         means = remove_level_trend(means, data.level[genes], known)
     covariance = data.covariance[np.ix_(use, use)]
     between = between_samples(means[:, known], covariance, data.cell_variance[genes][known], rest)
-    fit = fit_linear(means, tempered_covariance(covariance, between), rest)
+    covariance = tempered_covariance(covariance, between)
+    if rest.block is not None:
+        some = evenly_chosen(data.cell_variance[genes][known])
+        correlation = block_correlation(means[:, known][:, some], covariance, rest)
+        covariance = block_covariance(covariance, rest.block, correlation)
+    fit = fit_linear(means, covariance, rest)
     # a residual variance of rounding errors only is a gene that does not vary
     varies = fit.variance > 1e-12 * data.level[genes] ** 2
     genes = genes[varies]

@@ -19,6 +19,9 @@ class SampleDesign:
 
     matrix: NDArray[np.float64]
     contrast: NDArray[np.float64]
+    """Coefficients of one contrast, or of several that are tested together: coefficients, or coefficients x contrasts."""
+    block: NDArray[np.intp] | None = None
+    """Number of the block of each sample, whose samples are correlated; None where all are independent."""
 
     @property
     def residual_df(self) -> int:
@@ -27,15 +30,19 @@ class SampleDesign:
 
     def restricted(self, use: NDArray[np.bool_]) -> SampleDesign:
         """The design of some of the samples."""
-        return SampleDesign(self.matrix[use], self.contrast)
+        return SampleDesign(self.matrix[use], self.contrast, None if self.block is None else self.block[use])
 
     def coefficients(self, use: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Coefficients of all samples' means in the contrast by ordinary least squares, 0 for samples not in `use`.
 
-        `self` is the design of the samples in `use`.
+        `self` is the design of the samples in `use`. Of several contrasts the result is an orthonormal basis of theirs:
+        samples x contrasts.
         """
-        out = np.zeros(len(use))
-        out[use] = np.linalg.pinv(self.matrix).T @ self.contrast
+        own = np.linalg.pinv(self.matrix).T @ self.contrast
+        if own.ndim == 2:
+            own = np.linalg.qr(own)[0]
+        out = np.zeros((len(use), *own.shape[1:]))
+        out[use] = own
         return out
 
     @property
@@ -50,19 +57,24 @@ class LinearFit:
     """Generalised least squares of many genes."""
 
     effect: NDArray[np.float64]
-    """Estimated contrast cᵀβ, per gene."""
-    scale: float
-    """Its standard deviation for residual variance 1: √(cᵀ(XᵀV⁻¹X)⁻¹c)."""
+    """Estimated contrast cᵀβ, per gene; of several: contrasts x genes."""
+    scale: float | NDArray[np.float64]
+    """Its standard deviation for residual variance 1: √(cᵀ(XᵀV⁻¹X)⁻¹c); of several: contrasts x 1."""
     variance: NDArray[np.float64]
     """Residual variance s², per gene."""
     df: int
     """Residual degrees of freedom."""
     log_determinant: float = 0.0
     """log |V| + log |XᵀV⁻¹X|, the determinants of the restricted likelihood."""
+    squared: NDArray[np.float64] | None = None
+    """Of several contrasts d, per gene: dᵀM⁻¹d with their covariance M for residual variance 1."""
+    n_contrasts: int = 1
+    """Degrees of freedom of what is tested: the rank of M."""
 
     def subset(self, genes: NDArray[np.intp]) -> LinearFit:
         """The fit of some of the genes."""
-        return replace(self, effect=self.effect[genes], variance=self.variance[genes])
+        squared = None if self.squared is None else self.squared[genes]
+        return replace(self, effect=self.effect[..., genes], variance=self.variance[genes], squared=squared)
 
 
 def fit_linear(y: NDArray[np.floating], covariance: NDArray[np.float64], design: SampleDesign) -> LinearFit:
@@ -82,16 +94,27 @@ def fit_linear(y: NDArray[np.floating], covariance: NDArray[np.float64], design:
     u, singular, vt = np.linalg.svd(x, full_matrices=False)
     keep = singular > singular[0] * 1e-10
     u, singular, vt = u[:, keep], singular[keep], vt[keep]
-    direction = vt @ design.contrast / singular
+    direction = ((vt @ design.contrast).T / singular).T
     coordinates = u.T @ y
     residual = y - u @ coordinates
     df = len(y) - int(keep.sum())
-    return LinearFit(
-        effect=direction @ coordinates,
+    fit = LinearFit(
+        effect=direction.T @ coordinates,
         scale=float(np.linalg.norm(direction)),
         variance=np.einsum("sg,sg->g", residual, residual) / max(df, 1),
         df=df,
         log_determinant=2 * float(np.log(np.diag(root)).sum() + np.log(singular).sum()),
+    )
+    if direction.ndim == 1:
+        return fit
+    # the coordinates within the span of the contrasts: their squared length does not depend on how they are written
+    basis, lengths, _ = np.linalg.svd(direction / np.linalg.norm(direction, axis=0), full_matrices=False)
+    basis = basis[:, lengths > lengths[0] * 1e-8]
+    return replace(
+        fit,
+        scale=np.linalg.norm(direction, axis=0)[:, None],
+        squared=np.square(basis.T @ coordinates).sum(axis=0),
+        n_contrasts=basis.shape[1],
     )
 
 

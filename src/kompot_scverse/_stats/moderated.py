@@ -31,16 +31,17 @@ class ModeratedTest:
     """Moderated test of many genes."""
 
     effect: NDArray[np.float64]
-    """Estimated contrast, per gene."""
+    """Estimated contrast, per gene; of several: contrasts x genes."""
     stderr: NDArray[np.float64]
     """Its standard error with the moderated variance; the moderated t is effect/stderr."""
     pvalue: NDArray[np.float64]
-    """Two-sided."""
+    """Two-sided; of several contrasts, that any of them differs from zero (moderated F)."""
 
     @property
     def z(self) -> NDArray[np.float64]:
-        """Standard normal deviate with the same p and the sign of the effect."""
-        return -np.sign(self.effect) * special.ndtri_exp(np.log(self.pvalue / 2))
+        """Standard normal deviate with the same p and the sign of the effect; positive for several contrasts."""
+        sign = 1.0 if self.effect.ndim == 2 else np.sign(self.effect)
+        return -sign * special.ndtri_exp(np.log(self.pvalue / 2))
 
 
 def moderated_test(
@@ -50,12 +51,14 @@ def moderated_test(
     reference: NDArray[np.bool_] | None = None,
     few_prior_df: float | None = None,
 ) -> ModeratedTest:
-    r"""Test the contrast of every gene with a variance that borrows from the other genes.
+    r"""Test the contrast of every gene (or several together) with a variance that borrows from the other genes.
 
     ``limma``: posterior variance :math:`\tilde s^2 = (d_0 s_0^2 + d s^2)/(d_0 + d)` and t with :math:`d_0 + d` degrees
     of freedom (Smyth 2004). ``npmle``: the prior G of :math:`\sigma^2/\text{trend}` is any distribution, fitted by
     maximum likelihood on a grid, and :math:`p = E_G[2\Phi(-|b|/(u\sigma)) \mid s^2]` (Ignatiadis & Sen 2023,
-    arXiv:2303.02887). Limma's p is the special case of an inverse χ² prior; a few genes with much larger donor
+    arXiv:2303.02887). Several contrasts with effects :math:`b \sim N(0, \sigma^2 M)` are tested together: of limma's prior by
+    :math:`F = b^\top M^{-1} b / (k \tilde s^2)` with k and :math:`d_0 + d` degrees of freedom, and otherwise by
+    :math:`E_G[P(\chi^2_k > b^\top M^{-1} b / \sigma^2) \mid s^2]`. Limma's p is the special case of an inverse χ² prior; a few genes with much larger donor
     variance than the rest, which real data have, do not fit that.
 
     Parameters
@@ -78,14 +81,19 @@ def moderated_test(
         largest = fit.df if few_prior_df is None else few_prior_df
         prior_df = np.minimum(squeezed.df, largest) if few else squeezed.df
         df = prior_df + fit.df
-        stderr = fit.scale * np.sqrt((prior_df * squeezed.variance + fit.df * fit.variance) / df)
-        pvalue = 2 * special.stdtr(df, -np.abs(fit.effect) / stderr)
+        variance = (prior_df * squeezed.variance + fit.df * fit.variance) / df
+        stderr = fit.scale * np.sqrt(variance)
+        if fit.squared is None:
+            pvalue = 2 * special.stdtr(df, -np.abs(fit.effect) / stderr)
+        else:
+            pvalue = special.fdtrc(fit.n_contrasts, df, fit.squared / (fit.n_contrasts * variance))
         return ModeratedTest(fit.effect, stderr, np.maximum(pvalue, SMALLEST_P))
     trend = np.exp(variance_trend(covariate, np.log(fit.variance), known))
-    unit = fit.scale * np.sqrt(trend)
+    unit = np.sqrt(trend)
     ratio = fit.variance / trend
     # a variance above all that the prior is learnt from is taken as the largest of them, in larger units
     larger = np.sqrt(np.maximum(ratio / ratio[known].max(), 1))
     unit, ratio = unit * larger, ratio / larger**2
-    pvalue, variance = fit_npmle(ratio[known], fit.df).test(np.abs(fit.effect) / unit, ratio)
-    return ModeratedTest(fit.effect, unit * np.sqrt(variance), np.maximum(pvalue, SMALLEST_P))
+    length = np.abs(fit.effect) / fit.scale if fit.squared is None else np.sqrt(fit.squared)
+    pvalue, variance = fit_npmle(ratio[known], fit.df).test(length / unit, ratio, fit.n_contrasts)
+    return ModeratedTest(fit.effect, fit.scale * unit * np.sqrt(variance), np.maximum(pvalue, SMALLEST_P))

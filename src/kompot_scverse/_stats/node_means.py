@@ -77,7 +77,8 @@ def node_means(moments: NeighborhoodMoments, members: NDArray[np.bool_], contras
     members
         Neighbourhoods of the group, m.
     contrast
-        Coefficients of the samples' means in the contrast, which sum to zero.
+        Coefficients of the samples' means in the contrast, which sum to zero; of several, orthonormal columns, and
+        :math:`|a_{sj}|` is then the length of the vector of theirs.
     """
     mass, sums = moments.mass[:, members], moments.sums[:, members]
     per_sample, per_neighborhood = mass.sum(axis=1), np.maximum(mass.sum(axis=0), TINY)
@@ -86,10 +87,11 @@ def node_means(moments: NeighborhoodMoments, members: NDArray[np.bool_], contras
     level = pooled.sum(axis=0) / total
 
     n_eff = np.maximum(effective_cells(moments, members), TINY)
+    columns = contrast.reshape(len(mass), -1)
     if members.sum() == 1:
         means = sums[:, 0] / np.maximum(per_sample, TINY)[:, None]
         covariance = np.diag(1 / n_eff)
-        coefficient = (contrast / np.maximum(per_sample, TINY))[:, None]
+        size = np.linalg.norm(columns, axis=1)[:, None] / np.maximum(per_sample, TINY)[:, None]
     else:
         composition, inverse = sample_laplacian(mass)
         means = level + inverse @ (sums.sum(axis=1) - composition @ pooled)
@@ -97,11 +99,11 @@ def node_means(moments: NeighborhoodMoments, members: NDArray[np.bool_], contras
         # Soft weights average more cells than they sum to, hence the factor.
         shrink = np.sqrt(per_sample / n_eff)
         covariance = (inverse + 1 / total) * np.outer(shrink, shrink)
-        of_sample = inverse @ contrast
-        coefficient = of_sample[:, None] - of_sample @ composition
+        of_sample = inverse @ columns
+        size = np.linalg.norm(of_sample[:, None] - composition.T @ of_sample, axis=2)
         # where no neighbourhood has samples of both sides, rounding errors are all there is
-        coefficient[np.abs(coefficient) < 1e-9 * np.abs(of_sample).max()] = 0
-    second, third = (np.sum(mass * np.abs(coefficient) ** k, axis=0) for k in (2, 3))
+        size[size < 1e-9 * np.abs(of_sample).max()] = 0
+    second, third = (np.sum(mass * size**k, axis=0) for k in (2, 3))
     within = np.maximum(squares - pooled**2 / per_neighborhood[:, None], 0)
     variance, mean = within / per_neighborhood[:, None], pooled / per_neighborhood[:, None]
     skew = np.divide(variance**2, mean, out=np.zeros_like(mean), where=mean > 0)

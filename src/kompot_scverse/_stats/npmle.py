@@ -42,7 +42,7 @@ class VarianceDistribution:
         return np.exp(log, out=log)
 
     def test(
-        self, statistic: NDArray[np.float64], variance: NDArray[np.float64]
+        self, statistic: NDArray[np.float64], variance: NDArray[np.float64], n_contrasts: int = 1
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         r"""Two-sided p of normal statistics of unknown variance, and the expected variance.
 
@@ -52,10 +52,13 @@ class VarianceDistribution:
             Absolute values x, of mean zero if nothing is to be found.
         variance
             Their estimated variances :math:`s^2`, independent of them.
+        n_contrasts
+            More than 1: the statistics are lengths of vectors of so many independent normal variables.
 
         Returns
         -------
-        :math:`E[2 \Phi(-x / \sigma) \mid s^2]` and :math:`E[\sigma^2 \mid s^2]`.
+        :math:`E[2 \Phi(-x / \sigma) \mid s^2]` and :math:`E[\sigma^2 \mid s^2]`; of k contrasts
+        :math:`E[P(\chi^2_k > x^2 / \sigma^2) \mid s^2]`.
         """
         pvalue, expected = np.empty(len(variance)), np.empty(len(variance))
         for start in range(0, len(variance), BLOCK):
@@ -63,8 +66,9 @@ class VarianceDistribution:
             likelihood = self.likelihood(variance[block])
             total = likelihood @ self.mass
             expected[block] = likelihood @ (self.mass * self.grid) / total
-            likelihood *= special.ndtr(np.multiply.outer(statistic[block], -1 / np.sqrt(self.grid)))
-            pvalue[block] = 2 * (likelihood @ self.mass) / total
+            scaled = np.multiply.outer(statistic[block], 1 / np.sqrt(self.grid))
+            likelihood *= 2 * special.ndtr(-scaled) if n_contrasts == 1 else special.chdtrc(n_contrasts, scaled**2)
+            pvalue[block] = likelihood @ self.mass / total
         return pvalue, expected
 
 
