@@ -306,7 +306,7 @@ def test_run_is_recorded_as_resolved(adata):
 
 
 def test_kernel_and_length_scale(adata):
-    a = run(adata, fdr=NONE, gp=GPSettings(kernel="Matern32", ls=0.5))
-    b = run(adata, fdr=NONE, gp=GPSettings(kernel=load_mellon().cov.Matern32(ls=0.5)))
+    a = run(adata, fdr=NONE, gp=GPSettings(kernel="Matern32", ls=2.0))
+    b = run(adata, fdr=NONE, gp=GPSettings(kernel=load_mellon().cov.Matern32(ls=2.0)))
     np.testing.assert_allclose(column(a, "mahalanobis"), column(b, "mahalanobis"), rtol=1e-10)
     assert not np.allclose(column(a, "mahalanobis"), column(run(adata, fdr=NONE), "mahalanobis"))
