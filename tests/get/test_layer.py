@@ -64,20 +64,20 @@ def test_smooth(analysed):
     close(layer(analysed, "std", run_id=3), analysed.layers["kompot_smooth_Old_std"])
 
 
-@pytest.mark.parametrize("file", ["data.h5ad", "data.zarr"])
+@pytest.fixture(scope="module", params=["h5ad", "zarr"])
+def read(analysed_once, tmp_path_factory, request):
+    """Written without layers, and read again."""
+    own = analysed_once.copy()
+    tl.cleanup(own)
+    assert not [key for key in own.layers if key and "kompot" in key]
+    path = tmp_path_factory.mktemp("written") / f"data.{request.param}"
+    getattr(own, f"write_{request.param}")(path)
+    return getattr(ad, f"read_{request.param}")(path)
+
+
 @pytest.mark.parametrize("statistic", [*ATTACHED, "fold_change_zscore"])
-def test_after_writing_and_reading(analysed, tmp_path, file, statistic):
-    expected = layer(analysed, statistic, run_id=1)
-    tl.cleanup(analysed)
-    assert not [key for key in analysed.layers if key and "kompot" in key]
-    path = tmp_path / file
-    if file.endswith("zarr"):
-        analysed.write_zarr(path)
-        read = ad.read_zarr(path)
-    else:
-        analysed.write_h5ad(path)
-        read = ad.read_h5ad(path)
-    np.testing.assert_array_equal(layer(read, statistic, run_id=1), expected)
+def test_after_writing_and_reading(analysed, read, statistic):
+    np.testing.assert_array_equal(layer(read, statistic, run_id=1), layer(analysed, statistic, run_id=1))
 
 
 @pytest.mark.parametrize("view", [True, False])
