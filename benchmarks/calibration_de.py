@@ -66,8 +66,8 @@ def analyse(adata: ad.AnnData, *, distances: bool = True, paired: bool = False) 
             is_p=False,
         )
         for label, null in ((SHUFFLE, "shuffle"), (RESIDUALS, "residuals")) if distances else ():
-            fdr = kp.FDRSettings(null=null)
-            kp.tl.de(adata, "condition", reference="early", groups="late", use_rep="X_pca", key_added=null, fdr=fdr)
+            fdr = kp.TestSettings(null=null)
+            kp.tl.de(adata, "condition", reference="early", groups="late", use_rep="X_pca", key_added=null, test=fdr)
             found[label] = Found(
                 -var[f"{null}_early_to_late_mahalanobis"].to_numpy(),
                 var[f"{null}_early_to_late_mahalanobis_local_fdr"].to_numpy(),

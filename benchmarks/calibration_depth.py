@@ -38,7 +38,7 @@ def de_depth(args: argparse.Namespace, report: Report) -> None:
         values = []
         for seed in seeds:
             adata = kp.datasets.simulate(1800, 1000, samples={"Young": 3, "Old": 3}, depth=depth, rng=seed)
-            values.append(_rates(adata, equal_depth=True))
+            values.append(_rates(adata, test=kp.TestSettings(equal_depth=True)))
         rows.append((f"{label}, equal_depth", np.mean(values, axis=0).tolist(), LEVEL | {"lfc": (-0.02, 0.02)}))
     report.table("DE, one condition or sample at another depth", ["p<.05", "called", "FDP", "lfc"], rows)
 
@@ -75,7 +75,7 @@ def _run(adata, **arguments) -> None:
         warnings.simplefilter("ignore", UserWarning)
         kp.tl.de(
             adata, "Age", reference="Young", groups="Old", sample_key="Replicate", layer="logged_counts",
-            fdr=kp.FDRSettings(null_genes=0), **arguments,
+            **arguments,
         )  # fmt: skip
 
 

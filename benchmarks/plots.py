@@ -33,8 +33,8 @@ def prepare(n_cells: int, n_genes: int) -> Any:
     adata = kp.datasets.simulate(n_cells, n_genes, density_change=2.5, rng=0)
     options = {"reference": "Young", "groups": "Old", "sample_key": "Replicate"}
     options["mask_obs"] = np.random.default_rng(0).permutation(n_cells) < FITTED
-    fdr = kp.FDRSettings(null_genes=200)
-    kp.tl.de(adata, "Age", layer="logged_counts", cell_groups="celltype", fdr=fdr, **options)
+    fdr = kp.TestSettings(null_genes=200)
+    kp.tl.de(adata, "Age", layer="logged_counts", cell_groups="celltype", test=fdr, **options)
     kp.tl.da(adata, "Age", **options)
     print(f"{n_cells:,} cells x {n_genes} genes simulated and analysed in {time.perf_counter() - start:.0f} s")
     return adata

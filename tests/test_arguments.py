@@ -36,7 +36,7 @@ TEXT = (*NOTHING, 0, 1.5, True, [], ["a"], ("a",), {"a"}, np.array("a"), kp.GPSe
 NUMBER = (*NOTHING, "0.5", True, [], [0.5], np.nan, np.array([0.5]))
 WHOLE = (*NUMBER, 0.5, "0", None)
 NAMES = (*NOTHING[:1], *NOTHING[3:], 0, 1.5, True, (name for name in "ab"), np.ma.masked_array(["a"], [True]))
-SETTINGS = (*NOTHING, True, 0, "GPSettings", kp.GPSettings, [kp.GPSettings()], kp.DAThresholdSettings().__dict__)
+SETTINGS = (*NOTHING, True, 0, "GPSettings", kp.GPSettings, [kp.GPSettings()], kp.TestSettings().__dict__)
 WRONG = (
     dict.fromkeys(("copy", "dry_run", "paired", "sort", "update"), (*FLAG, None))
     | dict.fromkeys(("overwrite", "show", "normalize"), FLAG)
@@ -45,7 +45,7 @@ WRONG = (
     | dict.fromkeys(("run_id", "n_genes", "n_top", "ncols"), WHOLE)
     | dict.fromkeys(("fdr", "ptp", "min_lfc"), NUMBER)
     | dict.fromkeys(("genes", "covariates", "mask_obs", "cells", "obs_columns", "keep", "color"), NAMES)
-    | dict.fromkeys(("gp", "storage", "thresholds"), SETTINGS)
+    | dict.fromkeys(("gp", "storage", "test"), SETTINGS)
     | dict.fromkeys(("analysis", "value", "y", "kind", "standard_scale"), (*TEXT[:-3], "nope"))
     | dict.fromkeys(("order", "labels", "run_ids"), (*NAMES[:1], *NOTHING, 1.5, True))
     | dict.fromkeys(("highlight", "text_kws"), (object(), "a", 1, ["a"], True))
@@ -57,8 +57,6 @@ WRONG = (
 
 
 def wrong(name: str, argument: str) -> tuple:
-    if argument == "fdr" and name.startswith("tl."):
-        return (*SETTINGS, kp.GPSettings())
     if (name, argument) == ("tl.rank_genes_groups", "run_id"):
         return (*NOTHING, 0.5, "0", None, True, ["0"])
     return (*WRONG[argument], "nope") if (name, argument) == ("tl.da", "normalize") else WRONG[argument]
@@ -85,7 +83,7 @@ def test_wrong_types(simulated, unchanged, name):
         ("no", bool, "`a` must be True or False, not 'no'."),
         (1.0, int, "`a` must be a whole number, not 1.0."),
         (True, float | None, "`a` must be a number or None, not True."),
-        (kp.FDRSettings(), kp.GPSettings | None, "`a` must be GPSettings or None, not a FDRSettings."),
+        (kp.TestSettings(), kp.GPSettings | None, "`a` must be GPSettings or None, not a TestSettings."),
         ([1], str | None, "`a` must be text or None, not a list."),
         (dict, str, "`a` must be text, not the class dict."),
         ("x" * 99, int, f"`a` must be a whole number, not '{'x' * 59}…."),

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from kompot_scverse import DAThresholdSettings, FDRSettings, RunInfo, get, pl, tl
+from kompot_scverse import RunInfo, TestSettings, get, pl, tl
 
 ENRICHED, CHANGED = "CD14 Mono", "CD4 T naive"
 CALL = {"groupby": "condition", "reference": "ctrl", "groups": "stim", "sample_key": "sample", "use_rep": "X_spectral"}
@@ -89,8 +89,8 @@ def study(data_dir: Path) -> tuple[md.MuData, dict[str, list[str]]]:
     planted = plant(mdata, rng)
     normalize(mdata)
     # all other types are a smaller share of the cells then, exp(-0.4)
-    tl.da(mdata, **CALL, thresholds=DAThresholdSettings(lfc_samples=1.0))
-    tl.de(mdata, **CALL, cell_groups="rna:cell_type", fdr=FDRSettings(null_genes=100))
+    tl.da(mdata, **CALL, test=TestSettings(min_lfc=1.0))
+    tl.de(mdata, **CALL, cell_groups="rna:cell_type", test=TestSettings(null_genes=100))
     return mdata, planted
 
 

@@ -72,7 +72,7 @@ def test_fields_page_explains_every_field(adata):
     for settings in (None, gp):
         kp.tl.de(
             adata, "Age", layer="logged_counts", cell_groups="celltype", gp=settings, overwrite=True,
-            fdr=kp.FDRSettings(all_statistics=True, null_genes=100), **with_samples,
+            test=kp.TestSettings(all_statistics=True, null_genes=100), **with_samples,
         )  # fmt: skip
     explained = set(re.findall(r"`(K_[^`]+)`", (DOCS / "guide" / "fields.md").read_text()))
     for number, run in enumerate(kp.get.runs(adata)["key_added"]):

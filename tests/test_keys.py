@@ -11,7 +11,7 @@ from mudata import MuData
 import kompot_scverse as kp
 from kompot_scverse._keys import column_name, slug
 
-QUICK = {"fdr": kp.FDRSettings(null_genes=0), "storage": kp.StorageSettings(layers=None), "layer": "logged_counts"}
+QUICK = {"test": kp.TestSettings(null_genes=0), "storage": kp.StorageSettings(layers=None), "layer": "logged_counts"}
 BAD = ["a/b", "a\\b", "a\0b", "", ".", "zarr.json", "\udcff"]
 CATEGORIES = {"HSC": "", "MPP": "_index", "MEP": "a\\b", "Erythroid": "x/y", "GMP": "gene", "Monocyte": "."}
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kompot_scverse import DAThresholdSettings, FDRSettings, GPSettings, StorageSettings
+from kompot_scverse import GPSettings, StorageSettings, TestSettings
 
 
 @pytest.mark.parametrize(
@@ -20,17 +20,20 @@ from kompot_scverse import DAThresholdSettings, FDRSettings, GPSettings, Storage
         (GPSettings, "kernel", (3, dict, np.mean), "`kernel` must be a mellon covariance .*, not"),
         (GPSettings, "kernel", ("CovariancePair",), "cannot be made of a length scale alone; pass an instance"),
         (GPSettings, "amplitude", (1.0, 0.5), "`amplitude=.*` and `sigma='evidence'` go together"),
-        (FDRSettings, "threshold", ("x", None, True), "`threshold` must be a number, not"),
-        (FDRSettings, "threshold", (0, 1.1, -1), "`threshold` must be above 0 and at most 1, not"),
-        (FDRSettings, "null", ("nope", None, 1), "`null` must be 'shuffle' or 'residuals', not"),
-        (FDRSettings, "null_genes", (-1,), "`null_genes` must be a whole number of at least 0, not -1"),
-        (FDRSettings, "n_neighborhoods", (0,), "`n_neighborhoods` must be a whole number of at least 1, not 0"),
-        (FDRSettings, "all_statistics", ("yes", 0), "`all_statistics` must be True or False, not"),
-        (FDRSettings, "null_mahalanobis", ([1.0, -0.5], [np.nan], [], ["a"], [True]), "finite numbers of 0 or above"),
-        (FDRSettings, "null_mahalanobis", (3.0, "a", np.ones((2, 2))), "`null_mahalanobis` must be an array or None"),
-        (DAThresholdSettings, "lfc", (-1, np.inf), "`lfc` must be 0 or positive, not"),
-        (DAThresholdSettings, "lfc", ("1", True), "`lfc` must be a number or None, not"),
-        (DAThresholdSettings, "fdr", (0, 2), "`fdr` must be above 0 and at most 1, not"),
+        (TestSettings, "threshold", ("x", True), "`threshold` must be a number or None, not"),
+        (TestSettings, "threshold", (0, 1.1, -1), "`threshold` must be above 0 and at most 1, not"),
+        (TestSettings, "null", ("nope", None, 1), "`null` must be 'shuffle' or 'residuals', not"),
+        (TestSettings, "null_genes", (-1,), "`null_genes` must be a whole number of at least 0, not -1"),
+        (TestSettings, "n_neighborhoods", (0,), "`n_neighborhoods` must be a whole number of at least 1, not 0"),
+        (TestSettings, "all_statistics", ("yes", 0), "`all_statistics` must be True or False, not"),
+        (TestSettings, "null_mahalanobis", ([1.0, -0.5], [np.nan], [], ["a"], [True]), "finite numbers of 0 or above"),
+        (TestSettings, "null_mahalanobis", (3.0, "a", np.ones((2, 2))), "`null_mahalanobis` must be an array or None"),
+        (TestSettings, "min_lfc", (-1, np.inf), "`min_lfc` must be 0 or positive, not"),
+        (TestSettings, "min_lfc", ("1", True), "`min_lfc` must be a number or None, not"),
+        (TestSettings, "max_ptp", (0, 2), "`max_ptp` must be above 0 and at most 1, not"),
+        (TestSettings, "rng", (-1,), "`rng` must be 0 or a positive whole number where it is a seed, not -1"),
+        (TestSettings, "rng", ("abc", None), "`rng` must be a whole number or a random generator, not"),
+        (TestSettings, "equal_depth", (1,), "`equal_depth` must be True or False, not"),
         (StorageSettings, "layers", ("nope", 1, True), "`layers` must be one of 'lazy', 'memory', 'disk' or None, not"),
         (StorageSettings, "keep", ("no", 0, None), "`keep` must be True or False, not"),
         (StorageSettings, "directory", (3, ["a"], b"a"), "`directory` must be text, Path or None, not"),
@@ -53,3 +56,31 @@ def test_numbers_become_pythons_own():
 @pytest.mark.parametrize("kernel", ["Matern32", None])
 def test_kernels(kernel):
     assert GPSettings(kernel=kernel).kernel == kernel
+
+
+@pytest.mark.parametrize(
+    ("settings", "use", "message"),
+    [
+        ({"min_lfc": 0.0}, lambda test: test.of_de(), r"`TestSettings\(min_lfc=...\)` has no meaning in kp.tl.de"),
+        ({"max_ptp": 0.1}, lambda test: test.of_de(), "max_ptp.* has no meaning in kp.tl.de; leave it out"),
+        ({"null_genes": 5}, lambda test: test.of_da("ratio", replicates=True), "null_genes.* has no meaning in kp.tl.da"),
+        ({"null_mahalanobis": np.ones(3)}, lambda test: test.of_da("ratio", replicates=True), "null_mahalanobis.* no meaning"),
+        ({"rng": np.random.default_rng(0)}, lambda test: test.of_da("ratio", replicates=False), "rng.* no meaning"),
+        ({"threshold": 0.1}, lambda test: test.of_da("ratio", replicates=False), "threshold.* needs `sample_key`"),
+        ({"n_neighborhoods": 3}, lambda test: test.of_da("ratio", replicates=False), "n_neighborhoods.* needs"),
+        ({"max_ptp": 0.1}, lambda test: test.of_da("ratio", replicates=True), "max_ptp.* has no effect with `sample_key`"),
+    ],
+)  # fmt: skip
+def test_fields_of_the_other_tool(settings, use, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        use(TestSettings(**settings))
+    assert str(caught.value).endswith(".")
+
+
+def test_defaults_of_the_tools():
+    assert TestSettings().of_de() == TestSettings(threshold=0.05)
+    assert TestSettings(threshold=0.2).of_de().threshold == 0.2
+    assert TestSettings().of_da("ratio", replicates=True) == TestSettings(threshold=0.1, min_lfc=0.0)
+    assert TestSettings().of_da("ratio", replicates=False) == TestSettings(max_ptp=0.05, min_lfc=0.5)
+    assert TestSettings(min_lfc=0.2).of_da("density", replicates=False) == TestSettings(max_ptp=0.05, min_lfc=0.2)
+    assert TestSettings().of_da("density", replicates=False).min_lfc == 1.0

@@ -95,7 +95,7 @@ def test_a_run_on_some_genes_does_not_trust_runs_without_a_fingerprint(stored):
     before = adata.var[key].copy()
     with pytest.warns(UserWarning, match="other genes lose what run 2 found.* recorded no fingerprint of its data"):
         kp.tl.de(
-            adata, "Age", reference="Young", groups="Old", sample_key="Replicate", fdr=kp.FDRSettings(null_genes=40),
+            adata, "Age", reference="Young", groups="Old", sample_key="Replicate", test=kp.TestSettings(null_genes=40),
             gp=kp.GPSettings.kompot(), genes=[adata.var_names[0]], overwrite=True,
         )  # fmt: skip
     assert adata.var[key][1:].isna().all()

@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING
 
 # anndata is most of the time of this import, and mudata little more: both get their namespace here
 from . import _namespaces
-from .settings import DAThresholdSettings, FDRSettings, GPSettings, StorageSettings
+from .settings import GPSettings, StorageSettings, TestSettings
 
 if TYPE_CHECKING:
     from . import datasets, get, pl, pp, tl
     from ._runs.info import RunInfo
 
 __all__ = [
-    "DAThresholdSettings",
-    "FDRSettings",
     "GPSettings",
     "RunInfo",
     "StorageSettings",
+    "TestSettings",
     "__version__",
     "datasets",
     "get",

@@ -1,7 +1,7 @@
 """Settings of the analyses: frozen dataclasses, checked when they are made."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from ._arguments import check_fields, check_fraction, check_not_negative
 
-__all__ = ["DAThresholdSettings", "FDRSettings", "GPSettings", "StorageSettings"]
+__all__ = ["GPSettings", "StorageSettings", "TestSettings"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,66 +76,94 @@ class GPSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FDRSettings:
-    """Significance of genes: distances against null genes and, with replicates, the test of the sample means."""
+class TestSettings:
+    """
+    How changes are tested, and which of them are called.
 
-    null_genes: int = 0
-    """Number of null genes, with which the distances are compared; 0 leaves their local false discovery rate out."""
-    threshold: float = 0.05
-    """Largest q-value of a gene called differentially expressed: of the replicate test or, without replicates, of the test
-    of the cells. In the model of Kompot without replicates, the largest local false discovery rate of the distance."""
-    null: Literal["shuffle", "residuals"] = "shuffle"
-    """What is shuffled over the cells to make a null gene: its values, or its residuals from the fit over all conditions,
-    which keeps the gene's pattern over the cell states."""
+    Both :func:`kompot_scverse.tl.de` and :func:`kompot_scverse.tl.da` take these settings. A field that means nothing to a
+    tool is an error where it is set.
+    """
+
+    __test__ = False  # not a class of tests for pytest
+
+    threshold: float | None = None
+    """Largest q-value at which a gene or a cell state is called. None: 0.05 in `de`, 0.1 in `da`. In `de` without replicates
+    this is the q-value of the score test of the cells, or the local false discovery rate of the distance with
+    `GPSettings.kompot()`; in `da` without replicates `max_ptp` decides instead."""
     n_neighborhoods: int | None = None
-    """Number of soft neighbourhoods of the replicate test; None chooses it from the number of cells."""
+    """Number of soft neighbourhoods in which the replicates are compared. None: a number that suits the cells."""
+    min_lfc: float | None = None
+    """Only `da`: smallest absolute log fold change (natural log) of a cell state that is called. None: 0 with replicates;
+    without them 0.5 for `method="ratio"` and 1 for `method="density"`."""
+    max_ptp: float | None = None
+    """Only `da` without replicates: largest posterior tail probability, that is the probability that the log fold change has
+    the opposite sign. None: 0.05."""
+    null_genes: int = 0
+    """Only `de`: number of null genes, made by shuffling real ones. The distances of the genes are compared with theirs for a
+    local false discovery rate; 0 leaves it out."""
+    null: Literal["shuffle", "residuals"] = "shuffle"
+    """Only `de`: what is shuffled over the cells to make a null gene. "shuffle" takes the gene's values; "residuals" its
+    residuals from a fit to all conditions together, which keeps its pattern over cell states."""
     null_mahalanobis: np.ndarray | None = field(default=None, compare=False)
-    """Null distances from elsewhere, used instead of shuffled genes."""
+    """Only `de`: Mahalanobis distances of null genes computed elsewhere, to be used instead of shuffled genes."""
     all_statistics: bool = False
-    """Also write the empirical p-value and the tail false discovery rate."""
+    """Only `de`: also write the empirical p-value among the null genes and the tail false discovery rate."""
+    rng: int | np.random.Generator = 0
+    """Only `de`: seed or generator that chooses and shuffles the null genes."""
+    equal_depth: bool = False
+    """Only `de`: also estimate fold changes and layers from expression as expected at the sequencing depth of the shallowest
+    sample (without `sample_key`, condition) in the same states, as the replicate test does in any case. Needs logs of scaled
+    counts."""
 
     def __post_init__(self) -> None:
         check_fields(self)
-        _at_least(self, 0, "null_genes")
         check_fraction("threshold", self.threshold)
         _at_least(self, 1, "n_neighborhoods")
+        check_not_negative("min_lfc", self.min_lfc)
+        check_fraction("max_ptp", self.max_ptp)
+        _at_least(self, 0, "null_genes")
         if self.null_mahalanobis is not None:
             null = np.asarray(self.null_mahalanobis)
             if null.dtype.kind not in "iuf" or null.size == 0 or not np.isfinite(null).all() or null.min() < 0:
                 raise ValueError("`null_mahalanobis` must be an array of distances: finite numbers of 0 or above.")
 
+    def of_de(self) -> "TestSettings":
+        """As :func:`kompot_scverse.tl.de` uses them, with its defaults."""
+        self._check_unset("de", DA_ONLY)
+        return replace(self, threshold=0.05 if self.threshold is None else self.threshold)
 
-@dataclass(frozen=True, kw_only=True)
-class DAThresholdSettings:
-    """
-    What makes a cell state differentially abundant.
+    def of_da(self, method: Literal["ratio", "density"], *, replicates: bool) -> "TestSettings":
+        """
+        As :func:`kompot_scverse.tl.da` uses them, with its defaults.
 
-    Without replicates `lfc` and `ptp` have to be passed, with replicates `fdr` and `lfc_samples`.
-    """
+        Parameters
+        ----------
+        method
+            Method of the estimate.
+        replicates
+            Whether replicates are tested. What decides only in the other case must not be set.
+        """
+        self._check_unset("da", DE_ONLY)
+        for name in ("max_ptp",) if replicates else ("threshold", "n_neighborhoods"):
+            if getattr(self, name) is not None:
+                has = "has no effect with" if replicates else "needs"
+                raise ValueError(f"`TestSettings({name}=...)` {has} `sample_key` in kp.tl.da.")
+        defaults: dict[str, Any] = {"min_lfc": 0.0, "threshold": 0.1}
+        if not replicates:
+            defaults = {"min_lfc": 0.5 if method == "ratio" else 1.0, "max_ptp": 0.05}
+        unset: dict[str, Any] = {name: value for name, value in defaults.items() if getattr(self, name) is None}
+        return replace(self, **unset)
 
-    lfc: float | None = None
-    """Smallest absolute log fold change of the density, natural log; decides where there are no replicates. None: 0.5 with
-    `method="ratio"`, 1 with `method="density"`."""
-    ptp: float = 0.05
-    """Largest posterior tail probability of the opposite sign, one-sided; decides where there are no replicates."""
-    fdr: float = 0.1
-    """Largest q-value of the replicate test; decides where there are replicates."""
-    lfc_samples: float = 0.0
-    """Smallest log fold change of the density, on the side that the replicate test points to; 0 leaves the decision to `fdr`."""
-    n_neighborhoods: int | None = None
-    """Number of soft neighbourhoods of the replicate test; None chooses it from the number of cells."""
+    def _check_unset(self, tool: str, names: tuple[str, ...]) -> None:
+        defaults = {field.name: field.default for field in fields(self)}
+        for name in names:
+            value = getattr(self, name)
+            if isinstance(value, np.ndarray) or value != defaults[name]:
+                raise ValueError(f"`TestSettings({name}=...)` has no meaning in kp.tl.{tool}; leave it out.")
 
-    def __post_init__(self) -> None:
-        check_fields(self)
-        check_not_negative("lfc", self.lfc)
-        check_not_negative("lfc_samples", self.lfc_samples)
-        check_fraction("ptp", self.ptp)
-        check_fraction("fdr", self.fdr)
-        _at_least(self, 1, "n_neighborhoods")
 
-    def of_method(self, method: str) -> "DAThresholdSettings":
-        """With the `lfc` of a method of :func:`kompot_scverse.tl.da` where none was given."""
-        return self if self.lfc is not None else replace(self, lfc=0.5 if method == "ratio" else 1.0)
+DA_ONLY = ("min_lfc", "max_ptp")
+DE_ONLY = ("null_genes", "null", "null_mahalanobis", "all_statistics", "rng", "equal_depth")
 
 
 @dataclass(frozen=True, kw_only=True)

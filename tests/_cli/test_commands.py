@@ -63,7 +63,15 @@ def test_de(source: Path, adata: AnnData, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert result.stdout == ""
     assert "Young to Old" in result.stderr
-    kp.tl.de(adata, "Age", reference="Young", groups="Old", sample_key="Replicate", layer="logged_counts", rng=3)
+    kp.tl.de(
+        adata,
+        "Age",
+        reference="Young",
+        groups="Old",
+        sample_key="Replicate",
+        layer="logged_counts",
+        test=kp.TestSettings(rng=3),
+    )
     written = ad.read_h5ad(output)
     pd.testing.assert_frame_equal(written.var, adata.var, rtol=1e-5)
     expected = kp.get.de_df(adata)
@@ -131,7 +139,7 @@ def test_config(source: Path, tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(
         "groupby: Age\nreference: Young\ngroups: [Old]\nlayer: logged_counts\nkey_added: mine\n"
-        "gp: {amplitude: 1, sigma: 5e-1, n_landmarks: 50, rtol: 1e-4}\nfdr: {null_genes: 1e2}\n"
+        "gp: {amplitude: 1, sigma: 5e-1, n_landmarks: 50, rtol: 1e-4}\ntest: {null_genes: 1e2}\n"
     )
     output = tmp_path / "out.h5ad"
     given = ("--key-added", "given", "--n-landmarks", 5, "--ls-factor", 20)
@@ -152,7 +160,7 @@ def test_config(source: Path, tmp_path: Path) -> None:
     [
         ("groupbi: Age", "no setting 'groupbi'; existing: 'groupby'"),
         ("gp: {sigmas: 1}", "gp: no setting 'sigmas'; existing: 'sigma'"),
-        ("fdr: {threshold: 7}", "fdr: `threshold` must be"),
+        ("test: {threshold: 7}", "test: `threshold` must be"),
         ("gp: {sigma: high}", "gp:"),
         ("thresholds: {lfc: 1}", "no setting 'thresholds'"),
         ("overwrite: true", "no setting 'overwrite'"),

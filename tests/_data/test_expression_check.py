@@ -82,8 +82,8 @@ def test_logs_to_base_two_give_natural_ones(small: AnnData, sample_key: str | No
     two.layers["dense"] = (two.layers["dense"] / np.log(2)).astype("f4")
     two.uns["log1p"] = {"base": 2}
     for adata in (natural, two):
-        fdr = kp.FDRSettings(null_genes=40)
-        kp.tl.de(adata, **CALL, layer="dense", sample_key=sample_key, cell_groups="celltype", fdr=fdr)
+        fdr = kp.TestSettings(null_genes=40)
+        kp.tl.de(adata, **CALL, layer="dense", sample_key=sample_key, cell_groups="celltype", test=fdr)
         kp.tl.smooth(adata, layer="dense")
         kp.tl.rank_genes_groups(adata)
     assert [kp.RunInfo(adata).params["log_base"] for adata in (natural, two)] == [np.e, 2]

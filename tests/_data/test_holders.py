@@ -80,7 +80,7 @@ def test_what_to_do_instead(backed: AnnData, tmp_path: Path) -> None:
 @pytest.mark.parametrize("layers", ["lazy", "disk"])
 def test_copies_of_a_mudata_with_results(citeseq: MuData, tmp_path: Path, layers: str) -> None:
     storage = kp.StorageSettings(layers=layers, directory=tmp_path)
-    kp.tl.de(citeseq, "Age", **CONTRAST, use_rep="X_joint", storage=storage, fdr=kp.FDRSettings(null_genes=0))
+    kp.tl.de(citeseq, "Age", **CONTRAST, use_rep="X_joint", storage=storage, test=kp.TestSettings(null_genes=0))
     # mudata 0.4 holds a stand-in only weakly, without which no MuData, ours or not, can be pickled or copied deeply
     stand_in = AnnData()
     citeseq.file._adata_ref = weakref.ref(stand_in)

@@ -27,10 +27,10 @@ def analysed() -> AnnData:
         obsm={"DM_EigenVectors": full.obsm["DM_EigenVectors"].astype(np.float32)},
     )
     contrast = {"reference": "Young", "groups": "Old"}
-    fdr = kp.FDRSettings(null_genes=40)
+    fdr = kp.TestSettings(null_genes=40)
     kp.tl.da(adata, "Age", **contrast, sample_key="Replicate")
-    kp.tl.de(adata, "Age", **contrast, fdr=fdr, key_added="cells")
-    kp.tl.de(adata, "Age", **contrast, fdr=fdr, sample_key="Replicate")
+    kp.tl.de(adata, "Age", **contrast, test=fdr, key_added="cells")
+    kp.tl.de(adata, "Age", **contrast, test=fdr, sample_key="Replicate")
     # the layers follow from basis and weights
     kp.tl.cleanup(adata, keep="sample_weights")
     return adata

@@ -20,7 +20,7 @@ KEY = "kompot_de_Young_to_Old_fold_change"
 @pytest.fixture(scope="module")
 def analysed() -> AnnData:
     adata = kp.datasets.simulate(300, 12)
-    kp.tl.de(adata, "Age", **CONTRAST, layer="logged_counts", fdr=kp.FDRSettings(null_genes=0))
+    kp.tl.de(adata, "Age", **CONTRAST, layer="logged_counts", test=kp.TestSettings(null_genes=0))
     return adata
 
 

@@ -10,7 +10,7 @@ from scipy.stats import false_discovery_control
 import kompot_scverse as kp
 
 CALL = {
-    "reference": "Young", "groups": "Old", "layer": "logged_counts", "fdr": kp.FDRSettings(null_genes=20),
+    "reference": "Young", "groups": "Old", "layer": "logged_counts", "test": kp.TestSettings(null_genes=20),
     "cell_groups": "celltype",
 }  # fmt: skip
 K = "kompot_de_Young_to_Old"
@@ -52,7 +52,7 @@ def _states(adata: AnnData, call: dict) -> None:
 
 
 def _nulls(adata: AnnData, call: dict) -> None:
-    call["fdr"] = kp.FDRSettings(null_mahalanobis=np.ones(20))
+    call["test"] = kp.TestSettings(null_mahalanobis=np.ones(20))
 
 
 CHANGES = {

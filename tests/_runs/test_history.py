@@ -15,8 +15,8 @@ import kompot_scverse as kp
 from kompot_scverse._runs.history import find_run
 from kompot_scverse.tl import cleanup
 
-FEW = kp.FDRSettings(null_genes=50)
-ARGUMENTS = {"reference": "Young", "groups": "Old", "layer": "logged_counts", "fdr": FEW}
+FEW = kp.TestSettings(null_genes=50)
+ARGUMENTS = {"reference": "Young", "groups": "Old", "layer": "logged_counts", "test": FEW}
 K = "kompot_de_Young_to_Old"
 
 
@@ -106,7 +106,7 @@ def test_run_is_small_with_many_samples() -> None:
     }
     adata.obs["Replicate"] = adata.obs["Replicate"].cat.rename_categories(names)
     kp.tl.da(adata, "Age", reference="Young", groups="Old")
-    few = kp.FDRSettings(null_genes=5)
+    few = kp.TestSettings(null_genes=5)
     kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", sample_key="Replicate", fdr=few,
              genes=list(adata.var_names[:20]), gp=kp.GPSettings(n_landmarks=8))  # fmt: skip
     for text in adata.uns["kompot"]["runs"].values():

@@ -11,25 +11,25 @@ from anndata import AnnData
 import kompot_scverse as kp
 from kompot_scverse._runs.call import call_text, record_call
 
-FEW = kp.FDRSettings(null_genes=50)
+FEW = kp.TestSettings(null_genes=50)
 
 
 @pytest.fixture(scope="module")
 def done(simulated: AnnData) -> AnnData:
     """Run 0 without and run 1 with samples, runs 2 and 3 of one call, run 4 abundance."""
     adata = simulated.copy()
-    kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", fdr=FEW)
+    kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", test=FEW)
     kp.tl.de(
         adata,
         "Age",
         reference="Young",
         groups="Old",
         layer="logged_counts",
-        fdr=FEW,
+        test=FEW,
         sample_key="Replicate",
         overwrite=True,
     )
-    kp.tl.de(adata, "Age", reference="Young", layer="logged_counts", fdr=FEW, key_added="other")
+    kp.tl.de(adata, "Age", reference="Young", layer="logged_counts", test=FEW, key_added="other")
     kp.tl.da(adata, "Age", reference="Young", groups="Old")
     return adata
 
@@ -74,7 +74,7 @@ CALLS = {
         "reference": "Young",
         "gp": kp.GPSettings(ls=np.float64(3.0), kernel="Matern32"),
         "storage": kp.StorageSettings(layers="memory"),
-        "rng": 3,
+        "test": kp.TestSettings(null_genes=50, rng=3),
         "genes": np.array(["Gene0002", "Gene0001"]),
         "key_added": 'a "quoted" key',
     },
@@ -84,7 +84,7 @@ CALLS = {
 @pytest.mark.parametrize("arguments", CALLS.values(), ids=CALLS.keys())
 def test_call_repeats_the_run(adata: AnnData, arguments: dict) -> None:
     fresh = adata.copy()
-    kp.tl.de(adata, "Age", layer="logged_counts", **{"fdr": FEW} | arguments)
+    kp.tl.de(adata, "Age", layer="logged_counts", **{"test": FEW} | arguments)
     text = kp.RunInfo(adata).call()
     eval(text, {"kp": kp, "adata": fresh})
     pd.testing.assert_frame_equal(fresh.var, adata.var)
@@ -94,18 +94,16 @@ def test_call_repeats_the_run(adata: AnnData, arguments: dict) -> None:
 
 def test_call_of_abundance(adata: AnnData) -> None:
     fresh = adata.copy()
-    kp.tl.da(
-        adata, "Age", reference="Young", method="density", normalize="count", thresholds=kp.DAThresholdSettings(lfc=0.5)
-    )
+    kp.tl.da(adata, "Age", reference="Young", method="density", normalize="count", test=kp.TestSettings(min_lfc=0.5))
     eval(kp.RunInfo(adata, analysis="da").call("data"), {"kp": kp, "data": fresh})
     pd.testing.assert_frame_equal(fresh.obs, adata.obs)
 
 
 def test_call_with_what_is_not_stored(adata: AnnData) -> None:
     mask = (adata.obs["celltype"] != "HSC").to_numpy()
-    rng = np.random.default_rng(0)
+    test = kp.TestSettings(null_genes=50, rng=np.random.default_rng(0))
     fresh = adata.copy()
-    kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", mask_obs=mask, rng=rng, fdr=FEW)
+    kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", mask_obs=mask, test=test)
     text = kp.RunInfo(adata).call()
     assert f"mask_obs=mask_obs,  # `mask_obs` was a boolean mask, True for {mask.sum()} of 600; not stored" in text
     eval(text, {"kp": kp, "adata": fresh, "mask_obs": mask, "rng": np.random.default_rng(0)})
@@ -114,7 +112,7 @@ def test_call_with_what_is_not_stored(adata: AnnData) -> None:
 
 def test_no_path_is_recorded(adata: AnnData, tmp_path) -> None:
     storage = kp.StorageSettings(layers="disk", directory=tmp_path)
-    kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", fdr=FEW, storage=storage)
+    kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", test=FEW, storage=storage)
     assert str(tmp_path) not in adata.uns["kompot"]["runs"]["0"]
     text = kp.RunInfo(adata).call()
     assert 'kp.StorageSettings(layers="disk"),  # `directory` is not recorded' in text
@@ -216,7 +214,7 @@ def test_compare_between_objects(done: AnnData, adata: AnnData) -> None:
         reference="Young",
         groups="Old",
         layer="logged_counts",
-        fdr=FEW,
+        test=FEW,
         gp=kp.GPSettings.kompot(sigma=0.5),
     )
     compared = kp.RunInfo(done, 0).compare_with(kp.RunInfo(adata))
@@ -224,7 +222,7 @@ def test_compare_between_objects(done: AnnData, adata: AnnData) -> None:
     assert "different objects" in repr(compared)
     assert compared.params.index.to_list() == ["amplitude", "sigma", "prior_variance"]
     adata.layers["logged_counts"] = adata.layers["logged_counts"] * 2
-    kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", fdr=FEW, key_added="double")
+    kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", test=FEW, key_added="double")
     assert "expression (fingerprint)" in kp.RunInfo(done, 0).compare_with(kp.RunInfo(adata)).params.index
     assert set(compared.shared_fields["last_writer_of_other"]) == {0}
 

@@ -21,7 +21,7 @@ def done() -> AnnData:
     """Runs 0 (abundance) and 1 (expression)."""
     adata = kp.datasets.simulate(240, 12, rng=0)
     kp.tl.da(adata, **DA)
-    kp.tl.de(adata, **DA, layer="logged_counts", fdr=kp.FDRSettings(null_genes=0))
+    kp.tl.de(adata, **DA, layer="logged_counts", test=kp.TestSettings(null_genes=0))
     return adata
 
 

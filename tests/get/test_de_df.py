@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import false_discovery_control
 
-from kompot_scverse import FDRSettings, GPSettings, tl
+from kompot_scverse import GPSettings, TestSettings, tl
 from kompot_scverse.get import de_df
 
 CELLS = ["mahalanobis", "mean_lfc", "local_fdr", "is_de"]
@@ -66,7 +66,7 @@ def test_genes_not_analysed_are_left_out(adata):
 
 
 def test_without_null_genes(adata):
-    kompot = {"gp": GPSettings.kompot(), "fdr": FDRSettings(null_genes=0)}
+    kompot = {"gp": GPSettings.kompot(), "test": TestSettings(null_genes=0)}
     tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", **kompot)
     assert de_df(adata).columns.to_list() == ["mahalanobis", "mean_lfc"]
     with pytest.raises(LookupError, match="no false discovery rates.*null_genes"):
@@ -86,7 +86,9 @@ def test_cells_decide_where_there_are_no_replicates(adata):
 def test_overwritten_fields_are_named(adata):
     adata.layers["halved"] = adata.layers["logged_counts"] / 2
     for layer in ("logged_counts", "halved"):
-        tl.de(adata, "Age", reference="Young", groups="Old", layer=layer, overwrite=True, fdr=FDRSettings(null_genes=0))
+        tl.de(
+            adata, "Age", reference="Young", groups="Old", layer=layer, overwrite=True, test=TestSettings(null_genes=0)
+        )
     with pytest.warns(
         UserWarning, match=r"run 0 were overwritten.*of run 1: var\['kompot_de_Young_to_Old_mahal"
     ) as caught:

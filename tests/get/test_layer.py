@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from kompot_scverse import FDRSettings, GPSettings, StorageSettings, tl
+from kompot_scverse import GPSettings, StorageSettings, TestSettings, tl
 from kompot_scverse.get import layer, sample_covariance
 
 ATTACHED = {
@@ -181,7 +181,7 @@ def halves(simulated):
         part = simulated[start::2].copy()
         tl.de(
             part, "Age", reference="Young", groups="Old", layer="logged_counts", sample_key="Replicate",
-            fdr=FDRSettings(null_genes=0), gp=GPSettings(n_landmarks=6), storage=StorageSettings(layers=None),
+            test=TestSettings(null_genes=0), gp=GPSettings(n_landmarks=6), storage=StorageSettings(layers=None),
         )  # fmt: skip
         tl.smooth(part, layer="logged_counts", gp=GPSettings(n_landmarks=6))
         parts.append(part)

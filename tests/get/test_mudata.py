@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kompot_scverse import FDRSettings, GPSettings, RunInfo, get, tl
+from kompot_scverse import GPSettings, RunInfo, TestSettings, get, tl
 
 CALL = {"groupby": "Age", "reference": "Young", "groups": "Old", "use_rep": "joint"}
-KOMPOT = {"fdr": FDRSettings(null_genes=200), "gp": GPSettings.kompot()}
+KOMPOT = {"test": TestSettings(null_genes=200), "gp": GPSettings.kompot()}
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_several_runs_of_one_number(adata, citeseq):
     for mod in ("rna", "prot"):
         own = citeseq[mod]
         own.obs["Age"], own.obsm["X_joint"] = citeseq.obs["Age"], citeseq.obsm["X_joint"]
-        tl.de(own, **CALL, fdr=FDRSettings(null_genes=100 if mod == "rna" else 200))
+        tl.de(own, **CALL, test=TestSettings(null_genes=100 if mod == "rna" else 200))
     runs = {mod: RunInfo(citeseq[mod])._run for mod in ("rna", "prot")}
     if runs["rna"].time != runs["prot"].time:
         with pytest.raises(LookupError, match="several runs 0, of 'rna' and 'prot'; pass `mod=`"):

@@ -9,15 +9,15 @@ from anndata import AnnData
 
 import kompot_scverse.tl as tl
 from kompot_scverse.datasets import simulate
-from kompot_scverse.settings import FDRSettings, GPSettings
+from kompot_scverse.settings import GPSettings, TestSettings
 
 
 @pytest.fixture(scope="session")
 def analysed_once() -> AnnData:
     adata = simulate(600, 60, rng=0, density_change=2.5)
     options = {"reference": "Young", "groups": "Old"}
-    fdr, gp = FDRSettings(null_genes=300), GPSettings.kompot()
-    tl.de(adata, "Age", layer="logged_counts", cell_groups="branch", fdr=fdr, gp=gp, **options)
+    fdr, gp = TestSettings(null_genes=300), GPSettings.kompot()
+    tl.de(adata, "Age", layer="logged_counts", cell_groups="branch", test=fdr, gp=gp, **options)
     tl.da(adata, "Age", **options)
     return adata
 
@@ -32,8 +32,8 @@ def analysed(analysed_once: AnnData) -> AnnData:
 def replicated_once() -> AnnData:
     adata = simulate(900, 40, rng=1, density_change=2.5)
     options = {"reference": "Young", "groups": "Old", "sample_key": "Replicate"}
-    fdr = FDRSettings(null_genes=200, threshold=0.3)
-    tl.de(adata, "Age", layer="logged_counts", cell_groups="branch", fdr=fdr, **options)
+    fdr = TestSettings(null_genes=200, threshold=0.3)
+    tl.de(adata, "Age", layer="logged_counts", cell_groups="branch", test=fdr, **options)
     tl.da(adata, "Age", **options)
     return adata
 

@@ -10,7 +10,7 @@ import kompot_scverse.tl as tl
 from kompot_scverse._runs.history import find_run
 from kompot_scverse._stats.fdr import compare_with_null
 from kompot_scverse.pl._diagnostics import fitted_panel, histogram_panel, qq_panel
-from kompot_scverse.settings import FDRSettings
+from kompot_scverse.settings import TestSettings
 
 
 def bars(ax) -> tuple[np.ndarray, np.ndarray]:
@@ -48,7 +48,7 @@ def test_stored_quantiles_are_the_null_distances(adata):
     """Given null distances come back from the run as their quantiles."""
     null = np.random.default_rng(0).gamma(3, 0.3, 5000)
     options = {"reference": "Young", "groups": "Old", "layer": "logged_counts"}
-    tl.de(adata, "Age", fdr=FDRSettings(null_mahalanobis=null), **options)
+    tl.de(adata, "Age", test=TestSettings(null_mahalanobis=null), **options)
     stored = find_run(adata).diagnostics["null_quantiles"]
     np.testing.assert_allclose(stored, np.quantile(null, np.linspace(0, 1, len(stored))), rtol=1e-3)
     assert len(adata.uns["kompot"]["runs"]["0"]) < 20_000
@@ -152,7 +152,7 @@ def test_a_matrix_of_zeros(simulated, assert_not_clipped, sample_key):
     adata.layers["logged_counts"] = adata.layers["logged_counts"] * 0
     tl.de(
         adata, "Age", reference="Young", groups="Old", layer="logged_counts", sample_key=sample_key,
-        fdr=FDRSettings(null_genes=20),
+        test=TestSettings(null_genes=20),
     )  # fmt: skip
     drawn = pl.diagnostics(adata)
     assert [text.get_text() for text in drawn.axes["distances"].texts] == ["the distances do not differ"]

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from kompot_scverse import FDRSettings, GPSettings, get, pl, tl
+from kompot_scverse import GPSettings, TestSettings, get, pl, tl
 
 CALL = {"groupby": "Age", "reference": "Young", "groups": "Old", "use_rep": "joint"}
-FAST = FDRSettings(null_genes=200)
+FAST = TestSettings(null_genes=200)
 SHOW = {"show": False}
 
 
@@ -16,7 +16,7 @@ def analysed_once(partial_once, citeseq_once):
     umap = dict(zip(citeseq_once.obs_names, citeseq_once.obsm["X_umap"], strict=True))
     partial.obsm["X_umap"] = np.array([umap[name] for name in partial.obs_names])
     tl.da(partial, **CALL)
-    tl.de(partial, **CALL, fdr=FAST, gp=GPSettings.kompot())
+    tl.de(partial, **CALL, test=FAST, gp=GPSettings.kompot())
     return partial
 
 
@@ -104,7 +104,7 @@ def test_volcano_needs_a_modality(analysed):
 
 
 def test_single_modality_needs_none(analysed):
-    tl.de(analysed, **CALL, mod="rna", key_added="single", fdr=FAST)
+    tl.de(analysed, **CALL, mod="rna", key_added="single", test=FAST)
     assert pl.volcano_de(analysed, key="single", **SHOW) is not None
     name = analysed["rna"].var_names[0]
     for feature in (name, f"rna:{name}"):

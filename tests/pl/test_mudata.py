@@ -8,7 +8,7 @@ from anndata import AnnData
 
 import kompot_scverse.pl as pl
 from kompot_scverse._runs.history import find_run
-from kompot_scverse.settings import DAThresholdSettings
+from kompot_scverse.settings import TestSettings
 
 GENE = 4
 
@@ -56,7 +56,7 @@ def test_column_of_the_mudata(mdata):
 
 
 def test_update_writes_to_the_modality(mdata):
-    pl.volcano_da(mdata, thresholds=DAThresholdSettings(lfc=0.0, ptp=1.0, fdr=1.0), update=True, mod="rna")
+    pl.volcano_da(mdata, test=TestSettings(min_lfc=0.0, threshold=1.0), update=True, mod="rna")
     rna = mdata["rna"]
     direction = rna.obs["kompot_da_Young_to_Old_lfc_direction_sample_var"]
     # that of the replicate test, which may differ from the sign of the log fold change of the density

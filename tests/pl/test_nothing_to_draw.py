@@ -7,7 +7,7 @@ import pytest
 import kompot_scverse.get as get
 import kompot_scverse.pl as pl
 import kompot_scverse.tl as tl
-from kompot_scverse.settings import FDRSettings
+from kompot_scverse.settings import TestSettings
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_tables_of_missing_statistics(emptied):
 
 def test_genes_that_were_not_analysed(simulated):
     adata = simulated.copy()
-    names = {"layer": "logged_counts", "genes": ["Gene0002", "Gene0007"], "fdr": FDRSettings(null_genes=0)}
+    names = {"layer": "logged_counts", "genes": ["Gene0002", "Gene0007"], "test": TestSettings(null_genes=0)}
     tl.de(adata, "Age", reference="Young", groups="Old", **names)
     for draw in (pl.expression, lambda data, gene: pl.embedding(data, color=gene)):
         with pytest.raises(ValueError, match="has no values of 'Gene0001', which was not among the genes analysed"):

@@ -7,7 +7,7 @@ import kompot_scverse.pl as pl
 import kompot_scverse.tl as tl
 from kompot_scverse.pl._fields import find_run_data
 from kompot_scverse.pl._samples import sample_fits
-from kompot_scverse.settings import FDRSettings, GPSettings
+from kompot_scverse.settings import GPSettings, TestSettings
 
 PREFIX = "kompot_de"
 
@@ -25,7 +25,7 @@ def points(ax) -> np.ndarray:
 def test_weights_are_those_of_the_run(adata):
     gp = GPSettings.kompot()
     options = {"reference": "Young", "groups": "Old", "sample_key": "Replicate", "layer": "logged_counts"}
-    tl.de(adata, "Age", gp=gp, fdr=FDRSettings(null_genes=0), **options)
+    tl.de(adata, "Age", gp=gp, test=TestSettings(null_genes=0), **options)
     fits = sample_fits(find_run_data(adata, "de"), 7)
     for role, age in (("reference", "Young"), ("group", "Old")):
         own = fits.weights[fits.names.get_level_values(0) == role]
@@ -130,7 +130,7 @@ def test_pairs_are_joined(replicated):
     ]
     replicated.obs["donor"] = replicated.obs["Replicate"].astype(str).str[-1].astype("category")
     options = {"reference": "Young", "groups": "Old", "sample_key": "donor", "layer": "logged_counts"}
-    tl.de(replicated, "Age", fdr=FDRSettings(null_genes=0), key_added="paired", **options)
+    tl.de(replicated, "Age", test=TestSettings(null_genes=0), key_added="paired", **options)
     drawn = pl.replicates(replicated, replicated.var_names[0], key="paired", along="branch")
     pairs = [line for line in drawn.ax.lines if line.get_label() == "_pair"]
     assert len(pairs) == 3 * drawn.values.shape[1]
@@ -150,7 +150,7 @@ def test_changed_data_warn(replicated):
 def test_mask_of_the_run(adata):
     adata.obs["use"] = np.arange(adata.n_obs) % 5 > 0
     options = {"reference": "Young", "groups": "Old", "sample_key": "Replicate", "layer": "logged_counts"}
-    tl.de(adata, "Age", mask_obs="use", fdr=FDRSettings(null_genes=0), **options)
+    tl.de(adata, "Age", mask_obs="use", test=TestSettings(null_genes=0), **options)
     pl.replicates(adata, adata.var_names[0], along="branch")
     adata.obs["use"] = True
     with pytest.warns(UserWarning, match="cells changed"):

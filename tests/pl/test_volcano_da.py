@@ -4,7 +4,7 @@ from matplotlib.colors import to_hex
 
 import kompot_scverse.pl as pl
 from kompot_scverse._runs.history import find_run
-from kompot_scverse.settings import DAThresholdSettings
+from kompot_scverse.settings import TestSettings
 
 PREFIX = "kompot_da_Young_to_Old"
 
@@ -49,12 +49,12 @@ def test_continuous_color(analysed):
 
 
 def test_thresholds_and_update(analysed, unchanged):
-    loose = DAThresholdSettings(lfc=0.0, ptp=0.5)
+    loose = TestSettings(min_lfc=0.0, max_ptp=0.5)
     with unchanged(analysed):
-        ax = pl.volcano_da(analysed, thresholds=loose)
+        ax = pl.volcano_da(analysed, test=loose)
     assert "neutral (0)" in [t.get_text() for t in ax.get_legend().get_texts()]
     assert find_run(analysed, analysis="da").params["lfc_threshold"] == 0.5
-    pl.volcano_da(analysed, thresholds=loose, update=True)
+    pl.volcano_da(analysed, test=loose, update=True)
     run = find_run(analysed, analysis="da")
     cells = contrast(analysed)
     direction = analysed.obs[f"{PREFIX}_lfc_direction"]
@@ -62,7 +62,7 @@ def test_thresholds_and_update(analysed, unchanged):
     assert run.summary["n_up"] == (direction[cells] == "up").sum()
     assert (direction[analysed.obs[f"{PREFIX}_lfc"] > 0] == "up").all()
     assert run.run_id == 1
-    with pytest.raises(ValueError, match="DAThresholdSettings"):
+    with pytest.raises(ValueError, match="TestSettings"):
         pl.volcano_da(analysed, update=True)
 
 
@@ -86,7 +86,7 @@ def test_q_of_the_replicate_test_decides(replicated):
     np.testing.assert_allclose(np.sort(heights), np.sort(-np.log10(q[cells])))
     assert any(np.allclose(line.get_ydata(), 1) for line in ax.lines)
     assert "q = 0.1" in ax.get_legend().get_texts()[-1].get_text()
-    ax = pl.volcano_da(replicated, y="tail", thresholds=DAThresholdSettings(lfc_samples=0.5))
+    ax = pl.volcano_da(replicated, y="tail", test=TestSettings(min_lfc=0.5))
     assert ax.get_ylabel() == "−log10 posterior tail probability"
     assert len([line for line in ax.lines if line.get_linestyle() == "--"]) == 2
     with pytest.raises(ValueError, match="`y` must be one of"):
@@ -96,7 +96,7 @@ def test_q_of_the_replicate_test_decides(replicated):
 def test_update_follows_q(replicated):
     obs = replicated.obs
     q, lfc = obs[f"{PREFIX}_lfc_qvalue"].to_numpy(), obs[f"{PREFIX}_lfc"].to_numpy()
-    pl.volcano_da(replicated, thresholds=DAThresholdSettings(lfc_samples=0.5, fdr=0.3), update=True)
+    pl.volcano_da(replicated, test=TestSettings(min_lfc=0.5, threshold=0.3), update=True)
     direction = replicated.obs[f"{PREFIX}_lfc_direction_sample_var"]
     effect = obs[f"{PREFIX}_neighborhood_lfc"]
     np.testing.assert_array_equal(direction == "up", (q <= 0.3) & (lfc >= 0.5) & (effect > 0))

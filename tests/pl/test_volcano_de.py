@@ -5,7 +5,7 @@ from matplotlib.colors import to_hex
 
 import kompot_scverse.pl as pl
 import kompot_scverse.tl as tl
-from kompot_scverse.settings import FDRSettings, GPSettings
+from kompot_scverse.settings import GPSettings, TestSettings
 
 PREFIX = "kompot_de_Young_to_Old"
 
@@ -67,7 +67,7 @@ def test_without_fdr_top_genes(adata):
     drawn = points(ax)
     assert sum(len(drawn.get(color, [])) for color in ("#B2182B", "#2166AC")) == 7
     assert ax.get_legend().get_title().get_text() == "top 7 genes (run without FDR)"
-    with pytest.raises(LookupError, match=r"FDRSettings\(null_genes=2000\)"):
+    with pytest.raises(LookupError, match=r"TestSettings\(null_genes=2000\)"):
         pl.volcano_de(adata, y="local_fdr")
     with pytest.raises(LookupError, match="cell_groups="):
         pl.volcano_de(adata, cell_group="HSC")
@@ -98,7 +98,7 @@ def test_test_of_the_cells(adata):
 
 
 def test_which_run(adata):
-    options = {"reference": "Young", "layer": "logged_counts", "fdr": FDRSettings(null_genes=50)}
+    options = {"reference": "Young", "layer": "logged_counts", "test": TestSettings(null_genes=50)}
     with pytest.raises(LookupError, match=r"call `kp\.tl\.de` first"):
         pl.volcano_de(adata)
     tl.de(adata, "Age", groups=["Mid", "Old"], **options)

@@ -8,8 +8,8 @@ from anndata import AnnData
 
 import kompot_scverse as kp
 
-FEW = kp.FDRSettings(null_genes=50)
-ARGUMENTS = {"reference": "Young", "groups": "Old", "layer": "logged_counts", "fdr": FEW}
+FEW = kp.TestSettings(null_genes=50)
+ARGUMENTS = {"reference": "Young", "groups": "Old", "layer": "logged_counts", "test": FEW}
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_restore_without_sample_weights(done: AnnData, caplog) -> None:
 
 
 def test_restore_with_several_groups(adata: AnnData) -> None:
-    kp.tl.de(adata, "Age", reference="Young", layer="logged_counts", fdr=FEW)
+    kp.tl.de(adata, "Age", reference="Young", layer="logged_counts", test=FEW)
     before = {key: np.asarray(value) for key, value in adata.layers.items() if key and key.startswith("kompot")}
     kp.tl.cleanup(adata)
     for run in (0, 1):

@@ -4,11 +4,11 @@ import anndata as ad
 import numpy as np
 import pytest
 
-from kompot_scverse.settings import FDRSettings, GPSettings
+from kompot_scverse.settings import GPSettings, TestSettings
 from kompot_scverse.tl.de import de
 
 K = "kompot_de_Young_to_Old"
-ARGS = {"groupby": "Age", "reference": "Young", "groups": "Old", "layer": "log", "fdr": FDRSettings(null_genes=200)}
+ARGS = {"groupby": "Age", "reference": "Young", "groups": "Old", "layer": "log", "test": TestSettings(null_genes=200)}
 
 
 @pytest.fixture(scope="module", params=[np.float32, np.float64])
@@ -57,8 +57,8 @@ def test_constant_genes_with_replicates(cells):
 
 
 def test_a_value_for_each_condition_is_a_change(cells):
-    fdr = FDRSettings(null_genes=200, all_statistics=True)
-    found = de(cells, **ARGS | {"fdr": fdr}, gp=GPSettings.kompot(), genes=cells.var_names[3], copy=True)
+    fdr = TestSettings(null_genes=200, all_statistics=True)
+    found = de(cells, **ARGS | {"test": fdr}, gp=GPSettings.kompot(), genes=cells.var_names[3], copy=True)
     assert column(found, "mahalanobis_pvalue")[3] == pytest.approx(1 / 201)
     assert column(found, "is_de")[3]
     assert column(found, "mean_lfc")[3] == pytest.approx(0.5, abs=0.05)

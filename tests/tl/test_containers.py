@@ -20,7 +20,7 @@ def adata():
 
 
 def distances(adata):
-    kp.tl.de(adata, "Age", reference="Young", groups="Old", fdr=kp.FDRSettings(null_genes=50), overwrite=True)
+    kp.tl.de(adata, "Age", reference="Young", groups="Old", test=kp.TestSettings(null_genes=50), overwrite=True)
     return np.asarray(adata.var[DISTANCE])
 
 
@@ -55,7 +55,7 @@ def test_distributed_workers(adata, expected):
 def test_counts_are_worth_a_warning():
     adata = kp.datasets.simulate(400, 30)
     with pytest.warns(UserWarning, match="look like counts"):
-        kp.tl.de(adata, "Age", reference="Young", groups="Old", fdr=kp.FDRSettings(null_genes=0))
+        kp.tl.de(adata, "Age", reference="Young", groups="Old", test=kp.TestSettings(null_genes=0))
 
 
 @pytest.fixture(scope="module")

@@ -92,9 +92,9 @@ def test_run(result, method):
     if method == "ratio":
         statistics.add("lfsr")
     assert {entry["statistic"] for entry in run.fields} == statistics
-    assert {"method", "ls", "lfc_threshold", "ptp_threshold"} <= set(run.params)
+    assert {"method", "ls", "fdr_threshold"} <= set(run.params)
     assert {"d", "mu", "normalize"} <= set(run.params) or method == "ratio"
-    assert run.params["lfc_threshold"] == (0.5 if method == "ratio" else 1.0)
+    assert run.params["lfc_samples_threshold"] == 0
     cells = result.obs["Age"].isin(["Young", "Old"])
     counts = result.obs.loc[cells, f"{K}_lfc_direction_sample_var"].value_counts()
     assert {name: run.summary[f"n_{name}"] for name in counts.index} == counts.to_dict()
@@ -153,10 +153,10 @@ def test_planted_change_is_recovered(strong, method, sample_key):
 
 
 def test_thresholds(strong):
-    loose, strict = settings.DAThresholdSettings(lfc=0.0, ptp=0.5), settings.DAThresholdSettings(lfc=50.0)
-    found = da(strong, **ARGS, thresholds=loose, copy=True).obs[f"{K}_lfc_direction"]
+    loose, strict = settings.TestSettings(min_lfc=0.0, max_ptp=0.5), settings.TestSettings(min_lfc=50.0)
+    found = da(strong, **ARGS, test=loose, copy=True).obs[f"{K}_lfc_direction"]
     assert (found != "neutral").all()
-    assert (da(strong, **ARGS, thresholds=strict, copy=True).obs[f"{K}_lfc_direction"] == "neutral").all()
+    assert (da(strong, **ARGS, test=strict, copy=True).obs[f"{K}_lfc_direction"] == "neutral").all()
 
 
 def test_mass_normalisation_shifts_all_cells_alike(simulated):

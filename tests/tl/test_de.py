@@ -13,12 +13,12 @@ import pytest
 
 from kompot_scverse._gp.mellon import load_mellon
 from kompot_scverse._gp.model import fit_cell_states
-from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
+from kompot_scverse.settings import GPSettings, StorageSettings, TestSettings
 from kompot_scverse.tl.de import de
 
 K = "kompot_de_Young_to_Old"
-FEW = FDRSettings(null_genes=40)
-NONE = FDRSettings(null_genes=0)
+FEW = TestSettings(null_genes=40)
+NONE = TestSettings(null_genes=0)
 KOMPOT = GPSettings.kompot()
 """The model whose numbers have dense formulas per condition; the default model has its own in `_gp/test_components.py`."""
 
@@ -32,7 +32,7 @@ def adata(adata):
 
 def run(adata, **arguments):
     """The result on a copy, without replicates unless asked for."""
-    given = {"reference": "Young", "groups": "Old", "layer": "logged_counts", "fdr": FEW, "copy": True}
+    given = {"reference": "Young", "groups": "Old", "layer": "logged_counts", "test": FEW, "copy": True}
     return de(adata, "Age", **given | arguments)
 
 
@@ -179,10 +179,13 @@ def test_single_precision(adata):
 
 
 def test_same_seed_same_result(adata):
-    a, b, c = (column(run(adata, rng=seed), "mahalanobis_local_fdr") for seed in (1, 1, 2))
+    a, b, c = (
+        column(run(adata, test=TestSettings(null_genes=40, rng=seed)), "mahalanobis_local_fdr") for seed in (1, 1, 2)
+    )
     np.testing.assert_array_equal(a, b)
     assert (a != c).any()
-    np.testing.assert_array_equal(column(run(adata, rng=np.random.default_rng(1)), "mahalanobis_local_fdr"), a)
+    drawn = TestSettings(null_genes=40, rng=np.random.default_rng(1))
+    np.testing.assert_array_equal(column(run(adata, test=drawn), "mahalanobis_local_fdr"), a)
 
 
 def test_several_groups_in_one_call(adata):
@@ -221,20 +224,20 @@ def test_subset_of_genes(adata, kind):
 
 
 def test_finds_the_true_genes(adata):
-    found = run(adata, fdr=FDRSettings(null_genes=500))
+    found = run(adata, test=TestSettings(null_genes=500))
     distance, truth = column(found, "mahalanobis"), adata.var["effect_type"].to_numpy() != "none"
     assert distance[truth].mean() > 1.5 * distance[~truth].mean()
 
 
 @pytest.mark.parametrize(("null_genes", "written"), [(0, False), (40, True)])
 def test_significance_is_optional(adata, null_genes, written):
-    found = run(adata, gp=KOMPOT, fdr=FDRSettings(null_genes=null_genes, all_statistics=True))
+    found = run(adata, gp=KOMPOT, test=TestSettings(null_genes=null_genes, all_statistics=True))
     for statistic in ("mahalanobis_local_fdr", "is_de", "mahalanobis_pvalue", "mahalanobis_tail_fdr"):
         assert (f"{K}_{statistic}" in found.var) == written
 
 
 def test_null_distances_from_elsewhere(adata):
-    found = run(adata, gp=KOMPOT, fdr=FDRSettings(null_mahalanobis=np.full(99, 1e9), all_statistics=True))
+    found = run(adata, gp=KOMPOT, test=TestSettings(null_mahalanobis=np.full(99, 1e9), all_statistics=True))
     assert (column(found, "mahalanobis_pvalue") == 1).all()
     assert not column(found, "is_de").any()
 
@@ -249,7 +252,7 @@ def test_mask_leaves_cells_out(adata):
 
 @pytest.mark.parametrize("layers", ["memory", "lazy", None])
 def test_storage_of_layers(adata, layers):
-    found = run(adata, fdr=NONE, storage=StorageSettings(layers=layers))
+    found = run(adata, test=NONE, storage=StorageSettings(layers=layers))
     if layers is None:
         assert f"{K}_fold_change" not in found.layers
         return
@@ -262,26 +265,26 @@ def test_storage_of_layers(adata, layers):
 
 def test_copy_and_in_place(adata, unchanged):
     with unchanged(adata):
-        copied = run(adata, fdr=NONE)
-    assert de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", fdr=NONE) is None
+        copied = run(adata, test=NONE)
+    assert de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", test=NONE) is None
     np.testing.assert_array_equal(column(adata, "mahalanobis"), column(copied, "mahalanobis"))
 
 
 def test_view(adata, unchanged):
     view = adata[adata.obs["Age"] != "Mid", :30]
     with unchanged(adata), pytest.warns(UserWarning, match="The data are a view"):
-        run(view, copy=False, fdr=NONE)
+        run(view, copy=False, test=NONE)
     assert not view.is_view
-    expected = run(adata[adata.obs["Age"] != "Mid", :30].copy(), fdr=NONE)
+    expected = run(adata[adata.obs["Age"] != "Mid", :30].copy(), test=NONE)
     np.testing.assert_allclose(column(view, "mahalanobis"), column(expected, "mahalanobis"), rtol=1e-10)
 
 
 def test_overwrite(adata, unchanged, monkeypatch):
-    run(adata, copy=False, fdr=NONE)
+    run(adata, copy=False, test=NONE)
     with pytest.warns(UserWarning, match=r"Overwriting \d+ fields written by run 0"):
-        run(adata, copy=False, fdr=NONE)
-    run(adata, copy=False, fdr=NONE, overwrite=True)
-    run(adata, copy=False, fdr=NONE, key_added="other")
+        run(adata, copy=False, test=NONE)
+    run(adata, copy=False, test=NONE, overwrite=True)
+    run(adata, copy=False, test=NONE, key_added="other")
     assert sorted(adata.uns["kompot"]["runs"]) == ["0", "1", "2", "3"]
 
     def never(*_, **__):
@@ -290,7 +293,7 @@ def test_overwrite(adata, unchanged, monkeypatch):
     # the package's attribute `de` is the function
     monkeypatch.setattr(sys.modules["kompot_scverse.tl.de"], "cell_states", never)
     with unchanged(adata), pytest.raises(ValueError, match="exist already.*overwrite=True"):
-        run(adata, copy=False, fdr=NONE, overwrite=False)
+        run(adata, copy=False, test=NONE, overwrite=False)
 
 
 def test_run_is_recorded_as_resolved(adata):
@@ -306,7 +309,7 @@ def test_run_is_recorded_as_resolved(adata):
 
 
 def test_kernel_and_length_scale(adata):
-    a = run(adata, fdr=NONE, gp=GPSettings(kernel="Matern32", ls=2.0))
-    b = run(adata, fdr=NONE, gp=GPSettings(kernel=load_mellon().cov.Matern32(ls=2.0)))
+    a = run(adata, test=NONE, gp=GPSettings(kernel="Matern32", ls=2.0))
+    b = run(adata, test=NONE, gp=GPSettings(kernel=load_mellon().cov.Matern32(ls=2.0)))
     np.testing.assert_allclose(column(a, "mahalanobis"), column(b, "mahalanobis"), rtol=1e-10)
-    assert not np.allclose(column(a, "mahalanobis"), column(run(adata, fdr=NONE), "mahalanobis"))
+    assert not np.allclose(column(a, "mahalanobis"), column(run(adata, test=NONE), "mahalanobis"))

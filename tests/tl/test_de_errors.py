@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from kompot_scverse.settings import FDRSettings, GPSettings
+from kompot_scverse.settings import GPSettings, TestSettings
 from kompot_scverse.tl.de import de
 
 K = "kompot_de_Young_to_Old"
@@ -13,7 +13,7 @@ REP = "DM_EigenVectors"
 
 
 def run(adata, groupby="Age", **arguments):
-    given = {"reference": "Young", "groups": "Old", "layer": "logged_counts", "fdr": FDRSettings(null_genes=20)}
+    given = {"reference": "Young", "groups": "Old", "layer": "logged_counts", "test": TestSettings(null_genes=20)}
     de(adata, groupby, **given | arguments)
 
 
@@ -103,11 +103,15 @@ def nothing(adata):
             "infinite .* sample 'Old_2'",
         ),
         (dates, {"sample_key": "Replicate", "covariates": ["day"]}, TypeError, "holds dates or times"),
-        (nothing, {"rng": -1}, ValueError, "`rng` must be 0 or a positive whole number where it is a seed, not -1"),
-        (nothing, {"rng": "abc"}, TypeError, "`rng` must be a whole number or a random generator, not 'abc'"),
+        (
+            nothing,
+            {"test": TestSettings(min_lfc=0)},
+            ValueError,
+            r"`TestSettings\(min_lfc=...\)` has no meaning in kp.tl.de",
+        ),
         (nothing, {"paired": "no"}, TypeError, "`paired` must be True or False, not 'no'"),
         (nothing, {"gp": {}}, TypeError, "`gp` must be GPSettings or None, not a dict"),
-        (nothing, {"fdr": GPSettings()}, TypeError, "`fdr` must be FDRSettings or None, not a GPSettings"),
+        (nothing, {"test": GPSettings()}, TypeError, "`test` must be TestSettings or None, not a GPSettings"),
         (nothing, {"genes": (name for name in "a")}, TypeError, "`genes` must be .* not a generator"),
         (nothing, {"groups": {"Old": "Young"}}, TypeError, "`groups` must be one value or a list, not a dict"),
         (nothing, {"covariates": {"celltype": 1}}, TypeError, "`covariates` must be .* not a dict"),

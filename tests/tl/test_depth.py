@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from kompot_scverse import FDRSettings, tl
+from kompot_scverse import TestSettings, tl
 from kompot_scverse._runs.history import iterate_runs
 from kompot_scverse.datasets import simulate
 
 K = "kompot_de_Young_to_Old"
-NONE = FDRSettings(null_genes=0, n_neighborhoods=6)
+NONE = TestSettings(n_neighborhoods=6)
+EQUAL = TestSettings(n_neighborhoods=6, equal_depth=True)
 
 
 def study(depth, n_vars=400, seed=0, n_obs=900):
@@ -19,7 +20,7 @@ def study(depth, n_vars=400, seed=0, n_obs=900):
 
 
 def de(adata, **arguments):
-    options = {"reference": "Young", "groups": "Old", "layer": "logged_counts", "fdr": NONE, "copy": True}
+    options = {"reference": "Young", "groups": "Old", "layer": "logged_counts", "test": NONE, "copy": True}
     return tl.de(adata, "Age", **options | {"sample_key": "Replicate"} | arguments)
 
 
@@ -90,8 +91,8 @@ def test_fold_changes_at_equal_depth(shallow, result):
     """Genes that do not change seem lower in the shallow condition, unless they are taken at equal depth."""
     own = unchanged(shallow)
     plain = result.var.loc[own, f"{K}_mean_lfc"].mean()
-    equal = de(shallow, equal_depth=True, cell_groups="branch")
-    unpaired = de(shallow, equal_depth=True, sample_key=None)
+    equal = de(shallow, test=EQUAL, cell_groups="branch")
+    unpaired = de(shallow, test=EQUAL, sample_key=None)
     assert plain < -0.1
     for one in (equal, unpaired):
         assert abs(one.var.loc[own, f"{K}_mean_lfc"].mean()) < 0.01
@@ -113,7 +114,7 @@ def test_the_depth_ratio_is_said_once(shallow, caplog):
     assert "equal_depth=True" in record.message
     caplog.clear()
     with caplog.at_level(logging.WARNING):
-        de(shallow, equal_depth=True)
+        de(shallow, test=EQUAL)
         de(study({}, n_vars=30, n_obs=300))
     assert not caplog.records
 
@@ -132,9 +133,7 @@ def test_depth_that_cannot_be_removed_is_said(shallow, caplog):
     assert run.summary["detected_ratio"] < 0.8
     before = other.copy()
     with pytest.raises(ValueError, match="needs logs of scaled counts"):
-        tl.de(
-            other, "Age", reference="Young", groups="Old", layer="corrected", sample_key="Replicate", equal_depth=True
-        )
+        tl.de(other, "Age", reference="Young", groups="Old", layer="corrected", sample_key="Replicate", test=EQUAL)
     assert set(other.var) == set(before.var)
     assert "kompot" not in other.uns
 

@@ -27,8 +27,8 @@ STATISTICS = ("fold_change_zscore", "std_group", "lfc_zscore")
 
 
 def expression_tools(data: Any, genes: Any = None) -> None:
-    fdr = kp.FDRSettings(null_genes=0, n_neighborhoods=12)
-    kp.tl.de(data, "Age", **DESIGN, cell_groups="branch", fdr=fdr, genes=genes)
+    fdr = kp.TestSettings(null_genes=0, n_neighborhoods=12)
+    kp.tl.de(data, "Age", **DESIGN, cell_groups="branch", test=fdr, genes=genes)
     kp.tl.smooth(data, "Age", group="Old", genes=genes)
 
 

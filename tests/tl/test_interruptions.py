@@ -22,7 +22,7 @@ CALLS = {
         "Age",
         **CONTRAST,
         layer="logged_counts",
-        fdr=kp.FDRSettings(null_genes=40),
+        test=kp.TestSettings(null_genes=40),
         storage=DISK,
         **{"gp": kp.GPSettings.kompot()} | more,
     ),

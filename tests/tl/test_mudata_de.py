@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 import kompot_scverse as kp
-from kompot_scverse import FDRSettings, GPSettings, RunInfo, StorageSettings, get, tl
+from kompot_scverse import GPSettings, RunInfo, StorageSettings, TestSettings, get, tl
 
 CALL = {"groupby": "Age", "reference": "Young", "groups": "Old"}
 K = "kompot_de_Young_to_Old"
-FAST = FDRSettings(null_genes=200)
+FAST = TestSettings(null_genes=200)
 
 
 def by_hand(mdata, mod, use_rep="X_joint"):
@@ -42,7 +42,7 @@ def assert_same(found, expected, rtol=1e-5):
 
 def test_equal_to_the_analysis_by_hand(citeseq):
     before = citeseq.obs.copy()
-    call = CALL | {"sample_key": "Replicate", "cell_groups": "celltype", "fdr": FAST}
+    call = CALL | {"sample_key": "Replicate", "cell_groups": "celltype", "test": FAST}
     tl.de(citeseq, **call, use_rep="X_joint")
     for mod in ("rna", "prot"):
         expected = by_hand(citeseq, mod)
@@ -57,16 +57,16 @@ def test_equal_to_the_analysis_by_hand(citeseq):
 
 
 def test_one_basis_for_all_modalities(citeseq):
-    tl.de(citeseq, **CALL, use_rep="joint", fdr=FAST)
+    tl.de(citeseq, **CALL, use_rep="joint", test=FAST)
     np.testing.assert_array_equal(citeseq["rna"].obsm["kompot_de_basis"], citeseq["prot"].obsm["kompot_de_basis"])
 
 
 def test_missing_cells_and_another_order(partial):
     gp = GPSettings(ls=2.0, rtol=1e-8)
-    tl.de(partial, **CALL, use_rep="X_joint", sample_key="Replicate", gp=gp, fdr=FAST)
+    tl.de(partial, **CALL, use_rep="X_joint", sample_key="Replicate", gp=gp, test=FAST)
     for mod in ("rna", "prot"):
         expected = by_hand(partial, mod)
-        tl.de(expected, **CALL, use_rep="X_joint", sample_key="Replicate", gp=gp, fdr=FAST)
+        tl.de(expected, **CALL, use_rep="X_joint", sample_key="Replicate", gp=gp, test=FAST)
         # the basis has other pivots, since it is of all cells; the functions are the same
         for key in (f"{K}_mahalanobis_sample_var", f"{K}_mean_lfc", f"{K}_pvalue"):
             np.testing.assert_allclose(partial[mod].var[key], expected.var[key], rtol=2e-3, atol=1e-5, err_msg=key)
@@ -84,9 +84,9 @@ def test_missing_cells_and_another_order(partial):
 
 
 def test_one_modality_uses_its_own_cells(partial):
-    tl.de(partial, **CALL, use_rep="X_joint", mod="prot", fdr=FAST)
+    tl.de(partial, **CALL, use_rep="X_joint", mod="prot", test=FAST)
     expected = by_hand(partial, "prot")
-    tl.de(expected, **CALL, use_rep="X_joint", fdr=FAST)
+    tl.de(expected, **CALL, use_rep="X_joint", test=FAST)
     assert_same(partial["prot"], expected)
     assert "kompot" not in partial["rna"].uns
 
@@ -95,13 +95,13 @@ def test_states_of_another_modality(partial):
     """Cells of prot that rna lacks have no state."""
     states = pd.DataFrame(partial.obsm["X_joint"], index=partial.obs_names)
     partial["rna"].obsm["X_pca"] = states.reindex(partial["rna"].obs_names).to_numpy()
-    tl.de(partial, **CALL, mod="prot", use_rep="rna:pca", fdr=FAST)
+    tl.de(partial, **CALL, mod="prot", use_rep="rna:pca", test=FAST)
     stateless = ~partial["prot"].obs_names.isin(partial["rna"].obs_names)
     assert stateless.any()
     assert RunInfo(partial, mod="prot").cells["without_state"] == stateless.sum()
     assert RunInfo(partial).params["use_rep"] == "rna:X_pca"
     expected = by_hand(partial, "prot")[~stateless].copy()
-    tl.de(expected, **CALL, use_rep="X_joint", fdr=FAST)
+    tl.de(expected, **CALL, use_rep="X_joint", test=FAST)
     np.testing.assert_allclose(partial["prot"].var[f"{K}_mahalanobis"], expected.var[f"{K}_mahalanobis"], rtol=1e-5)
     fold_change = np.asarray(partial["prot"].layers[f"{K}_fold_change"])
     assert np.isnan(fold_change[stateless]).all()
@@ -112,11 +112,11 @@ def test_states_of_another_modality(partial):
 
 def test_backed(partial, tmp_path):
     in_memory = partial.copy()
-    tl.de(in_memory, **CALL, use_rep="X_joint", fdr=FAST)
+    tl.de(in_memory, **CALL, use_rep="X_joint", test=FAST)
     partial.write(tmp_path / "data.h5mu")
     backed = md.read_h5mu(tmp_path / "data.h5mu", backed="r")
     assert backed["rna"].isbacked
-    tl.de(backed, **CALL, use_rep="X_joint", fdr=FAST)
+    tl.de(backed, **CALL, use_rep="X_joint", test=FAST)
     for mod in ("rna", "prot"):
         assert_same(backed[mod], in_memory[mod])
     backed.file.close()
@@ -126,10 +126,10 @@ def test_columns_of_the_modality_and_disagreement(citeseq):
     for mod in ("rna", "prot"):
         citeseq[mod].obs["Age"] = citeseq.obs["Age"]
     del citeseq.obs["Age"]
-    tl.de(citeseq, **CALL, use_rep="joint", fdr=FAST)
+    tl.de(citeseq, **CALL, use_rep="joint", test=FAST)
     expected = citeseq["prot"].var[f"{K}_mahalanobis"].copy()
     citeseq.obs["Age"] = citeseq["rna"].obs["Age"]
-    tl.de(citeseq, **CALL, use_rep="joint", fdr=FAST, overwrite=True)
+    tl.de(citeseq, **CALL, use_rep="joint", test=FAST, overwrite=True)
     np.testing.assert_allclose(citeseq["prot"].var[f"{K}_mahalanobis"], expected)
     citeseq.obs["Age"] = citeseq.obs["Age"].astype(str)
     citeseq.obs.loc[citeseq.obs_names[[3, 5]], "Age"] = "Older"
@@ -141,7 +141,7 @@ def test_columns_of_the_modality_and_disagreement(citeseq):
 
 def test_few_features_have_null_genes_with_replacement(citeseq, caplog):
     with caplog.at_level(logging.INFO, logger="kompot_scverse"):
-        tl.de(citeseq, **CALL, use_rep="joint", mod="prot", fdr=FDRSettings(null_genes=500))
+        tl.de(citeseq, **CALL, use_rep="joint", mod="prot", test=TestSettings(null_genes=500))
     assert "14 features of prot are too few for 500 null genes" in caplog.text
     params = RunInfo(citeseq).params
     assert params["null_genes"] == 500
@@ -151,24 +151,24 @@ def test_few_features_have_null_genes_with_replacement(citeseq, caplog):
 
 def test_layer_and_genes_of_each_modality(citeseq):
     citeseq["prot"].layers["clr"] = citeseq["prot"].X * 2
-    tl.de(citeseq, **CALL, use_rep="joint", layer={"prot": "clr"}, fdr=FAST)
-    tl.de(citeseq, **CALL, use_rep="joint", mod="prot", key_added="single", fdr=FAST)
+    tl.de(citeseq, **CALL, use_rep="joint", layer={"prot": "clr"}, test=FAST)
+    tl.de(citeseq, **CALL, use_rep="joint", mod="prot", key_added="single", test=FAST)
     own = citeseq["prot"].var
     np.testing.assert_allclose(own[f"{K}_mean_lfc"], 2 * own["single_Young_to_Old_mean_lfc"], rtol=1e-5)
     assert RunInfo(citeseq, 0).params["layer"] == {"rna": None, "prot": "clr"}
     assert RunInfo(citeseq, 0, mod="prot").params["layer"] == "clr"
     names = citeseq["rna"].var_names[3], citeseq["prot"].var_names[2]
-    tl.de(citeseq, **CALL, use_rep="joint", genes=[names[0], f"prot:{names[1]}"], key_added="few", fdr=FAST)
+    tl.de(citeseq, **CALL, use_rep="joint", genes=[names[0], f"prot:{names[1]}"], key_added="few", test=FAST)
     assert set(get.de_df(citeseq).index) == set(names)
     with pytest.raises(KeyError, match="No layer 'clr'"):
         tl.de(citeseq, **CALL, use_rep="joint", layer="clr", key_added="wrong")
 
 
 def test_genes_added_to_an_earlier_run(citeseq):
-    tl.de(citeseq, **CALL, use_rep="joint", fdr=FAST)
+    tl.de(citeseq, **CALL, use_rep="joint", test=FAST)
     before = citeseq["prot"].var[f"{K}_mahalanobis"].copy()
     name = citeseq["prot"].var_names[0]
-    tl.de(citeseq, **CALL, use_rep="joint", genes=[f"prot:{name}"], fdr=FAST, overwrite=True)
+    tl.de(citeseq, **CALL, use_rep="joint", genes=[f"prot:{name}"], test=FAST, overwrite=True)
     np.testing.assert_allclose(citeseq["prot"].var[f"{K}_mahalanobis"], before, rtol=1e-5)
     assert RunInfo(citeseq, 1).params["updated_run"] == 0
     assert "overwritten by run 1 for 1 genes" in set(RunInfo(citeseq, 0).fields["status"])
@@ -176,9 +176,9 @@ def test_genes_added_to_an_earlier_run(citeseq):
 
 def test_mask_of_all_cells(citeseq, partial):
     mask = np.asarray(partial.obs["celltype"] != partial.obs["celltype"].iloc[0])
-    tl.de(partial, **CALL, use_rep="joint", mod="prot", mask_obs=mask, fdr=FAST)
+    tl.de(partial, **CALL, use_rep="joint", mod="prot", mask_obs=mask, test=FAST)
     partial.obs["used"] = mask
-    tl.de(partial, **CALL, use_rep="joint", mod="prot", mask_obs="used", key_added="named", fdr=FAST)
+    tl.de(partial, **CALL, use_rep="joint", mod="prot", mask_obs="used", key_added="named", test=FAST)
     own = partial["prot"].var
     np.testing.assert_array_equal(own[f"{K}_mahalanobis"], own["named_Young_to_Old_mahalanobis"])
     assert RunInfo(partial).cells["conditions"]["Old"] == int(
@@ -191,8 +191,8 @@ def test_run_ids_are_new_everywhere(citeseq):
     rna.obsm["X_own"] = citeseq.obsm["X_joint"]
     rna.obs["Age"] = citeseq.obs["Age"]
     for key in ("a", "b"):
-        tl.de(rna, **CALL, use_rep="X_own", key_added=key, fdr=FAST)
-    tl.de(citeseq, **CALL, use_rep="joint", fdr=FAST)
+        tl.de(rna, **CALL, use_rep="X_own", key_added=key, test=FAST)
+    tl.de(citeseq, **CALL, use_rep="joint", test=FAST)
     assert get.runs(citeseq).index.to_list() == [0, 1, 2, 2]
     assert get.runs(citeseq)["mod"].to_list() == ["rna", "rna", "rna", "prot"]
     assert get.runs(rna).index.to_list() == [0, 1, 2]
@@ -200,16 +200,16 @@ def test_run_ids_are_new_everywhere(citeseq):
 
 
 def test_overwrite_names_the_modality(citeseq):
-    tl.de(citeseq, **CALL, use_rep="joint", mod="prot", fdr=FAST)
+    tl.de(citeseq, **CALL, use_rep="joint", mod="prot", test=FAST)
     with pytest.warns(UserWarning, match=r"written by run 0: mdata\['prot'\]\.obsm\['kompot_de_basis'\]") as caught:
-        tl.de(citeseq, **CALL, use_rep="joint", fdr=FAST)
+        tl.de(citeseq, **CALL, use_rep="joint", test=FAST)
     assert caught[0].filename == __file__
     with pytest.raises(ValueError, match="exist already"):
         tl.de(citeseq, **CALL, use_rep="joint", overwrite=False)
 
 
 def test_interrupted_leaves_all_modalities_as_they_were(citeseq, unchanged, monkeypatch):
-    tl.de(citeseq, **CALL, use_rep="joint", mod="rna", fdr=FAST)
+    tl.de(citeseq, **CALL, use_rep="joint", mod="rna", test=FAST)
 
     def interrupt(*args):
         raise KeyboardInterrupt
@@ -217,19 +217,19 @@ def test_interrupted_leaves_all_modalities_as_they_were(citeseq, unchanged, monk
     monkeypatch.setattr("kompot_scverse._results.store.store_runs", interrupt)
     uns = dict(citeseq.uns["kompot"]["runs"])
     with unchanged(citeseq["rna"]), unchanged(citeseq["prot"]), pytest.raises(KeyboardInterrupt):
-        tl.de(citeseq, **CALL, use_rep="joint", sample_key="Replicate", fdr=FAST, overwrite=True)
+        tl.de(citeseq, **CALL, use_rep="joint", sample_key="Replicate", test=FAST, overwrite=True)
     assert citeseq.uns["kompot"]["runs"] == uns
     assert "kompot" not in citeseq["prot"].uns
 
 
 def test_copy_and_view(citeseq):
-    done = tl.de(citeseq, **CALL, use_rep="joint", fdr=FAST, copy=True)
+    done = tl.de(citeseq, **CALL, use_rep="joint", test=FAST, copy=True)
     assert isinstance(done, md.MuData)
     assert f"{K}_is_de" in done["prot"].var
     assert "kompot" not in citeseq.uns
     view = citeseq[citeseq.obs["celltype"] != "HSC"]
     with pytest.warns(UserWarning, match="are a view") as caught:
-        tl.de(view, **CALL, use_rep="joint", fdr=FAST)
+        tl.de(view, **CALL, use_rep="joint", test=FAST)
     assert caught[0].filename == __file__
     assert f"{K}_is_de" in view["rna"].var
     assert "kompot" not in citeseq["rna"].uns
@@ -239,7 +239,7 @@ def test_copy_and_view(citeseq):
 @pytest.mark.filterwarnings("ignore:This setting will be removed in 0.14:DeprecationWarning")
 @pytest.mark.parametrize("suffix", ["h5mu", "zarr"])
 def test_round_trip_and_a_modality_alone(citeseq, tmp_path, suffix):
-    tl.de(citeseq, **CALL, use_rep="joint", sample_key="Replicate", fdr=FAST)
+    tl.de(citeseq, **CALL, use_rep="joint", sample_key="Replicate", test=FAST)
     expected = {mod: get.layer(citeseq, "fold_change", mod=mod) for mod in ("rna", "prot")}
     path = tmp_path / f"data.{suffix}"
     if suffix == "zarr":
@@ -267,7 +267,7 @@ def test_round_trip_and_a_modality_alone(citeseq, tmp_path, suffix):
 
 
 def test_call_repeats_the_run(citeseq):
-    tl.de(citeseq, "Age", reference="Young", use_rep="X_joint", mod=["prot", "rna"], layer={"rna": None}, fdr=FAST)
+    tl.de(citeseq, "Age", reference="Young", use_rep="X_joint", mod=["prot", "rna"], layer={"rna": None}, test=FAST)
     text = RunInfo(citeseq).call()
     assert text.startswith("kp.tl.de(\n    mdata,")
     other = citeseq.copy()
@@ -294,7 +294,7 @@ def test_plan_predicts_what_is_written(citeseq):
 
 def test_layers_on_disk(citeseq, tmp_path):
     storage = StorageSettings(layers="disk", directory=tmp_path)
-    tl.de(citeseq, **CALL, use_rep="joint", fdr=FAST, storage=storage)
+    tl.de(citeseq, **CALL, use_rep="joint", test=FAST, storage=storage)
     for mod in ("rna", "prot"):
         found = np.asarray(citeseq[mod].layers[f"{K}_fold_change"])
         np.testing.assert_allclose(found, get.layer(citeseq, "fold_change", mod=mod), rtol=1e-5)
@@ -320,7 +320,7 @@ def test_shared_feature_names_and_both_axes_shared(citeseq, axis):
     for name in ("Age", "Replicate", "celltype"):
         shared.obs[name] = citeseq.obs[name]
     shared.obsm["X_joint"] = citeseq.obsm["X_joint"]
-    call = CALL | {"use_rep": "X_joint", "fdr": FDRSettings(null_genes=20)}
+    call = CALL | {"use_rep": "X_joint", "test": TestSettings(null_genes=20)}
     expected = {mod: by_hand(shared, mod) for mod in parts}
     for own in expected.values():
         tl.de(own, **call)

@@ -16,12 +16,12 @@ import kompot_scverse as kp
 KEY = "kompot_rank_genes_groups"
 
 
-NULLS = kp.FDRSettings(null_genes=500)
+NULLS = kp.TestSettings(null_genes=500)
 
 
 def de(adata: AnnData, **arguments) -> None:
     """By the model of Kompot with null genes, unless asked otherwise."""
-    settings = {"gp": kp.GPSettings.kompot(), "fdr": NULLS}
+    settings = {"gp": kp.GPSettings.kompot(), "test": NULLS}
     kp.tl.de(adata, "Age", reference="Young", layer="logged_counts", **settings | arguments)
 
 
@@ -30,8 +30,8 @@ def analysed() -> AnnData:
     """Runs 0 and 1 (Mid, Old) with local FDR, 2 (Old) with empirical p-values, 3 without, 4 with half of the genes."""
     adata = kp.datasets.simulate(900, 80, frac_de=0.3, rng=0)
     de(adata)
-    de(adata, groups="Old", key_added="all", fdr=kp.FDRSettings(null_genes=500, all_statistics=True))
-    de(adata, groups="Old", key_added="none", fdr=kp.FDRSettings(null_genes=0))
+    de(adata, groups="Old", key_added="all", test=kp.TestSettings(null_genes=500, all_statistics=True))
+    de(adata, groups="Old", key_added="none", test=kp.TestSettings(null_genes=0))
     de(adata, groups="Mid", key_added="half", genes=adata.var_names[::2])
     return adata
 
@@ -73,7 +73,7 @@ def test_significance(data: AnnData, run_id: int, key_added: str, pvals: str | N
 
 def test_cells_give_their_p_values() -> None:
     adata = kp.datasets.simulate(600, 40, frac_de=0.3, rng=0)
-    de(adata, groups="Old", gp=None, fdr=None)
+    de(adata, groups="Old", gp=None, test=None)
     kp.tl.rank_genes_groups(adata)
     table = sc.get.rank_genes_groups_df(adata, "Old", key=KEY).set_index("names")
     var = adata.var.loc[table.index]
@@ -180,7 +180,7 @@ def test_runs_that_do_not_fit(data: AnnData) -> None:
 
 
 def test_overwritten_run(data: AnnData) -> None:
-    de(data, groups="Old", overwrite=True, rng=1)
+    de(data, groups="Old", overwrite=True, test=kp.TestSettings(null_genes=500, rng=1))
     with pytest.warns(UserWarning, match="hold the values of run 5"):
         kp.tl.rank_genes_groups(data, run_id=1)
     del data.var["kompot_de_Young_to_Old_mean_lfc"]

@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from kompot_scverse import DAThresholdSettings, FDRSettings, GPSettings, RunInfo, get, tl
+from kompot_scverse import GPSettings, RunInfo, TestSettings, get, tl
 from kompot_scverse.datasets import simulate
 
 K, D = "kompot_de_Young_to_Old", "kompot_da_Young_to_Old"
 PAIR = {"reference": "Young", "groups": "Old", "sample_key": "Replicate", "copy": True}
-NONE = FDRSettings(null_genes=0)
+NONE = TestSettings(null_genes=0)
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def study():
 
 
 def de(adata, **arguments):
-    return tl.de(adata, "Age", layer="logged_counts", **PAIR | {"fdr": NONE} | arguments)
+    return tl.de(adata, "Age", layer="logged_counts", **PAIR | {"test": NONE} | arguments)
 
 
 def assert_same_where_tested(z, expected):
@@ -75,7 +75,7 @@ def test_category_rates_are_benjamini_hochberg(result):
 def test_is_de_rests_on_the_test(study, result):
     q = result.var[f"{K}_qvalue"]
     np.testing.assert_array_equal(result.var[f"{K}_is_de_sample_var"], q <= 0.05)
-    loose = de(study, fdr=FDRSettings(null_genes=0, threshold=0.5))
+    loose = de(study, test=TestSettings(null_genes=0, threshold=0.5))
     np.testing.assert_array_equal(loose.var[f"{K}_is_de_sample_var"], q <= 0.5)
     assert loose.var[f"{K}_is_de_sample_var"].sum() > result.var[f"{K}_is_de_sample_var"].sum()
 
@@ -118,8 +118,8 @@ def test_order_of_the_cells_does_not_matter(study, result):
 def test_other_conditions_do_not_matter_for_the_test():
     """A contrast uses its own samples; only the neighbourhoods are shared by the call."""
     adata = simulate(900, 40, samples={"Young": 3, "Old": 3, "Mid": 3}, rng=1)
-    both = de(adata, groups=["Old", "Mid"], fdr=FDRSettings(null_genes=0, n_neighborhoods=1))
-    alone = de(adata, fdr=FDRSettings(null_genes=0, n_neighborhoods=1))
+    both = de(adata, groups=["Old", "Mid"], test=TestSettings(null_genes=0, n_neighborhoods=1))
+    alone = de(adata, test=TestSettings(null_genes=0, n_neighborhoods=1))
     np.testing.assert_allclose(both.var[f"{K}_pvalue"], alone.var[f"{K}_pvalue"], rtol=1e-5)
 
 
@@ -160,7 +160,7 @@ def test_covariates_are_adjusted_for(study):
 
 def test_abundance_of_one_neighbourhood_cannot_change(study):
     """All cells of a sample are in it, whatever the sample."""
-    found = da(study, thresholds=DAThresholdSettings(n_neighborhoods=1))
+    found = da(study, test=TestSettings(n_neighborhoods=1))
     assert found.obs[f"{D}_lfc_qvalue"].isna().all()
     assert (found.obs[f"{D}_lfc_direction_sample_var"] == "neutral").all()
 
@@ -168,7 +168,7 @@ def test_abundance_of_one_neighbourhood_cannot_change(study):
 @pytest.mark.parametrize("smallest", [0.0, 0.5])
 def test_directions_rest_on_q(smallest):
     adata = simulate(2400, 5, samples={"Young": 4, "Old": 4}, density_change=3.0, sample_effect=0.0, rng=0)
-    found = da(adata, thresholds=DAThresholdSettings(lfc=9.0, lfc_samples=smallest, fdr=0.1))
+    found = da(adata, test=TestSettings(min_lfc=smallest))
     q, lfc, effect = (found.obs[f"{D}_{name}"] for name in ("lfc_qvalue", "lfc", "neighborhood_lfc"))
     side = np.sign(effect)
     called = (q <= 0.1) & ((side * lfc >= smallest) | (smallest == 0))
@@ -227,8 +227,8 @@ def test_without_samples_it_says_so(study, caplog):
 
 def test_residual_null_genes(study):
     kompot = {"gp": GPSettings.kompot(), "sample_key": None}
-    shuffled = de(study, fdr=FDRSettings(null_genes=60), **kompot)
-    residual = de(study, fdr=FDRSettings(null_genes=60, null="residuals"), **kompot)
+    shuffled = de(study, test=TestSettings(null_genes=60), **kompot)
+    residual = de(study, test=TestSettings(null_genes=60, null="residuals"), **kompot)
     a, b = (found.var[f"{K}_mahalanobis_local_fdr"].to_numpy() for found in (shuffled, residual))
     np.testing.assert_array_equal(shuffled.var[f"{K}_mahalanobis"], residual.var[f"{K}_mahalanobis"])
     assert not np.array_equal(a, b)
@@ -238,7 +238,7 @@ def test_residual_null_genes(study):
 
 def test_residual_null_genes_need_given_amplitudes(study):
     with pytest.raises(ValueError, match=r"null='residuals'.*GPSettings.kompot"):
-        de(study, fdr=FDRSettings(null_genes=60, null="residuals"))
+        de(study, test=TestSettings(null_genes=60, null="residuals"))
 
 
 def test_subset_of_genes_keeps_the_others(study, result):
@@ -246,7 +246,7 @@ def test_subset_of_genes_keeps_the_others(study, result):
     whole = de(study)
     tl.de(
         whole, "Age", reference="Young", groups="Old", sample_key="Replicate", layer="logged_counts", genes=genes,
-        fdr=NONE, overwrite=True,
+        test=NONE, overwrite=True,
     )  # fmt: skip
     np.testing.assert_array_equal(whole.var[f"{K}_pvalue"][10:], result.var[f"{K}_pvalue"][10:])
     np.testing.assert_array_equal(
@@ -271,13 +271,13 @@ def test_the_run_says_what_a_contrast_does_not_use(adata, tool):
     """A covariate that is constant in one contrast, samples without a partner; and the seed of numpy is a seed."""
     adata.obs["donor"] = adata.obs["Replicate"].astype(str).str[-1]
     adata.obs["lane"] = np.where(adata.obs["Replicate"] == "Old_2", "b", "a")
-    call = {"reference": "Young", "sample_key": "donor", "copy": True, "rng": np.int64(7)}
-    call |= {"layer": "logged_counts", "fdr": NONE} if tool is tl.de else {}
+    call = {"reference": "Young", "sample_key": "donor", "copy": True}
+    call |= {"layer": "logged_counts", "test": TestSettings(rng=np.int64(7))} if tool is tl.de else {}
     with pytest.warns(UserWarning, match=r"obs\['lane'\].*contrast 'Young' to 'Mid' and is left out there"):
         found = tool(adata, "Age", **call, covariates="lane")
     runs = [RunInfo(found, number, analysis=tool.__name__) for number in (0, 1)]
     assert [run.summary.get("covariates_left_out") for run in runs] == [["lane"], None]
-    assert runs[0].params["rng"] == 7
+    assert runs[0].params.get("rng") == (7 if tool is tl.de else None)
     # Mid has two donors, who are in the other conditions; the third is not
     with pytest.warns(UserWarning, match="have no partner.*: '3' .Young.") as caught:
         found = tool(adata, "Age", **call, paired=True)

@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist
 from kompot_scverse._gp.mellon import load_mellon
 from kompot_scverse._runs.history import find_run
 from kompot_scverse.datasets import simulate
-from kompot_scverse.settings import FDRSettings, GPSettings
+from kompot_scverse.settings import GPSettings, TestSettings
 from kompot_scverse.tl import da, de
 
 # anndata asks pandas for an option that pandas 3.1 deprecates, whenever it is subset
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The 'mode.chained_assignment' op
 
 REP = "DM_EigenVectors"
 ARGS = {"groupby": "Age", "reference": "Young", "groups": "Old"}
-FEW = FDRSettings(null_genes=100)
+FEW = TestSettings(null_genes=100)
 
 
 def with_states(adata: ad.AnnData, x: np.ndarray) -> ad.AnnData:
@@ -27,7 +27,7 @@ def with_states(adata: ad.AnnData, x: np.ndarray) -> ad.AnnData:
 
 def analysed(adata: ad.AnnData, **settings) -> ad.AnnData:
     gp = GPSettings(**settings)
-    de(adata, **ARGS, layer="logged_counts", sample_key="Replicate", gp=gp, fdr=FEW)
+    de(adata, **ARGS, layer="logged_counts", sample_key="Replicate", gp=gp, test=FEW)
     da(adata, **ARGS, sample_key="Replicate", gp=gp, method="density")
     return adata
 
@@ -77,7 +77,7 @@ def test_given_length_scales_are_in_units_of_the_representation(raw, plain):
     assert_same(plain, analysed(raw.copy(), ls=ls), 1e-8)
     small = with_states(raw, raw.obsm[REP] * 1e-30)
     kernel = load_mellon().cov.Matern52(ls=ls * 1e-30)
-    de(small, **ARGS, layer="logged_counts", sample_key="Replicate", gp=GPSettings(kernel=kernel), fdr=FEW)
+    de(small, **ARGS, layer="logged_counts", sample_key="Replicate", gp=GPSettings(kernel=kernel), test=FEW)
     np.testing.assert_allclose(
         small.var["kompot_de_Young_to_Old_mahalanobis_sample_var"],
         plain.var["kompot_de_Young_to_Old_mahalanobis_sample_var"],
@@ -145,7 +145,7 @@ def test_two_cell_states_have_no_density(raw):
 def test_diagnostics_know_the_prior_variance(raw, factor):
     kernel = load_mellon().cov.Matern52(ls=find_ls(raw)) * factor
     found = raw.copy()
-    de(found, **ARGS, layer="logged_counts", gp=GPSettings(kernel=kernel), fdr=FDRSettings(null_genes=0))
+    de(found, **ARGS, layer="logged_counts", gp=GPSettings(kernel=kernel), test=TestSettings(null_genes=0))
     run = find_run(found, analysis="de")
     quantiles = np.array(run.diagnostics["residual_quantiles"])
     assert np.abs(quantiles).max() < 1e-4
@@ -154,7 +154,7 @@ def test_diagnostics_know_the_prior_variance(raw, factor):
 
 def test_diagnostics_of_a_linear_kernel(raw):
     found = raw.copy()
-    de(found, **ARGS, layer="logged_counts", gp=GPSettings(kernel="Linear"), fdr=FDRSettings(null_genes=0))
+    de(found, **ARGS, layer="logged_counts", gp=GPSettings(kernel="Linear"), test=TestSettings(null_genes=0))
     run = find_run(found, analysis="de")
     assert run.params["rank"] == raw.obsm[REP].shape[1]
     assert np.abs(run.diagnostics["residual_quantiles"]).max() < 1e-10

@@ -10,16 +10,16 @@ from anndata import AnnData
 
 import kompot_scverse as kp
 
-FEW = kp.FDRSettings(null_genes=50)
+FEW = kp.TestSettings(null_genes=50)
 
 
 def _after_de(adata: AnnData) -> None:
-    kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", fdr=FEW, cell_groups="celltype")
+    kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", test=FEW, cell_groups="celltype")
 
 
 def _after_samples(adata: AnnData) -> None:
     _after_de(adata)
-    kp.tl.de(adata, "Age", reference="Young", layer="logged_counts", fdr=FEW, sample_key="Replicate", overwrite=True)
+    kp.tl.de(adata, "Age", reference="Young", layer="logged_counts", test=FEW, sample_key="Replicate", overwrite=True)
     kp.tl.da(adata, "Age", reference="Young", sample_key="Replicate")
 
 
@@ -35,7 +35,7 @@ def _after_restore(adata: AnnData) -> None:
 
 def _after_genes(adata: AnnData) -> None:
     kp.tl.de(
-        adata, "Age", reference="Young", groups="Old", layer="logged_counts", fdr=FEW, genes=list(adata.var_names[:7])
+        adata, "Age", reference="Young", groups="Old", layer="logged_counts", test=FEW, genes=list(adata.var_names[:7])
     )
 
 
@@ -97,7 +97,14 @@ def test_run_again_after_reading(adata: AnnData, tmp_path: Path, kind: str) -> N
     _after_de(adata)
     read = _save(adata, tmp_path, kind)
     kp.tl.de(
-        read, "Age", reference="Young", groups="Old", layer="logged_counts", fdr=FEW, genes=["Gene0003"], overwrite=True
+        read,
+        "Age",
+        reference="Young",
+        groups="Old",
+        layer="logged_counts",
+        test=FEW,
+        genes=["Gene0003"],
+        overwrite=True,
     )
     assert kp.RunInfo(read).summary["genes_covered"] == "1 of 60; the others are as run 0 left them"
     assert kp.RunInfo(read).run_id == 1

@@ -56,7 +56,7 @@ class ResourcePlan:
         largest = max(self.items, key=lambda item: item.n_bytes)
         hints = {
             "layers": "use `StorageSettings(layers='lazy')` or 'disk'",
-            "null genes": "use fewer `FDRSettings(null_genes=...)`",
+            "null genes": "use fewer `TestSettings(null_genes=...)`",
             "row blocks": "store the expression as a sparse matrix",
         }
         hint = hints.get(

@@ -11,7 +11,14 @@ from kompot_scverse._keys import Keys
 from kompot_scverse._runs.field import Field
 from kompot_scverse._stats.abundance import DIRECTIONS
 
-__all__ = ["CellResults", "DAPlan", "cell_values", "plan_fields"]
+__all__ = ["THRESHOLDS", "CellResults", "DAPlan", "cell_values", "plan_fields"]
+
+
+THRESHOLDS = {
+    True: {"threshold": "fdr_threshold", "min_lfc": "lfc_samples_threshold"},
+    False: {"max_ptp": "ptp_threshold", "min_lfc": "lfc_threshold"},
+}
+"""What decides with and without replicates: the settings, and what a run calls them."""
 
 
 @dataclass(frozen=True)

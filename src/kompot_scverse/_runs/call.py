@@ -12,8 +12,6 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from kompot_scverse import settings
-
 __all__ = ["call_text", "record_call"]
 
 NOT_REPEATED = ("data", "copy", "dry_run", "overwrite")
@@ -164,7 +162,8 @@ def _decode(value: Any, name: str) -> tuple[str | None, list[str]]:
         return f"{{{inner}}}", [note for _, notes in decoded.values() for note in notes]
     if isinstance(value, dict):
         parts, comments = [], []
-        if value["settings"] not in settings.__all__:
+        # also that of a class which an earlier version had: the call is shown as it was made
+        if not _identifier(value["settings"]).endswith("Settings"):
             raise ValueError(value["settings"])
         for key, one in value["arguments"].items():
             text, more = _decode(one, _identifier(key))

@@ -115,7 +115,7 @@ def _table(
     if fdr is not None and rate not in wanted:
         raise LookupError(
             f"Run {fields.run.run_id} has no false discovery rates, which `fdr=` needs. "
-            "Call `kp.tl.de` with `fdr=FDRSettings(null_genes=2000)`, or with `sample_key=`."
+            "Call `kp.tl.de` with `test=TestSettings(null_genes=2000)`, or with `sample_key=`."
         )
     columns = {name: np.asarray(fields.read("var", COLUMNS[name], again)) for name in wanted}
     table = pd.DataFrame(columns, index=adata.var_names)

@@ -8,8 +8,9 @@ import pandas as pd
 
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.tables import column_of
+from kompot_scverse._results.da_fields import THRESHOLDS
 from kompot_scverse._stats.abundance import DIRECTIONS, direction
-from kompot_scverse.settings import DAThresholdSettings
+from kompot_scverse.settings import TestSettings
 
 from ._fields import RunData
 from ._style import DIRECTION_COLORS, dot, line
@@ -34,7 +35,7 @@ class DAPoints:
     """Cells of the contrast that have a result."""
     calls: pd.Series
     """Direction of each cell."""
-    thresholds: DAThresholdSettings
+    test: TestSettings
     y: Literal["tail", "qvalue"]
     """What the height is."""
     rule: Literal["tail", "qvalue"]
@@ -50,12 +51,12 @@ class DAPoints:
         """Threshold of the height; None if the directions rest on the other one."""
         if self.y != self.rule:
             return None
-        return float(-np.log10(_level(self.thresholds, self.rule)))
+        return float(-np.log10(_level(self.test, self.rule)))
 
     @property
     def min_lfc(self) -> float:
         """Threshold of the absolute log fold change; 0 for none."""
-        return _min_lfc(self.thresholds, self.rule)
+        return cast("float", self.test.min_lfc)
 
     def counts(self, cells: np.ndarray | None = None) -> dict[str, int]:
         """Number of cells of each direction."""
@@ -88,27 +89,21 @@ class DAPoints:
         """Legend entry of the dashed lines; none if there are none."""
         name = {"tail": "tail probability", "qvalue": "q"}[self.rule]
         texts = [f"|lfc| = {self.min_lfc:g}"] if self.min_lfc > 0 else []
-        texts += [f"{name} = {_level(self.thresholds, self.rule):g}"] if self.threshold is not None else []
+        texts += [f"{name} = {_level(self.test, self.rule):g}"] if self.threshold is not None else []
         return [line("\n".join(texts))] if texts else []
 
     def rule_text(self) -> str:
         """The rule of the directions in words."""
         name = {"tail": "tail prob.", "qvalue": "q"}[self.rule]
-        text = f"{name} ≤ {_level(self.thresholds, self.rule):g}"
+        text = f"{name} ≤ {_level(self.test, self.rule):g}"
         return f"|lfc| ≥ {self.min_lfc:g} and {text}" if self.min_lfc > 0 else text
 
 
-def _level(thresholds: DAThresholdSettings, rule: str) -> float:
-    return thresholds.ptp if rule == "tail" else thresholds.fdr
+def _level(test: TestSettings, rule: str) -> float:
+    return cast("float", test.max_ptp if rule == "tail" else test.threshold)
 
 
-def _min_lfc(thresholds: DAThresholdSettings, rule: str) -> float:
-    return cast("float", thresholds.lfc) if rule == "tail" else thresholds.lfc_samples
-
-
-def da_points(
-    found: RunData, thresholds: DAThresholdSettings | None, y: Literal["tail", "qvalue"] | None = None
-) -> DAPoints:
+def da_points(found: RunData, test: TestSettings | None, y: Literal["tail", "qvalue"] | None = None) -> DAPoints:
     """
     Read the points of a run.
 
@@ -116,19 +111,19 @@ def da_points(
     ----------
     found
         A da run.
-    thresholds
-        Others than those of the run; the directions follow.
+    test
+        Other thresholds than those of the run; the directions follow.
     y
         What the height is; None for what the directions rest on.
     """
     rule: Literal["tail", "qvalue"] = "tail" if found.entry("obs", "lfc_qvalue") is None else "qvalue"
     lfc, height = found.values("obs", "lfc", CALL).to_numpy(dtype=np.float64), _height(found, y or rule)
-    given = (thresholds or run_thresholds(found)).of_method(found.run.params.get("method", "density"))
-    if thresholds is None:
+    given = (test or run_test(found)).of_da(found.run.params.get("method", "density"), replicates=rule == "qvalue")
+    if test is None:
         calls = pd.Series(found.values("obs", "lfc_direction", CALL).array)
     else:
         significant = (height if y in (None, rule) else _height(found, rule)) >= -np.log10(_level(given, rule))
-        codes = direction(lfc, significant, lfc_threshold=_min_lfc(given, rule), effect=_effect(found))
+        codes = direction(lfc, significant, lfc_threshold=cast("float", given.min_lfc), effect=_effect(found))
         calls = pd.Series(
             pd.Categorical.from_codes(
                 np.where(np.isfinite(lfc), codes, -1), categories=pd.Index(DIRECTIONS), ordered=True
@@ -146,10 +141,11 @@ def _height(found: RunData, y: str) -> np.ndarray:
     return -np.log10(np.maximum(q, LOWEST_Q))
 
 
-def run_thresholds(found: RunData) -> DAThresholdSettings:
+def run_test(found: RunData) -> TestSettings:
     """The thresholds that the stored directions rest on."""
-    stored = {name: found.run.params.get(f"{name}_threshold") for name in ("lfc", "ptp", "fdr", "lfc_samples")}
-    return DAThresholdSettings(**{name: value for name, value in stored.items() if value is not None})
+    replicates = found.entry("obs", "lfc_qvalue") is not None
+    given: dict[str, Any] = {name: found.run.params.get(key) for name, key in THRESHOLDS[replicates].items()}
+    return TestSettings(**given)
 
 
 def _effect(found: RunData) -> np.ndarray | None:

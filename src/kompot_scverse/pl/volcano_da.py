@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.holders import holder
+from kompot_scverse._results.da_fields import THRESHOLDS
 from kompot_scverse._runs.history import store_runs
-from kompot_scverse.settings import DAThresholdSettings
+from kompot_scverse.settings import TestSettings
 
 from ._artist import check_keywords
 from ._da import AXIS, CALL, DAPoints, da_points, draw_thresholds
@@ -28,7 +29,7 @@ def volcano_da(
     group: object = None,
     color: str | None = None,
     y: Literal["tail", "qvalue"] | None = None,
-    thresholds: DAThresholdSettings | None = None,
+    test: TestSettings | None = None,
     update: bool = False,
     mod: str | None = None,
     ax: "Axes | None" = None,
@@ -49,7 +50,7 @@ def volcano_da(
     y
         −log10 of the posterior tail probability, or of the q-value between replicates. None: the one that the
         directions rest on, q where the run has a `sample_key`.
-    thresholds
+    test
         Other thresholds than those of the run; direction and counts follow.
     update
         Also write the new direction and thresholds to the data and the run. This is the only case in which a plot
@@ -78,9 +79,9 @@ def volcano_da(
 
     check_keywords(volcano_da, scatter_kws, PathCollection)
     found = find_run_data(data, "da", run_id=run_id, key=key, group=group, mod=mod)
-    if update and thresholds is None:
-        raise ValueError("`update=True` writes new thresholds; pass them as `thresholds=kp.DAThresholdSettings(...)`.")
-    points = da_points(found, thresholds, y)
+    if update and test is None:
+        raise ValueError("`update=True` writes new thresholds; pass them as `test=kp.TestSettings(...)`.")
+    points = da_points(found, test, y)
     values, counts = points.colors(found, color), points.counts()
 
     label = "cells" if color is None else color
@@ -102,7 +103,7 @@ def volcano_da(
     ax.set_xlabel(f"log fold change of density ({found.group} − {found.reference})", fontsize=NORMAL)
     ax.set_ylabel(AXIS[points.y], fontsize=NORMAL)
     despine(ax)
-    if update and thresholds is not None:
+    if update and test is not None:
         _update(found, points)
     return finish(ax, show)
 
@@ -114,8 +115,8 @@ def _update(found: RunData, points: DAPoints) -> None:
         raise LookupError(f"Run {found.run.run_id} has no direction; call `{CALL}`.")
     holder(found.data).obs[entry["key"]] = points.calls.array
     summary = found.run.summary | {f"n_{name}": number for name, number in points.counts().items()}
-    given = asdict(points.thresholds)
-    params = found.run.params | {f"{name}_threshold": given[name] for name in ("lfc", "ptp", "fdr", "lfc_samples")}
+    given, names = asdict(points.test), THRESHOLDS[points.rule == "qvalue"]
+    params = found.run.params | {key: given[name] for name, key in names.items()}
     # a run that was made on a modality alone is recorded only there
     where = found.data if found.run.mod else holder(found.data)
     store_runs(where, [replace(found.run, summary=summary, params=params)])

@@ -150,7 +150,7 @@ def _global(found: RunData, y: str) -> tuple[np.ndarray, np.ndarray, str, tuple[
         name = "−log10 q-value of the cells" if cells else AXIS[y]
         return lfc, _minus_log10(q), name, (-np.log10(level), f"q = {level:g}")
     if y == "local_fdr":
-        call = "kp.tl.de(..., fdr=kp.FDRSettings(null_genes=2000))"
+        call = "kp.tl.de(..., test=kp.TestSettings(null_genes=2000))"
         fdr = found.values("var", "mahalanobis_local_fdr", call).to_numpy(dtype=np.float64)
         threshold = None if tested else (-np.log10(level), f"local FDR = {level:g}")
         return lfc, _minus_log10(fdr), AXIS[y], threshold

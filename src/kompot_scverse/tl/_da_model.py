@@ -7,7 +7,7 @@ import numpy as np
 
 from kompot_scverse._results.da_fields import CellResults
 from kompot_scverse._stats.abundance import direction, false_sign_rate, neg_log10_tail
-from kompot_scverse.settings import DAThresholdSettings
+from kompot_scverse.settings import TestSettings
 
 __all__ = ["Abundance", "compare"]
 
@@ -33,8 +33,8 @@ class Abundance:
 def compare(
     found: Abundance,
     number: int,
-    thresholds: DAThresholdSettings,
-    test: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
+    test: TestSettings,
+    replicates: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
 ) -> CellResults:
     """
     Group `number` (0 for the first) with the reference, at every cell.
@@ -45,9 +45,9 @@ def compare(
         The estimates.
     number
         Number of the group.
-    thresholds
-        With an `lfc`.
     test
+        Settings, from :meth:`~kompot_scverse.TestSettings.of_da`.
+    replicates
         p, q and effect of the replicate test.
     """
     lfc, variance = found.lfc[number], found.variance[number]
@@ -56,9 +56,13 @@ def compare(
     tail = neg_log10_tail(zscore)
     null = found.null_probability
     lfsr = None if null is None else false_sign_rate(zscore, float(null[number]))
-    if test is None:
-        codes = direction(lfc, tail >= -np.log10(thresholds.ptp), lfc_threshold=cast("float", thresholds.lfc))
+    if replicates is None:
+        codes = direction(
+            lfc, tail >= -np.log10(cast("float", test.max_ptp)), lfc_threshold=cast("float", test.min_lfc)
+        )
         return CellResults(lfc, zscore, tail, codes, lfsr=lfsr)
-    pvalue, qvalue, effect = test
-    codes = direction(lfc, qvalue <= thresholds.fdr, lfc_threshold=thresholds.lfc_samples, effect=effect)
+    pvalue, qvalue, effect = replicates
+    codes = direction(
+        lfc, qvalue <= cast("float", test.threshold), lfc_threshold=cast("float", test.min_lfc), effect=effect
+    )
     return CellResults(lfc, zscore, tail, codes, pvalue, qvalue, effect, lfsr)

@@ -20,7 +20,7 @@ from kompot_scverse._stats.fdr import compare_with_null
 from kompot_scverse._stats.null_genes import choose_null_genes, residual_null_moments
 from kompot_scverse._stats.sample_covariance import CHUNK
 from kompot_scverse._stats.score_test import score_test
-from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
+from kompot_scverse.settings import GPSettings, StorageSettings, TestSettings
 
 from ._common import States
 from ._genes_read import GenesRead
@@ -56,7 +56,7 @@ def fit_model(
     features: np.ndarray,
     design: Design,
     gp: GPSettings,
-    fdr: FDRSettings,
+    test: TestSettings,
     rng: np.random.Generator,
     keep: Callable[[ExpressionFit], ExpressionFit] = lambda fit: fit,
 ) -> DEModel:
@@ -73,14 +73,14 @@ def fit_model(
         From :func:`model_features`.
     design
         Conditions and samples.
-    gp, fdr
+    gp, test
         Settings.
     rng
         Chooses and shuffles the null genes.
     keep
         Computes the variance between replicates of the genes and keeps it, see :func:`factor_keeper`.
     """
-    n_null = fdr.null_genes if fdr.null_mahalanobis is None else 0
+    n_null = test.null_genes if test.null_mahalanobis is None else 0
     chosen = genes.chosen[choose_null_genes(len(genes.chosen), n_null, rng)] if n_null else None
     # sums of y² are weighted sums with weight 1
     ones, codes, n_samples = np.ones((len(features), 1)), design.sample_codes, len(design.samples)
@@ -101,7 +101,7 @@ def fit_model(
         nulls = None
         if shuffled is not None and chosen is not None:
             cross = shuffled.cross
-            if fdr.null == "residuals":
+            if test.null == "residuals":
                 pooled = posterior(gram.sum(axis=0), moments.cross[:, chosen].sum(axis=0), sigma).weights
                 cross = residual_null_moments(
                     cross, pooled, features, codes, gram, shuffled.cells, shuffled.permutations
@@ -169,10 +169,10 @@ def factor_keeper(storage: StorageSettings, disk: DiskStore, mod: str = "") -> C
     return keep
 
 
-def significance(model: DEModel, distances: np.ndarray, group: int, fdr: FDRSettings):
+def significance(model: DEModel, distances: np.ndarray, group: int, test: TestSettings):
     """Compare the distances of a contrast with those of the null genes; None without any."""
-    if fdr.null_mahalanobis is not None:
-        null = np.asarray(fdr.null_mahalanobis, dtype=np.float64)
+    if test.null_mahalanobis is not None:
+        null = np.asarray(test.null_mahalanobis, dtype=np.float64)
     elif model.nulls is not None:
         null = model.nulls.distance(group)
     else:

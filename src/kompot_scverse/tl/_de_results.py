@@ -17,7 +17,7 @@ from kompot_scverse._stats.category_statistics import category_means, group_stat
 from kompot_scverse._stats.component_fit import ComponentFit
 from kompot_scverse._stats.lazy_layers import lazy_average, lazy_lfsr, lazy_mixture_std, lazy_product, lazy_std
 from kompot_scverse._stats.sample_covariance import CHUNK, SampleCovariance
-from kompot_scverse.settings import FDRSettings
+from kompot_scverse.settings import TestSettings
 
 from ._de_model import DEModel, significance
 from ._replicates import CellWeights, test_categories, test_genes
@@ -33,7 +33,7 @@ def contrast_results(
     features: np.ndarray,
     design: Design,
     number: int,
-    fdr: FDRSettings,
+    test: TestSettings,
     *,
     categories: pd.Series | None,
     weights: CellWeights | None,
@@ -53,7 +53,7 @@ def contrast_results(
         Conditions and samples.
     number
         Of the condition that is compared with the first.
-    fdr
+    test
         Settings.
     categories
         Categories with statistics of their own.
@@ -61,7 +61,7 @@ def contrast_results(
         Weights of the cells, design of the samples and sums over their cells, for the replicate test.
     """
     distances = model.genes.distance(number)
-    comparison = significance(model, distances, number, fdr)
+    comparison = significance(model, distances, number, test)
     cell_pvalue = None if model.cell_pvalues is None else model.cell_pvalues[number - 1]
     components = model.genes.standard_deviations(number) if isinstance(model.genes, ComponentFit) else None
     cells = np.isin(design.condition_codes, (0, number))
@@ -77,10 +77,10 @@ def contrast_results(
         return GeneResults(
             distances, mean_lfc, comparison, groups, cell_pvalue=cell_pvalue, standard_deviations=components
         )
-    test = test_genes(sums, weights, design, contrast)
+    found = test_genes(sums, weights, design, contrast)
     group_test = None if categories is None else test_categories(sums, weights, design, contrast)
     m = weights.soft.shape[1]
-    return GeneResults(distances, mean_lfc, comparison, groups, test, group_test, m, standard_deviations=components)
+    return GeneResults(distances, mean_lfc, comparison, groups, found, group_test, m, standard_deviations=components)
 
 
 def condition_values(

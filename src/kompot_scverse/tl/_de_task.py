@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ from kompot_scverse._runs.fingerprint import array_print, design_prints, matrix_
 from kompot_scverse._runs.history import Run
 from kompot_scverse._stats.component_fit import ComponentFit
 from kompot_scverse._stats.neighborhoods import EXPRESSION_WIDTH
-from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
+from kompot_scverse.settings import GPSettings, StorageSettings, TestSettings
 
 from ._common import States, build_runs, describe_gp, run_diagnostics
 from ._de_model import factor_keeper, fit_model, model_features
@@ -54,15 +54,13 @@ class DERequest:
     covariates: str | Sequence[str] | None
     mask_obs: Any
     cell_groups: str | None
-    equal_depth: bool
     key_added: str
     gp: GPSettings
-    fdr: FDRSettings
+    test: TestSettings
     storage: StorageSettings
-    rng: int | np.random.Generator
 
     def __post_init__(self) -> None:
-        if self.fdr.null == "residuals" and self.fdr.null_genes and self.gp.estimated:
+        if self.test.null == "residuals" and self.test.null_genes and self.gp.estimated:
             raise ValueError(
                 "`null='residuals'` needs amplitudes and noise that are given: pass `gp=GPSettings.kompot()`, or "
                 "`null='shuffle'`."
@@ -73,8 +71,8 @@ class DERequest:
         return DEPlan(
             self.key_added,
             self.cell_groups,
-            significance=self.fdr.null_genes > 0 or self.fdr.null_mahalanobis is not None,
-            all_statistics=self.fdr.all_statistics,
+            significance=self.test.null_genes > 0 or self.test.null_mahalanobis is not None,
+            all_statistics=self.test.all_statistics,
             layers=self.storage.layers is not None,
             estimated=self.gp.estimated,
             tested=tested,
@@ -153,27 +151,27 @@ def analyse(
     call
         Its record.
     """
-    design, plan, y, gp, fdr = task.design, task.plan, task.y, request.gp, request.fdr
+    design, plan, y, gp, test = task.design, task.plan, task.y, request.gp, request.test
     weights = depths = sums = None
-    if task.contrasts is not None or request.equal_depth:
-        weights = cell_weights(states.x, design, fdr.n_neighborhoods, EXPRESSION_WIDTH, task.categories)
-        depths = sample_depths(task.every, weights.soft, design, required=request.equal_depth)
+    if task.contrasts is not None or request.test.equal_depth:
+        weights = cell_weights(states.x, design, test.n_neighborhoods, EXPRESSION_WIDTH, task.categories)
+        depths = sample_depths(task.every, weights.soft, design, required=request.test.equal_depth)
         if task.contrasts is None:
             weights = None
         else:
             sums = collect_test_sums(
                 task.every, task.frame.var_names.to_list(), task.numbers, depths, weights.columns, design
             )
-            warn_of_depth(depths, design, y.name, int(sums.reference.sum()), equal_depth=request.equal_depth)
+            warn_of_depth(depths, design, y.name, int(sums.reference.sum()), equal_depth=request.test.equal_depth)
     keep = factor_keeper(request.storage, disk, task.mod)
-    rng = np.random.default_rng(request.rng)
+    rng = np.random.default_rng(request.test.rng)
     features = model_features(states, gp)
     read = genes_read(task.every, task.frame.var_names.to_list(), task.numbers, learn=gp.estimated)
-    if depths is not None and request.equal_depth:
+    if depths is not None and request.test.equal_depth:
         read = read.with_reader(depths.equalised(read.y))
-    model = fit_model(read, states, features, design, gp, fdr, rng, keep=keep)
+    model = fit_model(read, states, features, design, gp, test, rng, keep=keep)
 
-    n_null = 0 if model.nulls is None else fdr.null_genes
+    n_null = 0 if model.nulls is None else test.null_genes
     params = describe_gp(states, gp) | {
         "layer": task.layer,
         "log_base": y.base,
@@ -181,11 +179,11 @@ def analyse(
         "cell_groups": request.cell_groups,
         "n_genes": y.shape[1],
         "null_genes": n_null,
-        "null": fdr.null,
-        "fdr_threshold": fdr.threshold,
-        "equal_depth": request.equal_depth,
+        "null": test.null,
+        "fdr_threshold": test.threshold,
+        "equal_depth": request.test.equal_depth,
         "layers": request.storage.layers,
-        "rng": seed_of(request.rng),
+        "rng": seed_of(request.test.rng),
     }
     if n_null > y.shape[1]:
         logger.info(
@@ -213,13 +211,13 @@ def analyse(
             features,
             design,
             number,
-            fdr,
+            test,
             categories=task.categories,
             weights=weights,
             contrast=None if task.contrasts is None else task.contrasts[number - 1],
             sums=sums,
         )
-        values |= gene_values(plan, design, group, results, placer, names, fdr.threshold)
+        values |= gene_values(plan, design, group, results, placer, names, cast("float", test.threshold))
         if soft is not None and plan.layers:
             values |= zscore_layer(plan, design, group, soft, values)
         is_de, qvalues = (values.get(("var", key)) for key in plan.called(design, group))
@@ -259,6 +257,6 @@ def _fingerprint(task: DETask, states: States, request: DERequest) -> dict[str, 
     found["representation"] = array_print(states.x[design.cells])
     values, _ = expression_values(frame, task.layer)
     found["expression"] = matrix_print(values, design.cells, frame.var_names)
-    if request.fdr.null_mahalanobis is not None:
-        found["null_mahalanobis"] = array_print(np.asarray(request.fdr.null_mahalanobis))
+    if request.test.null_mahalanobis is not None:
+        found["null_mahalanobis"] = array_print(np.asarray(request.test.null_mahalanobis))
     return found

@@ -73,8 +73,8 @@ def sample_depths(every: MatrixReader, weights: np.ndarray, design: Design, *, r
     survey = survey_layer(every.lenient(), codes)
     if required and survey.scale is None:
         raise ValueError(
-            f"`equal_depth=True` needs logs of scaled counts, and {every.name} holds other values. Pass a layer made by "
-            "`sc.pp.normalize_total` and `sc.pp.log1p`, or leave `equal_depth` out."
+            f"`TestSettings(equal_depth=True)` needs logs of scaled counts, and {every.name} holds other values. Pass a layer made by "
+            "`sc.pp.normalize_total` and `sc.pp.log1p`, or leave it out."
         )
     with np.errstate(divide="ignore"):
         depth = np.log(survey.detected) if survey.scale is None else -np.log(survey.unit)
@@ -114,7 +114,7 @@ def warn_of_depth(depths: SampleDepths, design: Design, name: str, n_genes: int,
         elif depths.known and apart and not equal_depth:
             logger.warning(
                 "Cells of %r have %.2f times the counts of those of %r in the same states.%s Fold changes and layers are of %s as "
-                "it is, where weakly expressed genes seem lower in shallow cells; `equal_depth=True` gives them at equal depth.",
+                "it is, where weakly expressed genes seem lower in shallow cells; `test=kp.TestSettings(equal_depth=True)` gives them at equal depth.",
                 group, ratio, design.reference,
                 "" if design.sample_key is None else " The replicate test compares them at equal depth.", name,
             )  # fmt: skip

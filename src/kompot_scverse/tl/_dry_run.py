@@ -15,7 +15,7 @@ from kompot_scverse._plan.resource_plan import ResourcePlan, make_plan
 from kompot_scverse._runs.field import Field
 from kompot_scverse._stats.neighborhoods import default_n_centers
 from kompot_scverse._stats.reference_genes import MAX_GENES
-from kompot_scverse.settings import FDRSettings, GPSettings
+from kompot_scverse.settings import GPSettings, TestSettings
 
 from ._da_ratio import n_rough_centers
 from ._de_task import DERequest, DETask
@@ -31,7 +31,7 @@ FEW_CELLS = 50
 
 def plan_de(targets: Targets, tasks: Sequence[DETask], request: DERequest) -> ResourcePlan:
     """Plan a differential expression; of several modalities, one after the other."""
-    gp, fdr, storage = request.gp, request.fdr, request.storage
+    gp, test, storage = request.gp, request.test, request.storage
     rank, notes = _rank(targets, targets.used({task.mod: task.design.cells for task in tasks}), gp)
     parts: dict[str, list[Item]] = {}
     times: dict[str, str] = {}
@@ -45,8 +45,8 @@ def plan_de(targets: Targets, tasks: Sequence[DETask], request: DERequest) -> Re
             n_all_genes=n_vars,
             n_tested=_n_tested(task),
             density=task.y.density(),
-            n_null=0 if fdr.null_mahalanobis is not None else fdr.null_genes,
-            n_weights=_n_weights(task.design, fdr, task.categories),
+            n_null=0 if test.null_mahalanobis is not None else test.null_genes,
+            n_weights=_n_weights(task.design, test, task.categories),
             n_layers=layers if storage.layers == "memory" else 0,
             estimated=gp.estimated,
             factors_in_memory=storage.sample_covariance == "memory",
@@ -109,11 +109,11 @@ def _n_tested(task: DETask) -> int:
     return task.frame.n_vars if task.numbers is None else min(task.frame.n_vars, len(task.numbers) + MAX_GENES)
 
 
-def _n_weights(design: Design, fdr: FDRSettings, categories: pd.Series | None) -> int:
+def _n_weights(design: Design, test: TestSettings, categories: pd.Series | None) -> int:
     """Columns of weights of the replicate tests."""
     if design.sample_key is None:
         return 0
-    n = fdr.n_neighborhoods or default_n_centers(int(design.cells.sum()), int(design.usable.sum()))
+    n = test.n_neighborhoods or default_n_centers(int(design.cells.sum()), int(design.usable.sum()))
     return n + (0 if categories is None else len(categories.cat.categories))
 
 

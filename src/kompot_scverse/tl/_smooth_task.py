@@ -19,7 +19,7 @@ from kompot_scverse._runs.history import Run, next_run_id, now, versions
 from kompot_scverse._runs.row_prints import row_prints
 from kompot_scverse._stats.component_fit import ComponentFit
 from kompot_scverse._stats.lazy_layers import lazy_product
-from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
+from kompot_scverse.settings import GPSettings, StorageSettings, TestSettings
 
 from ._common import States
 from ._de_model import fit_model, model_features
@@ -72,10 +72,10 @@ def fit(
 ) -> tuple[dict[tuple[str, str], Any], GenePlacer]:
     """Values of the fields of one modality, and what placed them."""
     # without null genes nothing is random
-    fdr, rng = FDRSettings(null_genes=0), np.random.default_rng(0)
+    test, rng = TestSettings(null_genes=0), np.random.default_rng(0)
     features = model_features(states, gp)
     read = genes_read(task.y, task.frame.var_names.to_list(), task.numbers, learn=gp.estimated)
-    model = fit_model(read, states, features, task.design, gp, fdr, rng)
+    model = fit_model(read, states, features, task.design, gp, test, rng)
     phi = features.astype(np.float32)
     fingerprint = _fingerprint(task, states)
     place = GenePlacer(task.frame, task.numbers, task.design, (f"{prefix}_basis", phi), params, fingerprint)

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from kompot_scverse._arguments import check_arguments, seed_of
+from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.design import resolve_design
 from kompot_scverse._data.holders import check_changeable
 from kompot_scverse._data.sample_design import contrast_designs
 from kompot_scverse._data.targets import resolve_targets
 from kompot_scverse._keys import check_key
-from kompot_scverse._results.da_fields import CellResults, DAPlan, cell_values, plan_fields
+from kompot_scverse._results.da_fields import THRESHOLDS, CellResults, DAPlan, cell_values, plan_fields
 from kompot_scverse._results.store import check_overwrite, fill, write
 from kompot_scverse._runs.call import record_call
 from kompot_scverse._stats.neighborhoods import ABUNDANCE_WIDTH
-from kompot_scverse.settings import DAThresholdSettings, GPSettings
+from kompot_scverse.settings import GPSettings, TestSettings
 
 from ._common import build_runs, cell_states, describe_gp, run_diagnostics
 from ._da_density import density_abundance
@@ -53,9 +53,8 @@ def da(
     method: Literal["ratio", "density"] = "ratio",
     normalize: Literal["mass", "count"] | None = None,
     gp: GPSettings | None = None,
-    thresholds: DAThresholdSettings | None = None,
+    test: TestSettings | None = None,
     overwrite: bool | None = None,
-    rng: int | np.random.Generator = 0,
     copy: bool = False,
     dry_run: bool = False,
 ) -> "AnnData | MuData | ResourcePlan | None":
@@ -106,12 +105,10 @@ def da(
     normalize
         Of `method="density"`; None is "mass". "count" divides each density by its number of cells; "mass" then also gives all densities of the call the same
         mass over the pooled cells, without which errors of the estimate that are the same at all cells remain.
-    gp, thresholds
-        Settings of the model and of the direction.
+    gp, test
+        Settings of the model, and of the test and what is called.
     overwrite
         What happens to fields that exist: None warns, True is silent, False raises before anything is computed.
-    rng
-        As in :func:`de`; differential abundance draws nothing at random, so it has no influence.
     copy
         Return changed data instead of changing `data`.
     dry_run
@@ -161,7 +158,7 @@ def da(
             f"`normalize={normalize!r}` belongs to method='density'; a log ratio (method='ratio') is one of densities of mass one. "
             "Leave it out, or pass method='density'."
         )
-    gp, thresholds = gp or GPSettings(), (thresholds or DAThresholdSettings()).of_method(method)
+    gp, test = gp or GPSettings(), (test or TestSettings()).of_da(method, replicates=sample_key is not None)
     targets = resolve_targets(data, mod, use_rep, several=False).of_states()
     (name,) = targets.frames
     design = resolve_design(
@@ -192,13 +189,13 @@ def da(
         ("obs", plan.keys(design, condition).of(condition, plan.condition_statistic)): field
         for condition, field in zip(design.conditions, found.fields, strict=True)
     }
-    weights = None if contrasts is None else cell_weights(states.x, design, thresholds.n_neighborhoods, ABUNDANCE_WIDTH)
+    weights = None if contrasts is None else cell_weights(states.x, design, test.n_neighborhoods, ABUNDANCE_WIDTH)
     summaries, diagnostics = [], []
     for number, group in enumerate(design.groups):
-        test = None
+        replicates = None
         if weights is not None and contrasts is not None:
-            test = test_abundance(weights, design, contrasts[number]).to_cells(weights.soft)
-        results = compare(found, number, thresholds, test)
+            replicates = test_abundance(weights, design, contrasts[number]).to_cells(weights.soft)
+        results = compare(found, number, test, replicates)
         values |= cell_values(plan, design, group, results)
         cells = np.isin(design.condition_codes, (0, number + 1))
         notes = {} if contrasts is None else contrasts[number].notes()
@@ -209,12 +206,8 @@ def da(
     params = describe_gp(states, gp) | {
         "sample_key": sample_key,
         "method": method,
-        "lfc_threshold": thresholds.lfc,
-        "ptp_threshold": thresholds.ptp,
-        "fdr_threshold": thresholds.fdr,
-        "lfc_samples_threshold": thresholds.lfc_samples,
-        "rng": seed_of(rng),
     }
+    params |= {key: getattr(test, name) for name, key in THRESHOLDS[sample_key is not None].items()}
     params |= found.params | describe_tests(weights, states.model.frame, paired=paired, covariates=covariates)
     del params["sigma"]  # the noise of the expression
     fields = fill(planned, values)

@@ -14,7 +14,7 @@ from kompot_scverse._keys import check_key
 from kompot_scverse._results.disk import DiskStore
 from kompot_scverse._results.store import check_overwrite, write
 from kompot_scverse._runs.call import record_call
-from kompot_scverse.settings import FDRSettings, GPSettings, StorageSettings
+from kompot_scverse.settings import GPSettings, StorageSettings, TestSettings
 
 from ._common import cell_states
 from ._de_results import log_results
@@ -47,13 +47,11 @@ def de(
     genes: str | Sequence[str] | np.ndarray | Mapping[str, Any] | None = None,
     mask_obs: str | Sequence[bool] | np.ndarray | None = None,
     cell_groups: str | None = None,
-    equal_depth: bool = False,
     key_added: str = "kompot_de",
     gp: GPSettings | None = None,
-    fdr: FDRSettings | None = None,
+    test: TestSettings | None = None,
     storage: StorageSettings | None = None,
     overwrite: bool | None = None,
-    rng: int | np.random.Generator = 0,
     copy: bool = False,
     dry_run: bool = False,
 ) -> "AnnData | MuData | ResourcePlan | None":
@@ -110,18 +108,12 @@ def de(
         Cells to use: boolean (of a MuData for all its cells), or the name of a boolean obs column.
     cell_groups
         Obs column (for example the cell type) whose categories get statistics of their own.
-    equal_depth
-        Take expression everywhere as expected at the depth of the shallowest sample (without `sample_key`, condition) in
-        the same states, so that fold changes and layers do not differ where only the depth does. Needs logs of scaled
-        counts. The replicate test does so in any case.
     key_added
         Prefix K of everything written.
-    gp, fdr, storage
-        Settings of the model, of the significance and of what is kept.
+    gp, test, storage
+        Settings of the model, of the test and what is called, and of what is kept.
     overwrite
         What happens to fields that exist: None warns, True is silent, False raises before anything is computed.
-    rng
-        Seed or generator for the null genes.
     copy
         Return changed data instead of changing `data`.
     dry_run
@@ -182,12 +174,10 @@ def de(
         covariates=covariates,
         mask_obs=mask_obs,
         cell_groups=cell_groups,
-        equal_depth=equal_depth,
         key_added=key_added,
         gp=gp or GPSettings(),
-        fdr=fdr or FDRSettings(),
+        test=(test or TestSettings()).of_de(),
         storage=storage or StorageSettings(),
-        rng=rng,
     )
     targets = resolve_targets(data, mod, use_rep)
     layers = targets.per_modality(layer, "layer")

@@ -68,7 +68,7 @@ def rank_genes_groups(
     - `logfoldchanges`: mean log fold change (group − reference) as log2, as in scanpy; it is the mean of differences of
       logs, where scanpy takes the log of a ratio of means
     - `pvals`, `pvals_adj`: with replicates the p- and q-value of their test; else, with
-      `FDRSettings(all_statistics=True)`, the empirical p-value and the tail false discovery rate; else NaN and the local
+      `TestSettings(all_statistics=True)`, the empirical p-value and the tail false discovery rate; else NaN and the local
       false discovery rate; NaN for both where a run has no significance
     - `params`: groupby, reference, method ("kompot"), use_raw, layer, corr_method (what `pvals_adj` is) and run_id
 
