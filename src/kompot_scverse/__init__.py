@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 # anndata is most of the time of this import, and mudata little more: both get their namespace here
 from . import _namespaces
+from .design import Design
 from .settings import GPSettings, StorageSettings, TestSettings
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from ._runs.info import RunInfo
 
 __all__ = [
+    "Design",
     "GPSettings",
     "RunInfo",
     "StorageSettings",

@@ -13,7 +13,7 @@ from .design import Design
 from .errors import INSIDE
 from .resolve import obs_values
 
-__all__ = ["sample_covariates", "warn_of_codes"]
+__all__ = ["MAX_CODES", "MIN_CODES", "check_kind", "sample_covariates", "warn_of_codes"]
 
 TIMES = ("datetime", "datetime64", "date", "timedelta", "timedelta64", "period", "time")
 """Kinds of values, as pandas calls them, that are neither numbers nor categories."""
@@ -40,7 +40,7 @@ def sample_covariates(adata: AnnData, design: Design, covariates: str | Sequence
         column = obs_values(adata, name, "covariates")
         if name == design.groupby:
             raise ValueError(f"obs[{name!r}] is `groupby`; it cannot be one of the `covariates`, too.")
-        _check_kind(column, name)
+        check_kind(column, name, "covariates")
         values = pd.Series(column.to_numpy(), dtype=object)[design.cells]
         by_sample = values.groupby(design.sample_codes[design.cells])
         unknown = by_sample.apply(lambda own: own.isna().any())
@@ -85,12 +85,12 @@ def _first(concerned: pd.Series) -> int:
     return int(np.asarray(concerned.index)[concerned.to_numpy(dtype=bool)][0])
 
 
-def _check_kind(column: pd.Series, name: str) -> None:
+def check_kind(column: pd.Series, name: str, argument: str) -> None:
     """Raise for values that are neither numbers nor categories."""
     if not isinstance(column.dtype, pd.CategoricalDtype) and pd.api.types.infer_dtype(column, skipna=True) in TIMES:
         raise TypeError(
-            f"obs[{name!r}] (`covariates`) holds dates or times. Make them numbers, such as days since the first, or a "
+            f"obs[{name!r}] (`{argument}`) holds dates or times. Make them numbers, such as days since the first, or a "
             f"category: obs[{name!r}].astype(str)."
         )
     if pd.api.types.is_complex_dtype(column.dtype):
-        raise TypeError(f"obs[{name!r}] (`covariates`) holds complex numbers; pass real ones.")
+        raise TypeError(f"obs[{name!r}] (`{argument}`) holds complex numbers; pass real ones.")

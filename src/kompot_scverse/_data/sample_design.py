@@ -33,7 +33,7 @@ class ContrastDesign:
     left_out: tuple[str, ...] = ()
     """Covariates that are constant in this contrast."""
     unpaired: tuple[str, ...] = ()
-    """Samples without a partner, which add nothing to a paired test."""
+    """Samples without a partner; where there are any, donors of a paired test have intercepts at random."""
 
     def notes(self) -> dict[str, Any]:
         """What the run of the contrast says about it."""
@@ -97,8 +97,8 @@ def _say_what_is_unused(design: Design, group: int, left_out: list[str], unpaire
         more = f" and {len(unpaired) - SHOWN} more" if len(unpaired) > SHOWN else ""
         warnings.warn(
             f"{len(unpaired)} of the {len(_members(design, group))} samples of the contrast {_name(design, group)} have no "
-            f"partner with the same obs[{design.sample_key!r}] in the other condition and add nothing to the paired test: "
-            f"{', '.join(unpaired[:SHOWN])}{more}.",
+            f"partner with the same obs[{design.sample_key!r}] in the other condition: {', '.join(unpaired[:SHOWN])}{more}. The pairing is incomplete, so "
+            "donors get intercepts at random, and these samples count, too.",
             UserWarning,
             skip_file_prefixes=INSIDE,
         )
@@ -117,7 +117,8 @@ def contrast_design(design: Design, group: int, covariates: pd.DataFrame, *, pai
     covariates
         From :func:`kompot_scverse._data.covariates.sample_covariates`.
     paired
-        Block on the sample's label: the same label in both conditions is one donor.
+        Block on the sample's label: the same label in both conditions is one donor. Complete pairs are compared within
+        donors; otherwise donors have intercepts at random (:mod:`kompot_scverse._stats.block_correlation`).
 
     Raises
     ------
@@ -130,11 +131,15 @@ def contrast_design(design: Design, group: int, covariates: pd.DataFrame, *, pai
     named: dict[str, str] = {"condition": f"{design.groupby} (`groupby`)"}
     frame = pd.DataFrame({"condition": (design.sample_conditions[members] == group).astype(np.float64)})
     unpaired: tuple[str, ...] = ()
+    block = None
     if paired:
         labels = [design.samples[sample] for sample in members]
         unpaired = _unpaired(design, group, members)
-        frame["pair"] = pd.Categorical(labels)
-        named["pair"] = f"{design.sample_key} (`paired`)"
+        if unpaired:
+            block = np.unique(labels, return_inverse=True)[1]
+        else:
+            frame["pair"] = pd.Categorical(labels)
+            named["pair"] = f"{design.sample_key} (`paired`)"
     # plain names: a formula would read operators into those of the columns
     for number, name in enumerate(covariates.columns):
         values = covariates[name].iloc[members].reset_index(drop=True)
@@ -161,7 +166,7 @@ def contrast_design(design: Design, group: int, covariates: pd.DataFrame, *, pai
             "variance from. Leave out covariates."
         )
     position = list(table.columns).index("condition")
-    return ContrastDesign(members, SampleDesign(matrix, np.eye(matrix.shape[1])[position]), unpaired=unpaired)
+    return ContrastDesign(members, SampleDesign(matrix, np.eye(matrix.shape[1])[position], block), unpaired=unpaired)
 
 
 def _in_own_unit(values: pd.Series) -> pd.Series:

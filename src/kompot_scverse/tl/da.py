@@ -85,7 +85,8 @@ def da(
         Obs column of the biological replicates; adds the variance between them and the test. The same label in two
         conditions means two samples. Needs two samples of at least ten cells in each condition.
     paired
-        Samples with the same label in both conditions are of one donor, whom the test blocks on.
+        Samples with the same label in both conditions are of one donor, whom the test blocks on; where some have no partner,
+        donors get intercepts at random.
     covariates
         Obs columns, constant within each sample, that the test adjusts for: numbers, or categories.
     mod

@@ -1,0 +1,173 @@
+"""Which cells belong to which sample of a design, and the design of every effect."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from kompot_scverse._stats.linear_model import SampleDesign
+from kompot_scverse.design import Design as Formula
+
+from .design import MIN_CELLS, Design
+from .effects import Effect, find_effects
+from .errors import INSIDE
+from .formula import FormulaMatrix, formula_matrix, formula_variables
+from .resolve import cell_mask, obs_column
+from .sample_design import ContrastDesign
+from .sample_table import sample_table, warn_of_numbers
+
+__all__ = ["ALL", "FormulaDesign", "resolve_formula"]
+
+ALL = "all"
+"""Stands for the cells of all samples, where there are no conditions."""
+MAX_COMBINATIONS = 200
+"""Without samples, cells with the same values of the variables are taken together: so many combinations at most."""
+
+
+@dataclass(frozen=True)
+class FormulaDesign:
+    """A formula on the samples, and what is tested."""
+
+    samples: Design
+    """All cells as one condition, with their samples; without `sample_key` one for each combination of the variables."""
+    matrix: FormulaMatrix
+    effects: tuple[Effect, ...]
+    block: str | None
+    blocks: np.ndarray | None
+    """Number of the block of each sample."""
+    block_names: tuple[str, ...] = ()
+
+    @property
+    def contrasts(self) -> list[ContrastDesign] | None:
+        """Designs of the replicate tests, one for each effect; None without samples."""
+        if self.samples.sample_key is None:
+            return None
+        members = np.flatnonzero(self.samples.usable)
+        block = None if self.blocks is None else self.blocks[members]
+        rows = self.matrix.values[members]
+        return [ContrastDesign(members, SampleDesign(rows, effect.contrast, block)) for effect in self.effects]
+
+
+def resolve_formula(
+    adata: AnnData,
+    design: Formula,
+    *,
+    sample_key: str | None,
+    mask_obs: "str | Sequence[bool] | np.ndarray | pd.Series | None" = None,
+) -> FormulaDesign:
+    """
+    Read the samples and the variables from obs and check that the effects can be tested.
+
+    Parameters
+    ----------
+    adata
+        The cells.
+    design
+        What the user asks for.
+    sample_key
+        Obs column of the samples.
+    mask_obs
+        Cells to use.
+    """
+    mask = cell_mask(adata, mask_obs)
+    names = formula_variables(design.formula, [str(name) for name in adata.obs.columns])
+    if sample_key is None:
+        if design.block is not None:
+            raise ValueError(f"`block={design.block!r}` describes samples; name them with `sample_key=`.")
+        samples = _combinations(adata, names, mask)
+    else:
+        samples = _samples(adata, sample_key, mask)
+    table = sample_table(adata, names, samples.sample_codes, samples.samples, "formula")
+    # the categories of samples that count; others have none of their own
+    for name in table.select_dtypes("category"):
+        table[name] = table[name].cat.remove_unused_categories()
+    used = samples.usable if sample_key is not None else np.ones(len(samples.samples), dtype=bool)
+    matrix = formula_matrix(design.formula, table, used, replicates=sample_key is not None)
+    effects = find_effects(matrix, design, used)
+    blocks: np.ndarray | None = None
+    block_names: tuple[str, ...] = ()
+    if design.block is not None:
+        blocks, block_names = _blocks(adata, design.block, samples)
+    warn_of_numbers(table, matrix.plain, len(block_names) or len(table))
+    return FormulaDesign(samples, matrix, tuple(effects), design.block, blocks, block_names)
+
+
+def _samples(adata: AnnData, sample_key: str, mask: np.ndarray) -> Design:
+    labels = obs_column(adata, sample_key, "sample_key")
+    unknown = int((labels.isna().to_numpy() & mask).sum())
+    if unknown:
+        raise ValueError(
+            f"obs[{sample_key!r}] (`sample_key`) is missing for {unknown:,} cells of the analysis. "
+            "Label them, or leave them out with `mask_obs=`."
+        )
+    labels = labels[mask].cat.remove_unused_categories()
+    codes = np.full(adata.n_obs, -1, dtype=np.int32)
+    codes[mask] = labels.cat.codes
+    samples = _one_condition(sample_key, codes, [str(label) for label in labels.cat.categories])
+    small = [
+        f"{name!r} ({size} cells)"
+        for name, size, usable in zip(samples.samples, samples.sample_sizes(), samples.usable, strict=True)
+        if not usable
+    ]
+    if small:
+        warnings.warn(
+            f"Samples with fewer than {MIN_CELLS} cells do not count as replicates: {', '.join(small)}. Their cells still "
+            "count for the fields.",
+            UserWarning,
+            skip_file_prefixes=INSIDE,
+        )
+    return samples
+
+
+def _combinations(adata: AnnData, names: Sequence[str], mask: np.ndarray) -> Design:
+    """Cells with the same values of all variables together."""
+    columns: dict[str, Any] = {name: adata.obs[name].astype(object).to_numpy()[mask] for name in names}
+    codes = np.full(adata.n_obs, -1, dtype=np.int32)
+    frame = pd.DataFrame(columns)
+    found = frame.groupby(list(names), sort=True, dropna=False, observed=True).ngroup().to_numpy()
+    if found.max(initial=0) >= MAX_COMBINATIONS:
+        raise ValueError(
+            f"Without `sample_key`, cells with the same values of the variables are taken together; {', '.join(map(repr, names))} "
+            f"have {found.max() + 1:,} combinations, and at most {MAX_COMBINATIONS} are possible. Bin the numbers, or pass "
+            "`sample_key=`."
+        )
+    codes[mask] = found
+    first = frame.groupby(found).first()
+    labels = [", ".join(str(value) for value in row) for row in first.to_numpy()]
+    return _one_condition(None, codes, labels)
+
+
+def _one_condition(sample_key: str | None, codes: np.ndarray, names: Sequence[str]) -> Design:
+    sizes = np.bincount(codes[codes >= 0], minlength=len(names))
+    return Design(
+        groupby="",
+        conditions=(ALL,),
+        condition_codes=np.where(codes >= 0, 0, -1).astype(np.int32),
+        sample_key=sample_key,
+        samples=tuple(names),
+        sample_codes=codes,
+        sample_conditions=np.zeros(len(names), dtype=np.int32),
+        usable=sizes >= MIN_CELLS if sample_key is not None else np.ones(len(names), dtype=bool),
+    )
+
+
+def _blocks(adata: AnnData, block: str, samples: Design) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Number of the block of each sample, and their names."""
+    labels = sample_table(adata, [block], samples.sample_codes, samples.samples, "block")[block].astype(str)
+    found, codes = np.unique(labels.to_numpy(dtype=str), return_inverse=True)
+    names = tuple(str(name) for name in found)
+    if len(names) == len(codes):
+        raise ValueError(
+            f"obs[{block!r}] (`block`) has another value in each of the {len(codes)} samples of obs[{samples.sample_key!r}], so no "
+            "two of them are of one block. Leave `block` out, or pass the finer column as `sample_key=`."
+        )
+    if len(names) == 1:
+        raise ValueError(
+            f"obs[{block!r}] (`block`) is {names[0]!r} in all samples, so they differ in nothing that it could explain. Leave "
+            "`block` out."
+        )
+    return codes, names

@@ -1,0 +1,125 @@
+"""The variables of a formula, one row per sample."""
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from .covariates import MAX_CODES, MIN_CODES, check_kind
+from .errors import INSIDE
+from .resolve import obs_values
+
+__all__ = ["is_number", "sample_table", "warn_of_numbers"]
+
+SHOWN = 3
+"""Cells or samples that an error names."""
+
+
+def sample_table(
+    adata: AnnData, names: Sequence[str], sample_codes: np.ndarray, samples: Sequence[str], argument: str
+) -> pd.DataFrame:
+    """
+    One row per sample with the variables: numbers (whole ones as they are), or categories in the order of obs.
+
+    Parameters
+    ----------
+    adata
+        The cells.
+    names
+        Obs columns.
+    sample_codes
+        Number of the sample of every cell, -1 for cells that take no part.
+    samples
+        Names of the samples.
+    argument
+        What named the columns, for errors.
+
+    Raises
+    ------
+    ValueError
+        If a variable is missing, infinite, or differs between the cells of a sample.
+    """
+    cells = np.flatnonzero(sample_codes >= 0)
+    codes = sample_codes[cells]
+    first = np.full(len(samples), -1)
+    first[codes[::-1]] = cells[::-1]
+    table = pd.DataFrame(index=range(len(samples)))
+    for name in names:
+        column = obs_values(adata, name, argument)
+        check_kind(column, name, argument)
+        unknown = np.unique(codes[column.isna().to_numpy()[cells]])
+        if len(unknown):
+            raise ValueError(
+                f"obs[{name!r}] (`{argument}`) is missing for cells of {_named(unknown, samples)}. Fill it in, or leave these "
+                "cells out with `mask_obs=`."
+            )
+        values = column.astype(object).to_numpy()
+        differs = cells[values[cells] != values[first[codes]]]
+        if len(differs):
+            other = differs[0]
+            sample = sample_codes[other]
+            one = adata.obs_names[first[sample]]
+            raise ValueError(
+                f"obs[{name!r}] (`{argument}`) varies within sample {samples[sample]!r}: it is {values[first[sample]]!r} in cell "
+                f"{one!r} and {values[other]!r} in {adata.obs_names[other]!r}. A design describes samples: pass a finer "
+                "`sample_key=` (such as donor and day together), or leave the variable out."
+            )
+        table[name] = _typed(column, values[first])
+        infinite = np.flatnonzero(table[name].isin([np.inf, -np.inf]))
+        if len(infinite):
+            raise ValueError(f"obs[{name!r}] (`{argument}`) is infinite for {_named(infinite, samples)}.")
+    return table
+
+
+def _typed(column: pd.Series, values: np.ndarray) -> pd.Series:
+    """Numbers as int64 or float64; everything else as categories, in the order of the column where it has one."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        own = [category for category in column.cat.categories if category in set(values)]
+        return pd.Series(pd.Categorical([str(v) for v in values], categories=[str(category) for category in own]))
+    if pd.api.types.is_bool_dtype(column.dtype) or not pd.api.types.is_numeric_dtype(column.dtype):
+        texts = [str(value) for value in values]
+        return pd.Series(pd.Categorical(texts, categories=sorted(set(texts))))
+    return pd.Series(values.astype(np.int64 if pd.api.types.is_integer_dtype(column.dtype) else np.float64))
+
+
+def is_number(column: pd.Series) -> bool:
+    """Whether a variable of :func:`sample_table` is a number."""
+    return not isinstance(column.dtype, pd.CategoricalDtype)
+
+
+def warn_of_numbers(table: pd.DataFrame, numeric: Sequence[str], n_independent: int) -> None:
+    """
+    Warn of whole numbers with few values that a formula uses as numbers.
+
+    Parameters
+    ----------
+    table
+        From :func:`sample_table`.
+    numeric
+        Variables that are used as they are.
+    n_independent
+        Number of blocks or, without them, of samples.
+    """
+    for name in numeric:
+        if not is_number(table[name]):
+            continue
+        distinct = np.unique(table[name])
+        whole = (distinct % 1 == 0).all() and MIN_CODES <= len(distinct) <= MAX_CODES
+        # as with covariates: ages and doses are seldom without gaps, nor the same in many donors
+        if whole and (np.ptp(distinct) == len(distinct) - 1 or 2 * len(distinct) <= n_independent):
+            warnings.warn(
+                f"obs[{name!r}] has {len(distinct)} whole-number values ({', '.join(f'{value:g}' for value in distinct)}) in "
+                f"{len(table)} samples and is used as a number, with one slope. If it is a category, write C({name}) in the "
+                "formula.",
+                UserWarning,
+                skip_file_prefixes=INSIDE,
+            )
+
+
+def _named(numbers: np.ndarray, samples: Sequence[str]) -> str:
+    """Samples by name."""
+    names = ", ".join(repr(samples[number]) for number in numbers[:SHOWN])
+    more = f" and {len(numbers) - SHOWN} more" if len(numbers) > SHOWN else ""
+    return f"sample{'s' if len(numbers) > 1 else ''} {names}{more}"
