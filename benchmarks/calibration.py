@@ -9,6 +9,7 @@ import logging
 import sys
 import time
 
+from calibration_categories import de_categories
 from calibration_da import da_null, da_power
 from calibration_data import DATA
 from calibration_de import cost, de_null, de_planted, de_simulated, de_stimulation
@@ -17,7 +18,7 @@ from calibration_ratio import da_estimates
 from calibration_report import Report
 
 PARTS = (
-    de_null, de_simulated, de_depth, de_panels, de_planted, de_stimulation, da_estimates, da_null, da_power, cost,
+    de_null, de_simulated, de_depth, de_panels, de_planted, de_categories, de_stimulation, da_estimates, da_null, da_power, cost,
 )  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 import argparse
 import importlib
 import time
-import warnings
 from contextlib import ExitStack
 from dataclasses import dataclass
 from unittest import mock
@@ -30,49 +29,34 @@ __all__ = ["cost", "de_null", "de_planted", "de_simulated", "de_stimulation"]
 UP, DOWN = np.inf, -np.inf
 NULL_BOUNDS: Bounds = {"p<.05": (0.02, 0.055), "p<.001": (DOWN, 0.002), "q<.05": (DOWN, 0.001)}
 TEST = "kp.tl.de with samples"
-DISTANCE, SHUFFLE, RESIDUALS = "distance, samples", "distance, shuffled", "distance, residuals"
+CELLS = "kp.tl.de without samples"
 PSEUDOBULK, WEIGHTED = "pseudobulk per type", "pseudobulk, our prior and weights"
 
 
 @dataclass(frozen=True)
 class Found:
-    """Genes by one method: p or a score where smaller is more significant, and what is thresholded at 0.05."""
+    """Genes by one method."""
 
     score: np.ndarray
     q: np.ndarray
-    is_p: bool = True
 
     def rates(self, genes: np.ndarray | slice = slice(None)) -> list[float]:
         p, q = self.score[genes], self.q[genes]
         ok = np.isfinite(p)
-        small = [float(np.mean(p[ok] < t)) if self.is_p else np.nan for t in (0.05, 0.001)]
+        small = [float(np.mean(p[ok] < t)) for t in (0.05, 0.001)]
         return [*small, float(np.mean(q[ok] < 0.05))]
 
 
-def analyse(adata: ad.AnnData, *, distances: bool = True, paired: bool = False) -> dict[str, Found]:
-    """The package as a user calls it; `distances` adds the call without samples, with both kinds of null genes."""
-    found = {}
-    with warnings.catch_warnings():
-        # that without samples it is about cells is what is measured here
-        warnings.simplefilter("ignore", UserWarning)
-        kp.tl.de(
-            adata, "condition", reference="early", groups="late", sample_key="sample", use_rep="X_pca", paired=paired
-        )
-        var, name = adata.var, "kompot_de_early_to_late"
-        found[TEST] = Found(var[f"{name}_pvalue"].to_numpy(), var[f"{name}_qvalue"].to_numpy())
-        found[DISTANCE] = Found(
-            -var[f"{name}_mahalanobis_sample_var"].to_numpy(),
-            var[f"{name}_mahalanobis_local_fdr_sample_var"].to_numpy(),
-            is_p=False,
-        )
-        for label, null in ((SHUFFLE, "shuffle"), (RESIDUALS, "residuals")) if distances else ():
-            fdr = kp.TestSettings(null=null)
-            kp.tl.de(adata, "condition", reference="early", groups="late", use_rep="X_pca", key_added=null, test=fdr)
-            found[label] = Found(
-                -var[f"{null}_early_to_late_mahalanobis"].to_numpy(),
-                var[f"{null}_early_to_late_mahalanobis_local_fdr"].to_numpy(),
-                is_p=False,
-            )
+def analyse(adata: ad.AnnData, *, cells: bool = True, paired: bool = False) -> dict[str, Found]:
+    """The package as a user calls it; `cells` adds the call without samples."""
+    contrast = {"groupby": "condition", "reference": "early", "groups": "late", "use_rep": "X_pca"}
+    kp.tl.de(adata, **contrast, sample_key="sample", paired=paired)
+    name = "kompot_de_early_to_late"
+    found = {TEST: Found(adata.var[f"{name}_pvalue"].to_numpy(), adata.var[f"{name}_qvalue"].to_numpy())}
+    if cells:
+        kp.tl.de(adata, **contrast, key_added="cells")
+        name = "cells_early_to_late"
+        found[CELLS] = Found(adata.var[f"{name}_pvalue_cells"].to_numpy(), adata.var[f"{name}_qvalue_cells"].to_numpy())
     return found
 
 
@@ -103,7 +87,7 @@ def de_null(args: argparse.Namespace, report: Report) -> None:
         for i, group in enumerate(splits):
             # all splits even in a quick run, since some of them cut along how the donors do differ
             adata = cells.annotated(y, np.isin(cells.samples, group))
-            found = analyse(adata, distances=not args.quick or i % 5 == 2)
+            found = analyse(adata, cells=not args.quick or i % 5 == 2)
             found |= pseudobulk(cells, y, cells.samples, two_groups(8, group))
             for name, result in found.items():
                 rates.setdefault(name, []).append(result.rates())
@@ -128,7 +112,7 @@ def de_shuffled(args: argparse.Namespace, report: Report) -> None:
             members = np.flatnonzero(late == side)
             shuffled[members] = shuffled[rng.permutation(members)]
         for name, samples in zip(rates, (cells.samples, shuffled), strict=True):
-            rates[name].append(analyse(cells.annotated(y, late, samples), distances=False)[TEST].rates())
+            rates[name].append(analyse(cells.annotated(y, late, samples), cells=False)[TEST].rates())
     broken: Bounds = {"p<.05": (0.055, UP)}
     rows = [(n, np.mean(v, axis=0).tolist(), broken if "shuffled" in n else {}) for n, v in rates.items()]
     report.table("DE null, donors shuffled among the cells must break it", ["p<.05", "p<.001", "q<.05"], rows)
@@ -194,7 +178,7 @@ def de_planted(args: argparse.Namespace, report: Report) -> None:
                 group = draw_split(rng)
                 counts, truth = plant(cells, group, strength, rng)
                 y = cells.expression(counts)
-                found = analyse(cells.annotated(y, np.isin(cells.samples, group)), distances=draw < 12)
+                found = analyse(cells.annotated(y, np.isin(cells.samples, group)), cells=draw < 12)
                 for name, f in (found | pseudobulk(cells, y, cells.samples, two_groups(8, group))).items():
                     called = f.q < 0.05
                     false = float((called & ~truth).sum() / max(1, called.sum()))
@@ -208,7 +192,7 @@ def de_planted(args: argparse.Namespace, report: Report) -> None:
                 error = float(np.std(v, axis=0, ddof=1)[1] / np.sqrt(len(v)))
                 rows.append((name, [precision, false, error, power, called], {}))
             best = {name: row[0] for name, row, _ in rows}
-            least = max(best[n] for n in (PSEUDOBULK, DISTANCE, SHUFFLE))
+            least = max(best[n] for n in (PSEUDOBULK, CELLS) if n in best)
             rows[0] = (*rows[0][:2], {"AUPRC": (least, UP), "FDP": (DOWN, 0.06)})
             report.table(f"DE planted in Kang {condition}, {setting}", columns, rows)
 
@@ -226,7 +210,7 @@ def de_stimulation(args: argparse.Namespace, report: Report) -> None:
             part = Cells(cells.counts[half], cells.totals[half], cells.x[half], donor[half] % 4, cells.labels[half])
             # paired by the donor's name, else two samples of one donor are as good as two donors
             number = part.samples if paired else part.samples + 4 * condition[half]
-            found = analyse(part.annotated(y[half], condition[half], number), distances=not paired, paired=paired)
+            found = analyse(part.annotated(y[half], condition[half], number), cells=not paired, paired=paired)
             codes = part.samples + 4 * condition[half]
             blocks = np.eye(4)[np.arange(8) % 4] if paired else np.ones((8, 1))
             matrix = np.column_stack([blocks, np.arange(8) >= 4])

@@ -11,7 +11,7 @@ GRID = np.concatenate([[0.0], np.geomspace(0.25, 64, 9)])
 """Variances between samples in units of the median sampling variance."""
 QUANTILE, MARGIN, LARGEST = 0.95, 4.0, 2.5
 """The weights of the samples are chosen for the genes that vary most between samples, with a margin, and never more even
-than this: with equal sampling variances added, no sample weighs more than 1.4 times the typical one. On Kang's controls a
+than the last: with equal sampling variances added, no sample weighs more than 1.4 times the typical one. On Kang's controls a
 fixed 0.1, 0.5, 1 and 2 gave 2.2, 1.4, 1.0 and 0.8 p-values per 1000 below 0.001."""
 MAX_GENES = 400
 ITERATIONS = 60
@@ -22,12 +22,13 @@ def between_samples(
     covariance: NDArray[np.float64],
     cell_variance: NDArray[np.float64],
     design: SampleDesign,
+    largest: float = LARGEST,
 ) -> float:
     r"""Variance :math:`\omega` between samples for :math:`V + \omega \operatorname{med}(V_{ss}) I`, for all genes at once.
 
     Every gene has its own variance between samples, hardly estimable from a handful of samples. Too little is the costly
     side: weights from cell numbers alone trust the largest samples too much and give too many small p, wherever some
-    genes do vary. So :math:`\omega` is four times the 95 % quantile of its distribution over the genes, at most 2.5. The
+    genes do vary. So :math:`\omega` is four times the 95 % quantile of its distribution over the genes, at most `largest`. The
     distribution is the maximum-likelihood one on a grid (restricted likelihood of every gene with
     :math:`v_g (V + \omega \operatorname{med}(V_{ss}) I)`, expectation-maximisation); it is all at zero where samples do
     not differ, and precision weights are then those of the cell numbers.
@@ -42,6 +43,8 @@ def between_samples(
         Variance between cells :math:`v_g`, per gene.
     design
         Design of the samples.
+    largest
+        Upper bound of :math:`\omega`.
     """
     genes = evenly_chosen(cell_variance)
     unit = float(np.median(np.diag(covariance)))
@@ -54,7 +57,7 @@ def between_samples(
     mass = np.full(len(GRID), 1 / len(GRID))
     for _ in range(ITERATIONS):
         mass = mass * ((1 / (likelihood @ mass)) @ likelihood) / len(genes)
-    return min(MARGIN * float(np.interp(QUANTILE, np.cumsum(mass), GRID)), LARGEST)
+    return min(MARGIN * float(np.interp(QUANTILE, np.cumsum(mass), GRID)), largest)
 
 
 def evenly_chosen(cell_variance: NDArray[np.float64]) -> NDArray[np.intp]:

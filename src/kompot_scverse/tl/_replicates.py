@@ -13,7 +13,7 @@ from kompot_scverse._gp.frame import Frame
 from kompot_scverse._gp.moments import Moments, sample_grams
 from kompot_scverse._gp.order import canonical_order
 from kompot_scverse._stats.abundance_test import AbundanceTest, abundance_test
-from kompot_scverse._stats.gene_test import GeneTest, gene_test
+from kompot_scverse._stats.gene_test import LARGEST_IN_CATEGORY, GeneTest, GeneTestSettings, gene_test
 from kompot_scverse._stats.neighborhoods import (
     NeighborhoodMoments,
     Neighborhoods,
@@ -88,7 +88,8 @@ def test_categories(sums: TestSums, weights: CellWeights, design: Design, contra
     m, n = weights.soft.shape[1], weights.hard.shape[1]
     moments = _neighborhood_moments(sums.moments, slice(m, m + n), weights.hard, design, contrast)
     nodes = np.eye(n, dtype=bool)
-    return gene_test(moments, nodes, contrast.matrix, reference=sums.reference).subset(sums.chosen)
+    settings = GeneTestSettings(largest_between=LARGEST_IN_CATEGORY)
+    return gene_test(moments, nodes, contrast.matrix, settings, reference=sums.reference).subset(sums.chosen)
 
 
 def test_abundance(weights: CellWeights, design: Design, contrast: ContrastDesign) -> AbundanceTest:
