@@ -1,5 +1,6 @@
 """Smoothed expression by the varying-coefficient model: fitted to genes, and what is asked of the fit."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,12 +10,50 @@ from kompot_scverse._gp.evidence import Grid, grid_posterior, grid_prior, log_ev
 from kompot_scverse._gp.variance_table import VarianceTable
 from kompot_scverse._gp.varying_coefficients import SampleSums, VaryingCoefficients, contrast_design
 
-__all__ = ["ComponentFit", "ComponentModel"]
+from .design_matrix import canonical_design
+
+__all__ = ["ComponentFit", "ComponentModel", "FieldDesign"]
+
+
+@dataclass(frozen=True)
+class FieldDesign:
+    """The design of the fields, and which functions are asked for, each as numbers of the columns."""
+
+    matrix: np.ndarray
+    """Samples × columns; the first is 1. All other columns have effects of one prior variance."""
+    levels: list[np.ndarray]
+    """Smoothed expression of each condition, or of other combinations of the columns."""
+    effects: list[np.ndarray]
+    """Differences that are tested: the fold changes."""
+
+    @classmethod
+    def of_conditions(cls, conditions: np.ndarray) -> "FieldDesign":
+        """Conditions, the first of which the others are compared with; `conditions` is that of each sample."""
+        design = contrast_design(conditions)
+        first = [design[conditions == condition][0] for condition in range(int(conditions.max()) + 1)]
+        return cls(design, first, [row - first[0] for row in first[1:]])
+
+    @classmethod
+    def of_matrix(cls, matrix: np.ndarray, contrasts: Sequence[np.ndarray]) -> "FieldDesign":
+        """
+        Any design of full rank with the constant in its span, in its canonical form.
+
+        Parameters
+        ----------
+        matrix
+            Samples × coefficients.
+        contrasts
+            Combinations of the coefficients that are tested. The levels are the coefficients one by one.
+        """
+        design, back = canonical_design(matrix)
+        effects = [contrast @ back for contrast in contrasts]
+        # differences have nothing of the state, not even what rounding leaves
+        return cls(design, list(back), [np.append(0.0, effect[1:]) for effect in effects])
 
 
 @dataclass(frozen=True)
 class ComponentFit:
-    """Posterior of every condition and of every fold change."""
+    """Posterior of every condition (or coefficient) and of every fold change (or tested effect)."""
 
     components: Components
     n_conditions: int
@@ -22,11 +61,11 @@ class ComponentFit:
     """Sum of FFᵀ over all cells: features × features."""
 
     def weights(self, condition: int) -> np.ndarray:
-        """Weights of the smoothed expression of a condition: genes × features."""
+        """Weights of the smoothed expression of a condition, or of a coefficient: genes × features."""
         return self.components.weights[condition]
 
     def fold_change(self, group: int) -> np.ndarray:
-        """Weights of the fold change, group − reference: genes × features."""
+        """Weights of the fold change, group − reference, or of effect `group` − 1: genes × features."""
         return self.components.weights[self.n_conditions + group - 1]
 
     def variance_table(self, condition: int) -> VarianceTable:
@@ -90,24 +129,22 @@ class ComponentModel:
     ----------
     gram
         Sum of FFᵀ of every sample, the first feature a constant: samples × features × features.
-    conditions
-        Number of the condition of each sample.
+    design
+        Design of the samples, and what is asked for.
     samples
         Whether samples have fields of their own; without them, differences between samples count as those of conditions.
     points
         Features of places that cover the cell states.
     """
 
-    def __init__(self, gram: np.ndarray, conditions: np.ndarray, *, samples: bool, points: np.ndarray) -> None:
-        design = contrast_design(conditions)
-        self.model = VaryingCoefficients(gram, design)
-        self.grid: Grid = ratio_grid(samples=samples, effects=design.shape[1] > 1)
+    def __init__(self, gram: np.ndarray, design: FieldDesign, *, samples: bool, points: np.ndarray) -> None:
+        self.model = VaryingCoefficients(gram, design.matrix)
+        self.grid: Grid = ratio_grid(samples=samples, effects=design.matrix.shape[1] > 1)
         own_mean = gram[:, 0] / np.maximum(gram[:, :1, 0], 1)
         self.points = np.vstack([points, own_mean[gram[:, 0, 0] > 0]])
-        first = [design[conditions == condition][0] for condition in range(int(conditions.max()) + 1)]
-        self.functions = [Function(row) for row in first]
-        self.functions += [Function(row - first[0], tested=True) for row in first[1:]]
-        self.n_conditions = len(first)
+        self.functions = [Function(columns) for columns in design.levels]
+        self.functions += [Function(columns, tested=True) for columns in design.effects]
+        self.n_conditions = len(design.levels)
         self.prior: np.ndarray | None = None
 
     def learn_and_fit(self, sums: SampleSums, reference: np.ndarray, chosen: np.ndarray) -> ComponentFit:

@@ -14,7 +14,7 @@ from kompot_scverse._gp.parallel import return_freed_memory
 from kompot_scverse._gp.posterior import posterior
 from kompot_scverse._gp.varying_coefficients import SampleSums, with_constant
 from kompot_scverse._results.disk import DiskStore
-from kompot_scverse._stats.component_fit import ComponentFit, ComponentModel
+from kompot_scverse._stats.component_fit import ComponentFit, ComponentModel, FieldDesign
 from kompot_scverse._stats.expression import ExpressionFit, fit_expression
 from kompot_scverse._stats.fdr import compare_with_null
 from kompot_scverse._stats.null_genes import choose_null_genes, residual_null_moments
@@ -122,7 +122,9 @@ def _estimated(
 ) -> DEModel:
     """The varying-coefficient model, its amplitudes and noise estimated for every gene."""
     samples = design.sample_key is not None
-    model = ComponentModel(sums.gram, design.sample_conditions, samples=samples, points=_places(states))
+    model = ComponentModel(
+        sums.gram, FieldDesign.of_conditions(design.sample_conditions), samples=samples, points=_places(states)
+    )
     own = sums if _is_all(genes) else sums.genes(genes.chosen)
     fit = model.learn_and_fit(sums, genes.reference, genes.chosen)
     nulls = (
