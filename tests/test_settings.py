@@ -19,6 +19,8 @@ from kompot_scverse import GPSettings, StorageSettings, TestSettings
         (GPSettings, "kernel", ("nope",), "mellon has no covariance 'nope'; it has .*Matern52"),
         (GPSettings, "kernel", (3, dict, np.mean), "`kernel` must be a mellon covariance .*, not"),
         (GPSettings, "kernel", ("CovariancePair",), "cannot be made of a length scale alone; pass an instance"),
+        (GPSettings.kompot, "sigma", (1e-16, 1e-300, 1e16), "`sigma=.*` is no standard deviation of logs"),
+        (GPSettings.kompot, "amplitude", (1e-300, 1e100), "`amplitude=.*` is no standard deviation of logs"),
         (GPSettings, "amplitude", (1.0, 0.5), "`amplitude=.*` and `sigma='evidence'` go together"),
         (TestSettings, "threshold", ("x", True), "`threshold` must be a number or None, not"),
         (TestSettings, "threshold", (0, 1.1, -1), "`threshold` must be above 0 and at most 1, not"),

@@ -11,6 +11,9 @@ from ._arguments import check_fields, check_fraction, check_not_negative
 
 __all__ = ["GPSettings", "StorageSettings", "TestSettings"]
 
+SMALLEST = 1e-15
+"""Least amplitude and noise; beyond it, and its inverse, squares would under- or overflow in single precision."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class GPSettings:
@@ -66,6 +69,12 @@ class GPSettings:
                 f'`amplitude={self.amplitude!r}` and `sigma={self.sigma!r}` go together: both "evidence", or a number each.'
             )
         _positive(self, *(() if self.estimated else ("amplitude", "sigma")), "ls_factor", "ls")
+        for name in () if self.estimated else ("amplitude", "sigma"):
+            value = getattr(self, name)
+            if not SMALLEST <= value <= 1 / SMALLEST:
+                raise ValueError(
+                    f"`{name}={value!r}` is no standard deviation of logs: it must be from {SMALLEST:g} to {1 / SMALLEST:g}."
+                )
         _at_least(self, 1, "n_landmarks")
         if not 0 <= self.rtol < 1:
             raise ValueError(f"`rtol` must be in [0, 1), not {self.rtol!r}.")

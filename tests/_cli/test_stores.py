@@ -4,7 +4,9 @@ from pathlib import Path
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.sparse as sp
 from mudata import MuData
 
 from kompot_scverse._cli.stores import is_mudata, not_replaceable
@@ -24,12 +26,30 @@ def test_a_store(store: Path, tmp_path: Path) -> None:
     assert not_replaceable(tmp_path / "empty.zarr") is None
 
 
-@pytest.mark.parametrize("place", ["notes.txt", "obsm/notes.txt", "notes/today.txt"])
+@pytest.mark.parametrize("place", ["notes.txt", "obsm/notes.txt", "notes/today.txt", "X/notes.txt"])
 def test_a_store_that_holds_something_else(store: Path, place: str) -> None:
     (store / place).parent.mkdir(exist_ok=True)
     (store / place).write_text("do not lose")
     assert "also holds" in str(not_replaceable(store))
     assert place.split("/today")[0] in str(not_replaceable(store))
+
+
+@pytest.mark.parametrize("content", ["[]", "{", "[" * 20_000, "{}"])
+def test_a_store_with_a_folder_that_says_nothing(store: Path, content: str) -> None:
+    (store / "notes").mkdir()
+    (store / "notes" / "zarr.json").write_text(content)
+    assert "also holds notes" in str(not_replaceable(store))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_stores_of_both_formats(tmp_path: Path, zarr_format: int) -> None:
+    data = ad.AnnData(sp.random_array((50, 40), density=0.3, format="csr", rng=0))
+    data.layers["dense"] = np.ones((50, 40))
+    data.obs["kind"] = pd.Categorical(np.repeat(["a", "b"], 25))
+    with ad.settings.override(zarr_write_format=zarr_format):
+        data.write_zarr(tmp_path / "s.zarr")
+    assert not_replaceable(tmp_path / "s.zarr") is None
 
 
 def test_a_folder_of_notes(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ DAMAGE: dict[str, tuple[Callable[[dict], Any], str]] = {
     "runs": (lambda stored: stored | {"runs": ["a"]}, "its runs are of type list"),
     "number": (lambda stored: stored | {"runs": stored["runs"] | {"1": 5}}, "run '1' is int"),
     "json": (lambda stored: stored | {"runs": stored["runs"] | {"1": '{"run_id": 1,'}}, "run '1' is not valid JSON"),
+    "deep": (lambda stored: stored | {"runs": stored["runs"] | {"1": "[" * 20_000}}, "run '1' is not valid JSON"),
     "name": (lambda stored: stored | {"runs": stored["runs"] | {"x": stored["runs"]["1"]}}, "run 'x' has no number"),
     "other": (_run(lambda record: record.update(run_id=7)), "says that it is run 7"),
     "missing": (_run(lambda record: record.pop("fields")), "has no 'fields'"),

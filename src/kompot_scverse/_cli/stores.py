@@ -1,12 +1,15 @@
 """What is in the place of a file: which data, and whether it may be replaced."""
 
 import json
+import re
 from pathlib import Path
 
 __all__ = ["is_mudata", "not_replaceable"]
 
 ZARR_FILES = frozenset({"zarr.json", ".zgroup", ".zattrs", ".zmetadata", ".zarray", ".DS_Store"})
 HDF5 = b"\x89HDF\r\n\x1a\n"
+CHUNK = re.compile(r"c|c?[0-9]+([./][0-9]+)*")
+"""File of a chunk, or the folder of all."""
 ENCODINGS = ("anndata", "MuData")
 
 
@@ -70,13 +73,21 @@ def _foreign(group: Path) -> Path | None:
             return part
         if kind == "group" and (found := _foreign(part)):
             return found
+        if kind == "array":
+            for own in sorted(part.iterdir()):
+                if own.name not in ZARR_FILES and not CHUNK.fullmatch(own.name):
+                    return own
     return None
 
 
 def _node(folder: Path) -> str | None:
     """Whether a folder is a group or an array of zarr (format 2 or 3), or neither."""
     if (folder / "zarr.json").is_file():
-        return json.loads((folder / "zarr.json").read_bytes()).get("node_type")
+        try:
+            content = json.loads((folder / "zarr.json").read_bytes())
+        except (ValueError, RecursionError):
+            return None
+        return content.get("node_type") if isinstance(content, dict) else None
     if (folder / ".zarray").is_file():
         return "array"
     return "group" if (folder / ".zgroup").is_file() else None

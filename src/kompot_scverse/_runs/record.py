@@ -59,7 +59,7 @@ def _read(number: object, text: object) -> Run:
         raise ValueError("has no number")
     try:
         record = json.loads(str(text))
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         raise ValueError("is not valid JSON") from None
     if not isinstance(record, dict):
         raise ValueError(f"is {type(record).__name__} and not a record")
