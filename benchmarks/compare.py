@@ -2,6 +2,7 @@
 
     uv run python benchmarks/compare.py --skip-peer
     uv run python benchmarks/compare.py --peer-python /path/to/venv/bin/python
+    uv run python benchmarks/compare.py --skip-peer --before /path/to/a/worktree/of/an/older/commit
 
 Each analysis runs in a fresh process. Compilation counts, imports and reading the data do not. The peer is a black box in
 a virtual environment of its own. With replicate variance it needs a cells x cells matrix per gene, so it gets 20 genes.
@@ -39,6 +40,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=ANALYSES, default=list(ANALYSES))
     parser.add_argument("--peer-python", type=Path, help="Python of a virtual environment with the peer.")
     parser.add_argument("--skip-peer", action="store_true")
+    parser.add_argument("--before", type=Path, help="Source tree of another commit, measured beside this one.")
+    parser.add_argument("--repeat", type=int, default=1, help="Runs of each, in turn; the fastest counts.")
     parser.add_argument("--timeout", type=float, default=3600, help="Seconds after which a run is given up.")
     parser.add_argument("--data", type=Path, help="Keep the simulated data here, or use what is there.")
     parser.add_argument("--child", nargs=3, metavar=("TOOL", "ANALYSIS", "DATA"), help=argparse.SUPPRESS)
@@ -52,12 +55,18 @@ def main() -> None:
         if not path.exists():
             write_data(path, arguments.n_obs, arguments.n_vars)
         tools = {"ours": Path(sys.executable)}
+        if arguments.before:
+            tools["before"] = Path(sys.executable)
         if not arguments.skip_peer:
             tools["peer"] = peer_python(arguments.peer_python)
         results = {}
         for analysis in arguments.only:
-            for tool, python in tools.items():
-                results[tool, analysis] = run(python, tool, analysis, path, arguments.timeout)
+            for tool, python in list(tools.items()) * arguments.repeat:
+                source = arguments.before if tool == "before" else Path(__file__).resolve().parents[1]
+                found = run(python, tool, analysis, path, arguments.timeout, source.resolve())
+                earlier = results.get((tool, analysis))
+                faster = earlier is None or (found is not None and found["seconds"] < earlier["seconds"])
+                results[tool, analysis] = found if faster else earlier
         print_table(results, list(tools), arguments.only)
 
 
@@ -92,8 +101,10 @@ def peer_python(python: Path | None) -> Path:
     return python
 
 
-def run(python: Path, tool: str, analysis: str, path: Path, timeout: float) -> dict[str, float] | None:
+def run(python: Path, tool: str, analysis: str, path: Path, timeout: float, source: Path) -> dict[str, float] | None:
     """Measure in a fresh process, in a folder of its own; None if it failed."""
+    # the peer must not see our source
+    ours = "" if tool == "peer" else str(source / "src")
     command = [str(python), str(Path(__file__).resolve()), "--child", tool, analysis, str(path.resolve())]
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -103,7 +114,7 @@ def run(python: Path, tool: str, analysis: str, path: Path, timeout: float) -> d
                 capture_output=True,
                 text=True,
                 timeout=timeout,
-                env=os.environ | {"PYTHONPATH": ""},
+                env=os.environ | {"PYTHONPATH": ours},
             )
         except subprocess.TimeoutExpired:
             print(f"{tool} {analysis}: more than {timeout:.0f} s.", file=sys.stderr)
@@ -123,7 +134,7 @@ def measure(tool: str, analysis: str, path: str) -> dict[str, float]:
 
     warnings.simplefilter("ignore")
     logging.disable(logging.INFO)
-    call = {"ours": ours, "peer": peer}[tool](analysis)
+    call = {"ours": ours, "before": ours, "peer": peer}[tool](analysis)
     adata = ad.read_h5ad(path)
     for column in ("Age", "Replicate"):
         adata.obs[column] = adata.obs[column].astype("category")
@@ -167,8 +178,7 @@ def peak_gigabytes() -> float:
 def print_table(results: dict, tools: list[str], analyses: list[str]) -> None:
     """Markdown: seconds, peak memory, and memory before the call."""
     header = ["analysis", *(f"{tool} {what}" for tool in tools for what in ("seconds", "peak GB", "(data loaded)"))]
-    if "peer" in tools:
-        header.append("times faster")
+    header += [f"times as fast as {tool}" for tool in tools[1:]]
     rows = [header, ["---", *["--:"] * (len(header) - 1)]]
     for analysis in analyses:
         row = [ANALYSES[analysis]]
@@ -179,9 +189,11 @@ def print_table(results: dict, tools: list[str], analyses: list[str]) -> None:
                 continue
             only = f" ({PEER_SAMPLE_GENES} genes)" if tool == "peer" and analysis == "de_samples" else ""
             row += [f"{result['seconds']:.1f}{only}", f"{result['peak']:.2f}", f"{result['baseline']:.2f}"]
-        if "peer" in tools:
-            pair = [results[tool, analysis] for tool in ("ours", "peer")]
-            row.append(f"{pair[1]['seconds'] / pair[0]['seconds']:.0f}" if all(pair) else "")
+        for other in tools[1:]:
+            pair = [results[tool, analysis] for tool in ("ours", other)]
+            row.append(
+                f"{pair[1]['seconds'] / pair[0]['seconds']:.{2 if other == 'before' else 0}f}" if all(pair) else ""
+            )
         rows.append(row)
     widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
     print()

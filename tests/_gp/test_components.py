@@ -28,7 +28,7 @@ class Case:
         self.y = trend + change + own[self.codes] + rng.normal(size=(n, N_GENES)) + 3
         self.design = contrast_design(self.conditions)
         self.sums = sample_sums(self.features, self.y, self.codes, n_samples)
-        self.model = VaryingCoefficients(self.sums.gram, self.design)
+        self.model = VaryingCoefficients(self.sums.gram, self.design, tolerances=(0.0, 0.0))
 
     def covariance(self, sample: float, state: float, effect: float) -> np.ndarray:
         """Covariance of the cells over the noise variance."""
@@ -66,9 +66,9 @@ POINTS = np.array([[0.0, 0.1, 0.0], [0.0, 3.0, 1.0], [0.2, 1.0, 0.3], [1.0, 10.0
 
 
 def test_evidence_is_the_restricted_likelihood_of_the_dense_model(case: Case):
-    found = log_evidence(case.model, case.sums, Grid(POINTS))
+    found = log_evidence(case.model, case.sums, Grid(POINTS), hopeless=np.inf)
     dense = np.stack([case.generalized_least_squares(point)[3] for point in POINTS], axis=1)
-    np.testing.assert_allclose(found, dense - dense[:, :1], rtol=0, atol=1e-8)
+    np.testing.assert_allclose(found, dense - dense.max(axis=1, keepdims=True), rtol=0, atol=1e-8)
 
 
 @pytest.mark.parametrize("number", range(len(POINTS)))
@@ -202,3 +202,57 @@ def test_genes_that_say_nothing_do_not_change_the_prior():
     evidence[:, 1] = 0
     silent = np.zeros((500, 3))
     np.testing.assert_allclose(grid_prior(np.vstack([evidence, silent])), grid_prior(evidence), rtol=1e-6)
+
+
+class SmoothCase:
+    """Cells on a line with a smooth basis, most of whose directions the cells tell nothing about."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(3)
+        conditions = np.array([0, 0, 1, 1])
+        codes, x = np.repeat(np.arange(4), 60), rng.random(240)
+        places = np.linspace(0, 1, 25)
+        kernel = np.exp(-np.square(np.subtract.outer(places, places)) / 0.5) + 1e-9 * np.eye(25)
+        cross = np.exp(-np.square(np.subtract.outer(x, places)) / 0.5)
+        self.features = np.column_stack([np.ones(240), np.linalg.solve(np.linalg.cholesky(kernel), cross.T).T])
+        size = np.array([0, 0.3, 1, 3, 10, 0.3])
+        signal = np.sin(5 * x)[:, None] * size + (conditions[codes] * x)[:, None] * np.array([0, 0, 0.5, 0, 2, 3])
+        y = signal + 0.3 * rng.normal(size=(4, 6))[codes] + rng.normal(size=(240, 6)) + 5
+        self.sums = sample_sums(self.features, y, codes, 4)
+        self.design = contrast_design(conditions)
+        self.model = VaryingCoefficients(self.sums.gram, self.design)
+        self.exact = VaryingCoefficients(self.sums.gram, self.design, tolerances=(0.0, 0.0))
+
+
+@pytest.mark.parametrize("samples", [False, True])
+def test_directions_that_are_left_out_do_not_matter(samples: bool):
+    case, grid = SmoothCase(), ratio_grid(samples=samples)
+    kept = len(case.model.factor(0.0, 1e-2, 1e-2).kept)
+    assert kept < len(case.exact.factor(0.0, 1e-2, 1e-2).kept) / 2
+    evidence = log_evidence(case.exact, case.sums, grid, hopeless=np.inf)
+    np.testing.assert_allclose(log_evidence(case.model, case.sums, grid, hopeless=np.inf), evidence, rtol=0, atol=0.02)
+    probability = grid_posterior(evidence, grid_prior(evidence))
+    functions = [Function(np.array([1.0, 0.5])), Function(np.array([0.0, 1.0]), tested=True)]
+    exact, found = (
+        fit_components(model, case.sums, grid, probability, functions, case.features[::4])
+        for model in (case.exact, case.model)
+    )
+    for index in range(2):
+        std = np.sqrt(exact.variances[index].variances(case.features))
+        apart = (found.weights[index] - exact.weights[index]) @ case.features.T / std
+        assert 0 < np.abs(apart).max() < 2e-3
+        # the covariances that stand for the others may be other ones
+        np.testing.assert_allclose(np.sqrt(found.variances[index].variances(case.features)), std, rtol=0.015)
+    np.testing.assert_allclose(found.distances[1], exact.distances[1], rtol=2e-3)
+    np.testing.assert_allclose(found.noise, exact.noise, rtol=1e-4)
+
+
+@pytest.mark.parametrize("samples", [False, True])
+def test_points_that_are_not_tried_have_no_probability(samples: bool):
+    case, grid = SmoothCase(), ratio_grid(samples=samples)
+    every = log_evidence(case.model, case.sums, grid, hopeless=np.inf)
+    found = log_evidence(case.model, case.sums, grid, hopeless=4)
+    tried = np.isfinite(found)
+    assert 0.05 < (~tried).mean()
+    np.testing.assert_allclose(found[tried], every[tried], rtol=0, atol=1e-9)
+    assert every[~tried].max() < -4

@@ -7,7 +7,7 @@ import numpy as np
 
 from .evidence import FLOOR, Grid, is_flat, run_in_blocks, squares_about_mean
 from .variance_table import VarianceTable, compress
-from .varying_coefficients import Factor, SampleSums, VaryingCoefficients
+from .varying_coefficients import Factor, RightHands, SampleSums, VaryingCoefficients
 
 __all__ = ["Components", "Function", "fit_components"]
 
@@ -65,72 +65,66 @@ def fit_components(
         Features of places that cover the cell states, on which the few covariances are chosen that stand for those of all ratios.
     """
     n_genes, size = sums.cross.shape[1], model.n_columns * model.n_features
-    maps = [model.functional(function.columns) for function in functions]
     coefficients = np.zeros((n_genes, size))
     noise = np.zeros((n_genes, len(grid.points)))
     squared = np.zeros((len(functions), n_genes))
-    used = np.flatnonzero((probability > 0).any(axis=0))
-    forms = np.zeros((len(functions), len(points), len(grid.points)))
+    used = (probability > 0).any(axis=0)
+    pairs = grid.pairs()
     total = squares_about_mean(model, sums)
     flat = is_flat(model, sums)
     floor = FLOOR * total / model.degrees
-    for sample, states in grid.pairs():
-        of_sample = np.concatenate([numbers for _, numbers in states])
-        matrix = model.matrix(sample)
-        factors = []
+    measures: dict[tuple[float, float], list[Measure | None]] = {}
+    for sample, states in pairs:
         for state, numbers in states:
-            factor = model.factor(matrix, state)
-            for form, map_ in zip(forms, maps, strict=True):
-                half = np.square(points @ map_ @ factor.transform.T)
-                shrink = factor.shrinkage(grid.points[numbers, 2])
-                form[:, numbers] = half[:, : factor.n_fixed].sum(axis=1)[:, None] + half[:, factor.n_fixed :] @ shrink.T
-            numbers = np.intersect1d(numbers, used)
-            if len(numbers) == 0:
-                continue
-            shrink = factor.shrinkage(grid.points[numbers, 2])
-            whiten = [
-                _squared_distance(model, factor, shrink, function, map_) if function.tested else None
-                for function, map_ in zip(functions, maps, strict=True)
-            ]
-            factors.append((factor, numbers, shrink, whiten))
+            if used[numbers].any():
+                factor, shrink = _factor(model, grid, numbers)
+                measures[sample, state] = [
+                    _squared_distance(model, factor, shrink, function) if function.tested else None
+                    for function in functions
+                ]
 
-        def fill(genes: slice, sample=sample, factors=factors, of_sample=of_sample) -> None:
-            if not probability[genes][:, of_sample].any():
-                return
-            right, squares = model.right_hand(sums.genes(genes), sample)
-            for factor, numbers, shrink, whiten in factors:
+    def fill(genes: slice) -> None:
+        hands = RightHands(model, sums.genes(genes))
+        for sample, states in pairs:
+            if not any(probability[genes, numbers].any() for _, numbers in states):
+                continue
+            right, squares = hands.at(sample)
+            for state, numbers in states:
                 own = np.flatnonzero(probability[genes][:, numbers].any(axis=1))
                 if len(own) == 0:
                     continue
+                factor, shrink = _factor(model, grid, numbers)
                 rows = own + genes.start
                 share = probability[np.ix_(rows, numbers)]
-                u = right[own] @ factor.transform.T
-                taken = factor.reductions(np.square(u), grid.points[numbers, 2])
+                fixed, effects = factor.transformed(right, own)
+                taken = factor.reductions(fixed, effects, grid.points[numbers, 2])
                 sigma2 = np.maximum((squares[own, None] - taken) / model.degrees, floor[rows, None])
                 noise[np.ix_(rows, numbers)] = sigma2
-                for distance, one in zip(squared, whiten, strict=True):
+                for distance, one in zip(squared, measures[sample, state], strict=True):
                     if one is not None:
-                        distance[rows] += (share * one(u) / np.maximum(sigma2, np.finfo(float).tiny)).sum(axis=1)
-                u[:, : factor.n_fixed] *= share.sum(axis=1, keepdims=True)
-                u[:, factor.n_fixed :] *= share @ shrink
-                coefficients[rows] += u @ factor.transform
+                        of_ratios = one(fixed, effects)
+                        distance[rows] += (share * of_ratios / np.maximum(sigma2, np.finfo(float).tiny)).sum(axis=1)
+                fixed *= share.sum(axis=1, keepdims=True)
+                effects *= share @ shrink
+                coefficients[np.ix_(rows, factor.kept)] += factor.coefficients(fixed, effects)
+        coefficients[genes, 0] += hands.means
 
-        run_in_blocks(fill, n_genes)
+    run_in_blocks(fill, n_genes)
     # a constant gene has its mean, and nothing else but rounding
     coefficients[flat] = 0.0
-    coefficients[flat, 0] = sums.cross[:, flat, 0].sum(axis=0) / model.n_cells
+    coefficients[flat, 0] = sums.means()[flat]
     squared[:, flat] = 0.0
     loads = probability * noise
     loads[flat] = 0.0
     tables = []
-    for form, map_ in zip(forms, maps, strict=True):
+    for function in functions:
         # of the whole grid: the choice must not depend on the genes
-        chosen, mixing = compress(form)
-        matrices = [_covariance(model, grid.points[k], map_) for k in chosen]
+        chosen, mixing = compress(_forms(model, grid, function, points))
+        matrices = [_covariance(model, grid, int(k), function) for k in chosen]
         tables.append(VarianceTable(np.stack(matrices), loads @ mixing))
     amplitudes = loads @ grid.points
     return Components(
-        [coefficients @ map_.T for map_ in maps],
+        model.weights(coefficients, [function.columns for function in functions]),
         tables,
         [np.sqrt(d) if f.tested else None for d, f in zip(squared, functions, strict=True)],
         state=amplitudes[:, 1],
@@ -140,20 +134,50 @@ def fit_components(
     )
 
 
-def _covariance(model: VaryingCoefficients, point: np.ndarray, map_: np.ndarray) -> np.ndarray:
+def _factor(model: VaryingCoefficients, grid: Grid, numbers: np.ndarray) -> tuple[Factor, np.ndarray]:
+    """Factor for all effects under one ratio of samples and state, and the shrinkage at each of them."""
+    sample, state = grid.points[numbers[0], :2]
+    effect = grid.points[numbers, 2]
+    factor = model.factor(float(sample), float(state), float(effect.max()))
+    return factor, factor.shrinkage(effect)
+
+
+def _forms(model: VaryingCoefficients, grid: Grid, function: Function, points: np.ndarray) -> np.ndarray:
+    """Posterior variance of a function over the noise: places × points of the grid."""
+    rotated = points @ model.axes
+    forms = np.zeros((len(points), len(grid.points)))
+    for _, states in grid.pairs():
+        for _, numbers in states:
+            factor, shrink = _factor(model, grid, numbers)
+            left = model.seen_through(factor, function.columns)
+            half = np.square(rotated[:, : len(left)] @ left)
+            m = factor.n_fixed
+            forms[:, numbers] = half[:, :m].sum(axis=1)[:, None] + half[:, m:] @ shrink.T
+            for number in numbers:
+                left_out = model.left_out(function.columns, grid.points[number], factor.kept)
+                forms[:, number] += np.square(rotated) @ left_out
+    return forms
+
+
+def _covariance(model: VaryingCoefficients, grid: Grid, number: int, function: Function) -> np.ndarray:
     """Posterior covariance of the features' weights of a function over the noise, at one point of the grid."""
-    factor = model.factor(model.matrix(point[0]), point[1])
-    left = map_ @ factor.transform.T
+    point = grid.points[number]
+    numbers = np.flatnonzero((grid.points[:, :2] == point[:2]).all(axis=1))
+    factor, shrink = _factor(model, grid, numbers)
+    left = model.seen_through(factor, function.columns)
     scaled = left.copy()
-    scaled[:, factor.n_fixed :] *= factor.shrinkage(point[2:])[0]
-    return scaled @ left.T
+    scaled[:, factor.n_fixed :] *= shrink[np.flatnonzero(numbers == number)[0]]
+    axes, left_out = model.axes, model.left_out(function.columns, point, factor.kept)
+    kept, rest = axes[:, : len(left)], left_out > 0
+    return kept @ (scaled @ left.T) @ kept.T + (axes[:, rest] * left_out[rest]) @ axes[:, rest].T
 
 
-def _squared_distance(
-    model: VaryingCoefficients, factor: Factor, shrink: np.ndarray, function: Function, map_: np.ndarray
-) -> Callable[[np.ndarray], np.ndarray]:
+type Measure = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def _squared_distance(model: VaryingCoefficients, factor: Factor, shrink: np.ndarray, function: Function) -> Measure:
     r"""
-    A function that gives :math:`f^\top V^{-1} f` times σ² from u: genes × coefficients to genes × ratios.
+    A function that gives :math:`f^\top V^{-1} f` times σ² from u (both parts, genes × coefficients): genes × ratios.
 
     :math:`f = B v` with :math:`B = A T^\top \mathrm{diag}(\sqrt h)`, :math:`v = \sqrt h \odot u` and :math:`V = \sigma^2 B
     B^\top`, so it is the squared length of v within the row space of B. Where there is one effect, that space is all of its
@@ -161,12 +185,11 @@ def _squared_distance(
     """
     if model.n_columns == 2 and function.columns[0] == 0:
 
-        def of_one_effect(u: np.ndarray) -> np.ndarray:
-            constant = np.square(u[:, factor.n_fixed - 1])
-            return constant[:, None] + np.square(u[:, factor.n_fixed :]) @ shrink.T
+        def of_one_effect(fixed: np.ndarray, effects: np.ndarray) -> np.ndarray:
+            return np.square(fixed[:, -1:]) + np.square(effects) @ shrink.T
 
         return of_one_effect
-    left = map_ @ factor.transform.T
+    left = model.seen_through(factor, function.columns)
     projections = []
     for h in shrink:
         root = np.concatenate([np.ones(factor.n_fixed), np.sqrt(h)])
@@ -176,7 +199,8 @@ def _squared_distance(
         own = own[length > 0] / length[length > 0, None]
         projections.append(root[:, None] * np.linalg.qr(own.T)[0])
 
-    def of_several(u: np.ndarray) -> np.ndarray:
+    def of_several(fixed: np.ndarray, effects: np.ndarray) -> np.ndarray:
+        u = np.hstack([fixed, effects])
         return np.stack([np.square(u @ projection).sum(axis=1) for projection in projections], axis=1)
 
     return of_several

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .parallel import compute_here
-from .varying_coefficients import SampleSums, VaryingCoefficients
+from .varying_coefficients import RightHands, SampleSums, VaryingCoefficients
 
 __all__ = [
     "Grid",
@@ -23,10 +23,10 @@ GENES = 1024
 """Genes of one task."""
 FLOOR = 1e-9
 """Residual sum of squares, relative to that about the mean, below which functions do not differ in what they explain."""
+HOPELESS = 30.0
+"""Log likelihood below the best at which a point counts for nothing: the prior of no point is smaller than e to the −20."""
 ITERATIONS = 100
 """Steps of the EM algorithm; stopping early keeps the prior smooth."""
-MAX_LEARNING = 4000
-"""Genes from which the prior of the ratios is learnt."""
 
 
 @dataclass(frozen=True)
@@ -71,37 +71,60 @@ def ratio_grid(*, samples: bool, effects: bool = True) -> Grid:
     return Grid(np.array(rows))
 
 
-def log_evidence(model: VaryingCoefficients, sums: SampleSums, grid: Grid) -> np.ndarray:
+def log_evidence(model: VaryingCoefficients, sums: SampleSums, grid: Grid, hopeless: float = HOPELESS) -> np.ndarray:
     r"""
     Log marginal likelihood of each gene at each point, with the noise at its best: genes × points.
 
     :math:`-\tfrac{\nu}{2} \log(Q / \nu) - \tfrac12 \log|\cdot|` with the residual sum of squares Q and ν degrees of freedom
-    (restricted likelihood: flat coefficients are integrated out; Patterson & Thompson 1971), relative to the first point.
+    (restricted likelihood: flat coefficients are integrated out; Patterson & Thompson 1971), relative to the best point.
     Genes without variation within the precision of the sums have 0 everywhere.
+
+    Larger ratios of the state are not tried for a gene (their likelihood counts as 0) once its likelihood falls with the ratio and is far
+    below the best, and larger ratios of the samples neither.
+
+    Parameters
+    ----------
+    model, sums, grid
+        The model, the sums of the genes, and the points.
+    hopeless
+        How far below the best a log likelihood counts for nothing.
     """
     n_genes = sums.cross.shape[1]
     total = squares_about_mean(model, sums)
     flat = is_flat(model, sums)
     # a function that explains all but rounding is not worth more than one that leaves a billionth
     floor = FLOOR * np.where(flat, 1.0, total)
-    found = np.empty((n_genes, len(grid.points)))
-    base = np.empty(n_genes)
-    for sample, states in grid.pairs():
-        matrix, of_samples = model.matrix(sample), model.sample_log_det(sample)
-        factors = [(model.factor(matrix, state), points) for state, points in states]
+    found = np.full((n_genes, len(grid.points)), -np.inf)
+    pairs = grid.pairs()
 
-        def fill(genes: slice, sample=sample, factors=factors, of_samples=of_samples) -> None:
-            right, squares = model.right_hand(sums.genes(genes), sample)
-            for factor, points in factors:
+    def fill(genes: slice) -> None:
+        hands = RightHands(model, sums.genes(genes))
+        out, lowest = found[genes], floor[genes]
+        best, of_last = np.full(len(out), -np.inf), np.full(len(out), -np.inf)
+        rows = np.flatnonzero(~flat[genes])
+        for sample, states in pairs:
+            right, squares = hands.at(sample)
+            of_samples = model.sample_log_det(sample)
+            last, of_this, own = np.full(len(out), -np.inf), np.full(len(out), -np.inf), rows
+            for state, points in states:
                 effect = grid.points[points, 2]
-                residual = squares[:, None] - factor.reductions(np.square(right @ factor.transform.T), effect)
-                residual = np.maximum(residual, floor[genes, None])
+                factor = model.factor(sample, state, float(effect.max()))
+                taken = factor.reductions(*factor.transformed(right, own), effect)
+                residual = np.maximum(squares[own, None] - taken, lowest[own, None])
                 log = -0.5 * (model.degrees * np.log(residual) + factor.log_dets(effect) + of_samples)
-                if points[0] == 0:
-                    base[genes] = log[:, 0]
-                found[genes, points] = log - base[genes, None]
+                out[np.ix_(own, points)] = log
+                top = log.max(axis=1)
+                of_this[own] = np.maximum(of_this[own], top)
+                best[own] = np.maximum(best[own], top)
+                going_on = (top > last[own]) | (top > best[own] - hopeless)
+                last[own] = top
+                own = own[going_on]
+            going_on = (of_this[rows] > of_last[rows]) | (of_this[rows] > best[rows] - hopeless)
+            of_last[rows] = of_this[rows]
+            rows = rows[going_on]
+        out -= np.where(flat[genes], 0.0, best)[:, None]
 
-        run_in_blocks(fill, n_genes)
+    run_in_blocks(fill, n_genes)
     found[flat] = 0.0
     return found
 
@@ -129,8 +152,7 @@ def grid_prior(evidence: np.ndarray) -> np.ndarray:
     Probability of each point of the grid, learnt from all genes: the mixing distribution of most likelihood.
 
     By the EM algorithm (Laird 1978, JASA 73, 805), stopped early; genes that say nothing (a likelihood that is equal
-    everywhere) are left out, and of very many genes every k-th in the order of their evidence is taken. A millionth is
-    spread evenly, so that a gene unlike all others can follow its own likelihood.
+    everywhere) are left out. A millionth is spread evenly, so that a gene unlike all others can follow its own likelihood.
 
     Parameters
     ----------
@@ -139,9 +161,6 @@ def grid_prior(evidence: np.ndarray) -> np.ndarray:
     """
     n_points = evidence.shape[1]
     informative = np.flatnonzero(np.ptp(evidence, axis=1) > 0)
-    if len(informative) > MAX_LEARNING:
-        ordered = informative[np.argsort(evidence[informative].max(axis=1), kind="stable")]
-        informative = ordered[np.linspace(0, len(ordered) - 1, MAX_LEARNING).astype(np.intp)]
     mass = np.full(n_points, 1 / n_points)
     if len(informative) == 0:
         return mass

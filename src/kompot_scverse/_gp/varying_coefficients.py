@@ -2,17 +2,32 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from threading import RLock
 
 import numpy as np
 from scipy.linalg import cholesky, eigh, solve_triangular
+from scipy.sparse import coo_array
 
 from .posterior import spectrum
 
-__all__ = ["DOUBLE", "SINGLE", "Factor", "SampleSums", "VaryingCoefficients", "contrast_design", "with_constant"]
+__all__ = [
+    "DOUBLE",
+    "FIELD_TOLERANCE",
+    "SINGLE",
+    "Factor",
+    "RightHands",
+    "SampleSums",
+    "VaryingCoefficients",
+    "contrast_design",
+    "with_constant",
+]
 
 
 SINGLE, DOUBLE = 2e-5, 1e-10
 """Relative errors of sums of expression in single and in double precision, with a margin."""
+
+FIELD_TOLERANCE, SAMPLE_TOLERANCE = 3e-4, 1e-4
+"""Share of the prior variance of a direction below which it is not worth asking what the data say of it."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +47,10 @@ class SampleSums:
         """The sums of some genes."""
         return replace(self, cross=self.cross[:, chosen], square=self.square[:, chosen])
 
+    def means(self) -> np.ndarray:
+        """Mean of each gene over all cells."""
+        return self.cross[:, :, 0].sum(axis=0) / self.gram[:, 0, 0].sum()
+
 
 @dataclass(frozen=True)
 class Factor:
@@ -44,14 +63,28 @@ class Factor:
     :math:`\sigma^2 T^\top \mathrm{diag}(h) T`.
     """
 
+    kept: np.ndarray
+    """Numbers of the coefficients in it; those of the others are 0, and their covariance is that of the prior."""
     transform: np.ndarray
-    """T: coefficients × coefficients."""
+    """T: kept coefficients × kept coefficients; those before the effect fields do not depend on the fields."""
     eigenvalues: np.ndarray
     """λ of the effect fields given all else."""
     n_fixed: int
     """Coefficients before the effect fields: the intercept, the state, the constants of the effects."""
     log_det: float
     """Log determinant of the equations with the effects at 0, less that of the prior of the state."""
+
+    def transformed(self, right: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Transformed right-hand sides, u, of the coefficients before the effect fields and of these, from rows of right-hand sides: genes × coefficients."""
+        own = right[np.ix_(rows, self.kept)]
+        m = self.n_fixed
+        return own[:, :m] @ self.transform[:m, :m].T, own @ self.transform[m:].T
+
+    def coefficients(self, fixed: np.ndarray, effects: np.ndarray) -> np.ndarray:
+        """Tᵀ of both parts: genes × kept coefficients."""
+        found = effects @ self.transform[self.n_fixed :]
+        found[:, : self.n_fixed] += fixed @ self.transform[: self.n_fixed, : self.n_fixed]
+        return found
 
     def shrinkage(self, effect: np.ndarray) -> np.ndarray:
         """The factors h of the effect fields at some ratios: ratios × effect coefficients."""
@@ -61,10 +94,9 @@ class Factor:
         """Log determinant at some ratios of the effects."""
         return self.log_det + np.log1p(effect[:, None] * self.eigenvalues).sum(axis=1)
 
-    def reductions(self, squared: np.ndarray, effect: np.ndarray) -> np.ndarray:
-        """What the model takes off the sum of squares, genes × ratios, from u²: genes × coefficients."""
-        fixed = squared[:, : self.n_fixed].sum(axis=1)
-        return fixed[:, None] + squared[:, self.n_fixed :] @ self.shrinkage(effect).T
+    def reductions(self, fixed: np.ndarray, effects: np.ndarray, effect: np.ndarray) -> np.ndarray:
+        """What the model takes off the sum of squares at some ratios of the effects, from u: genes × ratios."""
+        return np.einsum("gj,gj->g", fixed, fixed)[:, None] + np.square(effects) @ self.shrinkage(effect).T
 
 
 class VaryingCoefficients:
@@ -79,7 +111,9 @@ class VaryingCoefficients:
     :math:`M_s = (I / \rho_s + G_s)^{-1}` the Gram matrix :math:`G_s` of a sample becomes :math:`G_s - G_s M_s G_s`, and
     likewise its other sums.
 
-    The coefficients are ordered: intercept, state, constants of the effects, effect fields.
+    The coefficients are those of the principal axes of the features over all cells, in the order: intercept, state,
+    constants of the effects, effect fields. With a ratio ρ the data shrink the variance of an axis of which the cells have
+    the sum of squares λ by the factor 1 / (1 + ρλ). Where ρλ is below a tolerance, the axis is left as the prior has it.
 
     Parameters
     ----------
@@ -87,15 +121,32 @@ class VaryingCoefficients:
         FFᵀ of every sample: samples × features × features.
     design
         X: samples × columns; the first column is 1.
+    tolerances
+        ρλ of states and effects, and of samples, below which an axis is left out; 0 for none.
     """
 
-    def __init__(self, gram: np.ndarray, design: np.ndarray) -> None:
-        self.gram, self.design = gram, design
+    def __init__(
+        self,
+        gram: np.ndarray,
+        design: np.ndarray,
+        tolerances: tuple[float, float] = (FIELD_TOLERANCE, SAMPLE_TOLERANCE),
+    ) -> None:
+        self.gram, self.design, self.tolerances = gram, design, tolerances
         self.n_features, self.n_columns = gram.shape[1], design.shape[1]
         self.n_cells = float(gram[:, 0, 0].sum())
         by_column = np.arange(self.n_columns * self.n_features).reshape(self.n_columns, self.n_features)
         self.order = np.concatenate([by_column[0], by_column[1:, 0], by_column[1:, 1:].ravel()])
         self.n_fixed = self.n_features + self.n_columns - 1
+        values, vectors = spectrum(gram[:, 1:, 1:].sum(axis=0))
+        self.spread = values[::-1]
+        """Sum of squares over the cells of each axis, in descending order."""
+        self.axes = np.eye(self.n_features)
+        """Features × axes; the constant is one by itself."""
+        self.axes[1:, 1:] = vectors[:, ::-1]
+        self._matrices: dict[float, np.ndarray] = {}
+        self._eliminations: dict[float, Elimination] = {}
+        self._factors: dict[tuple[float, float, float], Factor] = {}
+        self._lock = RLock()
 
     @property
     def degrees(self) -> float:
@@ -103,27 +154,89 @@ class VaryingCoefficients:
         return self.n_cells - self.n_columns
 
     @cached_property
-    def _spectra(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        return [spectrum(gram) for gram in self.gram]
+    def spectra(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Eigenvalues, in descending order, and eigenvectors of the Gram matrix of each sample."""
+        found = [spectrum(gram) for gram in self.gram]
+        return [(values[::-1], vectors[:, ::-1]) for values, vectors in found]
 
     def matrix(self, sample: float) -> np.ndarray:
         """Gram matrix of all coefficients at one ratio of the sample fields, without priors."""
+        with self._lock:
+            if sample not in self._matrices:
+                self._matrices[sample] = self._matrix(sample)
+            return self._matrices[sample]
+
+    def _matrix(self, sample: float) -> np.ndarray:
+        grams = []
+        for number, gram in enumerate(self.gram):
+            left = gram
+            if sample > 0:
+                values, vectors = self.spectra[number]
+                n = self.n_of_sample(sample, number)
+                left = (
+                    gram - (vectors[:, :n] * (sample * values[:n] ** 2 / (1 + sample * values[:n]))) @ vectors[:, :n].T
+                )
+            grams.append(left)
+        total = np.empty((self.n_columns, self.n_features, self.n_columns, self.n_features))
+        for i in range(self.n_columns):
+            for j in range(i + 1):
+                block = sum(
+                    weight * gram for weight, gram in zip(self.design[:, i] * self.design[:, j], grams, strict=True)
+                )
+                total[i, :, j] = self.axes.T @ block @ self.axes
+                total[j, :, i] = total[i, :, j]
         size = self.n_columns * self.n_features
-        total = np.zeros((self.n_columns, self.n_features, self.n_columns, self.n_features))
-        for row, gram, (values, vectors) in zip(self.design, self.gram, self._spectra, strict=True):
-            left = gram if sample == 0 else (vectors * (values / (1 + sample * values))) @ vectors.T
-            total += np.einsum("i,j,ab->iajb", row, row, left)
         return total.reshape(size, size)[np.ix_(self.order, self.order)]
+
+    def n_of_sample(self, sample: float, number: int) -> int:
+        """How many directions of a sample's field the data tell something about, at a ratio."""
+        return max(int((sample * self.spectra[number][0] >= self.tolerances[1]).sum()), 1)
 
     def sample_log_det(self, sample: float) -> float:
         """Log determinant that the sample fields add."""
-        return float(sum(np.log1p(sample * values).sum() for values, _ in self._spectra))
+        return float(sum(np.log1p(sample * values).sum() for values, _ in self.spectra)) if sample > 0 else 0.0
 
-    def factor(self, matrix: np.ndarray, state: float) -> Factor:
-        """Solve :meth:`matrix` at a ratio of the state to the noise."""
-        m, r = self.n_fixed, self.n_features - 1
+    def elimination(self, sample: float) -> "Elimination":
+        """What the sample fields take off the right-hand sides at one ratio."""
+        with self._lock:
+            if sample not in self._eliminations:
+                self._eliminations[sample] = self._elimination(sample)
+            return self._eliminations[sample]
+
+    def _elimination(self, sample: float) -> "Elimination":
+        numbers, of_squares, maps = [], [], []
+        for number, (row, (values, vectors)) in enumerate(zip(self.design, self.spectra, strict=True)):
+            n = self.n_of_sample(sample, number)
+            shrunk = sample / (1 + sample * values[:n])
+            numbers.append(n)
+            of_squares.append(shrunk)
+            maps.append(np.kron(row, (vectors[:, :n] * (shrunk * values[:n])).T @ self.axes)[:, self.order])
+        return Elimination(numbers, np.concatenate(of_squares), np.vstack(maps))
+
+    def kept(self, state: float, effect: float) -> tuple[np.ndarray, int]:
+        """Coefficients that the data tell something about at these ratios, and how many of them are not effect fields."""
+        r, tolerance = self.n_features - 1, self.tolerances[0]
+        states = np.arange(1 + int((state * self.spread >= tolerance).sum()))
+        constants = np.arange(self.n_features, self.n_fixed)
+        effects = np.arange(int((effect * self.spread >= tolerance).sum()))
+        fields = self.n_fixed + r * np.arange(self.n_columns - 1)[:, None] + effects
+        return np.concatenate([states, constants, fields.ravel()]), len(states) + len(constants)
+
+    def factor(self, sample: float, state: float, effect: float) -> Factor:
+        """Solve the equations at ratios of samples and state to the noise, for ratios of the effects up to the one given."""
+        key = (sample, state, effect)
+        with self._lock:
+            if key not in self._factors:
+                self._factors[key] = self._factor(*key)
+            return self._factors[key]
+
+    def _factor(self, sample: float, state: float, effect: float) -> Factor:
+        kept, m = self.kept(state, effect)
+        matrix = self.matrix(sample)
+        if len(kept) < len(matrix):
+            matrix = matrix[np.ix_(kept, kept)]
         fixed = matrix[:m, :m].copy()
-        states = np.arange(1, 1 + r)
+        states = np.arange(1, 1 + m - self.n_columns)
         fixed[states, states] += 1 / state
         root = cholesky(fixed, lower=True, check_finite=False)
         inverse = solve_triangular(root, np.eye(m), lower=True, check_finite=False)
@@ -135,30 +248,84 @@ class VaryingCoefficients:
         transform[:m, :m] = inverse
         transform[m:, :m] = -(shared @ vectors).T @ inverse
         transform[m:, m:] = vectors.T
-        log_det = 2 * float(np.log(root.diagonal()).sum()) + r * float(np.log(state))
-        return Factor(transform, np.maximum(values, 0.0), m, log_det)
+        log_det = 2 * float(np.log(root.diagonal()).sum()) + len(states) * float(np.log(state))
+        return Factor(kept, transform, np.maximum(values, 0.0), m, log_det)
 
-    def right_hand(self, sums: SampleSums, sample: float) -> tuple[np.ndarray, np.ndarray]:
+    def seen_through(self, factor: Factor, of_columns: np.ndarray) -> np.ndarray:
+        """A Tᵀ with the matrix A that turns the kept coefficients into axes' weights of Σ aⱼ (mⱼ + βⱼ): axes × coefficients."""
+        column, axis = np.divmod(self.order[factor.kept], self.n_features)
+        weight, n = of_columns[column], len(factor.kept)
+        return coo_array((weight, (axis, np.arange(n))), shape=(axis.max() + 1, n)).tocsr() @ factor.transform.T
+
+    def weights(self, coefficients: np.ndarray, functions: list[np.ndarray]) -> list[np.ndarray]:
+        """Features' weights of several functions Σ aⱼ (mⱼ + βⱼ), genes × features, from coefficients: genes × coefficients."""
+        position = np.argsort(self.order).reshape(self.n_columns, self.n_features)
+        columns = [coefficients[:, own] @ self.axes.T for own in position]
+        found = []
+        for of_columns in functions:
+            total = of_columns[0] * columns[0]
+            for factor, column in zip(of_columns[1:], columns[1:], strict=True):
+                total += factor * column
+            found.append(total)
+        return found
+
+    def left_out(self, of_columns: np.ndarray, point: np.ndarray, kept: np.ndarray) -> np.ndarray:
+        """Prior variance over the noise of Σ aⱼ βⱼ in each axis, where a factor leaves it out; else 0."""
+        n_states = int((kept < self.n_features).sum())
+        n_effects = int((kept >= self.n_fixed).sum()) // max(self.n_columns - 1, 1)
+        found = np.zeros(self.n_features)
+        found[n_states:] += point[1] * of_columns[0] ** 2
+        found[1 + n_effects :] += point[2] * (of_columns[1:] @ of_columns[1:])
+        return found
+
+
+@dataclass(frozen=True)
+class Elimination:
+    """What the fields of the samples take off sums and right-hand sides at one ratio to the noise."""
+
+    numbers: list[int]
+    """Directions of each sample."""
+    of_squares: np.ndarray
+    """Factors of the squares of the sums in these directions."""
+    map: np.ndarray
+    """All directions × coefficients."""
+
+
+class RightHands:
+    """
+    Right-hand sides of the normal equations of some genes, about the mean of each: it is part of the intercept only.
+
+    Parameters
+    ----------
+    model
+        The model.
+    sums
+        Sums of the genes.
+    """
+
+    def __init__(self, model: VaryingCoefficients, sums: SampleSums) -> None:
+        self.model, self.means = model, sums.means()
+        centred = sums.cross - self.means[:, None] * sums.gram[:, :1]
+        self._centred = centred
+        columns = np.tensordot(model.design.T, centred, 1) @ model.axes
+        self.right = np.concatenate(list(columns), axis=1)[:, model.order]
+        self.square = sums.square.sum(axis=0) - model.n_cells * self.means**2
+        self._rotated: list[np.ndarray] = []
+
+    def at(self, sample: float) -> tuple[np.ndarray, np.ndarray]:
         """Right-hand sides, genes × coefficients, and sums of squares at one ratio of the sample fields."""
-        n_genes = sums.cross.shape[1]
-        right = np.zeros((n_genes, self.n_columns, self.n_features))
-        squares = sums.square.sum(axis=0)
-        for row, cross, (values, vectors) in zip(self.design, sums.cross, self._spectra, strict=True):
-            own = cross
-            if sample > 0:
-                rotated = cross @ vectors
-                keep = 1 / (1 + sample * values)
-                squares = squares - np.square(rotated) @ (sample * keep)
-                own = (rotated * keep) @ vectors.T
-            for column, factor in enumerate(row):
-                if factor != 0:
-                    right[:, column] += factor * own
-        return right.reshape(n_genes, -1)[:, self.order], squares
-
-    def functional(self, of_columns: np.ndarray) -> np.ndarray:
-        """The matrix that turns the coefficients into features' weights of Σ aⱼ (mⱼ + βⱼ): features × coefficients."""
-        full = np.kron(of_columns[None, :], np.eye(self.n_features))
-        return full[:, self.order]
+        if sample == 0:
+            return self.right, self.square
+        own = self.model.elimination(sample)
+        if not self._rotated:
+            self._rotated = [np.empty((len(self.right), 0)) for _ in own.numbers]
+        for number, n in enumerate(own.numbers):
+            known = self._rotated[number]
+            if known.shape[1] < n:
+                more = self._centred[number] @ self.model.spectra[number][1][:, known.shape[1] : n]
+                self._rotated[number] = np.hstack([known, more])
+        rotated = np.concatenate([one[:, :n] for one, n in zip(self._rotated, own.numbers, strict=True)], axis=1)
+        return self.right - rotated @ own.map, self.square - np.square(rotated) @ own.of_squares
 
 
 def contrast_design(conditions: np.ndarray) -> np.ndarray:

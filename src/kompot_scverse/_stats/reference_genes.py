@@ -14,7 +14,7 @@ MIN_CELLS = 10
 """Cells with a value other than 0 that a gene needs to tell anything."""
 
 
-def reference_genes(names: Sequence[str], expressing: NDArray[np.integer]) -> NDArray[np.intp]:
+def reference_genes(names: Sequence[str], expressing: NDArray[np.integer], most: int = MAX_GENES) -> NDArray[np.intp]:
     """Numbers of all expressed genes, or of those with the smallest hashes of their names, in ascending order.
 
     Parameters
@@ -23,10 +23,12 @@ def reference_genes(names: Sequence[str], expressing: NDArray[np.integer]) -> ND
         Names of all genes.
     expressing
         Cells that express each of them.
+    most
+        How many genes there are at most.
     """
     genes = np.flatnonzero(expressing >= MIN_CELLS)
-    if len(genes) <= MAX_GENES:
+    if len(genes) <= most:
         return genes
     hashes = [blake2b(str(names[int(gene)]).encode(), digest_size=8).digest() for gene in genes]
     order = sorted(range(len(genes)), key=hashes.__getitem__)
-    return np.sort(genes[order[:MAX_GENES]])
+    return np.sort(genes[order[:most]])

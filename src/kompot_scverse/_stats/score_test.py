@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cholesky, eigh, solve_triangular
+from scipy.linalg import eigh
 
 from kompot_scverse._gp.evidence import FLOOR, run_in_blocks
-from kompot_scverse._gp.varying_coefficients import SampleSums
+from kompot_scverse._gp.posterior import spectrum
+from kompot_scverse._gp.varying_coefficients import FIELD_TOLERANCE, SampleSums
 
 from .combine import cauchy_combination
 from .weighted_chi2 import weighted_chi2_sf
@@ -23,14 +24,16 @@ EFFECTS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 class _Null:
     """The null model at one ratio of the state."""
 
-    state: np.ndarray
-    """Inverse of the Cholesky factor of the equations of intercept and state."""
+    weights: np.ndarray
+    """Inverse of its equations, which are diagonal: coefficients, the intercept first."""
+    log_det: float
+    kept: int
+    """Coefficients that the data tell something about."""
     cross: np.ndarray
-    """What the effect features have in common with them: coefficients × features."""
+    """What the effect features have in common with these, times the weights: coefficients × effect features."""
     eigenvalues: np.ndarray
     vectors: np.ndarray
     """Of the information about the effect, M."""
-    log_det: float
 
 
 def score_test(sums: SampleSums, is_group: np.ndarray) -> np.ndarray:
@@ -56,25 +59,30 @@ def score_test(sums: SampleSums, is_group: np.ndarray) -> np.ndarray:
     """
     n = sums.gram[:, 0, 0]
     centred = is_group.astype(float) - n[is_group].sum() / n.sum()
-    gram, between, effect = (np.tensordot(centred**power, sums.gram, 1) for power in (0, 1, 2))
-    nulls = [_null_model(gram, between, effect, state) for state in STATES]
+    of_state, of_effect, spread = _axes(sums.gram.sum(axis=0))
+    between, effect = (np.tensordot(centred**power, sums.gram, 1) for power in (1, 2))
+    between, effect = of_state.T @ between @ of_effect, of_effect.T @ effect @ of_effect
+    nulls = [_null_model(n.sum(), spread, between, effect, state) for state in STATES]
     n_genes, degrees = sums.cross.shape[1], n.sum() - 1
     pvalue = np.full(n_genes, np.nan)
+    means = sums.means()
 
     def fill(genes: slice) -> None:
         own = sums.genes(genes)
-        first, second = own.cross.sum(axis=0), np.tensordot(centred, own.cross, 1)
+        # about the mean of the gene: the state's features are, too, so that the intercept is 0
+        about = own.cross - means[genes, None] * sums.gram[:, :1]
+        first, second = about.sum(axis=0) @ of_state, np.tensordot(centred, about, 1) @ of_effect
         square = own.square.sum(axis=0)
-        total = square - first[:, 0] ** 2 / n.sum()
+        total = square - n.sum() * means[genes] ** 2
         varies = total > sums.rounding * square
-        residual = np.stack([square - np.square(first @ null.state.T).sum(axis=1) for null in nulls], axis=1)
-        residual = np.maximum(residual, FLOOR * np.where(varies, total, 1.0)[:, None])
+        taken = np.square(first) @ np.stack([null.weights for null in nulls], axis=1)
+        residual = np.maximum(total[:, None] - taken, FLOOR * np.where(varies, total, 1.0)[:, None])
         likelihood = -0.5 * (degrees * np.log(residual) + np.array([null.log_det for null in nulls]))
         best = likelihood.argmax(axis=1)
         out = pvalue[genes]
         for number in np.unique(best[varies]):
             rows, null = np.flatnonzero(varies & (best == number)), nulls[number]
-            z = second[rows] - first[rows] @ null.state.T @ null.cross
+            z = second[rows] - first[rows, : null.kept] @ null.cross
             squared = np.square(z @ null.vectors) * (degrees / residual[rows, number])[:, None]
             of_ratios = []
             for ratio in EFFECTS:
@@ -86,13 +94,31 @@ def score_test(sums: SampleSums, is_group: np.ndarray) -> np.ndarray:
     return pvalue
 
 
-def _null_model(gram: np.ndarray, between: np.ndarray, effect: np.ndarray, state: float) -> _Null:
-    equations = gram.copy()
-    states = np.arange(1, len(gram))
-    equations[states, states] += 1 / state
-    root = cholesky(equations, lower=True, check_finite=False)
-    inverse = solve_triangular(root, np.eye(len(gram)), lower=True, check_finite=False)
-    cross = inverse @ between
-    values, vectors = eigh(effect - cross.T @ cross, check_finite=False)
-    log_det = 2 * float(np.log(root.diagonal()).sum()) + len(states) * float(np.log(state))
-    return _Null(inverse, cross, np.maximum(values, 0.0), vectors, log_det)
+def _axes(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """
+    Principal axes of the features, a constant before them: those of states, those of effects, and the former's spread.
+
+    The features of states are about their mean over the cells, which changes nothing beside a flat intercept. Effects have
+    a constant with a prior, so theirs are not; axes whose variance the data hardly change at the largest ratio are left out.
+    """
+    n, size = gram[0, 0], len(gram)
+    mean = gram[0, 1:] / n
+    values, vectors = spectrum(gram[1:, 1:] - n * np.outer(mean, mean))
+    of_state = np.zeros((size, size))
+    of_state[0, 0] = 1
+    of_state[0, 1:], of_state[1:, 1:] = -mean @ vectors[:, ::-1], vectors[:, ::-1]
+    of_all, axes = spectrum(gram[1:, 1:])
+    kept = axes[:, of_all * max(EFFECTS) >= FIELD_TOLERANCE]
+    of_effect = np.zeros((size, 1 + kept.shape[1]))
+    of_effect[0, 0] = 1
+    of_effect[1:, 1:] = kept
+    return of_state, of_effect, values[::-1]
+
+
+def _null_model(n: float, spread: np.ndarray, between: np.ndarray, effect: np.ndarray, state: float) -> _Null:
+    weights = np.concatenate([[1 / n], 1 / (spread + 1 / state)])
+    kept = 1 + int((state * spread >= FIELD_TOLERANCE).sum())
+    cross = weights[:kept, None] * between[:kept]
+    values, vectors = eigh(effect - between[:kept].T @ cross, check_finite=False)
+    log_det = float(np.log(n) + np.log1p(state * spread).sum())
+    return _Null(weights, log_det, kept, cross, np.maximum(values, 0.0), vectors)

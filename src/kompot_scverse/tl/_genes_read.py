@@ -10,7 +10,10 @@ from kompot_scverse._gp.row_tasks import RowReader
 from kompot_scverse._gp.varying_coefficients import DOUBLE, SINGLE
 from kompot_scverse._stats.reference_genes import MIN_CELLS, reference_genes
 
-__all__ = ["GenesRead", "genes_read"]
+__all__ = ["MAX_LEARNING", "GenesRead", "genes_read"]
+
+MAX_LEARNING = 3000
+"""Genes from which the prior of the variance components is learnt."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def genes_read(every: MatrixReader, names: Sequence[str], numbers: np.ndarray | 
     n = every.shape[1]
     reference = np.empty(0, dtype=np.intp)
     if learn:
-        reference = reference_genes(names, np.full(n, MIN_CELLS))
+        reference = reference_genes(names, np.full(n, MIN_CELLS), MAX_LEARNING)
     if numbers is None:
         return GenesRead(every, np.arange(n), reference, every)
     read = np.union1d(numbers, reference)
