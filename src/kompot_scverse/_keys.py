@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-__all__ = ["Keys", "check_key", "column_name", "is_safe", "slug"]
+__all__ = ["LONGEST", "Keys", "check_key", "column_name", "is_safe", "slug"]
 
 SAMPLE_VAR = "_sample_var"
 """Suffix of the fields that the variance between replicates changes."""
@@ -11,6 +11,8 @@ SAMPLE_VAR = "_sample_var"
 
 UNSAFE = re.compile(r"[/\\\x00\ud800-\udfff]")
 """What opens a group in a file, or cannot be written."""
+LONGEST = 255
+"""Bytes of a name that a file system takes, which that of a zarr array becomes."""
 RESERVED = ("", ".", "..", "_index", "zarr.json")
 """Names that files keep for themselves."""
 

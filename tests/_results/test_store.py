@@ -95,3 +95,9 @@ def test_overwrite(adata, fields):
     write(adata, fields, [run(3, fields)])
     with pytest.raises(ValueError, match=r"5 fields exist already \(written by run 3\).*overwrite=True"):
         check_overwrite(adata, fields, False)
+
+
+def test_names_that_are_too_long_for_a_file(adata):
+    check_overwrite(adata, [Field("var", "é" * 127, "x", "a column")], None)
+    with pytest.raises(ValueError, match="a column would be in var under a name of 256 bytes"):
+        check_overwrite(adata, [Field("var", "é" * 128, "x", "a column")], None)

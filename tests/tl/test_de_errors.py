@@ -237,6 +237,9 @@ def test_cell_groups_that_would_share_a_name(adata):
     before = set(own.var)
     with pytest.raises(ValueError, match="a_b"):
         de(own, "Age", reference="Young", groups="Old", layer="logged_counts", cell_groups="kind")
+    own.obs["kind"] = "x" * 256
+    with pytest.raises(ValueError, match=r"'xxx.* names a column of the results"):
+        de(own, "Age", reference="Young", groups="Old", layer="logged_counts", cell_groups="kind")
     assert set(own.var) == before
 
 

@@ -3,7 +3,8 @@
 import pandas as pd
 from anndata import AnnData
 
-from kompot_scverse._keys import column_name
+from kompot_scverse._arguments import shown
+from kompot_scverse._keys import LONGEST, column_name
 
 from .resolve import obs_column
 
@@ -22,6 +23,12 @@ def group_column(adata: AnnData, key: str | None) -> pd.Series | None:
             f"Several categories of obs[{key!r}] (`cell_groups`) would be named {twice!r}, since files take no slash, "
             "backslash or reserved name; rename one."
         )
+    for name in names:
+        if len(name.encode()) > LONGEST:
+            raise ValueError(
+                f"The category {shown(name)} of obs[{key!r}] (`cell_groups`) names a column of the results, and zarr takes at "
+                f"most {LONGEST} bytes; rename it."
+            )
     return column
 
 

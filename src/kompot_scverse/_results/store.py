@@ -11,9 +11,11 @@ import numpy as np
 from anndata import AnnData
 from mudata import MuData
 
+from kompot_scverse._arguments import shown
 from kompot_scverse._data.errors import INSIDE
 from kompot_scverse._data.holders import check_changeable, holder
 from kompot_scverse._gp.parallel import store_here
+from kompot_scverse._keys import LONGEST
 from kompot_scverse._runs.field import Field
 from kompot_scverse._runs.history import UNREADABLE_KEY, UNS_KEY, Run, last_writer, readable_runs, store_runs
 
@@ -33,7 +35,7 @@ def check_overwrite(
     To be called before anything is computed. With `call`, says so if the call only adds `sample_key` to an earlier one.
     """
     fields = list(fields)
-    _check_distinct(fields)
+    _check_names(fields)
     existing = [field for field in fields if field.is_in(data)]
     if not existing:
         return
@@ -63,10 +65,16 @@ def check_overwrite(
     )
 
 
-def _check_distinct(fields: list[Field]) -> None:
-    """Raise if two results of a call would have one name."""
+def _check_names(fields: list[Field]) -> None:
+    """Raise if two results of a call would have one name, or one a name that is too long for a file."""
     named: dict[tuple[str, str, str], Field] = {}
     for field in fields:
+        length = len(field.key.encode())
+        if length > LONGEST:
+            raise ValueError(
+                f"{field.description} would be in {field.slot} under a name of {length} bytes, and zarr takes at most {LONGEST}: "
+                f"{shown(field.key)}. Pass a shorter `key_added=`, or rename the conditions."
+            )
         other = named.setdefault(field.place, field)
         if other is not field:
             raise ValueError(
