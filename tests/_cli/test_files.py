@@ -99,8 +99,20 @@ def test_reading(tmp_path: Path) -> None:
     mdata.write_h5mu(tmp_path / "m.h5mu")
     mdata.write_zarr(tmp_path / "m.zarr")
     for name in os.listdir(tmp_path):  # noqa: PTH208
-        kind = md.MuData if name.startswith("m") else ad.AnnData
+        kind = md.MuData if name.startswith("m") else ad.ad.AnnData
         assert isinstance(files.read(tmp_path / name), kind)
         backed = files.read(tmp_path / name, backed=True)
         assert isinstance(backed, kind)
         assert backed.shape == (2, 3)
+
+
+def test_a_zarr_store_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: ad.AnnData, target: Path) -> None:
+        Path(target).mkdir()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(ad.AnnData, "write_zarr", full)
+    path = tmp_path / "a.zarr"
+    with pytest.raises(OSError, match=rf"{path} could not be written: No space left on device\."):
+        files.write(data(), path, overwrite=False)
+    assert not any(tmp_path.iterdir())

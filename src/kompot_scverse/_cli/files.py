@@ -86,7 +86,10 @@ def write(data: Any, path: Path, *, overwrite: bool) -> None:
     path = _replaceable(path, overwrite=overwrite)
     with staged(path, overwrite=overwrite) as target:
         if suffix == ".zarr":
-            data.write_zarr(target)
+            try:
+                data.write_zarr(target)
+            except OSError as error:
+                raise OSError(f"{path} could not be written: {error.strerror or error}.") from error
         else:
             with failures_raised(path):
                 getattr(data, f"write_{suffix.removeprefix('.')}")(target)
