@@ -99,7 +99,7 @@ def test_reading(tmp_path: Path) -> None:
     mdata.write_h5mu(tmp_path / "m.h5mu")
     mdata.write_zarr(tmp_path / "m.zarr")
     for name in os.listdir(tmp_path):  # noqa: PTH208
-        kind = md.MuData if name.startswith("m") else ad.ad.AnnData
+        kind = md.MuData if name.startswith("m") else ad.AnnData
         assert isinstance(files.read(tmp_path / name), kind)
         backed = files.read(tmp_path / name, backed=True)
         assert isinstance(backed, kind)
