@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .block_correlation import block_correlation, block_covariance
+from .block_test import fit_blocks
 from .combine import cauchy_combination, spatial_fdr
-from .linear_model import fit_linear, tempered_covariance
-from .moderated import moderated_test
+from .linear_model import tempered_covariance
 from .neighborhoods import TINY
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def abundance_test(mass: NDArray[np.float64], gram: NDArray[np.float64], design:
     :math:`\phi_j / (n_s \pi_j (1 - \pi_j))` with the pooled proportion :math:`\pi_j` and :math:`\phi_j = \sum w^2/\sum w`;
     expected and not observed counts, since observed ones would give samples with few cells less weight and so bias the
     contrast. Samples differ by more than counting (:func:`tempered_covariance`), and those of one block are correlated
-    (:func:`block_correlation`).
+    (:func:`fit_blocks`).
     Then the moderated t (Smyth 2004; F for several contrasts) over neighbourhoods, and the false discovery rate weighted by the reciprocal of the
     overlap with other neighbourhoods (Lun 2017, Dann 2022).
 
@@ -100,10 +99,7 @@ def abundance_test(mass: NDArray[np.float64], gram: NDArray[np.float64], design:
     # in units of the counting SD of one cell all neighbourhoods have the same covariance between samples, 1/n
     unit = np.sqrt(norm[tested] / mass.sum(axis=0)[tested] / (share[tested] * (1 - share[tested])))
     observed, covariance = logit[:, tested] / unit, tempered_covariance(np.diag(1 / n_cells), BETWEEN_SAMPLES)
-    if design.block is not None:
-        correlation = block_correlation(observed, covariance, design)
-        covariance = block_covariance(covariance, design.block, correlation)
-    test = moderated_test(fit_linear(observed, covariance, design), np.log(share[tested]), "limma")
+    test = fit_blocks(observed, covariance, design, share[tested]).test(np.log(share[tested]), "limma")
     effect[tested], z[tested], pvalue[tested] = (test.effect * unit).T, test.z, test.pvalue
     overlap = pooled_gram / np.sqrt(np.outer(norm, norm))
     return AbundanceTest(effect, z, pvalue, spatial_fdr(pvalue, 1 / overlap.sum(axis=1)))

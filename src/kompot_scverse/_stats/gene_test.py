@@ -9,18 +9,18 @@ import numpy as np
 
 from kompot_scverse._gp.parallel import compute_here
 
-from .between_samples import LARGEST, between_samples, evenly_chosen
-from .block_correlation import block_correlation, block_covariance
+from .between_samples import LARGEST, between_samples
+from .block_test import fit_blocks
 from .combine import benjamini_hochberg, cauchy_combination
 from .level_trend import remove_level_trend
-from .linear_model import SampleDesign, fit_linear, tempered_covariance
-from .moderated import ModeratedTest, moderated_test
+from .linear_model import SampleDesign, tempered_covariance
 from .node_means import effective_cells, node_means
 from .node_weights import weights_from_others
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from .moderated import ModeratedTest
     from .neighborhoods import NeighborhoodMoments
 
 __all__ = ["LARGEST_IN_CATEGORY", "GeneTest", "GeneTestSettings", "gene_test"]
@@ -89,7 +89,7 @@ def gene_test(
 
     Per node: generalised least squares of the sample means, normalised for depth (:func:`remove_level_trend`), with
     precision from the cell numbers and the variance :func:`between_samples`, samples of one block correlated
-    (:func:`block_correlation`), a variance moderated along its trend with the variance between cells (t of one contrast, F of
+    (:func:`fit_blocks`), a variance moderated along its trend with the variance between cells (t of one contrast, F of
     several), then the Cauchy combination over nodes with
     :func:`weights_from_others`.
 
@@ -147,12 +147,7 @@ def _test_node(
     between = between_samples(
         means[:, known], covariance, data.cell_variance[genes][known], rest, settings.largest_between
     )
-    covariance = tempered_covariance(covariance, between)
-    if rest.block is not None:
-        some = evenly_chosen(data.cell_variance[genes][known])
-        correlation = block_correlation(means[:, known][:, some], covariance, rest)
-        covariance = block_covariance(covariance, rest.block, correlation)
-    fit = fit_linear(means, covariance, rest)
+    fit = fit_blocks(means, tempered_covariance(covariance, between), rest, data.cell_variance[genes], known)
     # a residual variance of rounding errors only is a gene that does not vary
     varies = fit.variance > 1e-12 * data.level[genes] ** 2
     genes = genes[varies]
@@ -160,9 +155,7 @@ def _test_node(
         return None
     covariate = np.log(data.cell_variance[genes])
     largest_df = fit.df * max(1.0, known[varies].sum() / GENES_PER_DF)
-    test = moderated_test(
-        fit.subset(np.flatnonzero(varies)), covariate, settings.prior, known[varies], few_prior_df=largest_df
-    )
+    test = fit.subset(np.flatnonzero(varies)).test(covariate, settings.prior, known[varies], largest_df)
     return genes, test
 
 
