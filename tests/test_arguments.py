@@ -17,7 +17,7 @@ FUNCTIONS = {
     if inspect.isfunction(getattr(getattr(kp, part), name))
 } | {"RunInfo": kp.RunInfo}
 NEEDED = {
-    "groupby": "Age", "reference": "Young", "statistic": "fold_change", "gene": "Gene0001",
+    "groupby": "Age", "reference": "Young", "statistic": "fold_change", "gene": "Gene0001", "cell_groups": "celltype",
 }  # fmt: skip
 NOTHING = (
     object(),
@@ -38,18 +38,19 @@ WHOLE = (*NUMBER, 0.5, "0", None)
 NAMES = (*NOTHING[:1], *NOTHING[3:], 0, 1.5, True, (name for name in "ab"), np.ma.masked_array(["a"], [True]))
 SETTINGS = (*NOTHING, True, 0, "GPSettings", kp.GPSettings, [kp.GPSettings()], kp.TestSettings().__dict__)
 WRONG = (
-    dict.fromkeys(("copy", "dry_run", "paired", "sort", "update"), (*FLAG, None))
+    dict.fromkeys(("copy", "dry_run", "paired", "sort", "log2"), (*FLAG, None))
     | dict.fromkeys(("overwrite", "show", "normalize"), FLAG)
-    | dict.fromkeys(("sample_key", "cell_groups", "use_rep", "gene_symbols", "key"), TEXT)
+    | dict.fromkeys(("sample_key", "cell_groups", "use_rep", "gene_symbols"), TEXT)
     | dict.fromkeys(("groupby", "statistic", "gene", "key_added", "basis"), TEXT)
-    | dict.fromkeys(("run_id", "n_genes", "n_top", "ncols"), WHOLE)
-    | dict.fromkeys(("fdr", "ptp", "min_lfc"), NUMBER)
+    | dict.fromkeys(("n_genes", "n_top", "ncols"), WHOLE)
+    | dict.fromkeys(("max_fdr", "max_ptp", "min_lfc"), NUMBER)
     | dict.fromkeys(("genes", "covariates", "mask_obs", "cells", "obs_columns", "keep", "color"), NAMES)
     | dict.fromkeys(("gp", "storage", "test"), SETTINGS)
     | dict.fromkeys(("analysis", "value", "y", "kind", "standard_scale"), (*TEXT[:-3], "nope"))
     | dict.fromkeys(("order", "labels", "run_ids"), (*NAMES[:1], *NOTHING, 1.5, True))
     | dict.fromkeys(("highlight", "text_kws"), (object(), "a", 1, ["a"], True))
     | {"rng": (*NOTHING, -1, np.int64(-3), "abc", 1.5, None, True, [1], np.random.RandomState(0))}
+    | {"run_id": WHOLE[:-1]}
     | {"cluster": (*NOTHING, 0, 1, "nope", None, ["genes"])}
     | {"layer": (*NOTHING[:1], *NOTHING[3:], 1, True, ["a"]), "mod": (*NOTHING, 1, True)}
 )
@@ -58,7 +59,7 @@ WRONG = (
 
 def wrong(name: str, argument: str) -> tuple:
     if (name, argument) == ("tl.rank_genes_groups", "run_id"):
-        return (*NOTHING, 0.5, "0", None, True, ["0"])
+        return (*NOTHING, 0.5, "0", True, ["0"])
     return (*WRONG[argument], "nope") if (name, argument) == ("tl.da", "normalize") else WRONG[argument]
 
 

@@ -10,7 +10,7 @@ adata = kp.datasets.simulate(3000, 1000, density_change=2.0, rng=0)
 design = {"reference": "Young", "groups": "Old", "sample_key": "Replicate"}
 kp.tl.da(adata, "Age", **design)
 kp.tl.de(adata, "Age", layer="logged_counts", **design)
-found = kp.get.de_df(adata, fdr=0.05)
+found = kp.get.de_df(adata, max_fdr=0.05)
 local = adata.var.loc[found.index, "effect_type"] == "local"
 
 figure, axes = plt.subplots(1, 3, figsize=(15, 4.6), layout="constrained")

@@ -3,11 +3,12 @@
 import re
 from dataclasses import dataclass
 
-__all__ = ["LONGEST", "Keys", "check_key", "column_name", "is_safe", "slug"]
+__all__ = ["DIRECTIONS", "LONGEST", "Keys", "check_key", "column_name", "is_safe", "slug"]
 
 SAMPLE_VAR = "_sample_var"
 """Suffix of the fields that the variance between replicates changes."""
-
+DIRECTIONS = ("down", "neutral", "up")
+"""Categories of the direction of a cell, in the order of their codes."""
 
 UNSAFE = re.compile(r"[/\\\x00\ud800-\udfff]")
 """What opens a group in a file, or cannot be written."""

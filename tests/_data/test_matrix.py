@@ -13,8 +13,8 @@ import scipy.sparse as sp
 from anndata import AnnData
 
 import kompot_scverse as kp
+from kompot_scverse._data.features import feature_values
 from kompot_scverse._data.matrix import as_float, matrix_reader
-from kompot_scverse.pl._fields import gene_values
 
 N_CELLS, N_GENES = 30, 9
 NUMBERS = [
@@ -96,7 +96,7 @@ def check(matrix: Any, expected: np.ndarray) -> None:
             assert np.concatenate([np.arange(*chunk) for chunk in reader.chunks]).tolist() == list(range(N_CELLS))
     adata = AnnData(obs={"n": np.zeros(N_CELLS)}, var={"n": np.zeros(N_GENES)})
     adata.layers["x"] = matrix
-    np.testing.assert_array_equal(gene_values(adata, [5, 1, 1, 3], "x"), expected[:, [5, 1, 1, 3]])
+    np.testing.assert_array_equal(feature_values(adata, [5, 1, 1, 3], "x"), expected[:, [5, 1, 1, 3]])
 
 
 @pytest.mark.parametrize(("container", "kind"), MEMORY, ids=lambda part: part)
@@ -121,7 +121,7 @@ def test_in_files(files: Path, how: str, container: str, kind: str) -> None:
         (written.write_zarr if suffix == "zarr" else written.write_h5ad)(path)
     opened = ad.read_h5ad(path, backed="r") if how == "backed" else ad.experimental.read_lazy(path)
     check(opened.X, expected)
-    np.testing.assert_array_equal(gene_values(opened, [5, 1, 1, 3], None), expected[:, [5, 1, 1, 3]])
+    np.testing.assert_array_equal(feature_values(opened, [5, 1, 1, 3], None), expected[:, [5, 1, 1, 3]])
     if how == "backed":
         opened.file.close()
 

@@ -152,10 +152,3 @@ def test_expression(adata):
     adata.X = None
     with pytest.raises(KeyError, match="pass `layer=`"):
         resolve.expression(adata, None)
-
-
-def test_what_is_no_anndata(adata):
-    with pytest.raises(TypeError, match="must be an AnnData or MuData, not DataFrame"):
-        resolve.check_anndata(adata.obs)
-    with pytest.raises(ValueError, match="no cells"):
-        resolve.check_anndata(adata[:0])

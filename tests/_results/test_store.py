@@ -6,7 +6,8 @@ import pytest
 from kompot_scverse._results import store
 from kompot_scverse._results.store import check_overwrite, fill, write
 from kompot_scverse._runs.field import Field
-from kompot_scverse._runs.history import Run, find_run, iterate_runs
+from kompot_scverse._runs.find import find_view
+from kompot_scverse._runs.history import Run, iterate_runs
 
 
 def run(run_id, fields=()):
@@ -39,9 +40,9 @@ def test_writes_every_slot(adata, fields):
     write(adata, fields, [run(0, fields)])
     for field in fields:
         np.testing.assert_array_equal(np.asarray(getattr(adata, field.slot)[field.key]), field.value)
-    stored = find_run(adata)
+    stored = find_view(adata).run
     assert stored.run_id == 0
-    assert stored.key("weights") == "k_weights"
+    assert find_view(adata).key("weights") == "k_weights"
     assert stored.params == {"sigma": 1.0}
     write(adata, fields, [run(1, fields)])
     assert [earlier.run_id for earlier in iterate_runs(adata)] == [0, 1]

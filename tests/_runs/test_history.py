@@ -1,7 +1,6 @@
 """What runs record, what later runs leave of earlier ones, and interruptions."""
 
 import json
-import re
 import sys
 import tempfile
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 from anndata import AnnData
 
 import kompot_scverse as kp
-from kompot_scverse._runs.history import find_run
+from kompot_scverse._runs.find import find_view
 from kompot_scverse.tl import cleanup
 
 FEW = kp.TestSettings(null_genes=50)
@@ -83,7 +82,8 @@ def test_some_genes_update_only_those(adata: AnnData, sample_key: str | None) ->
     assert status[f"{K}_mean_lfc"] == "overwritten by run 1 for 2 genes"
     assert status["kompot_de_basis"] == "present"
     if sample_key is not None:
-        assert re.fullmatch(r"overwritten by run 1, adjusted over \d+ genes", status[f"{K}_qvalue"])
+        # the same values, up to rounding
+        assert status[f"{K}_qvalue"] == "present"
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_run_is_json_without_user_or_host(analysed: AnnData) -> None:
 def test_newer_schema_is_refused(adata: AnnData) -> None:
     adata.uns["kompot"] = {"schema_version": 99, "runs": {}}
     with pytest.raises(ValueError, match="newer version"):
-        find_run(adata)
+        find_view(adata)
 
 
 PLACES = (

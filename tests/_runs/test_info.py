@@ -46,11 +46,11 @@ def test_attributes(done: AnnData) -> None:
     assert run.time.endswith("+00:00")
 
 
-def test_default_is_last_of_analysis(done: AnnData) -> None:
-    assert kp.RunInfo(done).run_id == 3
-    assert kp.RunInfo(done, analysis="da").run_id == 4
-    assert kp.RunInfo(done, -2, analysis=None).run_id == 3
-    with pytest.raises(LookupError, match="No da run 0"):
+def test_default_is_last_run(done: AnnData) -> None:
+    assert kp.RunInfo(done).run_id == 4
+    assert kp.RunInfo(done, analysis="de").run_id == 3
+    assert kp.RunInfo(done, -2).run_id == 3
+    with pytest.raises(LookupError, match=r"No da run with run_id=0; existing: 4 \("):
         kp.RunInfo(done, 0, analysis="da")
 
 
@@ -58,7 +58,8 @@ def test_status(done: AnnData) -> None:
     adata = done.copy()
     del adata.var["kompot_de_Young_to_Old_is_de"]
     status = kp.RunInfo(adata, 0).fields.set_index("key")["status"]
-    assert status["kompot_de_basis"] == "overwritten by run 1"
+    # with the same values
+    assert status["kompot_de_basis"] == "present"
     assert status["kompot_de_Young_to_Old_mahalanobis"] == "present"
     assert status["kompot_de_Young_to_Old_is_de"] == "missing"
 
@@ -161,7 +162,7 @@ def test_html_is_balanced_and_escaped(adata: AnnData) -> None:
     adata.obs["Age"] = adata.obs["Age"].cat.rename_categories({"Old": "<script>x</script>&"})
     kp.tl.da(adata, "Age", reference="Young", groups="<script>x</script>&", key_added="<b>")
     kp.tl.da(adata, "Age", reference="Young", groups="Mid", key_added="<i>")
-    first, second = kp.RunInfo(adata, 0, "da"), kp.RunInfo(adata, 1, "da")
+    first, second = kp.RunInfo(adata, 0, analysis="da"), kp.RunInfo(adata, 1, analysis="da")
     for html in (first._repr_html_(), first.compare_with(second)._repr_html_()):
         parser = Balance()
         parser.feed(html)

@@ -26,12 +26,12 @@ def test_replicate_fields_are_found(adata):
     table = da_df(adata)
     assert table["pvalue"].is_monotonic_increasing
     limit = float(table["qvalue"].median())
-    assert da_df(adata, fdr=limit).equals(table[table["qvalue"] <= limit])
+    assert da_df(adata, max_fdr=limit).equals(table[table["qvalue"] <= limit])
 
 
 def test_q_values_need_replicates(analysed):
-    with pytest.raises(LookupError, match="no q-values.*sample_key"):
-        da_df(analysed, fdr=0.1)
+    with pytest.raises(LookupError, match="No q-values.*sample_key"):
+        da_df(analysed, max_fdr=0.1)
 
 
 def test_sorted_by_tail_probability(analysed):
@@ -42,7 +42,7 @@ def test_sorted_by_tail_probability(analysed):
 
 def test_filters(analysed):
     everything = da_df(analysed)
-    kept = da_df(analysed, ptp=0.05, min_lfc=0.2, direction=["up", "neutral"])
+    kept = da_df(analysed, max_ptp=0.05, min_lfc=0.2, direction=["up", "neutral"])
     passed = (everything["neg_log10_lfc_ptp"] >= -np.log10(0.05)) & (everything["lfc"].abs() >= 0.2)
     assert 0 < len(kept) < len(everything)
     assert kept.equals(everything[passed & (everything["direction"] != "down")])
@@ -56,7 +56,9 @@ def test_obs_columns(analysed):
         da_df(analysed, obs_columns="cell_type")
 
 
-@pytest.mark.parametrize(("arguments", "message"), [({"direction": "higher"}, "direction"), ({"ptp": 5}, "ptp")])
+@pytest.mark.parametrize(
+    ("arguments", "message"), [({"direction": "higher"}, "direction"), ({"max_ptp": 5}, "max_ptp")]
+)
 def test_bad_filters(analysed, arguments, message):
     with pytest.raises(ValueError, match=message):
         da_df(analysed, **arguments)

@@ -27,7 +27,7 @@ def test_values_are_those_of_the_run(analysed):
 def test_replicates_decide_where_there_are_some(analysed):
     table = de_df(analysed, run_id=1)
     assert table["pvalue"].dropna().is_monotonic_increasing
-    kept = de_df(analysed, run_id=1, fdr=0.6)
+    kept = de_df(analysed, run_id=1, max_fdr=0.6)
     assert 0 < len(kept) < len(table)
     assert kept.equals(table[table["qvalue"] <= 0.6])
 
@@ -44,7 +44,7 @@ def test_sorted_by_distance(analysed):
 
 def test_filters(analysed):
     everything = de_df(analysed)
-    kept = de_df(analysed, fdr=0.5, min_lfc=0.4)
+    kept = de_df(analysed, max_fdr=0.5, min_lfc=0.4)
     expected = everything[(everything["local_fdr"] <= 0.5) & (everything["mean_lfc"].abs() >= 0.4)]
     assert 0 < len(kept) < len(everything)
     assert kept.equals(expected)
@@ -52,7 +52,7 @@ def test_filters(analysed):
 
 def test_gene_symbols_come_first(analysed):
     analysed.var["symbol"] = [f"S{number}" for number in range(analysed.n_vars)]
-    table = de_df(analysed, gene_symbols="symbol", fdr=0.5)
+    table = de_df(analysed, gene_symbols="symbol", max_fdr=0.5)
     assert table.columns[0] == "symbol"
     assert (table["symbol"] == analysed.var.loc[table.index, "symbol"]).all()
     with pytest.raises(KeyError, match="gene_symbols.*'symbols'.*existing: 'symbol'"):
@@ -69,8 +69,8 @@ def test_without_null_genes(adata):
     kompot = {"gp": GPSettings.kompot(), "test": TestSettings(null_genes=0)}
     tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", **kompot)
     assert de_df(adata).columns.to_list() == ["mahalanobis", "mean_lfc"]
-    with pytest.raises(LookupError, match="no false discovery rates.*null_genes"):
-        de_df(adata, fdr=0.05)
+    with pytest.raises(LookupError, match="No false discovery rates.*null_genes"):
+        de_df(adata, max_fdr=0.05)
 
 
 def test_cells_decide_where_there_are_no_replicates(adata):
@@ -80,7 +80,7 @@ def test_cells_decide_where_there_are_no_replicates(adata):
     assert table["pvalue_cells"].is_monotonic_increasing
     np.testing.assert_array_equal(table["is_de"], table["qvalue_cells"] <= 0.05)
     np.testing.assert_allclose(table["qvalue_cells"], false_discovery_control(table["pvalue_cells"]))
-    assert de_df(adata, fdr=0.05).equals(table[table["is_de"]])
+    assert de_df(adata, max_fdr=0.05).equals(table[table["is_de"]])
 
 
 def test_overwritten_fields_are_named(adata):
@@ -90,7 +90,7 @@ def test_overwritten_fields_are_named(adata):
             adata, "Age", reference="Young", groups="Old", layer=layer, overwrite=True, test=TestSettings(null_genes=0)
         )
     with pytest.warns(
-        UserWarning, match=r"run 0 were overwritten.*of run 1: var\['kompot_de_Young_to_Old_mahal"
+        UserWarning, match=r"run 0 .*were overwritten.*of run 1: var\['kompot_de_Young_to_Old_mahal"
     ) as caught:
         de_df(adata, run_id=0)
     assert caught[0].filename == __file__
@@ -114,7 +114,9 @@ def test_no_run(adata):
 
 
 def test_run_of_another_analysis(analysed):
-    with pytest.raises(LookupError, match="No de run 2; existing: 0, 1, 4"):
+    with pytest.raises(
+        LookupError, match=r"No de run with run_id=2; existing: 0 \(Young → Mid, key_added=.kompot_de.\), 1 "
+    ):
         de_df(analysed, run_id=2)
 
 

@@ -128,7 +128,9 @@ def test_overwritten_by_the_same_analysis_of_other_data(adata):
     adata.layers["halved"] = adata.layers["logged_counts"] / 2
     for source in ("logged_counts", "halved"):
         tl.de(adata, "Age", reference="Young", groups="Old", layer=source, overwrite=True)
-    with pytest.warns(UserWarning, match="run 0 were overwritten and now hold the values of run 1"):
+    with pytest.warns(
+        UserWarning, match=r"run 0 \(de, Young → Old\) were overwritten and now hold the values of run 1"
+    ):
         earlier = layer(adata, "fold_change", run_id=0)
     close(earlier, layer(adata, "fold_change", run_id=1))
 
@@ -163,8 +165,8 @@ def test_lost_parts_say_what_to_call(analysed):
         ({"statistic": "fold_change", "cells": [True]}, ValueError, "1 values for 600 cells"),
         ({"statistic": "fold_change", "cells": []}, ValueError, "no cells"),
         ({"statistic": "fold_change", "cells": "Age"}, TypeError, "must be boolean"),
-        ({"statistic": "fold_change", "run_id": 2}, LookupError, "kp.tl.da, which has no layers"),
-        ({"statistic": "fold_change", "run_id": 9}, LookupError, "No run 9|run 9"),
+        ({"statistic": "fold_change", "run_id": 2}, LookupError, "No layers of run 2"),
+        ({"statistic": "fold_change", "run_id": 9}, LookupError, "No run with run_id=9"),
         ({"statistic": "imputed", "analysis": "da"}, ValueError, "'de' or 'smooth'"),
     ],
 )

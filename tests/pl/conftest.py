@@ -1,11 +1,14 @@
 """A small data set with both analyses."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
 import pytest
 from anndata import AnnData
+from matplotlib.collections import PathCollection
 
 import kompot_scverse.tl as tl
 from kompot_scverse.datasets import simulate
@@ -66,6 +69,24 @@ def clipped(figure: object) -> list[str]:
         if own.x0 < outer.x0 or own.y0 < outer.y0 or own.x1 > outer.x1 or own.y1 > outer.y1:
             found.append(text.get_text())
     return found
+
+
+@pytest.fixture(scope="session")
+def drawn_tables() -> Callable[[object], list[pd.DataFrame]]:
+    """What the colours of a heatmap or dot plot show, read from the axes: one table, or one for each half of the cells."""
+
+    def read(ax: object) -> list[pd.DataFrame]:
+        genes, categories = ([text.get_text() for text in axis.get_ticklabels()] for axis in (ax.yaxis, ax.xaxis))
+        values = np.ma.filled(ax.collections[0].get_array().astype(float), np.nan)
+        if isinstance(ax.collections[0], PathCollection):
+            table = np.full((len(genes), len(categories)), np.nan)
+            columns, rows = np.asarray(ax.collections[0].get_offsets()).astype(int).T
+            table[rows, columns] = values
+            values = table
+        values = values.reshape(-1, len(genes), len(categories))
+        return [pd.DataFrame(half, index=genes, columns=categories) for half in values]
+
+    return read
 
 
 @pytest.fixture

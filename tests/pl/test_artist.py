@@ -25,7 +25,7 @@ def foreground(ax):
 def test_unknown_keyword(analysed, function, arguments):
     if arguments == ("gene",):
         arguments = (analysed.var_names[0],)
-    with pytest.raises(TypeError, match=rf"kp\.pl\.{function}` has no argument 'keyy'.*existing: 'key'"):
+    with pytest.raises(TypeError, match=rf"kp\.pl\.{function}` has no argument 'keyy'.*existing: 'key_added'"):
         getattr(pl, function)(analysed, *arguments, keyy=1)
 
 
@@ -37,8 +37,8 @@ def test_keywords_reach_the_artist(analysed):
     assert drawn.get_cmap().name == "PuOr"
     norm = SymLogNorm(0.1, vmin=-2, vmax=2)
     assert foreground(pl.embedding(analysed, norm=norm)).norm is norm
-    assert pl.heatmap(analysed, "branch", norm=norm).ax.collections[0].norm is norm
-    assert pl.dotplot(analysed, "branch", norm=norm).ax.collections[0].norm is norm
+    assert pl.heatmap(analysed, "branch", norm=norm).collections[0].norm is norm
+    assert pl.dotplot(analysed, "branch", norm=norm).collections[0].norm is norm
     bars = pl.direction_barplot(analysed, "branch", alpha=0.3).containers[0]
     assert bars[0].get_alpha() == 0.3
     assert pl.volcano_de(analysed, labels=0, marker="s", s=3).collections[0].get_sizes() == [3]

@@ -7,7 +7,7 @@ from scipy.stats import norm
 
 import kompot_scverse.pl as pl
 import kompot_scverse.tl as tl
-from kompot_scverse._runs.history import find_run
+from kompot_scverse._runs.find import find_view
 from kompot_scverse._stats.fdr import compare_with_null
 from kompot_scverse.pl._diagnostics import fitted_panel, histogram_panel, qq_panel
 from kompot_scverse.settings import TestSettings
@@ -49,13 +49,13 @@ def test_stored_quantiles_are_the_null_distances(adata):
     null = np.random.default_rng(0).gamma(3, 0.3, 5000)
     options = {"reference": "Young", "groups": "Old", "layer": "logged_counts"}
     tl.de(adata, "Age", test=TestSettings(null_mahalanobis=null), **options)
-    stored = find_run(adata).diagnostics["null_quantiles"]
+    stored = find_view(adata).run.diagnostics["null_quantiles"]
     np.testing.assert_allclose(stored, np.quantile(null, np.linspace(0, 1, len(stored))), rtol=1e-3)
     assert len(adata.uns["kompot"]["runs"]["0"]) < 20_000
 
 
 def test_residual_is_the_prior_variance_left_out(analysed):
-    run = find_run(analysed, analysis="de")
+    run = find_view(analysed, "de").run
     cells = analysed.obs["Age"].isin(["Young", "Old"]).to_numpy()
     left = 1 - (analysed.obsm["kompot_de_basis"][cells].astype(np.float64) ** 2).sum(axis=1)
     # the basis in obsm is float32
@@ -79,7 +79,7 @@ def test_distances_and_local_fdr(analysed):
     )
     heights, edges = bars(drawn.axes["distances"])
     np.testing.assert_allclose((heights * np.diff(np.log10(edges))).sum(), 1)
-    share = find_run(analysed, analysis="de").summary["null_share"]
+    share = find_view(analysed, "de").run.summary["null_share"]
     x, y = line(drawn.axes["distances"], "null genes").get_data()
     np.testing.assert_allclose(np.trapezoid(y, np.log10(x)), share, rtol=0.05)
 
@@ -142,7 +142,7 @@ def test_a_run_that_stored_nothing(analysed):
     runs = analysed.uns["kompot"]["runs"]
     stored = json.loads(runs["0"]) | {"diagnostics": {}}
     analysed.uns["kompot"]["runs"] = runs | {"0": json.dumps(stored)}
-    with pytest.raises(LookupError, match=r"stored no 'null_quantiles'; call `kp\.tl\.de"):
+    with pytest.raises(LookupError, match=r"No 'null_quantiles' of run 0 .*; call `kp\.tl\.de"):
         pl.diagnostics(analysed, run_id=0)
 
 

@@ -56,8 +56,8 @@ def test_long_names_fit(analysed, assert_not_clipped):
         assert width > 2.5
         assert len(ax.get_legend().get_texts()) == 22
         assert_not_clipped(ax.figure)
-    drawn = pl.heatmap(analysed, "branch", n_genes=4, levels=("Replicate", {"Young_1": "x" * 30, "Old_1": "y" * 30}))
-    assert_not_clipped(drawn.ax.figure)
+    ax = pl.heatmap(analysed, "branch", n_genes=4, levels=("Replicate", {"Young_1": "x" * 30, "Old_1": "y" * 30}))
+    assert_not_clipped(ax.figure)
 
 
 def test_highlight(analysed):
@@ -69,8 +69,10 @@ def test_highlight(analysed):
 
 
 def test_several_panels(analysed):
-    axes = pl.embedding(analysed, color=["lfc", "branch", "group_std", "group_log_ratio"], ncols=2)
-    assert [ax.get_title() for ax in axes] == ["Young → Old", "branch", "Old", "Old"]
+    panels = pl.embedding(analysed, color=["lfc", "branch", "group_std", "group_log_ratio"], ncols=2)
+    assert list(panels.axes) == ["lfc", "branch", "group_std", "group_log_ratio"]
+    assert panels.figure is panels.axes["branch"].figure
+    assert [ax.get_title() for ax in panels.axes.values()] == ["Young → Old", "branch", "Old", "Old"]
     _, ax = plt.subplots()
     with pytest.raises(ValueError, match="one panel"):
         pl.embedding(analysed, color=["lfc", "branch"], ax=ax)
@@ -94,11 +96,15 @@ def test_many_cells_are_rasterized(analysed, monkeypatch):
 
 def test_expression_shares_a_scale(analysed, assert_not_clipped):
     panels = pl.expression(analysed, analysed.var_names[0])
-    limits = {foreground(ax).get_clim() for ax in (panels.observed, panels.reference, panels.group)}
+    limits = {
+        foreground(ax).get_clim() for ax in (panels.axes["observed"], panels.axes["reference"], panels.axes["group"])
+    }
     assert len(limits) == 1
-    low, high = foreground(panels.fold_change).get_clim()
+    low, high = foreground(panels.axes["fold_change"]).get_clim()
     assert low == -high
     difference = np.asarray(analysed.layers["kompot_de_Young_to_Old_fold_change"][:, 0])
-    np.testing.assert_allclose(np.sort(foreground(panels.fold_change).get_array()), np.sort(difference), atol=1e-4)
-    assert len(foreground(panels.observed).get_offsets()) == analysed.obs["Age"].isin(["Young", "Old"]).sum()
-    assert_not_clipped(panels.observed.figure)
+    np.testing.assert_allclose(
+        np.sort(foreground(panels.axes["fold_change"]).get_array()), np.sort(difference), atol=1e-4
+    )
+    assert len(foreground(panels.axes["observed"]).get_offsets()) == analysed.obs["Age"].isin(["Young", "Old"]).sum()
+    assert_not_clipped(panels.axes["observed"].figure)

@@ -87,13 +87,13 @@ FIGURES: dict[str, Callable[[AnnData], Figure]] = {
     "volcano_de": lambda adata: pl.volcano_de(adata, labels=0).figure,
     "volcano_da": lambda adata: pl.volcano_da(adata, color="type").figure,
     "multi_volcano_da": lambda adata: pl.multi_volcano_da(adata, "type").figure,
-    "heatmap": lambda adata: pl.heatmap(adata, "type", n_genes=8).ax.figure,
-    "heatmap_fold_change": lambda adata: pl.heatmap(adata, "type", n_genes=8, kind="fold_change").ax.figure,
-    "dotplot": lambda adata: pl.dotplot(adata, "type", n_genes=8).ax.figure,
+    "heatmap": lambda adata: pl.heatmap(adata, "type", n_genes=8).figure,
+    "heatmap_fold_change": lambda adata: pl.heatmap(adata, "type", n_genes=8, kind="fold_change").figure,
+    "dotplot": lambda adata: pl.dotplot(adata, "type", n_genes=8).figure,
     "direction_barplot": lambda adata: pl.direction_barplot(adata, "type").figure,
-    "embedding": lambda adata: pl.embedding(adata, color=["lfc", "g3"], highlight={"type": ["T", "B"]})[0].figure,
-    "expression": lambda adata: pl.expression(adata, "g5").observed.figure,
-    "replicates": lambda adata: pl.replicates(adata, "g5").ax.figure,
+    "embedding": lambda adata: pl.embedding(adata, color=["lfc", "g3"], highlight={"type": ["T", "B"]}).figure,
+    "expression": lambda adata: pl.expression(adata, "g5").figure,
+    "replicates": lambda adata: pl.replicates(adata, "g5").figure,
 }
 
 
@@ -131,7 +131,7 @@ def test_image(made_up, name, tmp_path):
 def test_other_colors_differ(made_up, tmp_path):
     """The tolerance is small enough to notice."""
     actual = tmp_path / "other.png"
-    render(pl.heatmap(made_up, "type", n_genes=8, cmap="PuOr").ax.figure, actual)
+    render(pl.heatmap(made_up, "type", n_genes=8, cmap="PuOr").figure, actual)
     expected = tmp_path / "expected.png"
     expected.write_bytes((BASELINE / "heatmap.png").read_bytes())
     assert "RMS" in compare_images(str(expected), str(actual), tol=TOLERANCE)

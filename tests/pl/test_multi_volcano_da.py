@@ -96,6 +96,9 @@ def test_color_axes_and_rasterization(analysed, monkeypatch):
 
 def test_overwritten_fields_warn_at_the_call(analysed):
     tl.da(analysed, "Age", reference="Young", groups="Old", overwrite=True)
-    with pytest.warns(UserWarning, match="was overwritten by run 2") as caught:
+    # with the values that were there
+    pl.multi_volcano_da(analysed, "branch", run_id=1)
+    tl.da(analysed, "Age", reference="Young", groups="Old", method="density", overwrite=True)
+    with pytest.warns(UserWarning, match="run 1 .* were overwritten and now hold the values of run 3") as caught:
         pl.multi_volcano_da(analysed, "branch", run_id=1)
-    assert {warning.filename for warning in caught} == {__file__}
+    assert [warning.filename for warning in caught] == [__file__]

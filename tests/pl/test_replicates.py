@@ -5,8 +5,8 @@ from sklearn.linear_model import Ridge
 
 import kompot_scverse.pl as pl
 import kompot_scverse.tl as tl
-from kompot_scverse.pl._fields import find_run_data
-from kompot_scverse.pl._samples import sample_fits
+from kompot_scverse._runs.find import find_view
+from kompot_scverse._runs.sample_fits import sample_fits
 from kompot_scverse.settings import GPSettings, TestSettings
 
 PREFIX = "kompot_de"
@@ -22,11 +22,19 @@ def points(ax) -> np.ndarray:
     return np.concatenate([np.column_stack(line.get_data()) for line in drawn])
 
 
+def of_category(ax, number: int) -> dict[str, np.ndarray]:
+    """Values of the samples in a category, in the order of their labels."""
+    xy = points(ax)
+    xy = xy[(np.abs(xy[:, 0] - number) < 0.5)]
+    xy = xy[np.argsort(xy[:, 0])]
+    return {"Young": xy[xy[:, 0] < number, 1], "Old": xy[xy[:, 0] > number, 1]}
+
+
 def test_weights_are_those_of_the_run(adata):
     gp = GPSettings.kompot()
     options = {"reference": "Young", "groups": "Old", "sample_key": "Replicate", "layer": "logged_counts"}
     tl.de(adata, "Age", gp=gp, test=TestSettings(null_genes=0), **options)
-    fits = sample_fits(find_run_data(adata, "de"), 7)
+    fits = sample_fits(find_view(adata, "de"), 7)
     for role, age in (("reference", "Young"), ("group", "Old")):
         own = fits.weights[fits.names.get_level_values(0) == role]
         factor = adata.varm[f"{PREFIX}_{age}_sample_weights"][7]
@@ -38,73 +46,67 @@ def test_weights_are_those_of_the_run(adata):
 def test_samples_are_the_condition_and_a_field_of_their_own(replicated):
     """Best linear prediction of the sample's field, from the dense covariance of its cells."""
     gene = 3
-    drawn = pl.replicates(replicated, replicated.var_names[gene], along="branch")
+    ax = pl.replicates(replicated, replicated.var_names[gene], along="branch")
     features = np.asarray(replicated.obsm[f"{PREFIX}_basis"], dtype=np.float64)
     y = replicated.layers["logged_counts"][:, gene].toarray()[:, 0]
     sample, noise = (replicated.var[f"{PREFIX}_Young_to_Old_{name}_sd"].iloc[gene] for name in ("sample", "noise"))
     # the prior variance of constant and states is 2
     amplitude = sample**2 / 2
     place = (replicated.obs["branch"] == "HSC").to_numpy() & replicated.obs["Age"].isin(["Young", "Old"]).to_numpy()
+    values = of_category(ax, list(replicated.obs["branch"].cat.categories).index("HSC"))
     for age, label in (("Young", "Young_1"), ("Old", "Old_2")):
         own = (replicated.obs["Replicate"] == label).to_numpy()
         condition = features @ np.asarray(replicated.varm[f"{PREFIX}_{age}_weights"][gene], dtype=np.float64)
         covariance = amplitude * features[own] @ features[own].T + noise**2 * np.eye(own.sum())
         field = amplitude * features[place] @ features[own].T @ np.linalg.solve(covariance, (y - condition)[own])
         expected = (condition[place] + field).mean()
-        np.testing.assert_allclose(drawn.values.loc[(age, label), "HSC"], expected, rtol=1e-4)
+        np.testing.assert_allclose(values[age][int(label[-1]) - 1], expected, rtol=1e-4)
 
 
 def test_samples_of_the_model_of_kompot_are_ridge_regressions(replicated):
     options = {"reference": "Young", "groups": "Old", "sample_key": "Replicate", "layer": "logged_counts"}
     tl.de(replicated, "Age", gp=GPSettings.kompot(), key_added="k", **options)
-    drawn = pl.replicates(replicated, replicated.var_names[3], along="branch", key="k")
+    ax = pl.replicates(replicated, replicated.var_names[3], along="branch", key_added="k")
     basis = np.asarray(replicated.obsm["k_basis"], dtype=np.float64)
     y = replicated.layers["logged_counts"][:, 3].toarray()[:, 0]
     cells = (replicated.obs["branch"] == "HSC").to_numpy() & replicated.obs["Age"].isin(["Young", "Old"]).to_numpy()
+    values = of_category(ax, list(replicated.obs["branch"].cat.categories).index("HSC"))
     for age, label in (("Young", "Young_1"), ("Old", "Old_2")):
         own = (replicated.obs["Replicate"] == label).to_numpy()
         ridge = Ridge(alpha=1.0, fit_intercept=False).fit(basis[own], y[own])
-        np.testing.assert_allclose(drawn.values.loc[(age, label), "HSC"], ridge.predict(basis[cells]).mean(), rtol=1e-5)
+        np.testing.assert_allclose(values[age][int(label[-1]) - 1], ridge.predict(basis[cells]).mean(), rtol=1e-5)
 
 
 def test_categories(replicated, unchanged, assert_not_clipped):
     with unchanged(replicated):
-        drawn = pl.replicates(replicated, replicated.var_names[0])
+        ax = pl.replicates(replicated, replicated.var_names[0])
     branches = replicated.obs["branch"].cat.categories
-    assert list(drawn.values.columns) == list(branches)
-    assert [label.get_text() for label in drawn.ax.get_xticklabels()] == list(branches)
-    assert drawn.values.index.names == ["Age", "Replicate"]
-    assert len(drawn.values) == 6
-    np.testing.assert_allclose(np.sort(points(drawn.ax)[:, 1]), np.sort(drawn.values.to_numpy().ravel()))
+    assert [label.get_text() for label in ax.get_xticklabels()] == list(branches)
+    fits = sample_fits(find_view(replicated, "de"), 0)
+    assert [label for _, label in fits.names] == [f"{age}_{n}" for age in ("Young", "Old") for n in (1, 2, 3)]
     for number, branch in enumerate(branches):
-        xy = points(drawn.ax)
-        own = xy[np.abs(xy[:, 0] - number) < 0.5]
-        np.testing.assert_allclose(np.sort(own[:, 1]), np.sort(drawn.values[branch]))
-        young = own[own[:, 0] < number]
-        np.testing.assert_allclose(np.sort(young[:, 1]), np.sort(drawn.values.loc["Young", branch]))
-    texts = [text.get_text() for text in drawn.ax.get_legend().get_texts()]
+        values = of_category(ax, number)
+        expected = fits.means((replicated.obs["branch"] == branch).to_numpy())
+        np.testing.assert_allclose([*values["Young"], *values["Old"]], expected)
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
     assert texts[:2] == ["Young (3 samples)", "Old (3 samples)"]
-    assert drawn.ax.get_title() == replicated.var_names[0]
-    assert_not_clipped(drawn.ax.figure)
+    assert ax.get_title() == replicated.var_names[0]
+    assert_not_clipped(ax.figure)
 
 
 def test_hollow_points_are_samples_with_few_cells(replicated):
-    drawn = pl.replicates(replicated, replicated.var_names[0])
+    ax = pl.replicates(replicated, replicated.var_names[0])
     sizes = pd.crosstab(replicated.obs["Replicate"], replicated.obs["branch"]).drop(index=["Mid_1", "Mid_2"])
-    hollow = sum(
-        len(line.get_xdata()) for line in drawn.ax.lines if line.get_label() in ("reference_False", "group_False")
-    )
+    hollow = sum(len(line.get_xdata()) for line in ax.lines if line.get_label() in ("reference_False", "group_False"))
     assert hollow == (sizes < 10).to_numpy().sum()
 
 
 def test_bars_are_the_conditions(replicated):
     gene = replicated.var_names[5]
-    drawn = pl.replicates(replicated, gene, along="branch")
-    bars = {
-        round(line.get_xdata().mean(), 3): line.get_ydata()[0] for line in drawn.ax.lines if line.get_linewidth() == 2.5
-    }
+    ax = pl.replicates(replicated, gene, along="branch")
+    bars = {round(line.get_xdata().mean(), 3): line.get_ydata()[0] for line in ax.lines if line.get_linewidth() == 2.5}
     cells = (replicated.obs["branch"] == "HSC").to_numpy() & replicated.obs["Age"].isin(["Young", "Old"]).to_numpy()
-    number = list(drawn.values.columns).index("HSC")
+    number = list(replicated.obs["branch"].cat.categories).index("HSC")
     for age, side in (("Young", -0.2), ("Old", 0.2)):
         expected = np.asarray(replicated.layers[f"{PREFIX}_{age}_imputed"][:, 5])[cells].mean()
         np.testing.assert_allclose(bars[round(number + side, 3)], expected, rtol=1e-4)
@@ -112,32 +114,36 @@ def test_bars_are_the_conditions(replicated):
 
 @pytest.mark.parametrize("along", ["pseudotime", ("DM_EigenVectors", 1)])
 def test_axis(replicated, along, assert_not_clipped):
-    drawn = pl.replicates(replicated, replicated.var_names[0], along=along, alpha=0.4)
-    samples = [line for line in drawn.ax.lines if line.get_label() in ("reference", "group")]
+    ax = pl.replicates(replicated, replicated.var_names[0], along=along, alpha=0.4)
+    samples = [line for line in ax.lines if line.get_label() in ("reference", "group")]
     assert [line.get_label() for line in samples] == ["reference"] * 3 + ["group"] * 3
-    for line, (_, values) in zip(samples, drawn.values.iterrows(), strict=True):
-        np.testing.assert_array_equal(line.get_ydata(), values)
-        assert line.get_alpha() == 0.4
-    assert drawn.values.notna().to_numpy().mean() > 0.8
-    assert (np.diff(drawn.values.columns) > 0).all()
-    assert drawn.ax.get_xlabel() == ("pseudotime" if along == "pseudotime" else "DM_EigenVectors 2")
-    assert_not_clipped(drawn.ax.figure)
+    assert {line.get_alpha() for line in samples} == {0.4}
+    x, y = samples[0].get_xdata(), np.array([line.get_ydata() for line in samples])
+    assert np.isfinite(y).mean() > 0.8
+    assert (np.diff(x) > 0).all()
+    # equal numbers of cells in each stretch: a line is on average what the sample is over all cells
+    fits = sample_fits(find_view(replicated, "de"), 0)
+    whole = np.isfinite(y).all(axis=1)
+    everywhere = fits.means(np.ones(replicated.n_obs, dtype=bool))
+    np.testing.assert_allclose(y[whole].mean(axis=1), everywhere[whole], rtol=0.01)
+    assert ax.get_xlabel() == ("pseudotime" if along == "pseudotime" else "DM_EigenVectors 2")
+    assert_not_clipped(ax.figure)
 
 
 def test_pairs_are_joined(replicated):
     assert not [
-        line for line in pl.replicates(replicated, replicated.var_names[0]).ax.lines if line.get_label() == "_pair"
+        line for line in pl.replicates(replicated, replicated.var_names[0]).lines if line.get_label() == "_pair"
     ]
     replicated.obs["donor"] = replicated.obs["Replicate"].astype(str).str[-1].astype("category")
     options = {"reference": "Young", "groups": "Old", "sample_key": "donor", "layer": "logged_counts"}
     tl.de(replicated, "Age", test=TestSettings(null_genes=0), key_added="paired", **options)
-    drawn = pl.replicates(replicated, replicated.var_names[0], key="paired", along="branch")
-    pairs = [line for line in drawn.ax.lines if line.get_label() == "_pair"]
-    assert len(pairs) == 3 * drawn.values.shape[1]
+    ax = pl.replicates(replicated, replicated.var_names[0], key_added="paired", along="branch")
+    pairs = [line for line in ax.lines if line.get_label() == "_pair"]
+    assert len(pairs) == 3 * replicated.obs["branch"].nunique()
     ends = np.sort([line.get_ydata() for line in pairs[:3]], axis=0)
-    first = drawn.values.iloc[:, 0]
+    first = of_category(ax, 0)
     np.testing.assert_allclose(ends, np.sort(np.column_stack([first["Young"], first["Old"]]), axis=0))
-    assert "same donor" in [text.get_text() for text in drawn.ax.get_legend().get_texts()]
+    assert "same donor" in [text.get_text() for text in ax.get_legend().get_texts()]
 
 
 def test_changed_data_warn(replicated):
@@ -158,7 +164,7 @@ def test_mask_of_the_run(adata):
 
 
 def test_errors(analysed, replicated):
-    with pytest.raises(LookupError, match=r"has no replicates; call `kp\.tl\.de\(\.\.\., sample_key="):
+    with pytest.raises(LookupError, match=r"No replicates of run 0 .*; call `kp\.tl\.de\(\.\.\., sample_key="):
         pl.replicates(analysed, analysed.var_names[0])
     with pytest.raises(KeyError, match="existing: 'branch'"):
         pl.replicates(replicated, replicated.var_names[0], along="brnch")

@@ -3,8 +3,6 @@ import pytest
 from matplotlib.colors import to_hex
 
 import kompot_scverse.pl as pl
-from kompot_scverse._runs.history import find_run
-from kompot_scverse.settings import TestSettings
 
 PREFIX = "kompot_da_Young_to_Old"
 
@@ -48,22 +46,13 @@ def test_continuous_color(analysed):
     assert ax.child_axes[0].get_ylabel() == "pseudotime"
 
 
-def test_thresholds_and_update(analysed, unchanged):
-    loose = TestSettings(min_lfc=0.0, max_ptp=0.5)
+def test_other_thresholds(analysed, unchanged):
     with unchanged(analysed):
-        ax = pl.volcano_da(analysed, test=loose)
-    assert "neutral (0)" in [t.get_text() for t in ax.get_legend().get_texts()]
-    assert find_run(analysed, analysis="da").params["lfc_threshold"] == 0.5
-    pl.volcano_da(analysed, test=loose, update=True)
-    run = find_run(analysed, analysis="da")
-    cells = contrast(analysed)
-    direction = analysed.obs[f"{PREFIX}_lfc_direction"]
-    assert run.params["lfc_threshold"] == 0.0
-    assert run.summary["n_up"] == (direction[cells] == "up").sum()
-    assert (direction[analysed.obs[f"{PREFIX}_lfc"] > 0] == "up").all()
-    assert run.run_id == 1
-    with pytest.raises(ValueError, match="TestSettings"):
-        pl.volcano_da(analysed, update=True)
+        ax = pl.volcano_da(analysed, min_lfc=0.0, max_ptp=0.5)
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    up = (analysed.obs[f"{PREFIX}_lfc"][contrast(analysed)] > 0).sum()
+    assert f"up in Old ({up:,})" in texts
+    assert "neutral (0)" in texts
 
 
 def test_missing_run(adata):
@@ -86,22 +75,11 @@ def test_q_of_the_replicate_test_decides(replicated):
     np.testing.assert_allclose(np.sort(heights), np.sort(-np.log10(q[cells])))
     assert any(np.allclose(line.get_ydata(), 1) for line in ax.lines)
     assert "q = 0.1" in ax.get_legend().get_texts()[-1].get_text()
-    ax = pl.volcano_da(replicated, y="tail", test=TestSettings(min_lfc=0.5))
+    ax = pl.volcano_da(replicated, y="tail", min_lfc=0.5)
     assert ax.get_ylabel() == "−log10 posterior tail probability"
     assert len([line for line in ax.lines if line.get_linestyle() == "--"]) == 2
     with pytest.raises(ValueError, match="`y` must be one of"):
         pl.volcano_da(replicated, y="q")
-
-
-def test_update_follows_q(replicated):
-    obs = replicated.obs
-    q, lfc = obs[f"{PREFIX}_lfc_qvalue"].to_numpy(), obs[f"{PREFIX}_lfc"].to_numpy()
-    pl.volcano_da(replicated, test=TestSettings(min_lfc=0.5, threshold=0.3), update=True)
-    direction = replicated.obs[f"{PREFIX}_lfc_direction_sample_var"]
-    effect = obs[f"{PREFIX}_neighborhood_lfc"]
-    np.testing.assert_array_equal(direction == "up", (q <= 0.3) & (lfc >= 0.5) & (effect > 0))
-    params = find_run(replicated, analysis="da").params
-    assert (params["lfc_samples_threshold"], params["fdr_threshold"]) == (0.5, 0.3)
 
 
 def test_q_without_replicates(analysed):

@@ -103,12 +103,16 @@ def test_which_run(adata):
         pl.volcano_de(adata)
     tl.de(adata, "Age", groups=["Mid", "Old"], **options)
     assert pl.volcano_de(adata, group="Mid", labels=0).get_title() == "Young → Mid"
-    assert pl.volcano_de(adata, labels=0).get_title() == "Young → Old"
+    assert pl.volcano_de(adata, run_id=-1, labels=0).get_title() == "Young → Old"
+    with pytest.raises(
+        LookupError, match=r"several contrasts, runs 0 \(Young → Mid, .*\), 1 .*; choose one with `group=`"
+    ):
+        pl.volcano_de(adata, labels=0)
     assert pl.volcano_de(adata, run_id=0, labels=0).get_title() == "Young → Mid"
-    with pytest.raises(LookupError, match="existing: 0: Young → Mid"):
+    with pytest.raises(LookupError, match=r"No de run with group='Ancient'; existing: 0 \(Young → Mid"):
         pl.volcano_de(adata, group="Ancient")
     tl.de(adata, "Age", groups="Old", overwrite=True, **options)
-    with pytest.warns(UserWarning, match="was overwritten by run 2"):
+    with pytest.warns(UserWarning, match="were overwritten and now hold the values of run 2"):
         pl.volcano_de(adata, run_id=1, labels=0)
 
 

@@ -8,7 +8,7 @@ from scipy.stats import norm
 
 from kompot_scverse import settings
 from kompot_scverse._data.resolve import representation
-from kompot_scverse._runs.history import find_run
+from kompot_scverse._runs.find import find_view
 from kompot_scverse.datasets import simulate
 from kompot_scverse.tl import da
 
@@ -60,7 +60,7 @@ def test_fields_agree_with_each_other(result, method):
     np.testing.assert_allclose(obs[f"{K}_lfc"], old - young, atol=1e-12)
     if method == "ratio":
         np.testing.assert_allclose((np.exp(young) + np.exp(old)) / 2, 1, atol=1e-12)
-        null = find_run(result).summary["null_probability"]
+        null = find_view(result).run.summary["null_probability"]
         z = obs[f"{K}_lfc_zscore_sample_var"].abs()
         np.testing.assert_allclose(obs[f"{K}_lfsr_sample_var"], null + (1 - null) * norm.sf(z))
     for suffix in ("", "_sample_var"):
@@ -76,7 +76,7 @@ def test_sample_variance_lowers_z(result):
 
 
 def test_run(result, method):
-    run = find_run(result, analysis="da")
+    run = find_view(result, "da").run
     assert run.key("lfc_zscore") == f"{K}_lfc_zscore_sample_var"
     statistics = {
         "lfc",
@@ -191,7 +191,7 @@ def test_random_halves_do_not_differ(data_dir, method):
 def test_several_groups_are_one_contrast_each(adata):
     da(adata, "Age", reference="Young")
     assert {f"kompot_da_Young_to_{group}_lfc" for group in ("Mid", "Old")} <= set(adata.obs)
-    assert find_run(adata, -2).contrast["group"] == "Mid"
+    assert find_view(adata, run_id=-2).run.contrast["group"] == "Mid"
 
 
 def test_cells_without_a_state_are_missing(adata, simulated):
@@ -216,7 +216,7 @@ def test_small_samples_do_not_count_as_replicates(adata):
     with pytest.warns(UserWarning, match="'tiny' \\(Old, 4 cells\\)"):
         da(adata, **ARGS, method="density", sample_key="Replicate")
     np.testing.assert_allclose(adata.obs[f"{K}_lfc"], plain, atol=1e-12)
-    assert find_run(adata).cells["left_out"] == ["tiny"]
+    assert find_view(adata).run.cells["left_out"] == ["tiny"]
 
 
 def test_copy_leaves_the_data_alone(adata, unchanged):
@@ -332,4 +332,4 @@ def test_written_file_reads_back(result, tmp_path):
     back = ad.read_h5ad(tmp_path / "da.h5ad")
     np.testing.assert_array_equal(back.obs[f"{K}_lfc"], result.obs[f"{K}_lfc"])
     assert back.obs[f"{K}_lfc_direction"].cat.ordered
-    assert find_run(back).summary == find_run(result).summary
+    assert find_view(back).run.summary == find_view(result).run.summary

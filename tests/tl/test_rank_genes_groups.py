@@ -194,7 +194,7 @@ def test_mudata() -> None:
     adata.X = adata.layers.pop("logged_counts")
     mdata = MuData({"rna": adata[:, :30].copy(), "prot": adata[:, 30:].copy()})
     kp.tl.de(mdata, "rna:Age", reference="Young", groups="Old", use_rep="rna:DM_EigenVectors")
-    with pytest.raises(ValueError, match="`mod=`"):
+    with pytest.raises(LookupError, match="`mod=`"):
         kp.tl.rank_genes_groups(mdata)
     kp.tl.rank_genes_groups(mdata, mod="prot")
     assert KEY not in mdata.uns

@@ -6,7 +6,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from kompot_scverse._gp.mellon import load_mellon
-from kompot_scverse._runs.history import find_run
+from kompot_scverse._runs.find import find_view
 from kompot_scverse.datasets import simulate
 from kompot_scverse.settings import GPSettings, TestSettings
 from kompot_scverse.tl import da, de
@@ -59,7 +59,7 @@ def plain(raw) -> ad.AnnData:
 @pytest.mark.parametrize("scale", [1e-100, 1e-8, 1e100])
 def test_scale(raw, plain, scale):
     found = analysed(with_states(raw, raw.obsm[REP] * scale))
-    run, scaled = find_run(plain, analysis="da").params, find_run(found, analysis="da").params
+    run, scaled = find_view(plain, "da").run.params, find_view(found, "da").run.params
     # densities are per unit of the representation, and lengths in it
     assert_same(plain, found, 1e-8, shift=run["d"] * np.log(scale))
     assert scaled["mu"] == pytest.approx(run["mu"] - run["d"] * np.log(scale), abs=1e-8)
@@ -73,7 +73,7 @@ def test_offset(raw, plain, offset):
 
 
 def test_given_length_scales_are_in_units_of_the_representation(raw, plain):
-    ls = find_run(plain, analysis="de").params["ls"]
+    ls = find_view(plain, "de").run.params["ls"]
     assert_same(plain, analysed(raw.copy(), ls=ls), 1e-8)
     small = with_states(raw, raw.obsm[REP] * 1e-30)
     kernel = load_mellon().cov.Matern52(ls=ls * 1e-30)
@@ -109,7 +109,7 @@ def copies(twice) -> ad.AnnData:
 def test_copies_of_cells(plain, copies):
     """The cell states are those of the cells without copies."""
     for analysis in ("de", "da"):
-        one, both = find_run(plain, analysis=analysis).params, find_run(copies, analysis=analysis).params
+        one, both = (find_view(data, analysis).run.params for data in (plain, copies))
         assert both["ls"] == pytest.approx(one["ls"])
         assert both["rank"] == one["rank"]
     assert both["d"] == pytest.approx(one["d"])
@@ -125,7 +125,7 @@ def test_near_copies_are_as_copies(twice, copies, apart):
 @pytest.mark.parametrize("n", [3, 20])
 def test_few_cell_states(raw, n):
     few = analysed(with_states(raw, raw.obsm[REP][np.arange(300) % n]), amplitude=1.0, sigma=1.0)
-    run = find_run(few, analysis="de")
+    run = find_view(few, "de").run
     assert 3 <= run.params["rank"] <= n
     # the dense formula
     x = few.obsm[REP]
@@ -146,7 +146,7 @@ def test_diagnostics_know_the_prior_variance(raw, factor):
     kernel = load_mellon().cov.Matern52(ls=find_ls(raw)) * factor
     found = raw.copy()
     de(found, **ARGS, layer="logged_counts", gp=GPSettings(kernel=kernel), test=TestSettings(null_genes=0))
-    run = find_run(found, analysis="de")
+    run = find_view(found, "de").run
     quantiles = np.array(run.diagnostics["residual_quantiles"])
     assert np.abs(quantiles).max() < 1e-4
     assert quantiles.mean() == pytest.approx(run.params["residual"], rel=0.3)
@@ -155,7 +155,7 @@ def test_diagnostics_know_the_prior_variance(raw, factor):
 def test_diagnostics_of_a_linear_kernel(raw):
     found = raw.copy()
     de(found, **ARGS, layer="logged_counts", gp=GPSettings(kernel="Linear"), test=TestSettings(null_genes=0))
-    run = find_run(found, analysis="de")
+    run = find_view(found, "de").run
     assert run.params["rank"] == raw.obsm[REP].shape[1]
     assert np.abs(run.diagnostics["residual_quantiles"]).max() < 1e-10
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
+    from .report import Findings
+
 __all__ = ["demo"]
 
 DENSITY_CHANGE = 2.0
@@ -34,6 +36,7 @@ class Study:
     cell_groups: str | None
     """Obs column of categories, for statistics and figures of them."""
     seconds: dict[str, float] = field(default_factory=dict)
+    findings: "list[Findings]" = field(default_factory=list)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -164,8 +167,10 @@ def _run(study: Study) -> None:
     """Both analyses, without and, if there are replicates, with their variance."""
     # loaded when first used; done here so that the seconds below are those of the analyses
     start = time.perf_counter()
-    from kompot_scverse import tl
+    from kompot_scverse import get, tl
     from kompot_scverse._gp.mellon import load_mellon
+
+    from .report import Findings
 
     load_mellon()
     typer.echo(f"Loaded jax and mellon in {time.perf_counter() - start:.1f} s.")
@@ -189,6 +194,9 @@ def _run(study: Study) -> None:
                 overwrite=True,
                 **common,
             )
+        cells = get.da_df(adata, obs_columns=study.groupby, sort=False)
+        compared = cells[study.groupby].astype(str).isin([study.reference, study.group])
+        study.findings.append(Findings(cells[compared], get.de_df(adata), sample_key is not None))
     if study.sample_key is None:
         typer.echo("No --sample-key, so differences between replicates count as differences between conditions.")
 
@@ -196,9 +204,10 @@ def _run(study: Study) -> None:
 def _report(study: Study, *, truth: bool) -> None:
     from .report import found, realised_errors
 
-    typer.echo(found(study.adata, study.groupby, study.reference, study.group, study.sample_key is not None))
+    typer.echo(found(study.findings))
     if truth:
-        typer.echo(realised_errors(study.adata, study.groupby, study.reference, study.group))
+        obs, var = cast("pd.DataFrame", study.adata.obs), cast("pd.DataFrame", study.adata.var)
+        typer.echo(realised_errors(study.findings, obs, var))
     typer.echo(f"\nThe analyses took {sum(study.seconds.values()):.1f} s.")
 
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from anndata import AnnData
-    from matplotlib.axes import Axes
 
 __all__ = ["write_figures"]
 
@@ -48,10 +47,9 @@ def write_figures(
     written = []
     for name, draw in _figures(adata, basis, cell_groups, replicates):
         drawn = draw()
-        figure = drawn.figure if hasattr(drawn, "figure") else drawn.ax.figure
         written.append(folder / f"{name}.png")
-        figure.savefig(written[-1], dpi=DPI)
-        plt.close(figure)
+        drawn.figure.savefig(written[-1], dpi=DPI)
+        plt.close(drawn.figure)
     return written
 
 
@@ -64,8 +62,8 @@ def _figures(
     gene = str(get.de_df(adata)["mahalanobis"].idxmax())
     yield "volcano_de", lambda: pl.volcano_de(adata)
     yield "volcano_da", lambda: pl.volcano_da(adata, color=cell_groups)
-    yield "embedding", lambda: cast("list[Axes]", pl.embedding(adata, basis, color=["lfc", "lfc_direction", gene]))[0]
-    yield "expression", lambda: pl.expression(adata, gene, basis=basis).observed
+    yield "embedding", lambda: pl.embedding(adata, basis, color=["lfc", "lfc_direction", gene])
+    yield "expression", lambda: pl.expression(adata, gene, basis=basis)
     yield "diagnostics_de", lambda: pl.diagnostics(adata, analysis="de")
     yield "diagnostics_da", lambda: pl.diagnostics(adata, analysis="da")
     if cell_groups is not None:

@@ -1,69 +1,65 @@
 """What was found, as text."""
 
-from typing import TYPE_CHECKING, cast
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kompot_scverse._keys import Keys
-
 if TYPE_CHECKING:
     import pandas as pd
-    from anndata import AnnData
 
-__all__ = ["found", "realised_errors"]
+__all__ = ["Findings", "found", "realised_errors"]
 
 N_TOP = 10
 COLUMN = 40
 
 
-def found(adata: "AnnData", groupby: str, reference: str, group: str, replicates: bool) -> str:
+@dataclass(frozen=True)
+class Findings:
+    """Both analyses, without or with replicates, as tables; read before other runs write to the same fields."""
+
+    cells: "pd.DataFrame"
+    """Cells of the two conditions, in their order."""
+    genes: "pd.DataFrame"
+    """The most significant first."""
+    replicates: bool
+
+
+def found(findings: Sequence[Findings]) -> str:
     """Cells up and down, genes called and the top genes, without and with replicates side by side."""
-    runs = [False, True] if replicates else [False]
-    lines = ["", _row(["", *("with replicates" if run else "without replicates" for run in runs)])]
-    compared = _compared(adata, groupby, reference, group)
-    obs = cast("pd.DataFrame", adata.obs)
+    lines = ["", _row(["", *("with replicates" if one.replicates else "without replicates" for one in findings)])]
     for direction in ("up", "down"):
-        counts = []
-        for run in runs:
-            key = Keys("kompot_da", reference, group, run).field("lfc_direction", varies=True)
-            counts.append(f"{(obs.loc[compared, key] == direction).sum():,} of {compared.sum():,}")
+        counts = [f"{(one.cells['direction'] == direction).sum():,} of {len(one.cells):,}" for one in findings]
         lines.append(_row([f"cells {direction}", *counts]))
-    called, tables = [], []
-    for run in runs:
-        keys = Keys("kompot_de", reference, group, run)
-        is_de = adata.var[keys.field("is_de", varies=True)]
-        up = adata.var[keys.field("mean_lfc")] > 0
-        called.append(f"{is_de.sum():,} of {adata.n_vars:,} ({(is_de & up).sum():,} up, {(is_de & ~up).sum():,} down)")
-        tables.append(_top(adata, keys))
+    called = []
+    for one in findings:
+        is_de, up = one.genes["is_de"], one.genes["mean_lfc"] > 0
+        numbers = f"({(is_de & up).sum():,} up, {(is_de & ~up).sum():,} down)"
+        called.append(f"{is_de.sum():,} of {len(one.genes):,} {numbers}")
     lines.append(_row(["genes called", *called]))
-    rates = ["local FDR", "q-value"] if replicates else ["local FDR"]
-    lines += ["", _row(["top genes", *(f"distance, log fold change, {rate}" for rate in rates)])]
-    lines += [_row(["", *cells]) for cells in zip(*tables, strict=True)]
+    lines += ["", _row(["top genes", *("distance, log fold change, q-value" for _ in findings)])]
+    lines += [_row(["", *cells]) for cells in zip(*map(_top, findings), strict=True)]
     return "\n".join(lines)
 
 
-def realised_errors(adata: "AnnData", groupby: str, reference: str, group: str) -> str:
-    """How the calls compare with the simulated truth, without and with replicates."""
-    truth = adata.var["is_de"].to_numpy()
-    outlier = adata.var["is_sample_outlier"].to_numpy()
-    compared = _compared(adata, groupby, reference, group)
-    true_density = adata.obs["true_log_density_lfc"].to_numpy()[compared]
+def realised_errors(findings: Sequence[Findings], obs: "pd.DataFrame", var: "pd.DataFrame") -> str:
+    """How the calls compare with the simulated truth, in columns of obs and var, without and with replicates."""
     columns: list[list[str]] = []
-    for run in (False, True):
-        keys = Keys("kompot_de", reference, group, run)
-        called = adata.var[keys.field("is_de", varies=True)].to_numpy()
-        lfc = adata.var[keys.field("mean_lfc")].to_numpy()
-        keys = Keys("kompot_da", reference, group, run)
-        density = adata.obs[keys.field("lfc")].to_numpy()[compared]
-        direction = adata.obs[keys.field("lfc_direction", varies=True)].to_numpy()[compared]
+    for one in findings:
+        genes, cells = var.loc[one.genes.index], obs.loc[one.cells.index]
+        truth, outlier = genes["is_de"].to_numpy(), genes["is_sample_outlier"].to_numpy()
+        true_lfc, true_density = genes["true_lfc_mean"].to_numpy(), cells["true_log_density_lfc"].to_numpy()
+        called, lfc = one.genes["is_de"].to_numpy(), one.genes["mean_lfc"].to_numpy()
+        density, direction = one.cells["lfc"].to_numpy(), one.cells["direction"].to_numpy()
         wrong = ((direction == "up") & (true_density <= 0)) | ((direction == "down") & (true_density >= 0))
         columns.append(
             [
                 _share(called & ~truth, called),
                 _share(called & truth, truth),
                 _share(called & outlier, outlier),
-                f"{np.corrcoef(lfc[truth], adata.var['true_lfc_mean'][truth])[0, 1]:.3f}",
-                f"{np.corrcoef(lfc, adata.var['true_lfc_mean'])[0, 1]:.3f}",
+                f"{np.corrcoef(lfc[truth], true_lfc[truth])[0, 1]:.3f}",
+                f"{np.corrcoef(lfc, true_lfc)[0, 1]:.3f}",
                 _share(wrong, direction != "neutral"),
                 f"{np.corrcoef(density, true_density)[0, 1]:.3f}",
             ]
@@ -81,18 +77,11 @@ def realised_errors(adata: "AnnData", groupby: str, reference: str, group: str) 
     return "\n".join(["", "Against the simulated truth", *(_row(list(row)) for row in rows)])
 
 
-def _compared(adata: "AnnData", groupby: str, reference: str, group: str) -> np.ndarray:
-    return adata.obs[groupby].astype(str).isin([reference, group]).to_numpy()
-
-
-def _top(adata: "AnnData", keys: Keys) -> list[str]:
+def _top(one: Findings) -> list[str]:
     """The most significant genes, by what their call rests on."""
-    suffix = "" if keys.sample_var else "_cells"
-    columns = [keys.field("mahalanobis", varies=True), keys.field("mean_lfc"), keys.field(f"qvalue{suffix}")]
-    table = cast("pd.DataFrame", adata.var).sort_values(columns[0], ascending=False, kind="stable")
-    table = table.sort_values(keys.field(f"pvalue{suffix}"), kind="stable")
-    rows = table[columns].head(N_TOP).itertuples(name=None)
-    return [f"{gene[:16]:<16}{d:7.2f} {lfc:+6.2f}  {fdr:.2g}" for gene, d, lfc, fdr in rows]
+    rate = "qvalue" if one.replicates else "qvalue_cells"
+    rows = one.genes[["mahalanobis", "mean_lfc", rate]].head(N_TOP).itertuples(name=None)
+    return [f"{gene[:16]:<16}{d:7.2f} {lfc:+6.2f}  {q:.2g}" for gene, d, lfc, q in rows]
 
 
 def _share(part: np.ndarray, whole: np.ndarray) -> str:

@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 
 from kompot_scverse._data.design import Design
-from kompot_scverse._keys import Keys
+from kompot_scverse._keys import DIRECTIONS, Keys
 from kompot_scverse._runs.field import Field
-from kompot_scverse._stats.abundance import DIRECTIONS
 
 __all__ = ["THRESHOLDS", "CellResults", "DAPlan", "cell_values", "plan_fields"]
 

@@ -8,12 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from anndata import AnnData
 from mudata import MuData
 
 from kompot_scverse._arguments import shown
 from kompot_scverse._data.errors import INSIDE
 from kompot_scverse._data.holders import check_changeable, holder
+from kompot_scverse._data.tables import value_of
 from kompot_scverse._gp.parallel import store_here
 from kompot_scverse._keys import LONGEST
 from kompot_scverse._runs.field import Field
@@ -24,6 +26,9 @@ from .disk import DiskStore
 __all__ = ["check_overwrite", "drop", "fill", "write"]
 
 logger = logging.getLogger("kompot_scverse")
+
+SAME = 1e-6
+"""Largest difference of values that are the same up to rounding, relative to the largest of them."""
 
 
 def check_overwrite(
@@ -134,12 +139,35 @@ def write(data: AnnData | MuData, fields: list[Field], runs: Sequence[Run], disk
     with disk or DiskStore(None) as disk:
         values = _layer_values(fields, disk)
         _actualize_view(data)
-        with _unchanged_on_error(data, [field.place for field in fields], [run.mod for run in runs]):
+        same = [field.place for field, value in zip(fields, values, strict=True) if _is_there(data, field, value)]
+        # a run that is stored again keeps the marks of its first time
+        known = {run.run_id for run in readable_runs(data)} if runs else set()
+        runs = [run if run.run_id in known else run.without_change(same) for run in runs]
+        modalities = [run.mod for run in runs] if isinstance(data, MuData) else []
+        with _unchanged_on_error(data, [field.place for field in fields], modalities):
             for field, value in zip(fields, values, strict=True):
                 getattr(holder(data, field.mod), field.slot)[field.key] = value
             if runs:
                 store_runs(data, runs)
             disk.commit()
+
+
+def _is_there(data: AnnData | MuData, field: Field, value: Any) -> bool:
+    """Whether the data have the values of a field already, up to rounding; layers are not read for this."""
+    if field.slot == "layers" or not field.is_in(data):
+        return False
+    there = value_of(holder(data, field.mod), field.slot, field.key)
+    if hasattr(there, "dask") or hasattr(value, "dask"):
+        return False
+    if list(getattr(there, "columns", ())) != list(getattr(value, "columns", ())):
+        return False
+    before, now = np.asarray(there), np.asarray(value)
+    if before.shape != now.shape:
+        return False
+    if before.dtype.kind != "f" or now.dtype.kind != "f":
+        return bool(((before == now) | (pd.isna(before) & pd.isna(now))).all())
+    room = SAME * np.abs(now).max(initial=0, where=np.isfinite(now))
+    return np.allclose(before, now, rtol=0, atol=room, equal_nan=True)
 
 
 def drop(data: AnnData | MuData, places: Sequence[tuple[str, str, str]]) -> None:

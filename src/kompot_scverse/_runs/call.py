@@ -16,7 +16,7 @@ __all__ = ["call_text", "record_call"]
 
 NOT_REPEATED = ("data", "copy", "dry_run", "overwrite")
 """Arguments that say nothing about the result."""
-TOOLS = ("da", "de", "smooth")
+TOOLS = ("da", "de", "smooth", "threshold_da")
 """Functions of `kp.tl` whose calls are recorded."""
 MAX_LENGTH = 1000
 """Characters of an argument that is stored with the run."""
@@ -47,26 +47,32 @@ def record_call(function: Callable, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def call_text(call: Mapping[str, Any], data: str | None = None) -> str:
     """
-    The call as Python, one argument a line, with `kp` for this package.
+    The call as Python, one argument a line, with `kp` for this package; and what was called on its result.
 
     Arguments that were not stored appear as variables of their own name, with a comment that says what they were.
     """
     if not call:
         return "# this run did not record its call"
     try:
-        function, arguments = call["function"], dict(call["arguments"])
-        if function not in TOOLS or call.get("data", "mdata") != "mdata":
-            raise ValueError(function)
+        if call.get("data", "mdata") != "mdata":
+            raise ValueError(call["data"])
         if data is None:
             data = call.get("data", "adata")
-        lines = [f"kp.tl.{function}(", f"    {data},"]
-        for name, value in arguments.items():
-            text, comments = _decode(value, _identifier(name))
-            if text is not None:
-                prefix = "" if name == "groupby" else f"{name}="
-                lines.append(f"    {prefix}{text},{f'  # {"; ".join(map(_one_line, comments))}' if comments else ''}")
+        return "\n".join(_call_text(one, data) for one in (call, call.get("then")) if one)
     except (KeyError, TypeError, ValueError, AttributeError):
         return "# what this run recorded as its call is none of this package"
+
+
+def _call_text(call: Mapping[str, Any], data: str) -> str:
+    """One of the calls that a run consists of."""
+    if call["function"] not in TOOLS:
+        raise ValueError(call["function"])
+    lines = [f"kp.tl.{call['function']}(", f"    {data},"]
+    for name, value in dict(call["arguments"]).items():
+        text, comments = _decode(value, _identifier(name))
+        if text is not None:
+            prefix = "" if name == "groupby" else f"{name}="
+            lines.append(f"    {prefix}{text},{f'  # {"; ".join(map(_one_line, comments))}' if comments else ''}")
     return "\n".join([*lines, ")"])
 
 

@@ -18,7 +18,6 @@ __all__ = [
     "UNREADABLE_KEY",
     "UNS_KEY",
     "Run",
-    "find_run",
     "iterate_runs",
     "last_writer",
     "next_run_id",
@@ -136,37 +135,20 @@ def last_writer(data: Any, slot: str, key: str) -> int | None:
     return found
 
 
-def overwriter(history: Iterable[Run], run: Run, slot: str, key: str) -> Run | None:
-    """The latest run of a later call that wrote a field of `run`; None if it still is as `run` wrote it."""
+def overwriter(history: Iterable[Run], run: Run, slot: str, key: str, *, changed: bool = True) -> Run | None:
+    """
+    The latest run of a later call that wrote a field of `run`; None if it still is as `run` wrote it.
+
+    Parameters
+    ----------
+    history
+        All runs.
+    run
+        The run.
+    slot, key
+        One of its fields.
+    changed
+        Whether to leave out runs that wrote the values that were there.
+    """
     later = [other for other in history if other.run_id > run.run_id and not other.same_call(run)]
-    return next((other for other in reversed(later) if other.writes(slot, key)), None)
-
-
-def find_run(data: Any, run_id: int = -1, analysis: str | None = None) -> Run:
-    """
-    A run by its number, or counted from the end if negative (of one analysis, if given).
-
-    Raises
-    ------
-    KeyError
-        If there is none, with the call to make.
-    """
-    runs = [run for run in iterate_runs(data) if analysis is None or run.analysis == analysis]
-    if not runs:
-        raise LookupError(
-            f"No {analysis or ''} run in uns['kompot']; call `kp.tl.{analysis or 'de'}` first.".replace("  ", " ")
-        )
-    if run_id < 0:
-        if -run_id > len(runs):
-            raise LookupError(
-                f"There are only {len(runs)} {analysis or ''} runs; `run_id={run_id}` counts from the end."
-            )
-        return runs[run_id]
-    found = [run for run in runs if run.run_id == run_id]
-    if len(found) > 1:
-        # made on the modalities alone, before they came together
-        places = " and ".join(repr(mod) for run in found for mod in run.modalities)
-        raise LookupError(f"There are several runs {run_id}, of {places}; pass `mod=`.")
-    if found:
-        return found[0]
-    raise LookupError(f"No {analysis or ''} run {run_id}; existing: {', '.join(str(run.run_id) for run in runs)}.")
+    return next((other for other in reversed(later) if other.writes(slot, key, changed=changed)), None)

@@ -11,7 +11,8 @@ from kompot_scverse._data.holders import holder
 
 from .call import call_text
 from .compare import RunComparison, compare_runs
-from .history import Run, find_run, iterate_runs, overwriter
+from .find import find_view
+from .history import Run, iterate_runs, overwriter
 from .html import code, details, display, html_table, page, text_table
 
 if TYPE_CHECKING:
@@ -33,11 +34,13 @@ class RunInfo:
     data
         Annotated data with runs.
     run_id
-        Number of the run; negative numbers count from the last run of `analysis`.
-    analysis
-        `"de"`, `"da"` or `"smooth"`; None for any.
+        Number of the run; negative numbers count from the end of those that match.
+    key_added, group
+        Only runs with this prefix, and whose contrast has this group.
     mod
         Modality of a MuData, for what a run did there; None for all that it did.
+    analysis
+        Only runs of `"de"`, `"da"` or `"smooth"`; None for any.
 
     Raises
     ------
@@ -49,7 +52,7 @@ class RunInfo:
     >>> import kompot_scverse as kp
     >>> adata = kp.datasets.simulate(600, 100)
     >>> kp.tl.da(adata, "Age", reference="Young", groups="Old")
-    >>> run = kp.RunInfo(adata, analysis="da")
+    >>> run = kp.RunInfo(adata)
     >>> run.contrast
     {'groupby': 'Age', 'reference': 'Young', 'group': 'Old'}
     >>> print(run.call())
@@ -65,14 +68,18 @@ class RunInfo:
         self,
         data: "AnnData | MuData",
         run_id: int = -1,
-        analysis: Literal["de", "da", "smooth"] | None = "de",
         *,
+        key_added: str | None = None,
+        group: object = None,
         mod: str | None = None,
+        analysis: Literal["de", "da", "smooth"] | None = None,
     ) -> None:
         check_arguments(RunInfo, locals())
+        view = find_view(data, analysis, run_id=run_id, key_added=key_added, group=group, mod=mod)
+        # of all modalities that it wrote to, unless one is named
         frame = frame_of(data, mod)
-        self._run = find_run(frame, run_id, analysis)
         self._history = list(iterate_runs(frame))
+        self._run = next(run for run in self._history if run.run_id == view.run.run_id)
         self._fields = _field_table(frame, self._run)
 
     @property

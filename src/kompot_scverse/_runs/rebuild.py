@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from anndata import AnnData
 
+from kompot_scverse._data.features import on_all_cells
+from kompot_scverse._gp.parallel import compute_here
 from kompot_scverse._stats.lazy_layers import (
     lazy_average,
     lazy_lfsr,
@@ -16,12 +17,12 @@ from kompot_scverse._stats.lazy_layers import (
 
 from .history import Run
 from .row_prints import check_rows
-from .run_fields import RunFields
+from .view import RunView
 
 if TYPE_CHECKING:
     import dask.array as da
 
-__all__ = ["build_layer", "layer_name", "rebuild_layers"]
+__all__ = ["build_layer", "layer_name", "layer_values", "rebuild_layers", "smoothed"]
 
 BASIS = ("use_rep", "ls", "kernel", "n_landmarks", "rtol", "rank", "residual")
 """Parameters that two runs share if their bases are the same."""
@@ -38,14 +39,14 @@ def layer_name(run: Run, statistic: str) -> str:
     return what if run.analysis == "smooth" else f"{what}_{role}"
 
 
-def build_layer(fields: RunFields, name: str, rows: Chosen = EVERYTHING, columns: Chosen = EVERYTHING) -> "da.Array":
+def build_layer(view: RunView, name: str, rows: Chosen = EVERYTHING, columns: Chosen = EVERYTHING) -> "da.Array":
     """
     A cells × genes result, float32, computed when read.
 
     Parameters
     ----------
-    fields
-        Fields of the run; says afterwards which of them a later run has overwritten.
+    view
+        The run; says afterwards which of its fields a later run has overwritten.
     name
         imputed, std (of smoothing, or of one condition as imputed_reference, …), fold_change, fold_change_std,
         fold_change_zscore, lfsr or lfc_zscore.
@@ -59,8 +60,8 @@ def build_layer(fields: RunFields, name: str, rows: Chosen = EVERYTHING, columns
     ValueError
         If later runs have overwritten some of it, so that the rest does not fit, or it is of other data joined to these.
     """
-    check_rows(fields, rows, columns)
-    parts = _Parts(fields, rows, columns)
+    check_rows(view, rows, columns)
+    parts = _Parts(view, rows, columns)
     what, _, role = name.partition("_")
     if what in ("imputed", "std"):
         return parts.mean(role or "group") if what == "imputed" else parts.std(role or "group")
@@ -75,7 +76,33 @@ def build_layer(fields: RunFields, name: str, rows: Chosen = EVERYTHING, columns
     return lazy_lfsr(change, std) if name == "lfsr" else lazy_ratio(change, std)
 
 
-def rebuild_layers(adata: AnnData, run: Run) -> tuple[dict[str, "da.Array"], list[str]]:
+def layer_values(view: RunView, name: str, rows: Chosen, columns: Chosen) -> np.ndarray:
+    """A layer as :func:`build_layer` describes it, computed; warns of what a later run has overwritten."""
+    (values,) = compute_here(build_layer(view, name, rows, columns))
+    view.warn()
+    return values
+
+
+def smoothed(view: RunView, numbers: np.ndarray, name: str) -> np.ndarray:
+    """
+    Layers of a few genes, cells × genes, also of genes of several modalities.
+
+    Parameters
+    ----------
+    view
+        The run.
+    numbers
+        Positions of the genes.
+    name
+        As in :func:`build_layer`.
+    """
+    out = np.full((view.data.n_obs, len(numbers)), np.nan, dtype=np.float32)
+    for part, places, own in view.of_features(numbers):
+        out[:, places] = on_all_cells(view.data, layer_values(part, name, EVERYTHING, own), part.mod)
+    return out
+
+
+def rebuild_layers(view: RunView) -> tuple[dict[str, "da.Array"], list[str]]:
     """
     The layers that a run wrote, lazy, from its basis and weights.
 
@@ -88,20 +115,20 @@ def rebuild_layers(adata: AnnData, run: Run) -> tuple[dict[str, "da.Array"], lis
     LookupError
         If the basis or the weights are gone or belong to a later run.
     """
-    fields, built, left_out = RunFields(adata, run), {}, []
+    run, built, left_out = view.run, {}, []
     for entry in run.fields:
         if entry["slot"] != "layers":
             continue
         name = layer_name(run, entry["statistic"])
-        factor = fields.key("varm", f"{name.removeprefix('std_')}_sample_weights")
-        if factor is not None and name.startswith("std_") and factor not in fields.adata.varm:
+        factor = f"{name.removeprefix('std_')}_sample_weights"
+        if name.startswith("std_") and view.has(factor) and not view.is_there(factor):
             left_out.append(entry["key"])
             continue
         try:
-            built[entry["key"]] = build_layer(fields, name)
+            built[entry["key"]] = build_layer(view, name)
         except ValueError as error:
             raise LookupError(str(error)) from error
-    for place, writer in fields.overwritten.items():
+    for place, writer in view.overwritten.items():
         raise LookupError(
             f"{place} was overwritten by run {writer.run_id}, so the layers of run {run.run_id} cannot be built. "
             f"Those of the later run can: `run_id={writer.run_id}`."
@@ -112,28 +139,28 @@ def rebuild_layers(adata: AnnData, run: Run) -> tuple[dict[str, "da.Array"], lis
 class _Parts:
     """What results are computed from, cut to the cells and genes."""
 
-    def __init__(self, fields: RunFields, rows: Chosen, columns: Chosen) -> None:
-        self.fields, self.rows, self.columns = fields, rows, columns
+    def __init__(self, view: RunView, rows: Chosen, columns: Chosen) -> None:
+        self.view, self.rows, self.columns = view, rows, columns
         self._source: Run | None = None
 
     def mean(self, *roles: str) -> "da.Array":
         """Smoothed expression; of two roles, the first minus the second."""
-        weights = [self._part("varm", f"{role}_weights", self.columns) for role in roles]
+        weights = [self._part(f"{role}_weights", self.columns) for role in roles]
         return lazy_product(self._basis(), weights[0] if len(weights) == 1 else weights[0] - weights[1])
 
     def std(self, *roles: str) -> "da.Array":
         """Standard deviation of the smoothed expression; of two roles, of their difference."""
         of_function = f"{roles[0]}_" if len(roles) == 1 else ""
-        if self.fields.key("obsm", f"{of_function}variances") is not None:
-            loads = self._part("varm", f"{of_function}variance_weights", self.columns)
-            return lazy_mixture_std(self._part("obsm", f"{of_function}variances", self.rows), loads)
-        run = self.fields.run
-        weights = self._part("varm", f"{roles[0]}_weights", self.columns)
+        if self.view.has(f"{of_function}variances"):
+            loads = self._part(f"{of_function}variance_weights", self.columns)
+            return lazy_mixture_std(self._part(f"{of_function}variances", self.rows), loads)
+        run = self.view.run
+        weights = self._part(f"{roles[0]}_weights", self.columns)
         variance, factors = np.zeros(1, dtype=np.float32), []
         for role in roles:
-            variance = variance + self._part("obs", f"{role}_std", self.rows) ** 2
+            variance = variance + self._part(f"{role}_std", self.rows) ** 2
             if run.params.get("sample_key") is not None:
-                factors.append(self._part("varm", f"{role}_sample_weights", self.columns, lazy=True))
+                factors.append(self._part(f"{role}_sample_weights", self.columns, lazy=True))
         if factors:
             return lazy_std(self._basis(), _joined(factors), variance)
         # the same for all genes, but missing for those that were not analysed
@@ -142,38 +169,35 @@ class _Parts:
 
     def test_zscore(self) -> "da.Array":
         """Moderated z of the replicate test, averaged over the neighbourhoods of each cell."""
-        zscore = self._part("varm", "neighborhood_zscore", self.columns)
-        return lazy_average(self._part("obsm", "neighborhoods", self.rows), zscore)
+        zscore = self._part("neighborhood_zscore", self.columns)
+        return lazy_average(self._part("neighborhoods", self.rows), zscore)
 
     def _basis(self) -> np.ndarray:
         """The features; the parts that they are multiplied with come first."""
-        phi, source = self._read("obsm", "basis"), self.fields.source("obsm", "basis")
+        phi, source = self.view.read("basis"), self.view.source("basis")
         if (
             self._source is not None
             and not source.same_call(self._source)
             and any(source.params.get(name) != self._source.params.get(name) for name in BASIS)
         ):
-            self._raise_mixed("obsm", "basis", source)
+            self._raise_mixed("basis", source)
         return np.asarray(phi, dtype=np.float32)[self.rows]
 
-    def _part(self, slot: str, statistic: str, chosen: Chosen, *, lazy: bool = False) -> Any:
+    def _part(self, statistic: str, chosen: Chosen, *, lazy: bool = False) -> Any:
         """A field, which must come from the same call as those read before; `lazy` leaves on disk what is there."""
-        values, source = self._read(slot, statistic), self.fields.source(slot, statistic)
+        values, source = self.view.read(statistic), self.view.source(statistic)
         if self._source is None:
             self._source = source
         elif not source.same_call(self._source):
-            self._raise_mixed(slot, statistic, max(source, self._source, key=lambda run: run.run_id))
+            self._raise_mixed(statistic, max(source, self._source, key=lambda run: run.run_id))
         if lazy and not isinstance(values, np.ndarray):
             return cast("da.Array", values)[chosen].astype(np.float32)
         return np.asarray(values, dtype=np.float32)[chosen]
 
-    def _read(self, slot: str, statistic: str) -> object:
-        return self.fields.read(slot, statistic, f"Call `kp.tl.{self.fields.run.analysis}` again.")
-
-    def _raise_mixed(self, slot: str, statistic: str, writer: Run) -> None:
-        run = self.fields.run
+    def _raise_mixed(self, statistic: str, writer: Run) -> None:
+        run = self.view.run
         raise ValueError(
-            f"{slot}[{self.fields.key(slot, statistic)!r}] or what belongs to it was overwritten by run {writer.run_id}, so "
+            f"{self.view.key(statistic)!r} or what belongs to it was overwritten by run {writer.run_id}, so "
             f"the layers of run {run.run_id} cannot be built. Call `kp.tl.{run.analysis}` again, with all groups in one call "
             "or with another `key_added=`."
         )

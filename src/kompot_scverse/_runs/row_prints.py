@@ -11,7 +11,7 @@ import numpy as np
 from kompot_scverse._runs.field import Field
 
 if TYPE_CHECKING:
-    from .run_fields import RunFields
+    from .view import RunView
 
 __all__ = ["check_rows", "has_rows", "row_print", "row_prints"]
 
@@ -54,14 +54,14 @@ def has_rows(print_: str, values: Any) -> bool:
         return False
 
 
-def check_rows(fields: "RunFields", rows: Any, columns: Any) -> None:
+def check_rows(view: "RunView", rows: Any, columns: Any) -> None:
     """
     Raise if basis or weights are not those that the run wrote.
 
     Parameters
     ----------
-    fields
-        Of the run.
+    view
+        The run.
     rows, columns
         Numbers of the cells and genes that are used.
 
@@ -75,12 +75,11 @@ def check_rows(fields: "RunFields", rows: Any, columns: Any) -> None:
         ("varm", "reference_weights", columns),
         ("varm", "group_weights", columns),
     ):
-        key = fields.key(slot, statistic)
-        if key is None or key not in getattr(fields.adata, slot):
+        if not view.is_there(statistic):
             continue
-        source = fields.source(slot, statistic)
+        key, source = view.key(statistic), view.source(statistic)
         print_ = source.row_prints.get(f"{slot}/{key}")
-        if print_ is not None and not has_rows(print_, np.asarray(getattr(fields.adata, slot)[key])[chosen]):
+        if print_ is not None and not has_rows(print_, np.asarray(getattr(view.own, slot)[key])[chosen]):
             raise ValueError(
                 f"{slot}[{key!r}] is not, or not only, what run {source.run_id} wrote, so basis and weights do not belong together. "
                 "If objects with runs of their own were joined (as by `anndata.concat`), ask each of them before, or call "

@@ -1,7 +1,7 @@
 """One run: what was computed, from what, with which settings, and where it was written."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -32,7 +32,7 @@ class Run:
     summary: dict[str, Any]
     """What was found."""
     fields: list[dict[str, str]]
-    """slot, key, statistic and description of everything written."""
+    """slot, key, statistic and description of everything written, and a mark where the same values were there before."""
     call: dict[str, Any] = field(default_factory=dict)
     """Arguments as given, for repeating the call, and `first_run`, the first of the runs of the call."""
     environment: dict[str, str] = field(default_factory=dict)
@@ -56,18 +56,38 @@ class Run:
         """Whether both come from one call, which writes what they share once."""
         return self.call.get("first_run", self.run_id) == other.call.get("first_run", other.run_id)
 
-    def writes(self, slot: str, key: str) -> bool:
-        """Whether a field of the object itself (not of a modality) is one of this run."""
-        return any(entry["slot"] == slot and entry["key"] == key and not entry.get("mod", "") for entry in self.fields)
+    def writes(self, slot: str, key: str, *, changed: bool = False) -> bool:
+        """Whether a field of the object itself (not of a modality) is one of this run; `changed`: with other values."""
+        return any(
+            entry["slot"] == slot
+            and entry["key"] == key
+            and not entry.get("mod", "")
+            and not (changed and "unchanged" in entry)
+            for entry in self.fields
+        )
+
+    def without_change(self, places: Collection[tuple[str, str, str]]) -> "Run":
+        """The same, with a mark on the fields (by modality, slot and key) that had these values before."""
+        fields = [
+            entry | {"unchanged": "yes"} if (self.mod, entry["slot"], entry["key"]) in places else entry
+            for entry in self.fields
+        ]
+        return replace(self, fields=fields)
 
     @property
     def modalities(self) -> list[str]:
         """Modalities that it wrote to; empty text for the object itself."""
         return list(dict.fromkeys(entry.get("mod", "") for entry in self.fields))
 
-    def key(self, statistic: str) -> str | None:
-        """Where a statistic was written; None if it was not."""
-        return next((entry["key"] for entry in self.fields if entry["statistic"] == statistic), None)
+    @property
+    def group(self) -> str | None:
+        """What is compared with the reference; of smoothing, the condition."""
+        return self.contrast.get("group", self.contrast.get("condition"))
+
+    @property
+    def title(self) -> str:
+        """The contrast as a title."""
+        return " → ".join(str(label) for label in (self.contrast.get("reference"), self.group) if label is not None)
 
 
 def _plain(value: object) -> object:

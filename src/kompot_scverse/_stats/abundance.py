@@ -3,9 +3,8 @@
 import numpy as np
 from scipy.special import log_ndtr, logsumexp, ndtr
 
-__all__ = ["DIRECTIONS", "direction", "false_sign_rate", "mass_offsets", "neg_log10_tail"]
+__all__ = ["direction", "false_sign_rate", "mass_offsets", "neg_log10_tail"]
 
-DIRECTIONS = ("down", "neutral", "up")
 MAX_STEPS = 500
 TOLERANCE = 1e-10
 
@@ -72,7 +71,7 @@ def direction(
     lfc: np.ndarray, significant: np.ndarray, *, lfc_threshold: float, effect: np.ndarray | None = None
 ) -> np.ndarray:
     """
-    Position in :data:`DIRECTIONS` of each cell; "neutral" unless it is significant and changes enough.
+    Position in :data:`kompot_scverse._keys.DIRECTIONS` of each cell; "neutral" unless it is significant and changes enough.
 
     Parameters
     ----------

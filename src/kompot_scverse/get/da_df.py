@@ -8,9 +8,11 @@ import pandas as pd
 
 from kompot_scverse._arguments import check_arguments, check_fraction, check_not_negative, listed
 from kompot_scverse._data.resolve import obs_values
-from kompot_scverse._results.da_fields import DIRECTIONS
-from kompot_scverse._runs.run_fields import RunFields
-from kompot_scverse._runs.run_frames import one_run_frame
+from kompot_scverse._keys import DIRECTIONS
+from kompot_scverse._runs.find import find_views
+from kompot_scverse._runs.view import RunView
+
+from ._tables import joined, to_log2
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -35,18 +37,24 @@ COLUMNS = {
 """Columns of the table and the statistics of a run that they hold."""
 ALWAYS = ("lfc", "lfc_zscore", "neg_log10_lfc_ptp", "direction")
 """Columns of every run; the others depend on its method, and on whether it has replicates."""
+NATURAL_LOGS = (
+    "lfc", "neighborhood_lfc", "log_ratio_reference", "log_ratio_group", "log_density_reference", "log_density_group",
+)  # fmt: skip
 
 
 def da_df(
     data: "AnnData | MuData",
     *,
+    run_id: int | None = None,
+    key_added: str | None = None,
+    group: object = None,
     mod: str | None = None,
-    run_id: int = -1,
     obs_columns: str | Sequence[str] = (),
     direction: str | Sequence[str] | None = None,
-    ptp: float | None = None,
-    fdr: float | None = None,
+    max_ptp: float | None = None,
+    max_fdr: float | None = None,
     min_lfc: float | None = None,
+    log2: bool = False,
     sort: bool = True,
 ) -> pd.DataFrame:
     """
@@ -56,20 +64,23 @@ def da_df(
     ----------
     data
         Annotated data with a run of differential abundance.
+    run_id, key_added, group
+        Which run: its number (negative ones count from the end of those that match), its prefix, the group of its
+        contrast. None of them: all contrasts of the last call, one below the other.
     mod
         Modality of a MuData, for runs on its representation; None for the last run, whatever it was made on.
-    run_id
-        Number of the run; negative numbers count from the last run of differential abundance.
     obs_columns
         Columns of obs to add, for example the cell type.
     direction
         Keep cells of these directions: `"up"`, `"down"`, `"neutral"`.
-    ptp
+    max_ptp
         Keep cells with at most this posterior tail probability.
-    fdr
+    max_fdr
         Keep cells with at most this q-value of the replicate test.
     min_lfc
-        Keep cells with at least this absolute log fold change (natural log).
+        Keep cells with at least this absolute log fold change, in the units of the table.
+    log2
+        Log fold changes, log ratios and log densities as log2; False for natural logs, as they are stored.
     sort
         Put the most significant cells first: smallest p-value of the replicate test where the run has one, else smallest
         posterior tail probability. False keeps the order of the cells.
@@ -79,7 +90,7 @@ def da_df(
     Table with the cells as index and the columns `lfc` (natural log, group − reference), `lfc_zscore`,
     `neg_log10_lfc_ptp`, `lfsr`, with replicates `pvalue`, `qvalue` and `neighborhood_lfc` (the effect) of their test, `direction`, `log_ratio_reference`, `log_ratio_group` (with
     `method="density"` instead of them and of lfsr `log_density_reference`, `log_density_group`), then those of `obs_columns`. Cells
-    without a state have missing values; any filter leaves them out.
+    without a state have missing values; any filter leaves them out. Of several contrasts with the column `group` in front.
 
     Raises
     ------
@@ -102,46 +113,56 @@ def da_df(
     600
     """
     check_arguments(da_df, locals())
-    check_fraction("ptp", ptp)
-    check_fraction("fdr", fdr)
+    check_fraction("max_ptp", max_ptp)
+    check_fraction("max_fdr", max_fdr)
     check_not_negative("min_lfc", min_lfc)
-    part = one_run_frame(data, mod, run_id, "da")
-    adata, fields = part.adata, RunFields(part.adata, part.run)
-    again = "Call `kp.tl.da` again."
-    tested = fields.key("obs", "lfc_qvalue") is not None
-    if fdr is not None and not tested:
-        raise LookupError(
-            f"Run {fields.run.run_id} has no q-values, which `fdr=` needs. Call `kp.tl.da` with `sample_key=`."
-        )
-    columns = {
-        name: fields.read("obs", statistic, again)
-        for name, statistic in COLUMNS.items()
-        if name in ALWAYS or fields.key("obs", statistic) is not None
-    }
+    views = find_views(data, "da", run_id=run_id, key_added=key_added, group=group, mod=mod)
+    tables = []
+    for view in views:
+        if max_fdr is not None and not view.has("lfc_qvalue"):
+            raise LookupError(f"No q-values of {view.name}, which `max_fdr=` needs; call `{view.call('lfc_qvalue')}`.")
+        table = _table(view)
+        if log2:
+            table = to_log2(table, NATURAL_LOGS)
+        table = _with_columns(view, table, listed("obs_columns", obs_columns, str))
+        table = table[_keep(table, direction, max_ptp, max_fdr, min_lfc)]
+        tables.append(_sorted(table) if sort else table)
+        view.warn()
+    return joined(views, tables, by_mod=False)
+
+
+def _table(view: RunView) -> pd.DataFrame:
+    """The cells of one run."""
+    wanted = {name: statistic for name, statistic in COLUMNS.items() if name in ALWAYS or view.has(statistic)}
+    columns = {name: view.read(statistic).array for name, statistic in wanted.items()}
     # subsetting drops categories without cells, and may have turned the column into text
     columns["direction"] = pd.Categorical(columns["direction"], categories=list(DIRECTIONS), ordered=True)
-    table = pd.DataFrame(columns, index=adata.obs_names)
+    return pd.DataFrame(columns, index=view.data.obs_names)
+
+
+def _with_columns(view: RunView, table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """With columns of obs."""
     added = {}
-    for name in listed("obs_columns", obs_columns, str):
-        added[name] = obs_values(adata, name, "obs_columns")
+    for name in names:
+        added[name] = obs_values(view.data, name, "obs_columns").array
         if name in table:
             raise ValueError(
                 f"`obs_columns` names {name!r}, which is a column of the result already; rename it in obs."
             )
-    table = table.assign(**{name: column.array for name, column in added.items()})
-    keep = _keep(table, direction, {"ptp": ptp, "fdr": fdr}, min_lfc)
-    fields.warn()
-    table = table[keep]
-    if not sort:
-        return table
+    return table.assign(**added)
+
+
+def _sorted(table: pd.DataFrame) -> pd.DataFrame:
+    """The most significant first."""
     table = table.sort_values("neg_log10_lfc_ptp", ascending=False, kind="stable")
-    return table.sort_values("pvalue", kind="stable") if tested else table
+    return table.sort_values("pvalue", kind="stable") if "pvalue" in table else table
 
 
 def _keep(
     table: pd.DataFrame,
     direction: str | Sequence[str] | None,
-    limits: dict[str, float | None],
+    max_ptp: float | None,
+    max_fdr: float | None,
     min_lfc: float | None,
 ) -> np.ndarray:
     """Which cells pass the filters."""
@@ -152,11 +173,10 @@ def _keep(
             if name not in DIRECTIONS:
                 raise ValueError(f"`direction` must be 'up', 'down' or 'neutral' (or several), not {name!r}.")
         keep &= table["direction"].isin(wanted).to_numpy()
-    for name, limit in limits.items():
-        if limit is None:
-            continue
-        passed = table["neg_log10_lfc_ptp"] >= -np.log10(limit) if name == "ptp" else table["qvalue"] <= limit
-        keep &= passed.to_numpy()
+    if max_ptp is not None:
+        keep &= (table["neg_log10_lfc_ptp"] >= -np.log10(max_ptp)).to_numpy()
+    if max_fdr is not None:
+        keep &= (table["qvalue"] <= max_fdr).to_numpy()
     if min_lfc is not None:
         keep &= (table["lfc"].abs() >= min_lfc).to_numpy()
     return keep

@@ -2,15 +2,16 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 from anndata import AnnData
 
 from kompot_scverse._arguments import check_arguments, check_fraction, check_not_negative
 from kompot_scverse._data.errors import missing
-from kompot_scverse._data.tables import columns_of
-from kompot_scverse._runs.run_fields import RunFields
-from kompot_scverse._runs.run_frames import RunFrame, run_frames
+from kompot_scverse._data.tables import column_of
+from kompot_scverse._runs.find import find_views
+from kompot_scverse._runs.view import RunView
+
+from ._tables import joined, to_log2
 
 if TYPE_CHECKING:
     from mudata import MuData
@@ -31,50 +32,67 @@ COLUMNS = {
 }
 """Columns of the table and the statistics of a run that they hold."""
 ALWAYS = ("mahalanobis", "mean_lfc")
+IN_CATEGORY = ("mean_lfc", "lfc_se", "lfc_zscore", "lfsr", "pvalue", "qvalue")
+"""Columns of the table of one category."""
+NATURAL_LOGS = ("mean_lfc", "lfc_se")
 
 
 def de_df(
     data: "AnnData | MuData",
     *,
+    run_id: int | None = None,
+    key_added: str | None = None,
+    group: object = None,
     mod: str | None = None,
-    run_id: int = -1,
-    fdr: float | None = None,
+    cell_group: object = None,
+    max_fdr: float | None = None,
     min_lfc: float | None = None,
+    log2: bool = False,
     gene_symbols: str | None = None,
     sort: bool = True,
 ) -> pd.DataFrame:
-    """
+    r"""
     Result of :func:`kompot_scverse.tl.de` as a table, one row per gene analysed.
 
     Parameters
     ----------
     data
         Annotated data with a run of differential expression.
+    run_id, key_added, group
+        Which run: its number (negative ones count from the end of those that match), its prefix, the group of its
+        contrast. None of them: all contrasts of the last call, one below the other.
     mod
         Modality of a MuData; None for all that the run wrote to, one after the other.
-    run_id
-        Number of the run; negative numbers count from the last run of differential expression.
-    fdr
+    cell_group
+        A category of the run's `cell_groups`, for the statistics within it.
+    max_fdr
         Keep genes with at most this false discovery rate: the q-value of the replicate test where the run has one, else
         that of the test of the cells, else the local rate of the distance.
     min_lfc
-        Keep genes with at least this absolute mean log fold change (natural log).
+        Keep genes with at least this absolute mean log fold change, in the units of the table.
+    log2
+        Log fold changes and their standard errors as log2; False for natural logs, as they are stored.
     gene_symbols
         Column of var to add in front, for example with gene symbols where genes are named by identifiers.
     sort
         Put the most significant genes first: smallest p-value of the replicate test or, without replicates, of the test of
-        the cells, else largest distance. False keeps the order of the genes.
+        the cells, else largest distance; in a category without replicates largest \|z\|. False keeps the order of the
+        genes.
 
     Returns
     -------
     Table with the genes as index and the columns `mahalanobis`, `mean_lfc` (natural log, group − reference) and, if the
-    run has them, `pvalue` and `qvalue` (replicate test), `pvalue_cells` and `qvalue_cells` (test of the cells), `local_fdr`, `is_de`, `mahalanobis_pvalue` and `tail_fdr`. Genes
-    that were not analysed are left out. Of a MuData without `mod`, with the modality in front, in the column `mod`.
+    run has them, `pvalue` and `qvalue` (replicate test), `pvalue_cells` and `qvalue_cells` (test of the cells), `local_fdr`,
+    `is_de`, `mahalanobis_pvalue` and `tail_fdr`; with `cell_group` `mean_lfc`, `lfc_se`, `lfc_zscore`, `lfsr`, and with
+    replicates `pvalue` and `qvalue`. Genes that were not analysed are left out. Of several contrasts with the column
+    `group`, of a MuData without `mod` with the column `mod` in front.
 
     Raises
     ------
     LookupError
         If there is no such run, or its fields are gone.
+    KeyError
+        If the run has no such category.
 
     Warns
     -----
@@ -86,56 +104,75 @@ def de_df(
     >>> import kompot_scverse as kp
     >>> adata = kp.datasets.simulate(600, 100)
     >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
-    >>> kp.get.de_df(adata, fdr=0.05).columns.to_list()
+    >>> kp.get.de_df(adata, max_fdr=0.05).columns.to_list()
     ['mahalanobis', 'mean_lfc', 'pvalue_cells', 'qvalue_cells', 'is_de']
     """
     check_arguments(de_df, locals())
-    check_fraction("fdr", fdr)
+    check_fraction("max_fdr", max_fdr)
     check_not_negative("min_lfc", min_lfc)
-    tables = {}
-    for part in run_frames(data, mod, run_id, "de"):
-        table, fields = _table(part, fdr, min_lfc, gene_symbols)
-        fields.warn()
-        tables[part.mod] = _sorted(table) if sort else table
-    if mod is not None or isinstance(data, AnnData):
-        return next(iter(tables.values()))
-    for name, table in tables.items():
-        table.insert(0, "mod", name)
-    return pd.concat(tables.values())
+    views = find_views(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
+    tables = []
+    for view in views:
+        table, rate = _of_run(view, max_fdr) if cell_group is None else _of_category(view, cell_group, max_fdr)
+        view.warn()
+        if log2:
+            table = to_log2(table, NATURAL_LOGS)
+        tables.append(_chosen(view, table, rate, max_fdr, min_lfc, gene_symbols, sort=sort))
+    return joined(views, tables, by_mod=mod is None and not isinstance(data, AnnData))
 
 
-def _table(
-    part: RunFrame, fdr: float | None, min_lfc: float | None, gene_symbols: str | None
-) -> tuple[pd.DataFrame, RunFields]:
-    """Genes of one modality, and what was read."""
-    adata, fields = part.adata, RunFields(part.adata, part.run)
-    again = "Call `kp.tl.de` again."
-    wanted = [name for name, statistic in COLUMNS.items() if name in ALWAYS or fields.key("var", statistic) is not None]
+def _of_run(view: RunView, max_fdr: float | None) -> tuple[pd.DataFrame, str]:
+    """The genes of one run on one modality, and the column of their false discovery rate."""
+    wanted = [name for name, statistic in COLUMNS.items() if name in ALWAYS or view.has(statistic)]
     rate = next((name for name in ("qvalue", "qvalue_cells") if name in wanted), "local_fdr")
-    if fdr is not None and rate not in wanted:
+    if max_fdr is not None and rate not in wanted:
         raise LookupError(
-            f"Run {fields.run.run_id} has no false discovery rates, which `fdr=` needs. "
-            "Call `kp.tl.de` with `test=TestSettings(null_genes=2000)`, or with `sample_key=`."
+            f"No false discovery rates of {view.name}, which `max_fdr=` needs; call "
+            f"`{view.call('mahalanobis_local_fdr')}`, or with `sample_key=`."
         )
-    columns = {name: np.asarray(fields.read("var", COLUMNS[name], again)) for name in wanted}
-    table = pd.DataFrame(columns, index=adata.var_names)
+    columns = {name: view.read(COLUMNS[name]).to_numpy() for name in wanted}
+    return pd.DataFrame(columns, index=view.data.var_names), rate
+
+
+def _of_category(view: RunView, cell_group: object, max_fdr: float | None) -> tuple[pd.DataFrame, str]:
+    """The same within a category."""
+    if max_fdr is not None and not view.has("group_qvalue"):
+        raise LookupError(
+            f"No q-values of {view.name} in categories, which `max_fdr=` needs; call `{view.call('group_qvalue')}` "
+            "with `cell_groups=`."
+        )
+    wanted = [name for name in IN_CATEGORY if name not in ("pvalue", "qvalue") or view.has(f"group_{name}")]
+    columns = {name: view.of_category(name, cell_group) for name in wanted}
+    return pd.DataFrame(columns, index=view.data.var_names), "qvalue"
+
+
+def _chosen(
+    view: RunView,
+    table: pd.DataFrame,
+    rate: str,
+    max_fdr: float | None,
+    min_lfc: float | None,
+    gene_symbols: str | None,
+    *,
+    sort: bool,
+) -> pd.DataFrame:
+    """The genes that pass the limits, with their symbols, the most significant first."""
     if gene_symbols is not None:
-        if gene_symbols not in adata.var:
-            raise missing("var column (`gene_symbols`)", gene_symbols, adata.var.columns)
-        table = pd.concat([columns_of(adata.var, [gene_symbols]), table], axis=1)
-    keep = table["mahalanobis"].notna()
-    if fdr is not None:
-        keep &= table[rate] <= fdr
-    if min_lfc is not None:
-        keep &= table["mean_lfc"].abs() >= min_lfc
-    table = table[keep]
+        if gene_symbols not in view.data.var:
+            raise missing("var column (`gene_symbols`)", gene_symbols, view.data.var.columns)
+        table.insert(0, gene_symbols, column_of(view.data.var, gene_symbols, "var").array)
+    table = table[table["mahalanobis" if "mahalanobis" in table else "mean_lfc"].notna()]
     if "is_de" in table:
         table = table.assign(is_de=table["is_de"].astype(bool))
-    return table, fields
-
-
-def _sorted(table: pd.DataFrame) -> pd.DataFrame:
-    """The most significant first."""
-    table = table.sort_values("mahalanobis", ascending=False, kind="stable")
+    if max_fdr is not None:
+        table = table[table[rate] <= max_fdr]
+    if min_lfc is not None:
+        table = table[table["mean_lfc"].abs() >= min_lfc]
+    if not sort:
+        return table
+    if "mahalanobis" in table:
+        table = table.sort_values("mahalanobis", ascending=False, kind="stable")
+    else:
+        table = table.sort_values("lfc_zscore", key=lambda z: -z.abs(), kind="stable")
     by = next((name for name in ("pvalue", "pvalue_cells") if name in table), None)
     return table if by is None else table.sort_values(by, kind="stable")

@@ -4,23 +4,22 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
-from anndata import AnnData
 
 from kompot_scverse._arguments import check_arguments, listed
 from kompot_scverse._data.errors import missing
-from kompot_scverse._data.frame import frame_of
-from kompot_scverse._data.resolve import boolean_mask, gene_numbers, is_mask, name_numbers, own_names
-from kompot_scverse._gp.parallel import compute_here
-from kompot_scverse._runs.history import Run, find_run, iterate_runs
-from kompot_scverse._runs.rebuild import build_layer, layer_name
-from kompot_scverse._runs.run_fields import RunFields
-from kompot_scverse._runs.run_frames import parts_of
+from kompot_scverse._data.resolve import gene_numbers, is_mask, name_numbers, own_names
+from kompot_scverse._runs.find import all_views, find_view
+from kompot_scverse._runs.history import Run
+from kompot_scverse._runs.rebuild import layer_name, layer_values
+from kompot_scverse._runs.view import RunView
+
+from ._cells import cell_numbers
 
 if TYPE_CHECKING:
+    from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["cell_numbers", "layer"]
+__all__ = ["layer"]
 
 STATISTICS = {
     "de": (
@@ -35,8 +34,10 @@ def layer(
     data: "AnnData | MuData",
     statistic: str,
     *,
+    run_id: int | None = None,
+    key_added: str | None = None,
+    group: object = None,
     mod: str | None = None,
-    run_id: int = -1,
     analysis: Literal["de", "smooth"] = "de",
     genes: str | Sequence[str] | Sequence[bool] | np.ndarray | None = None,
     cells: str | Sequence[str] | Sequence[bool] | Sequence[int] | np.ndarray | None = None,
@@ -56,14 +57,15 @@ def layer(
         `"fold_change"` (natural log, group − reference), `"fold_change_std"`, `"fold_change_zscore"` (of the model),
         `"lfc_zscore"` (of the replicate test), `"lfsr"` (local false sign rate of the fold change);
         `"std_reference"`, `"std_group"`. Of smoothing: `"imputed"`, `"std"`. Or the key of a layer, which also tells the
-        run if `run_id` is left out. Standard deviations are those of the posterior, with the variance between replicates
+        run if none is named. Standard deviations are those of the posterior, with the variance between replicates
         if the run has it.
+    run_id, key_added, group
+        Which run: its number (negative ones count from the end of those that match), its prefix, the group of its
+        contrast (of smoothing, the condition). None of them: that of the last call, which must have one contrast.
     mod
         Modality of a MuData; needed if the run wrote to several.
-    run_id
-        Number of the run; negative numbers count from the last run of `analysis`.
     analysis
-        Which runs negative numbers count.
+        Which runs are meant where `run_id` is not the number of one.
     genes
         Names (in the order wanted), a boolean mask, or the name of a gene or of a boolean var column; None for all.
     cells
@@ -97,45 +99,39 @@ def layer(
     3
     """
     check_arguments(layer, locals())
-    adata = frame_of(data, mod)
-    run, statistic = _find(adata, statistic, run_id, analysis)
-    if any(run.modalities):
-        parts = parts_of(data, run)
-        if len(parts) > 1:
-            names = " and ".join(repr(part.mod) for part in parts)
-            raise ValueError(f"Run {run.run_id} is of the modalities {names}; pass one of them as `mod=`.")
-        adata, run = parts[0].adata, parts[0].run
-    rows, columns = cell_numbers(adata, cells), _genes(adata, genes)
-    fields = RunFields(adata, run)
-    values = compute_here(build_layer(fields, statistic, rows, columns))[0]
-    fields.warn()
-    return values
+    named = run_id is not None or key_added is not None or group is not None
+    by_key = None if named else _last_with(data, statistic, mod)
+    if by_key is not None:
+        view = find_view(data, run_id=by_key, mod=mod)
+    else:
+        kind = analysis if run_id is None or run_id < 0 else None
+        view = find_view(data, kind, run_id=run_id, key_added=key_added, group=group, mod=mod)
+    name = _name_in(view, statistic)
+    view.check_one_modality()
+    return layer_values(view, name, cell_numbers(view.data, cells), _genes(view.data, genes))
 
 
-def _find(adata: AnnData, statistic: str, run_id: int, analysis: str) -> tuple[Run, str]:
-    """The run, and the name in `STATISTICS` of what is asked for."""
-    if run_id == -1:
-        for run in reversed(list(iterate_runs(adata))):
-            if (name := _by_key(run, statistic)) is not None:
-                return run, name
-    run = find_run(adata, run_id, analysis if run_id < 0 else None)
+def _last_with(data: Any, key: str, mod: str | None) -> int | None:
+    """Number of the last run that wrote a layer at a key."""
+    return next((view.run.run_id for view in reversed(all_views(data, mod)) if _by_key(view.run, key)), None)
+
+
+def _name_in(view: RunView, statistic: str) -> str:
+    """The name in `STATISTICS` of what is asked for."""
+    run = view.run
     if run.analysis not in STATISTICS:
-        raise LookupError(
-            f"Run {run_id} is of kp.tl.{run.analysis}, which has no layers; `kp.get.runs` lists the runs."
-        )
+        raise LookupError(f"No layers of {view.name}; `kp.get.runs` lists the runs.")
     known = STATISTICS[run.analysis]
     if run.analysis == "smooth":
         conditions = {run.contrast.get("condition"): "imputed"}
     else:
         conditions = {run.contrast[role]: f"imputed_{role}" for role in ("reference", "group")}
-    if statistic in known:
-        return run, statistic
-    name = conditions.get(str(statistic)) or _by_key(run, statistic)
+    name = statistic if statistic in known else conditions.get(str(statistic)) or _by_key(run, statistic)
     if name is None:
         labels = [label for label in conditions if label is not None]
         keys = [entry["key"] for entry in run.fields if entry["slot"] == "layers"]
-        raise missing(f"layer of run {run.run_id} (kp.tl.{run.analysis})", statistic, [*known, *labels, *keys])
-    return run, name
+        raise missing(f"layer of {view.name}", statistic, [*known, *labels, *keys])
+    return name
 
 
 def _by_key(run: Run, key: str) -> str | None:
@@ -146,7 +142,7 @@ def _by_key(run: Run, key: str) -> str | None:
     return None
 
 
-def _genes(adata: AnnData, genes: Any) -> np.ndarray | slice:
+def _genes(adata: Any, genes: Any) -> np.ndarray | slice:
     """Numbers of genes in the order asked for."""
     if genes is None:
         return slice(None)
@@ -157,30 +153,3 @@ def _genes(adata: AnnData, genes: Any) -> np.ndarray | slice:
         return name_numbers(adata.var_names, own_names(adata, names))
     numbers = gene_numbers(adata, genes)
     return slice(None) if numbers is None else numbers
-
-
-def cell_numbers(adata: AnnData, cells: object) -> np.ndarray | slice:
-    """Numbers of cells in the order asked for."""
-    if cells is None:
-        return slice(None)
-    if isinstance(cells, str) and cells not in adata.obs:
-        cells = [cells]
-    if isinstance(cells, str) or is_mask(cells):
-        return np.flatnonzero(boolean_mask(cells, adata.obs, adata.obs_names, "cells", "cells"))
-    wanted = np.asarray(listed("cells", cells))
-    if wanted.ndim != 1 or wanted.size == 0:
-        raise ValueError("`cells` selects no cells; pass names, numbers or a boolean mask.")
-    if np.issubdtype(wanted.dtype, np.integer):
-        if wanted.min() < -adata.n_obs or wanted.max() >= adata.n_obs:
-            raise IndexError(
-                f"`cells` has numbers from {wanted.min():,} to {wanted.max():,}; there are {adata.n_obs:,} cells."
-            )
-        return wanted
-    numbers = adata.obs_names.get_indexer(pd.Index(wanted)) if adata.obs_names.is_unique else None
-    if numbers is None:
-        raise ValueError(
-            "Cell names are not unique; call `obs_names_make_unique()` first, or pass numbers as `cells=`."
-        )
-    if (numbers < 0).any():
-        raise missing("cell", str(wanted[numbers < 0][0]), adata.obs_names[:1000])
-    return numbers

@@ -6,9 +6,8 @@ import pandas as pd
 from anndata import AnnData
 
 from kompot_scverse._arguments import check_arguments
-from kompot_scverse._data.frame import frame_of
-from kompot_scverse._runs.history import Run, iterate_runs
-from kompot_scverse._runs.run_frames import parts_of
+from kompot_scverse._runs.find import all_views
+from kompot_scverse._runs.history import Run
 
 if TYPE_CHECKING:
     from mudata import MuData
@@ -49,17 +48,11 @@ def runs(data: "AnnData | MuData", *, mod: str | None = None) -> pd.DataFrame:
     ['Mid', 'Old']
     """
     check_arguments(runs, locals())
-    frame = frame_of(data, mod)
-    if mod is not None or isinstance(data, AnnData):
-        found = [("", run) for run in iterate_runs(frame)]
-        columns = COLUMNS
-    else:
-        found = [(part.mod, part.run) for run in iterate_runs(frame) for part in parts_of(data, run)]
-        columns = ["mod", *COLUMNS]
+    views = all_views(data, mod)
     table = pd.DataFrame(
-        [{"mod": name} | _row(run) for name, run in found],
-        index=pd.Index([run.run_id for _, run in found], name="run_id", dtype="int64"),
-        columns=columns,
+        [{"mod": view.mod} | _row(view.run) for view in views],
+        index=pd.Index([view.run.run_id for view in views], name="run_id", dtype="int64"),
+        columns=COLUMNS if mod is not None or isinstance(data, AnnData) else ["mod", *COLUMNS],
     )
     return table.astype(dict.fromkeys(INTEGERS, "Int64"))
 
@@ -67,7 +60,7 @@ def runs(data: "AnnData | MuData", *, mod: str | None = None) -> pd.DataFrame:
 def _row(run: Run) -> dict[str, Any]:
     row: dict[str, Any] = {"analysis": run.analysis, "key_added": run.key_added}
     row |= {name: run.contrast.get(name) or None for name in ("groupby", "reference")}
-    row["group"] = run.contrast.get("group", run.contrast.get("condition"))
+    row["group"] = run.group
     row |= {name: run.params.get(name) for name in ("sample_key", "use_rep", "layer", "rank")}
     row |= {name: run.summary.get(name) for name in ("n_de", "n_up", "n_down")}
     row["n_cells"] = sum(run.cells.get("conditions", {}).values())

@@ -7,11 +7,10 @@ import numpy as np
 
 from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.resolve import name_numbers, own_names
+from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.row_prints import check_rows
-from kompot_scverse._runs.run_fields import RunFields
-from kompot_scverse._runs.run_frames import one_run_frame
 
-from .layer import cell_numbers
+from ._cells import cell_numbers
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -24,9 +23,11 @@ def sample_covariance(
     data: "AnnData | MuData",
     gene: str,
     *,
+    run_id: int | None = None,
+    key_added: str | None = None,
+    group: object = None,
     mod: str | None = None,
     cells: Sequence[str] | np.ndarray | None = None,
-    run_id: int = -1,
 ) -> np.ndarray:
     r"""
     Covariance between replicates of the smoothed expression of a gene, summed over the two conditions.
@@ -41,12 +42,13 @@ def sample_covariance(
         Annotated data after :func:`kompot_scverse.tl.de` with `sample_key`.
     gene
         Name of the gene.
+    run_id, key_added, group
+        Which run: its number (negative ones count from the end of those that match), its prefix, the group of its
+        contrast. None of them: that of the last call, which must have one contrast.
     mod
         Modality of a MuData; needed if the run wrote to several.
     cells
         Names, numbers or a boolean mask; None for all (mind the size: cells × cells).
-    run_id
-        Number of the run; negative numbers count from the last differential expression.
 
     Returns
     -------
@@ -67,20 +69,20 @@ def sample_covariance(
     (5, 5)
     """
     check_arguments(sample_covariance, locals())
-    part = one_run_frame(data, mod, run_id, "de")
-    adata, fields = part.adata, RunFields(part.adata, part.run)
-    number = name_numbers(adata.var_names, own_names(adata, [gene]))[0]
-    hint = "Call `kp.tl.de` with `sample_key=`."
-    rows = cell_numbers(adata, cells)
-    phi = np.asarray(fields.read("obsm", "basis", hint))[rows]
-    if part.run.params["sigma"] == "evidence" and part.run.params.get("sample_key") is not None:
-        deviation = float(fields.read("var", "sample_sd", hint).iloc[number])
-        check_rows(fields, rows, [number])
-        fields.warn()
+    view = find_view(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
+    view.check_one_modality()
+    number = name_numbers(view.data.var_names, own_names(view.data, [gene]))[0]
+    rows = cell_numbers(view.data, cells)
+    phi = np.asarray(view.read("basis"))[rows]
+    params = view.run.params
+    if params["sigma"] == "evidence" and params.get("sample_key") is not None:
+        deviation = float(view.read("sample_sd").iloc[number])
+        check_rows(view, rows, [number])
+        view.warn()
         # of both conditions; the SD is where the prior variance is that of a typical cell
-        return 2 * deviation**2 / part.run.params["prior_variance"] * (phi @ phi.T)
-    factors = [fields.read("varm", f"{role}_sample_weights", hint) for role in ("reference", "group")]
-    check_rows(fields, rows, [number])
-    fields.warn()
+        return 2 * deviation**2 / params["prior_variance"] * (phi @ phi.T)
+    factors = [view.read(f"{role}_sample_weights") for role in ("reference", "group")]
+    check_rows(view, rows, [number])
+    view.warn()
     halves = [phi @ np.asarray(factor[number]) for factor in factors]
     return halves[0] @ halves[0].T + halves[1] @ halves[1].T

@@ -1,5 +1,6 @@
 """Plots; matplotlib loads when one is drawn."""
 
+from ._panels import Panels
 from .diagnostics import diagnostics
 from .direction_barplot import direction_barplot
 from .dotplot import dotplot
@@ -12,6 +13,7 @@ from .volcano_da import volcano_da
 from .volcano_de import volcano_de
 
 __all__ = [
+    "Panels",
     "diagnostics",
     "direction_barplot",
     "dotplot",

@@ -10,10 +10,13 @@ import pandas as pd
 from kompot_scverse._arguments import listed
 from kompot_scverse._data.design import MIN_CELLS
 from kompot_scverse._data.errors import missing
+from kompot_scverse._data.features import feature_names, feature_numbers, feature_values
 from kompot_scverse._data.resolve import match_label, obs_column
+from kompot_scverse._runs.rebuild import smoothed
+from kompot_scverse._runs.view import RunView
 
-from ._fields import RunData, gene_names, gene_numbers, gene_values, smoothed
 from ._style import NORMAL, SMALL
+from ._values import some_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,24 +36,24 @@ class GeneTable:
     """Share of expressing cells, of both levels."""
 
 
-def top_genes(found: RunData, genes: Sequence[str] | str | None, n_genes: int, gene_symbols: str | None) -> np.ndarray:
+def top_genes(view: RunView, genes: Sequence[str] | str | None, n_genes: int, gene_symbols: str | None) -> np.ndarray:
     """Positions of the genes to draw: given ones, or those with the largest Mahalanobis distance."""
     if n_genes < 1:
         raise ValueError(f"`n_genes` must be at least 1, not {n_genes}.")
     if genes is not None:
-        numbers = gene_numbers(found.data, genes, gene_symbols)
+        numbers = feature_numbers(view.data, genes, gene_symbols)
         if len(numbers) == 0:
             raise ValueError("`genes` names no genes; pass None for those with the largest distance.")
         return numbers
-    distance = found.values("var", "mahalanobis", "kp.tl.de(...)").to_numpy(dtype=np.float64)
+    distance = some_numbers(view, "mahalanobis")
     order = np.argsort(-distance, kind="stable")
     return order[np.isfinite(distance[order])][:n_genes]
 
 
 def gene_table(
-    found: RunData,
+    view: RunView,
     numbers: np.ndarray,
-    groupby: str,
+    cell_groups: str,
     *,
     levels: tuple[str, object, object] | None,
     layer: str | None,
@@ -62,11 +65,11 @@ def gene_table(
 
     Parameters
     ----------
-    found
+    view
         A de run.
     numbers
         Positions of the genes.
-    groupby
+    cell_groups
         Obs column of the categories.
     levels
         Obs column and its two categories to compare; None for the conditions of the run.
@@ -77,16 +80,16 @@ def gene_table(
     gene_symbols
         Var column with the names to write.
     """
-    column = obs_column(found.data, groupby, "groupby")
+    column = obs_column(view.data, cell_groups, "cell_groups")
     left_out = [match_label(column, label, "exclude") for label in listed("exclude", exclude)]
     categories = [category for category in column.cat.categories if category not in left_out]
     if not categories:
-        raise ValueError(f"`exclude` leaves no category of obs[{groupby!r}].")
-    masks = found.conditions() if levels is None else _levels(found, levels)
-    values = gene_values(found.data, numbers, layer)
-    names = gene_names(found.data, gene_symbols)[numbers]
+        raise ValueError(f"`exclude` leaves no category of obs[{cell_groups!r}].")
+    masks = view.conditions() if levels is None else _levels(view, levels)
+    values = feature_values(view.data, numbers, layer)
+    names = feature_names(view.data, gene_symbols)[numbers]
     # the fold change of the run's own contrast is the model's, of others the difference of means
-    change = smoothed(found, numbers, "fold_change") if levels is None else None
+    change = smoothed(view, numbers, "fold_change") if levels is None else None
 
     own = [(column == category).to_numpy() for category in categories]
     means = [np.column_stack([_mean(values, cells & mask) for cells in own]) for mask in masks]
@@ -106,13 +109,14 @@ def _mean(values: np.ndarray, cells: np.ndarray) -> np.ndarray:
     return values[cells].mean(axis=0) if cells.sum() >= MIN_CELLS else np.full(values.shape[1], np.nan)
 
 
-def _levels(found: RunData, levels: tuple[str, object, object]) -> tuple[np.ndarray, np.ndarray]:
+def _levels(view: RunView, levels: tuple[str, object, object]) -> tuple[np.ndarray, np.ndarray]:
     key, first, second = levels
-    if key not in found.data.obs:
-        raise missing("obs column (`levels`)", key, found.data.obs.columns)
-    column = obs_column(found.data, key, "levels")
+    if key not in view.data.obs:
+        raise missing("obs column (`levels`)", key, view.data.obs.columns)
+    column = obs_column(view.data, key, "levels")
     labels = [match_label(column, label, "levels") for label in (first, second)]
-    return tuple((column == label).to_numpy() for label in labels)  # type: ignore[return-value]
+    reference, group = ((column == label).to_numpy() for label in labels)
+    return reference, group
 
 
 def standardize(

@@ -1,6 +1,6 @@
 """Colours, sizes and the small acts that every plot repeats."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -8,6 +8,7 @@ import pandas as pd
 
 from kompot_scverse._arguments import check_argument
 from kompot_scverse._data.tables import column_of
+from kompot_scverse._runs.view import RunView
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,6 +44,19 @@ def new_axes(ax: "Axes | None", width: float, height: float) -> "Axes":
     return ax
 
 
+def grid(names: Iterable[str], columns: int, width: float, height: float) -> "dict[str, Axes]":
+    """Panels of a new figure by name, each of a size in inches."""
+    import matplotlib.pyplot as plt
+
+    names = list(names)
+    rows = -(-len(names) // columns)
+    size = (width * columns, height * rows)
+    figure, axes = plt.subplots(rows, columns, figsize=size, layout=layout(), squeeze=False)
+    for unused in axes.ravel()[len(names) :]:
+        figure.delaxes(unused)
+    return dict(zip(names, axes.ravel(), strict=False))
+
+
 def layout() -> Any:
     """Constrained layout with a margin wide enough for text that is drawn a little larger than measured."""
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -50,8 +64,10 @@ def layout() -> Any:
     return ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
 
 
-def finish(result: Any, show: bool | None) -> Any:
-    """Show if asked to."""
+def finish(result: Any, show: bool | None, *views: RunView) -> Any:
+    """Warn of what later runs have overwritten of what was drawn, and show if asked to."""
+    for view in views:
+        view.warn()
     if show:
         import matplotlib.pyplot as plt
 

@@ -8,11 +8,12 @@ import pandas as pd
 
 from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.resolve import match_label, obs_column
-from kompot_scverse._stats.abundance import DIRECTIONS
+from kompot_scverse._keys import DIRECTIONS
+from kompot_scverse._runs.find import find_view
 
 from ._artist import check_keywords
-from ._fields import find_run_data
 from ._style import DIRECTION_COLORS, NORMAL, TITLE, despine, finish, new_axes, outside_legend
+from ._values import some_values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,14 +23,14 @@ __all__ = ["direction_barplot"]
 
 def direction_barplot(
     data: Any,
-    groupby: str,
+    cell_groups: str,
     *,
-    normalize: bool = True,
-    order: Sequence[object] | None = None,
-    run_id: int = -1,
-    key: str | None = None,
+    run_id: int | None = None,
+    key_added: str | None = None,
     group: object = None,
     mod: str | None = None,
+    normalize: bool = True,
+    order: Sequence[object] | None = None,
     ax: "Axes | None" = None,
     show: bool | None = None,
     **bar_kws: Any,
@@ -41,16 +42,16 @@ def direction_barplot(
     ----------
     data
         Annotated data with a run of :func:`kompot_scverse.tl.da`.
-    groupby
+    cell_groups
         Obs column of the categories.
+    run_id, key_added, group
+        Which run: its number (negative ones count from the end), its prefix, the group of its contrast. None: the last.
+    mod
+        Modality of a MuData.
     normalize
         Shares of each category; False for numbers of cells.
     order
         Categories from top to bottom; None sorts by the share up minus the share down.
-    run_id, key, group
-        Which run: its number (negative ones count from the end), its `key_added`, the group of its contrast.
-    mod
-        Modality of a MuData.
     ax, show
         Axes to draw on; whether to call `plt.show`.
     **bar_kws
@@ -71,10 +72,10 @@ def direction_barplot(
     from matplotlib.patches import Rectangle
 
     check_keywords(direction_barplot, bar_kws, Rectangle, scale=False)
-    found = find_run_data(data, "da", run_id=run_id, key=key, group=group, mod=mod)
-    calls = found.values("obs", "lfc_direction", "kp.tl.da(...)")
-    column = obs_column(found.data, groupby, "groupby")
-    cells = np.logical_or(*found.conditions()) & calls.notna().to_numpy() & column.notna().to_numpy()
+    view = find_view(data, "da", run_id=run_id, key_added=key_added, group=group, mod=mod)
+    calls = some_values(view, "lfc_direction")
+    column = obs_column(view.data, cell_groups, "cell_groups")
+    cells = np.logical_or(*view.conditions()) & calls.notna().to_numpy() & column.notna().to_numpy()
     counts = pd.crosstab(column[cells], calls[cells].astype(str)).reindex(columns=list(DIRECTIONS), fill_value=0)
     totals = counts.sum(axis=1)
     shares = counts.div(totals, axis=0)
@@ -86,7 +87,7 @@ def direction_barplot(
         names = [match_label(column, label, "order") for label in order]
         names = [name for name in names if name in counts.index]
     if not names:
-        raise ValueError(f"No cell of the two conditions is in a category of obs[{groupby!r}] that is to be drawn.")
+        raise ValueError(f"No cell of the two conditions is in a category of obs[{cell_groups!r}] that is to be drawn.")
     table = (shares if normalize else counts).reindex(names)
 
     longest = max((len(str(name)) for name in names), default=0)
@@ -97,15 +98,15 @@ def direction_barplot(
     for direction in DIRECTIONS:
         own = table[direction].to_numpy(dtype=np.float64)
         options: dict[str, Any] = {"color": DIRECTION_COLORS[direction], "height": 0.75, "linewidth": 0} | bar_kws
-        text = direction if direction == "neutral" else f"{direction} in {found.group}"
+        text = direction if direction == "neutral" else f"{direction} in {view.group}"
         handles.append(ax.barh(rows, own, left=left, label=text, **options))
         left += own
     ax.set_yticks(rows, [f"{name} (n = {totals[name]:,})" for name in names], fontsize=NORMAL)
     ax.set_ylim(len(table) - 0.5, -0.5)
     ax.set_xlim(0, left.max(initial=0) or 1)
     ax.set_xlabel("share of cells" if normalize else "cells", fontsize=NORMAL)
-    ax.set_title(found.title, fontsize=TITLE)
+    ax.set_title(view.title, fontsize=TITLE)
     despine(ax)
     ax.tick_params(axis="y", length=0, labelsize=NORMAL)
     outside_legend(ax, handles)
-    return finish(ax, show)
+    return finish(ax, show, view)

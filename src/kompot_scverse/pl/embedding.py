@@ -9,27 +9,22 @@ import pandas as pd
 
 from kompot_scverse._arguments import check_arguments, listed
 from kompot_scverse._data.errors import missing
-from kompot_scverse._data.frame import JointFrame
-from kompot_scverse._data.holders import holder
+from kompot_scverse._data.features import feature_names, feature_numbers
+from kompot_scverse._data.frame import frame_of
+from kompot_scverse._data.holders import holder, split_name, whole
 from kompot_scverse._data.resolve import match_label, obs_column
 from kompot_scverse._data.tables import column_of
+from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.history import iterate_runs
-from kompot_scverse._stats.lazy_layers import lazy_average
+from kompot_scverse._runs.rebuild import smoothed
+from kompot_scverse._runs.view import RunView
 
 from ._artist import check_keywords
-from ._fields import (
-    RunData,
-    check_analysed,
-    embedding_coordinates,
-    feature_modality,
-    find_run_data,
-    gene_names,
-    gene_numbers,
-    smoothed,
-    target,
-)  # fmt: skip
+from ._embedding import analysed, embedding_coordinates, embedding_frame
+from ._panels import Panels
 from ._scatter import color_legend_width, color_scatter
-from ._style import NORMAL, TITLE, finish, layout, new_axes
+from ._style import finish, grid, new_axes
+from ._values import some_values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,12 +48,13 @@ LABELS = {
     "reference_std": "posterior SD",
     "group_std": "posterior SD",
 }
-GENE_LABELS = {
-    "fold_change": "log fold change",
-    "reference": "smoothed expression",
-    "group": "smoothed expression",
-    "zscore": "z of the replicate test",
+LAYERS = {
+    "fold_change": ("fold_change", "log fold change"),
+    "reference": ("imputed_reference", "smoothed expression"),
+    "group": ("imputed_group", "smoothed expression"),
+    "zscore": ("lfc_zscore", "z of the replicate test"),
 }
+"""Layer of each value of a gene, and what it is called."""
 
 
 @dataclass(frozen=True)
@@ -66,28 +62,30 @@ class _Panel:
     values: pd.Series
     title: str
     label: str
-    signed: bool
-    key: str
+    signed: bool = False
+    key: str = ""
+    """Obs column whose palette is used."""
+    view: RunView | None = None
 
 
 def embedding(
     data: Any,
     basis: str = "umap",
     *,
+    run_id: int | None = None,
+    key_added: str | None = None,
+    group: object = None,
+    mod: str | None = None,
     color: str | Sequence[str] = "lfc",
     analysis: Literal["da", "de"] | None = None,
     value: Literal["fold_change", "reference", "group", "zscore"] = "fold_change",
     highlight: Mapping[str, Any] | None = None,
-    run_id: int = -1,
-    key: str | None = None,
-    group: object = None,
     gene_symbols: str | None = None,
-    mod: str | None = None,
     ncols: int = 3,
     ax: "Axes | None" = None,
     show: bool | None = None,
     **scatter_kws: Any,
-) -> "Axes | list[Axes]":
+) -> "Axes | Panels":
     """
     Cells on an embedding, coloured by the fields of a run.
 
@@ -97,6 +95,10 @@ def embedding(
         Annotated data with a run of :func:`kompot_scverse.tl.da` or :func:`kompot_scverse.tl.de`.
     basis
         Embedding in obsm, with or without `X_`.
+    run_id, key_added, group
+        Which run: its number (negative ones count from the end), its prefix, the group of its contrast. None: the last.
+    mod
+        Modality of a MuData.
     color
         One or several of: a statistic of a differential abundance (`lfc`, `lfc_zscore`, `neg_log10_lfc_ptp`,
         `lfc_direction`, `lfc_pvalue`, `lfc_qvalue`, `neighborhood_lfc`, `lfsr`, `reference_log_ratio`, `group_log_ratio`, or `reference_log_density` and
@@ -110,12 +112,8 @@ def embedding(
         `kp.tl.cleanup`.
     highlight
         Obs column and its category or categories to show in colour; all other cells are grey.
-    run_id, key, group
-        Which run: its number (negative ones count from the end), its `key_added`, the group of its contrast.
     gene_symbols
         Var column in which genes are looked up.
-    mod
-        Modality of a MuData.
     ncols
         Panels per row.
     ax, show
@@ -126,7 +124,7 @@ def embedding(
 
     Returns
     -------
-    The axes; a list if `color` is one.
+    The axes; if `color` is a list, the figure and its axes by color.
 
     Examples
     --------
@@ -146,47 +144,28 @@ def embedding(
         raise ValueError(f"`ncols` must be at least 1, not {ncols}.")
     if ax is not None and len(colors) != 1:
         raise ValueError(f"`ax=` holds one panel, but `color` names {len(colors)}.")
-    own = target(data, mod)
+    own = frame_of(data, mod)
     points, name = embedding_coordinates(own, basis)
     shown = _highlighted(own, highlight)
-    which = {"run_id": run_id, "key": key, "group": group, "mod": mod}
-    panels = [_panel(data, own, one, analysis, value, gene_symbols, which) for one in colors]
+    which = {"run_id": run_id, "key_added": key_added, "group": group, "mod": mod}
+    panels = {one: _panel(data, own, one, analysis, value, gene_symbols, which) for one in colors}
     legend = max(
-        color_legend_width(panel.values if shown is None else panel.values[shown], panel.label) for panel in panels
+        color_legend_width(panel.values if shown is None else panel.values[shown], panel.label)
+        for panel in panels.values()
     )
-    axes = _grid(ax, len(panels), ncols, 3.6 + max(legend, 0.9))
-    for one, panel in zip(axes, panels, strict=True):
+    width = 3.6 + max(legend, 0.9)
+    if len(panels) == 1:
+        axes = {colors[0]: new_axes(ax, width + 0.2, 3.5)}
+    else:
+        axes = grid(panels, min(ncols, len(panels)), width, 3.3)
+    for one, panel in panels.items():
         color_scatter(
-            one, points, panel.values, data=own, key=panel.key, label=panel.label, signed=panel.signed,
+            axes[one], points, panel.values, data=own, key=panel.key, label=panel.label, signed=panel.signed,
             shown=shown, kws=scatter_kws,
         )  # fmt: skip
-        embedding_frame(one, name, panel.title)
-    return finish(axes[0] if isinstance(color, str) else axes, show)
-
-
-def embedding_frame(ax: "Axes", name: str, title: str) -> None:
-    """No ticks, since the coordinates mean nothing; two short axes in the corner say what they are."""
-    ax.set_xticks([])
-    ax.set_yticks([])
-    ax.set_xlabel(f"{name} 1", fontsize=NORMAL, loc="left")
-    ax.set_ylabel(f"{name} 2", fontsize=NORMAL, loc="bottom")
-    for side, spine in ax.spines.items():
-        spine.set_visible(side in ("left", "bottom"))
-        spine.set_linewidth(0.6)
-    ax.set_title(title, fontsize=TITLE)
-
-
-def _grid(ax: "Axes | None", n: int, ncols: int, width: float) -> "list[Axes]":
-    if n == 1:
-        return [new_axes(ax, width + 0.2, 3.5)]
-    import matplotlib.pyplot as plt
-
-    columns = min(ncols, n)
-    rows = -(-n // columns)
-    figure, grid = plt.subplots(rows, columns, figsize=(width * columns, 3.3 * rows), layout=layout(), squeeze=False)
-    for unused in grid.ravel()[n:]:
-        figure.delaxes(unused)
-    return list(grid.ravel()[:n])
+        embedding_frame(axes[one], name, panel.title)
+    views = [panel.view for panel in panels.values() if panel.view is not None]
+    return finish(axes[color] if isinstance(color, str) else Panels(axes), show, *views)
 
 
 def _highlighted(own: Any, highlight: Mapping[str, Any] | None) -> np.ndarray | None:
@@ -206,39 +185,28 @@ def _panel(
     """What to draw for one entry of `color`."""
     made_by = _analysis_of(own, color) if analysis is None else analysis
     if color in LABELS and made_by is not None:
-        found = find_run_data(data, made_by, **which)
-        values = found.values("obs", color, f"kp.tl.{made_by}(...)")
-        role = {"reference": found.reference, "group": found.group}.get(color.split("_")[0])
-        title = found.title if role is None else role
-        return _Panel(_on_cells(values, found.data, own), title, LABELS[color], color in SIGNED, "")
-    if hasattr(own, "var_names") and (color in gene_names(own, gene_symbols) or color in own.var_names):
-        which = which | {"mod": feature_modality(data, color) if which["mod"] is None else which["mod"]}
-        found = find_run_data(data, "de", **which)
-        numbers = gene_numbers(found.data, color, gene_symbols)
-        rebuilt = _zscore(found, numbers) if value == "zscore" else smoothed(found, numbers, value)
-        if value != "zscore":  # which genes without expression lack, too
-            check_analysed(rebuilt, found, color)
-        values = pd.Series(rebuilt[:, 0], index=found.data.obs_names)
-        values = _on_cells(values, found.data, own)
-        suffix = {"reference": found.reference, "group": found.group}.get(value, found.title)
-        return _Panel(values, f"{color}, {suffix}", GENE_LABELS[value], value in ("fold_change", "zscore"), "")
+        view = find_view(data, made_by, **which)
+        values = _on_cells(some_values(view, color), view.data, own)
+        role = {"reference": view.reference, "group": view.group}.get(color.split("_")[0])
+        return _Panel(values, view.title if role is None else role, LABELS[color], color in SIGNED, view=view)
+    if hasattr(own, "var_names") and (color in feature_names(own, gene_symbols) or color in own.var_names):
+        if which["mod"] is None and whole(own) is not own:
+            which = which | {"mod": split_name(whole(own), color)[0] or None}
+        view = find_view(data, "de", **which)
+        number, (layer, label) = feature_numbers(view.data, color, gene_symbols), LAYERS[value]
+        if value == "zscore":  # which genes without expression lack, too
+            rebuilt = smoothed(view, number, layer)[:, 0]
+        else:
+            rebuilt = analysed(view, number, (layer,), color)[0]
+        values = _on_cells(pd.Series(rebuilt, index=view.data.obs_names), view.data, own)
+        suffix = {"reference": view.reference, "group": view.group}.get(value, view.title)
+        return _Panel(values, f"{color}, {suffix}", label, value in ("fold_change", "zscore"))
     if color in own.obs:
-        return _Panel(column_of(own.obs, color), color, "", False, color)
+        return _Panel(column_of(own.obs, color), color, "", key=color)
     if color in LABELS:
         call = "de" if color.endswith("std") else "da"
         raise LookupError(f"No run has {color!r}; call `kp.tl.{call}` first.")
     raise missing("statistic, gene or obs column (`color`)", color, [*LABELS, *own.obs.columns, *own.var_names])
-
-
-def _zscore(found: RunData, numbers: np.ndarray) -> np.ndarray:
-    """The replicate test of a few genes at every cell, cells × genes."""
-    if isinstance(found.data, JointFrame):
-        (part, _, own), *_ = found.parts(numbers)
-        return found.data.spread(_zscore(part, own), part.data.modality)
-    call = 'kp.tl.de(..., sample_key="<obs column>")'
-    weights = np.asarray(found.values("obsm", "neighborhoods", call))
-    tested = np.asarray(found.values("varm", "neighborhood_zscore", call)[numbers])
-    return np.asarray(lazy_average(weights, tested))
 
 
 def _on_cells(values: pd.Series, source: Any, own: Any) -> pd.Series:

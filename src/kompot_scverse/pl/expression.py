@@ -1,56 +1,38 @@
 """One gene on an embedding: observed, smoothed in both conditions, and the fold change."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+from mudata import MuData
 
 from kompot_scverse._arguments import check_arguments
+from kompot_scverse._data.features import feature_numbers, feature_values
+from kompot_scverse._data.holders import split_name
+from kompot_scverse._runs.find import find_view
 
 from ._artist import check_keywords, color_scale, without_scale
-from ._fields import (
-    check_analysed,
-    embedding_coordinates,
-    feature_modality,
-    find_run_data,
-    gene_numbers,
-    gene_values,
-    smoothed,
-)
+from ._embedding import analysed, embedding_coordinates, embedding_frame
+from ._panels import Panels
 from ._scatter import color_scatter
-from ._style import TITLE, finish, layout
-from .embedding import embedding_frame
+from ._style import TITLE, finish, grid
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-__all__ = ["ExpressionPanels", "expression"]
-
-
-@dataclass(frozen=True)
-class ExpressionPanels:
-    """The four panels."""
-
-    observed: "Axes"
-    reference: "Axes"
-    group: "Axes"
-    fold_change: "Axes"
+__all__ = ["expression"]
 
 
 def expression(
     data: Any,
     gene: str,
     *,
+    run_id: int | None = None,
+    key_added: str | None = None,
+    group: object = None,
+    mod: str | None = None,
     basis: str = "umap",
     layer: str | None | Literal["run"] = "run",
-    run_id: int = -1,
-    key: str | None = None,
-    group: object = None,
     gene_symbols: str | None = None,
-    mod: str | None = None,
     show: bool | None = None,
     **scatter_kws: Any,
-) -> ExpressionPanels:
+) -> Panels:
     """
     One gene on an embedding: observed, smoothed in both conditions, and the log fold change.
 
@@ -63,16 +45,16 @@ def expression(
         Annotated data with a run of :func:`kompot_scverse.tl.de`.
     gene
         Name or symbol.
+    run_id, key_added, group
+        Which run: its number (negative ones count from the end), its prefix, the group of its contrast. None: the last.
+    mod
+        Modality of a MuData.
     basis
         Embedding in obsm, with or without `X_`.
     layer
         Observed expression; by default the layer of the run. None for X.
-    run_id, key, group
-        Which run: its number (negative ones count from the end), its `key_added`, the group of its contrast.
     gene_symbols
         Var column in which the gene is looked up.
-    mod
-        Modality of a MuData.
     show
         Whether to call `plt.show`.
     **scatter_kws
@@ -81,7 +63,7 @@ def expression(
 
     Returns
     -------
-    The axes by name.
+    The figure and its axes by name: observed, reference, group, fold_change.
 
     Examples
     --------
@@ -94,15 +76,15 @@ def expression(
     from matplotlib.collections import PathCollection
 
     check_keywords(expression, scatter_kws, PathCollection)
-    mod = feature_modality(data, gene) if mod is None else mod
-    found = find_run_data(data, "de", run_id=run_id, key=key, group=group, mod=mod)
-    numbers = gene_numbers(found.data, gene, gene_symbols)
-    points, name = embedding_coordinates(found.data, basis)
-    layer = found.run.params.get("layer") if layer == "run" else layer
-    observed = gene_values(found.data, numbers, layer)[:, 0]
-    imputed = [smoothed(found, numbers, role)[:, 0] for role in ("reference", "group")]
-    check_analysed(np.stack(imputed), found, gene)
-    cells = np.logical_or(*found.conditions())
+    if mod is None and isinstance(data, MuData):
+        mod = split_name(data, gene)[0] or None
+    view = find_view(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
+    numbers = feature_numbers(view.data, gene, gene_symbols)
+    points, name = embedding_coordinates(view.data, basis)
+    layer = view.run.params.get("layer") if layer == "run" else layer
+    observed = feature_values(view.data, numbers, layer)[:, 0]
+    imputed = analysed(view, numbers, ("imputed_reference", "imputed_group"), gene)
+    cells = np.logical_or(*view.conditions())
     if any(scatter_kws.get(name) is not None for name in ("norm", "vmin", "vmax")):
         shared = color_scale(observed[cells], scatter_kws, signed=False)
     else:
@@ -113,24 +95,23 @@ def expression(
         )
     kws = without_scale(scatter_kws)
 
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 4, figsize=(13.2, 3.2), layout=layout())
+    axes = grid(("observed", "reference", "group", "fold_change"), 4, 3.3, 3.2)
     series = [
         (np.where(cells, observed, np.nan), "observed"),
-        (imputed[0], f"smoothed, {found.reference}"),
-        (imputed[1], f"smoothed, {found.group}"),
-        (imputed[1] - imputed[0], f"{found.group} − {found.reference}"),
+        (imputed[0], f"smoothed, {view.reference}"),
+        (imputed[1], f"smoothed, {view.group}"),
+        (imputed[1] - imputed[0], f"{view.group} − {view.reference}"),
     ]
-    for number, (ax, (values, title)) in enumerate(zip(axes, series, strict=True)):
+    for number, (ax, (values, title)) in enumerate(zip(axes.values(), series, strict=True)):
         last = number == 3
         color_scatter(
-            ax, points, values, data=found.data, key="", label="log fold change" if last else "expression",
+            ax, points, values, data=view.data, key="", label="log fold change" if last else "expression",
             signed=last, legend=number >= 2, kws=kws if last else kws | shared,
         )  # fmt: skip
         embedding_frame(ax, name, title)
-    figure.suptitle(gene, fontsize=TITLE + 1, fontstyle="italic")
-    return finish(ExpressionPanels(*axes), show)
+    panels = Panels(axes)
+    panels.figure.suptitle(gene, fontsize=TITLE + 1, fontstyle="italic")
+    return finish(panels, show)
 
 
 def _shared(observed: np.ndarray, imputed: list[np.ndarray]) -> tuple[float, float]:

@@ -1,42 +1,34 @@
 """Genes × categories, each cell split between the two conditions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from kompot_scverse._arguments import check_arguments
+from kompot_scverse._runs.find import find_view
+from kompot_scverse._runs.view import RunView
 
 from ._artist import check_keywords, color_scale, without_scale
 from ._dots import draw_dots, size_key
-from ._fields import RunData, find_run_data
 from ._matrix import cluster_order, frame, gene_table, matrix_height, matrix_size, standardize, top_genes
 from ._style import LETTER, SMALL, corner_inches, finish, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Heatmap", "heatmap"]
-
-
-@dataclass(frozen=True)
-class Heatmap:
-    """What was drawn."""
-
-    ax: "Axes"
-    """Genes × categories."""
-    colorbar: "Axes"
-    """The colour scale."""
-    values: tuple[pd.DataFrame, ...]
-    """What the colours show, in the order drawn: reference and group, or the fold change alone."""
+__all__ = ["heatmap"]
 
 
 def heatmap(
     data: Any,
-    groupby: str,
+    cell_groups: str,
     *,
+    run_id: int | None = None,
+    key_added: str | None = None,
+    group: object = None,
+    mod: str | None = None,
     genes: str | Sequence[str] | None = None,
     n_genes: int = 20,
     kind: Literal["split", "fold_change", "dots"] = "split",
@@ -45,15 +37,11 @@ def heatmap(
     standard_scale: Literal["zscore", "minmax"] | None = "zscore",
     cluster: bool | Literal["genes", "categories"] = True,
     exclude: object | Sequence[object] = (),
-    run_id: int = -1,
-    key: str | None = None,
-    group: object = None,
     gene_symbols: str | None = None,
-    mod: str | None = None,
     ax: "Axes | None" = None,
     show: bool | None = None,
     **patch_kws: Any,
-) -> Heatmap:
+) -> "Axes":
     """
     Expression of genes in each category, both conditions in one cell of the heatmap.
 
@@ -61,8 +49,12 @@ def heatmap(
     ----------
     data
         Annotated data with a run of :func:`kompot_scverse.tl.de`.
-    groupby
+    cell_groups
         Obs column of the categories, for example the cell type.
+    run_id, key_added, group
+        Which run: its number (negative ones count from the end), its prefix, the group of its contrast. None: the last.
+    mod
+        Modality of a MuData.
     genes, n_genes
         Genes to draw; None for the `n_genes` with the largest Mahalanobis distance.
     kind
@@ -80,12 +72,8 @@ def heatmap(
         Order genes and categories by similarity, one of the two, or neither (then as given).
     exclude
         Categories to leave out.
-    run_id, key, group
-        Which run: its number (negative ones count from the end), its `key_added`, the group of its contrast.
     gene_symbols
         Var column with the names to write.
-    mod
-        Modality of a MuData.
     ax, show
         Axes to draw on; whether to call `plt.show`.
     **patch_kws
@@ -94,25 +82,25 @@ def heatmap(
 
     Returns
     -------
-    Axes, colour bar and values. Categories with fewer than ten cells in a condition are grey.
+    The axes. Categories with fewer than ten cells in a condition are grey.
 
     Examples
     --------
     >>> import kompot_scverse as kp
     >>> adata = kp.datasets.simulate(600, 100)
     >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
-    >>> drawn = kp.pl.heatmap(adata, "celltype", n_genes=10)
+    >>> ax = kp.pl.heatmap(adata, "celltype", n_genes=10)
     """
     check_arguments(heatmap, locals())
     from matplotlib.collections import PathCollection, PolyCollection
 
     check_keywords(heatmap, patch_kws, PathCollection if kind == "dots" else PolyCollection)
-    found = find_run_data(data, "de", run_id=run_id, key=key, group=group, mod=mod)
-    numbers = top_genes(found, genes, n_genes, gene_symbols)
-    layer = found.run.params.get("layer") if layer == "run" else layer
-    pair, level_names = _named_levels(found, levels)
+    view = find_view(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
+    numbers = top_genes(view, genes, n_genes, gene_symbols)
+    layer = view.run.params.get("layer") if layer == "run" else layer
+    pair, level_names = _named_levels(view, levels)
     shown: tuple[pd.DataFrame, ...]
-    table = gene_table(found, numbers, groupby, levels=pair, layer=layer, exclude=exclude, gene_symbols=gene_symbols)
+    table = gene_table(view, numbers, cell_groups, levels=pair, layer=layer, exclude=exclude, gene_symbols=gene_symbols)
     if kind == "split":
         shown, label = standardize(table.means, standard_scale)
     else:
@@ -137,7 +125,7 @@ def heatmap(
         _split_key(_inset(ax, top=bar_height + 0.3, height=0.32, width=0.32), level_names)
     elif kind == "dots":
         size_key(ax, top, bar_height + 0.3)
-    return finish(Heatmap(ax, colorbar, shown), show)
+    return finish(ax, show, view)
 
 
 def _order(shown: tuple[pd.DataFrame, ...], cluster: bool | str) -> tuple[np.ndarray, np.ndarray]:
@@ -149,11 +137,11 @@ def _order(shown: tuple[pd.DataFrame, ...], cluster: bool | str) -> tuple[np.nda
 
 
 def _named_levels(
-    found: RunData, levels: tuple[Any, ...] | None
+    view: RunView, levels: tuple[Any, ...] | None
 ) -> tuple[tuple[str, object, object] | None, tuple[str, str]]:
     """Column and levels to compare, None for the conditions of the run, and what they are called."""
     if levels is None:
-        return None, (found.reference, found.group)
+        return None, (view.reference, view.group)
     key, *rest = levels or (None,)
     named = rest[0] if len(rest) == 1 and isinstance(rest[0], Mapping) else {str(label): str(label) for label in rest}
     if not isinstance(key, str) or len(named) != 2:
@@ -162,7 +150,7 @@ def _named_levels(
             f'("sex", {{"F": "female", "M": "male"}}), not {levels!r}.'
         )
     first, second = named
-    own = (key, str(first), str(second)) == (found.groupby, found.reference, found.group)
+    own = (key, str(first), str(second)) == (view.groupby, view.reference, view.group)
     return None if own else (key, first, second), (str(named[first]), str(named[second]))
 
 

@@ -8,10 +8,10 @@ import pandas as pd
 
 from kompot_scverse._arguments import check_arguments, listed
 from kompot_scverse._data.resolve import match_label, obs_column
+from kompot_scverse._runs.find import find_view
 
 from ._artist import check_keywords
 from ._da import AXIS, DAPoints, da_points
-from ._fields import find_run_data
 from ._scatter import color_legend_width, color_scatter
 from ._style import LETTER, NORMAL, SMALL, TITLE, despine, finish, new_axes, outside_legend
 
@@ -30,16 +30,16 @@ DENSITY_CELLS = 3000
 
 def multi_volcano_da(
     data: Any,
-    groupby: str,
+    cell_groups: str,
     *,
+    run_id: int | None = None,
+    key_added: str | None = None,
+    group: object = None,
+    mod: str | None = None,
     color: str | None = None,
     y: Literal["tail", "qvalue"] | None = None,
     order: Sequence[object] | None = None,
     exclude: object | Sequence[object] = (),
-    run_id: int = -1,
-    key: str | None = None,
-    group: object = None,
-    mod: str | None = None,
     ax: "Axes | None" = None,
     show: bool | None = None,
     **scatter_kws: Any,
@@ -54,8 +54,12 @@ def multi_volcano_da(
     ----------
     data
         Annotated data with a run of :func:`kompot_scverse.tl.da`.
-    groupby
+    cell_groups
         Obs column of the categories.
+    run_id, key_added, group
+        Which run: its number (negative ones count from the end), its prefix, the group of its contrast. None: the last.
+    mod
+        Modality of a MuData.
     color
         Obs column: categories in their stored colours, or numbers. None: the direction (up, neutral, down).
     y
@@ -65,10 +69,6 @@ def multi_volcano_da(
         Categories from top to bottom; None sorts by the median log fold change, largest first.
     exclude
         Categories to leave out.
-    run_id, key, group
-        Which run: its number (negative ones count from the end), its `key_added`, the group of its contrast.
-    mod
-        Modality of a MuData.
     ax, show
         Axes to draw on; whether to call `plt.show`.
     **scatter_kws
@@ -90,10 +90,10 @@ def multi_volcano_da(
     from matplotlib.collections import PathCollection
 
     check_keywords(multi_volcano_da, scatter_kws, PathCollection)
-    found = find_run_data(data, "da", run_id=run_id, key=key, group=group, mod=mod)
-    points = da_points(found, None, y)
-    values = points.colors(found, color)
-    column = obs_column(found.data, groupby, "groupby").reset_index(drop=True)
+    view = find_view(data, "da", run_id=run_id, key_added=key_added, group=group, mod=mod)
+    points = da_points(view, y)
+    values = points.colors(view.data, color)
+    column = obs_column(view.data, cell_groups, "cell_groups").reset_index(drop=True)
     names = _categories(column, points, order, exclude)
     wide, high = points.limits()
     floor = column.map({name: len(names) - 1 - number for number, name in enumerate(names)}).astype(float).to_numpy()
@@ -110,16 +110,16 @@ def multi_volcano_da(
     _background(ax, points, [(points.lfc[cells & (floor == level)], level) for level in range(len(names))], high)
     xy = np.column_stack([points.lfc, floor + FILLED * points.height / high])[cells]
     color_scatter(
-        ax, xy, values[cells], data=found.data, key=color or "", label=label, legend=color is not None, pad=BESIDE,
+        ax, xy, values[cells], data=view.data, key=color or "", label=label, legend=color is not None, pad=BESIDE,
         kws=scatter_kws,
     )  # fmt: skip
     if color is None:
-        outside_legend(ax, points.legend(found.group, cells), label, pad=BESIDE)
+        outside_legend(ax, points.legend(view.group, cells), label, pad=BESIDE)
     _name_strips(ax, names, column, points)
     _scale(ax, points, high, len(names))
-    ax.set_xlabel(f"log fold change of density ({found.group} − {found.reference})", fontsize=NORMAL)
-    ax.set_title(found.title, fontsize=TITLE)
-    return finish(ax, show)
+    ax.set_xlabel(f"log fold change of density ({view.group} − {view.reference})", fontsize=NORMAL)
+    ax.set_title(view.title, fontsize=TITLE)
+    return finish(ax, show, view)
 
 
 def _categories(column: pd.Series, points: DAPoints, order: Sequence[object] | None, exclude: object) -> list[Any]:

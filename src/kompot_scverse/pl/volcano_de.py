@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from kompot_scverse._arguments import check_arguments, check_not_negative
-from kompot_scverse._data.errors import missing
-from kompot_scverse._keys import column_name
+from kompot_scverse._data.features import feature_names, feature_numbers
+from kompot_scverse._runs.find import find_view
+from kompot_scverse._runs.view import RunView
 
 from ._artist import check_keywords
-from ._fields import RunData, find_run_data, gene_names, gene_numbers
 from ._labels import label_points, points_to_label
 from ._scatter import scatter
 from ._style import DOWN, NEUTRAL, NORMAL, TITLE, UP, despine, dot, finish, line, new_axes, outside_legend
+from ._values import some_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,21 +32,20 @@ AXIS = {
     "local_fdr": "−log10 local FDR",
     "qvalue": "−log10 q-value between replicates",
 }
-TEST = 'kp.tl.de(..., sample_key="<obs column>")'
 
 
 def volcano_de(
     data: Any,
     *,
-    run_id: int = -1,
-    key: str | None = None,
+    run_id: int | None = None,
+    key_added: str | None = None,
     group: object = None,
+    mod: str | None = None,
     y: Literal["mahalanobis", "local_fdr", "qvalue"] = "mahalanobis",
     labels: int | str | Sequence[str] = 10,
     n_top: int = 100,
     cell_group: object = None,
     gene_symbols: str | None = None,
-    mod: str | None = None,
     ax: "Axes | None" = None,
     show: bool | None = None,
     text_kws: Mapping[str, Any] | None = None,
@@ -61,8 +61,10 @@ def volcano_de(
     ----------
     data
         Annotated data with a run of :func:`kompot_scverse.tl.de`.
-    run_id, key, group
-        Which run: its number (negative ones count from the end), its `key_added`, the group of its contrast.
+    run_id, key_added, group
+        Which run: its number (negative ones count from the end), its prefix, the group of its contrast. None: the last.
+    mod
+        Modality of a MuData.
     y
         Mahalanobis distance, or −log10 of the local false discovery rate or of the q-value: of the replicate test or,
         without replicates, of the test of the cells.
@@ -76,8 +78,6 @@ def volcano_de(
         are differentially expressed in the run and have |z| ≥ 2 in the category.
     gene_symbols
         Var column with the names to write.
-    mod
-        Modality of a MuData.
     ax, show
         Axes to draw on; whether to call `plt.show`.
     text_kws
@@ -100,16 +100,16 @@ def volcano_de(
     from matplotlib.collections import PathCollection
 
     check_keywords(volcano_de, scatter_kws, PathCollection, scale=False)
-    found = find_run_data(data, "de", run_id=run_id, key=key, group=group, mod=mod)
+    view = find_view(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
     check_not_negative("n_top", n_top)
     check_not_negative("labels", labels if isinstance(labels, int | np.integer) else None)
-    wanted = labels if isinstance(labels, int | np.integer) else gene_numbers(found.data, labels, gene_symbols)
+    wanted = labels if isinstance(labels, int | np.integer) else feature_numbers(view.data, labels, gene_symbols)
     if cell_group is None:
-        lfc, height, name, threshold = _global(found, y)
-        colored, rule = _significant(found, height, n_top)
+        lfc, height, name, threshold = _global(view, y)
+        colored, rule = _significant(view, height, n_top)
     else:
-        lfc, height, name, threshold = _local(found, cell_group, y)
-        colored, rule = _significant_locally(found, cell_group)
+        lfc, height, name, threshold = _local(view, cell_group, y)
+        colored, rule = _significant_locally(view, cell_group)
     up, down = colored & (lfc > 0), colored & (lfc < 0)
     drawn = np.isfinite(lfc) & np.isfinite(height)
 
@@ -119,102 +119,91 @@ def volcano_de(
         scatter(ax, lfc[chosen], height[chosen], color, scatter_kws, **size)
     _axes_limits(ax, lfc[drawn], height[drawn])
     ax.axvline(0, color="0.4", linewidth=0.6, zorder=0)
-    handles = [dot(UP, f"up in {found.group} ({up.sum():,})"), dot(DOWN, f"down in {found.group} ({down.sum():,})")]
+    handles = [dot(UP, f"up in {view.group} ({up.sum():,})"), dot(DOWN, f"down in {view.group} ({down.sum():,})")]
     handles.append(dot(NEUTRAL, f"other genes ({(drawn & ~colored).sum():,})"))
     if threshold is not None:
         ax.axhline(threshold[0], color="0.4", linewidth=0.8, linestyle="--", zorder=0)
         handles.append(line(threshold[1]))
-    ax.set_xlabel(f"mean log fold change ({found.group} − {found.reference})", fontsize=NORMAL)
+    ax.set_xlabel(f"mean log fold change ({view.group} − {view.reference})", fontsize=NORMAL)
     ax.set_ylabel(name, fontsize=NORMAL)
-    ax.set_title(found.title if cell_group is None else f"{found.title}, {cell_group}", fontsize=TITLE)
+    ax.set_title(view.title if cell_group is None else f"{view.title}, {cell_group}", fontsize=TITLE)
     despine(ax)
     outside_legend(ax, handles, rule)
 
     chosen = points_to_label(wanted, height, colored)
     chosen = chosen[drawn[chosen]]
-    names = gene_names(found.data, gene_symbols)[chosen]
+    names = feature_names(view.data, gene_symbols)[chosen]
     obstacles = np.column_stack([lfc, height])[drawn]
     weights = np.where(colored[drawn], 1.0, OTHER_WEIGHT)
     label_points(ax, lfc[chosen], height[chosen], list(names), obstacles, weights, text_kws)
-    return finish(ax, show)
+    return finish(ax, show, view)
 
 
-def _global(found: RunData, y: str) -> tuple[np.ndarray, np.ndarray, str, tuple[float, str] | None]:
+def _global(view: RunView, y: str) -> tuple[np.ndarray, np.ndarray, str, tuple[float, str] | None]:
     """Fold change, y, its name, and the threshold with its text; no threshold where it is on another scale."""
-    lfc = found.values("var", "mean_lfc", "kp.tl.de(...)").to_numpy(dtype=np.float64)
-    level: Any = found.run.params.get("fdr_threshold")
-    tested = any(found.entry("var", name) is not None for name in ("qvalue", "qvalue_cells"))
+    lfc = some_numbers(view, "mean_lfc")
+    level: Any = view.run.params.get("fdr_threshold")
+    tested = view.has("qvalue") or view.has("qvalue_cells")
     if y == "qvalue":
-        cells = found.entry("var", "qvalue_cells") is not None
-        q = found.values("var", "qvalue_cells" if cells else "qvalue", TEST).to_numpy(dtype=np.float64)
+        cells = view.has("qvalue_cells")
+        q = some_numbers(view, "qvalue_cells" if cells else "qvalue")
         name = "−log10 q-value of the cells" if cells else AXIS[y]
         return lfc, _minus_log10(q), name, (-np.log10(level), f"q = {level:g}")
     if y == "local_fdr":
-        call = "kp.tl.de(..., test=kp.TestSettings(null_genes=2000))"
-        fdr = found.values("var", "mahalanobis_local_fdr", call).to_numpy(dtype=np.float64)
+        fdr = some_numbers(view, "mahalanobis_local_fdr")
         threshold = None if tested else (-np.log10(level), f"local FDR = {level:g}")
         return lfc, _minus_log10(fdr), AXIS[y], threshold
-    distance = found.values("var", "mahalanobis", "kp.tl.de(...)").to_numpy(dtype=np.float64)
-    lowest = None if tested else found.run.summary.get("threshold_distance")
+    distance = some_numbers(view, "mahalanobis")
+    lowest = None if tested else view.run.summary.get("threshold_distance")
     threshold = None if lowest is None else (lowest, f"local FDR = {level:g}\n(distance {lowest:.2g})")
     return lfc, distance, AXIS[y], threshold
 
 
-def _local(found: RunData, cell_group: object, y: str) -> tuple[np.ndarray, np.ndarray, str, tuple[float, str] | None]:
+def _local(view: RunView, cell_group: object, y: str) -> tuple[np.ndarray, np.ndarray, str, tuple[float, str] | None]:
     """The same within a category."""
-    lfc = _of_category(found, "mean_lfc", cell_group)
+    lfc = view.of_category("mean_lfc", cell_group)
     if not np.isfinite(lfc).any():
-        raise ValueError(f"{cell_group!r} has too few cells in {found.reference!r} or {found.group!r} for statistics.")
-    level: Any = found.run.params.get("fdr_threshold")
+        raise ValueError(f"{cell_group!r} has too few cells in {view.reference!r} or {view.group!r} for statistics.")
+    level: Any = view.run.params.get("fdr_threshold")
     if y == "qvalue":
-        q = _of_category(found, "qvalue", cell_group)
+        q = view.of_category("qvalue", cell_group)
         return lfc, _minus_log10(q), f"−log10 q-value in {cell_group}", (-np.log10(level), f"q = {level:g}")
-    z = np.abs(_of_category(found, "lfc_zscore", cell_group))
-    threshold = (LOCAL_Z, f"|z| = {LOCAL_Z:g}") if found.entry("varm", "group_qvalue") is None else None
+    z = np.abs(view.of_category("lfc_zscore", cell_group))
+    threshold = (LOCAL_Z, f"|z| = {LOCAL_Z:g}") if not view.has("group_qvalue") else None
     return lfc, z, f"|z| of the mean log fold change in {cell_group}", threshold
-
-
-def _of_category(found: RunData, statistic: str, cell_group: object) -> np.ndarray:
-    """A statistic of every gene within a category."""
-    call = 'kp.tl.de(..., cell_groups="<obs column>")' if statistic != "qvalue" else f"{TEST[:-1]}, cell_groups=...)"
-    frame = found.values("varm", f"group_{statistic}", call)
-    name = column_name(cell_group, frame.index.name)
-    if name not in frame.columns:
-        raise missing(f"category of {found.run.params.get('cell_groups')!r}", cell_group, frame.columns)
-    return frame[name].to_numpy(dtype=np.float64)
 
 
 def _minus_log10(rate: np.ndarray) -> np.ndarray:
     return -np.log10(np.maximum(rate, LOWEST_FDR))
 
 
-def _significant(found: RunData, height: np.ndarray, n_top: int) -> tuple[np.ndarray, str]:
+def _significant(view: RunView, height: np.ndarray, n_top: int) -> tuple[np.ndarray, str]:
     """Which genes are coloured, and the rule in words."""
-    if found.entry("var", "is_de") is not None:
-        colored = found.values("var", "is_de", "kp.tl.de(...)").to_numpy(dtype=bool)
-        return colored, f"{_rate(found)} ≤ {found.run.params['fdr_threshold']:g}"
+    if view.has("is_de"):
+        colored = view.read("is_de").to_numpy(dtype=bool)
+        return colored, f"{_rate(view)} ≤ {view.run.params['fdr_threshold']:g}"
     colored = np.zeros(len(height), dtype=bool)
     colored[points_to_label(n_top, height, np.ones(len(height), dtype=bool))] = True
     return colored, f"top {n_top} genes (run without FDR)"
 
 
-def _significant_locally(found: RunData, cell_group: object) -> tuple[np.ndarray, str]:
+def _significant_locally(view: RunView, cell_group: object) -> tuple[np.ndarray, str]:
     """The same within a category."""
-    if found.entry("varm", "group_qvalue") is not None:
-        level = found.run.params["fdr_threshold"]
-        return _of_category(found, "qvalue", cell_group) <= level, f"q in {cell_group} ≤ {level:g}"
-    large = np.abs(_of_category(found, "lfc_zscore", cell_group)) >= LOCAL_Z
-    if found.entry("var", "is_de") is None:
+    if view.has("group_qvalue"):
+        level = view.run.params["fdr_threshold"]
+        return view.of_category("qvalue", cell_group) <= level, f"q in {cell_group} ≤ {level:g}"
+    large = np.abs(view.of_category("lfc_zscore", cell_group)) >= LOCAL_Z
+    if not view.has("is_de"):
         return large, f"|z| ≥ {LOCAL_Z:g} (run without FDR)"
-    colored, rule = _significant(found, large, 0)
+    colored, rule = _significant(view, large, 0)
     return colored & large, f"{rule} and |z| ≥ {LOCAL_Z:g}"
 
 
-def _rate(found: RunData) -> str:
+def _rate(view: RunView) -> str:
     """What the calls of the run rest on."""
-    if found.entry("var", "qvalue_cells") is not None:
+    if view.has("qvalue_cells"):
         return "q of the cells"
-    return "local FDR" if found.entry("var", "qvalue") is None else "q"
+    return "q" if view.has("qvalue") else "local FDR"
 
 
 def _axes_limits(ax: "Axes", x: np.ndarray, y: np.ndarray) -> None:

@@ -6,5 +6,6 @@ from .de import de
 from .rank_genes_groups import rank_genes_groups
 from .restore_layers import restore_layers
 from .smooth import smooth
+from .threshold_da import threshold_da
 
-__all__ = ["cleanup", "da", "de", "rank_genes_groups", "restore_layers", "smooth"]
+__all__ = ["cleanup", "da", "de", "rank_genes_groups", "restore_layers", "smooth", "threshold_da"]

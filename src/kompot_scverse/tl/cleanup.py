@@ -9,11 +9,11 @@ from anndata import AnnData
 
 from kompot_scverse._arguments import check_arguments, listed
 from kompot_scverse._data.errors import missing
-from kompot_scverse._data.frame import frame_of
-from kompot_scverse._data.holders import holder, whole
+from kompot_scverse._data.holders import whole
 from kompot_scverse._results.store import drop
-from kompot_scverse._runs.history import Run, find_run, iterate_runs, overwriter
-from kompot_scverse._runs.run_frames import RunFrame, parts_of
+from kompot_scverse._runs.find import all_views, find_views
+from kompot_scverse._runs.history import overwriter
+from kompot_scverse._runs.view import RunView
 
 if TYPE_CHECKING:
     from mudata import MuData
@@ -75,36 +75,33 @@ def cleanup(
     ['reference_imputed', 'reference_std', 'group_imputed', 'group_std', 'fold_change_std', 'lfsr']
     """
     check_arguments(cleanup, locals())
-    frame = frame_of(data, mod)
-    kept = listed("keep", keep, str)
-    _check_keep(kept, [entry for run in iterate_runs(frame) for entry in run.fields if _is_large(entry)])
+    kept, views = listed("keep", keep, str), all_views(data, mod)
+    _check_keep(kept, [entry for view in views for entry in view.run.fields if _is_large(entry)])
     rows: dict[tuple[str, str, str], tuple] = {}
-    for run in _choose(frame, run_ids, analysis):
-        for part in parts_of(data, run) if any(run.modalities) else [RunFrame(mod or "", frame, run)]:
-            rows |= {place: row for place, row in _large_fields(part, kept) if place not in rows}
+    if run_ids is None:
+        views = [view for view in views if analysis in (None, view.run.analysis)]
+    else:
+        numbers = [int(number) for number in listed("run_ids", run_ids, int)]
+        views = [view for number in numbers for view in find_views(data, analysis, run_id=number, mod=mod)]
+    for view in views:
+        rows |= {place: row for place, row in _large_fields(view, kept) if place not in rows}
     drop(whole(data), list(rows))
     table = pd.DataFrame(list(rows.values()), columns=["mod", *COLUMNS])
     _report(table)
     return table[COLUMNS] if isinstance(data, AnnData) else table
 
 
-def _choose(frame: AnnData, run_ids: int | Sequence[int] | None, analysis: str | None) -> list[Run]:
-    if run_ids is None:
-        return [run for run in iterate_runs(frame) if analysis is None or run.analysis == analysis]
-    return [find_run(frame, int(number), analysis) for number in listed("run_ids", run_ids, int)]
-
-
-def _large_fields(part: RunFrame, kept: list[str]) -> Iterator[tuple[tuple[str, str, str], tuple]]:
+def _large_fields(view: RunView, kept: list[str]) -> Iterator[tuple[tuple[str, str, str], tuple]]:
     """Places (modality, slot, key) and rows of the table, of what is to be dropped."""
-    own, history, run = holder(part.adata), list(iterate_runs(part.adata)), part.run
+    own, run = view.own, view.run
     for entry in run.fields:
         slot, key = entry["slot"], entry["key"]
         if not _is_large(entry) or any(_matches(entry, name) for name in kept):
             continue
-        if key in getattr(own, slot) and overwriter(history, run, slot, key) is None:
+        if key in getattr(own, slot) and overwriter(view.history, run, slot, key, changed=False) is None:
             value = getattr(own, slot)[key]
             held = "lazy" if hasattr(value, "dask") else "memory"
-            yield (part.mod, slot, key), (part.mod, run.run_id, slot, key, entry["statistic"], held, _size(value))
+            yield (view.mod, slot, key), (view.mod, run.run_id, slot, key, entry["statistic"], held, _size(value))
 
 
 def _is_large(entry: dict[str, str]) -> bool:

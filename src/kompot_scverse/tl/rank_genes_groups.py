@@ -9,9 +9,9 @@ import pandas as pd
 from kompot_scverse._arguments import check_arguments, listed
 from kompot_scverse._data.holders import check_changeable, check_data, holder
 from kompot_scverse._keys import check_key
-from kompot_scverse._runs.history import UNS_KEY, Run
-from kompot_scverse._runs.run_fields import RunFields
-from kompot_scverse._runs.run_frames import RunFrame, one_run_frame
+from kompot_scverse._runs.find import find_view, find_views
+from kompot_scverse._runs.history import UNS_KEY
+from kompot_scverse._runs.view import RunView
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -28,13 +28,17 @@ SIGNIFICANCE = [
     (None, "mahalanobis_local_fdr", "local false discovery rate"),
 ]
 """Statistics of a run that are written as p-values and as adjusted p-values, the first that exist, and their name."""
+IN_CATEGORY = [("group_pvalue", "group_qvalue", "benjamini-hochberg"), (None, "group_lfsr", "local false sign rate")]
+"""The same of the statistics of one category."""
 
 
 def rank_genes_groups(
     data: "AnnData | MuData",
     *,
-    run_id: int | Sequence[int] = -1,
+    run_id: int | Sequence[int] | None = None,
+    group: object | Sequence[object] = None,
     mod: str | None = None,
+    cell_group: object = None,
     key_added: str = "kompot_rank_genes_groups",
     copy: bool = False,
 ) -> "AnnData | MuData | None":
@@ -50,9 +54,13 @@ def rank_genes_groups(
         Annotated data with a run of :func:`de`; changed in place unless `copy`.
     run_id
         Number of the run, or several that share `groupby` and reference (one column for each group); negative numbers
-        count from the last run of differential expression.
+        count from the last run of differential expression. None: all contrasts of the last call.
+    group
+        Only runs whose contrast has this group, one or several.
     mod
         Modality of a MuData whose genes are written, into the uns of that modality; needed if the run is of several.
+    cell_group
+        A category of the runs' `cell_groups`, for the statistics within it.
     key_added
         Key in uns; what is there is replaced.
     copy
@@ -64,20 +72,22 @@ def rank_genes_groups(
     the most significant up to the most significant down:
 
     - `names`
-    - `scores`: Mahalanobis distance with the sign of the mean log fold change
+    - `scores`: Mahalanobis distance with the sign of the mean log fold change; in a category the mean over its standard
+      error
     - `logfoldchanges`: mean log fold change (group − reference) as log2, as in scanpy; it is the mean of differences of
       logs, where scanpy takes the log of a ratio of means
     - `pvals`, `pvals_adj`: with replicates the p- and q-value of their test; else, with
       `TestSettings(all_statistics=True)`, the empirical p-value and the tail false discovery rate; else NaN and the local
-      false discovery rate; NaN for both where a run has no significance
-    - `params`: groupby, reference, method ("kompot"), use_raw, layer, corr_method (what `pvals_adj` is) and run_id
+      false discovery rate, in a category the local false sign rate; NaN for both where a run has no significance
+    - `params`: groupby, reference, method ("kompot"), use_raw, layer, corr_method (what `pvals_adj` is), run_id, and the
+      `cell_group` where there is one
 
     Raises
     ------
     LookupError
-        If there is no such run, or its fields are gone.
+        If there is no such run, its fields are gone, or it is of several modalities.
     ValueError
-        If several runs differ in what they compare with or in their genes, or a run is of several modalities.
+        If several runs differ in what they compare with or in their genes.
 
     Warns
     -----
@@ -99,86 +109,104 @@ def rank_genes_groups(
     if key_added == UNS_KEY:
         raise ValueError(f"`key_added={key_added!r}` is where the runs are recorded; pass another.")
     check_changeable(check_data(data, mod), copy=copy)
-    parts = [one_run_frame(data, mod, int(number), "de") for number in listed("run_id", run_id, int)]
-    runs = [part.run for part in parts]
-    _check_comparable(parts)
-    tables = {part.run.contrast["group"]: _table(part) for part in parts}
+    views = _views(data, run_id, group, mod)
+    _check_comparable(views)
+    found, first = _significance(views[0], cell_group), views[0].run
+    tables = {view.group: _table(view, cell_group) for view in views}
     if len({frozenset(table["names"]) for table in tables.values()}) > 1:
         raise ValueError(
-            f"Runs {_numbers(runs)} analysed different genes; write them one by one with other `key_added=`."
+            f"Runs {_numbers(views)} analysed different genes; write them one by one with other `key_added=`."
         )
     result: dict[str, Any] = {
         "params": {
-            "groupby": runs[0].contrast["groupby"],
-            "reference": runs[0].contrast["reference"],
+            "groupby": first.contrast["groupby"],
+            "reference": first.contrast["reference"],
             "method": "kompot",
             "use_raw": False,
-            "layer": runs[0].params.get("layer"),
-            "corr_method": _significance(runs[0])[2],
-            "run_id": np.array([run.run_id for run in runs]),
+            "layer": first.params.get("layer"),
+            "corr_method": found[2],
+            "run_id": np.array([view.run.run_id for view in views]),
         }
+        | ({} if cell_group is None else {"cell_group": str(cell_group)})
     }
     for name, dtype in DTYPES.items():
         columns = pd.DataFrame({group: table[name] for group, table in tables.items()})
         result[name] = columns.to_records(index=False, column_dtypes=dtype)
     target = data.copy() if copy else data
-    holder(target, parts[0].mod).uns[key_added] = result
+    holder(target, views[0].mod).uns[key_added] = result
     return target if copy else None
 
 
-def _check_comparable(parts: list[RunFrame]) -> None:
+def _views(data: Any, run_id: int | Sequence[int] | None, group: object, mod: str | None) -> list[RunView]:
+    """The runs asked for, each on one modality."""
+    groups: list[Any] = [None] if group is None else listed("group", group)
+    if run_id is None:
+        found = [view for one in groups for view in find_views(data, "de", group=one, mod=mod)]
+        numbers = list(dict.fromkeys(view.run.run_id for view in found))
+    else:
+        numbers = [int(number) for number in listed("run_id", run_id, int)]
+    views = [find_view(data, "de", run_id=number, mod=mod) for number in numbers]
+    if run_id is not None and group is not None:
+        views = [view for view in views if view.group in map(str, groups)]
+    if not views:
+        raise ValueError("`run_id` names no run." if group is None else f"No run of `run_id` has the group {group!r}.")
+    for view in views:
+        view.check_one_modality()
+    return views
+
+
+def _check_comparable(views: list[RunView]) -> None:
     """Raise unless the runs can stand side by side."""
-    if not parts:
-        raise ValueError("`run_id` names no run.")
-    runs = [part.run for part in parts]
-    for what, values in {
-        "modality": {part.mod for part in parts},
-        "`groupby`": {run.contrast["groupby"] for run in runs},
-        "the reference": {run.contrast["reference"] for run in runs},
-        "the layer": {run.params.get("layer") for run in runs},
-        "their significance": {_significance(run)[2] for run in runs},
-    }.items():
+    compared: dict[str, set[Any]] = {
+        "modality": {view.mod for view in views},
+        "`groupby`": {view.groupby for view in views},
+        "the reference": {view.reference for view in views},
+        "the layer": {view.run.params.get("layer") for view in views},
+        "their significance": {_significance(view, None)[2] for view in views},
+    }
+    for what, values in compared.items():
         if len(values) > 1:
             named = ", ".join(sorted(map(repr, values)))
-            raise ValueError(f"Runs {_numbers(runs)} differ in {what} ({named}); write them one by one.")
-    groups = [run.contrast["group"] for run in runs]
-    if len(set(groups)) < len(groups):
-        raise ValueError(f"Runs {_numbers(runs)} are about the same group; write them one by one.")
+            raise ValueError(f"Runs {_numbers(views)} differ in {what} ({named}); write them one by one.")
+    if len({view.group for view in views}) < len(views):
+        raise ValueError(f"Runs {_numbers(views)} are about the same group; write them one by one.")
 
 
-def _numbers(runs: list[Run]) -> str:
-    return ", ".join(str(run.run_id) for run in runs)
+def _numbers(views: list[RunView]) -> str:
+    return ", ".join(str(view.run.run_id) for view in views)
 
 
-def _significance(run: Run) -> tuple[str | None, str | None, str]:
+def _significance(view: RunView, cell_group: object) -> tuple[str | None, str | None, str]:
     """The statistics that stand for p-value and adjusted p-value, and what the latter is."""
-    for pvalue, adjusted, name in SIGNIFICANCE:
-        if run.key(adjusted) is not None and (pvalue is None or run.key(pvalue) is not None):
+    for pvalue, adjusted, name in SIGNIFICANCE if cell_group is None else IN_CATEGORY:
+        if view.has(adjusted) and (pvalue is None or view.has(pvalue)):
             return pvalue, adjusted, name
     return None, None, "none"
 
 
-def _table(part: RunFrame) -> pd.DataFrame:
+def _table(view: RunView, cell_group: object) -> pd.DataFrame:
     """Names, scores, log2 fold changes and significance of the genes analysed, in scanpy's order."""
-    fields = RunFields(part.adata, part.run)
-    pvalue, adjusted, _ = _significance(part.run)
+    pvalue, adjusted, _ = _significance(view, cell_group)
 
     def read(statistic: str | None) -> np.ndarray:
         if statistic is None:
-            return np.full(part.adata.n_vars, np.nan)
-        return np.asarray(fields.read("var", statistic, "Call `kp.tl.de` again."), dtype=np.float64)
+            return np.full(view.data.n_vars, np.nan)
+        if cell_group is None:
+            return view.numbers(statistic)
+        return view.of_category(statistic.removeprefix("group_"), cell_group)
 
-    distance, lfc = read("mahalanobis"), read("mean_lfc")
+    lfc = read("mean_lfc")
+    # a gene without any fold change has no direction, and its distance none to rank by
+    scores = np.sign(lfc) * read("mahalanobis") if cell_group is None else read("lfc_zscore")
     table = pd.DataFrame(
         {
-            "names": part.adata.var_names.to_numpy(dtype=object),
-            # a gene without any fold change has no direction, and its distance none to rank by
-            "scores": np.sign(lfc) * distance,
+            "names": view.data.var_names.to_numpy(dtype=object),
+            "scores": scores,
             "logfoldchanges": lfc / np.log(2),
             "pvals": read(pvalue),
             "pvals_adj": read(adjusted),
         }
     )
-    fields.warn()
-    table = table[np.isfinite(distance)]
+    view.warn()
+    table = table[np.isfinite(scores)]
     return table.sort_values("scores", ascending=False, kind="stable").reset_index(drop=True)

@@ -4,13 +4,11 @@ import logging
 from typing import TYPE_CHECKING
 
 from kompot_scverse._arguments import check_arguments
-from kompot_scverse._data.frame import frame_of
 from kompot_scverse._data.holders import whole
 from kompot_scverse._results.store import write
 from kompot_scverse._runs.field import Field
-from kompot_scverse._runs.history import iterate_runs
+from kompot_scverse._runs.find import all_views, find_views
 from kompot_scverse._runs.rebuild import rebuild_layers
-from kompot_scverse._runs.run_frames import run_frames
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -57,17 +55,17 @@ def restore_layers(data: "AnnData | MuData", run_id: int = -1, *, mod: str | Non
     """
     check_arguments(restore_layers, locals())
     if run_id < 0:
-        runs = list(iterate_runs(frame_of(data, mod)))
-        with_layers = [run.run_id for run in runs if any(entry["slot"] == "layers" for entry in run.fields)]
+        runs = {view.run.run_id: view.run for view in all_views(data, mod)}
+        with_layers = [number for number, run in runs.items() if any(entry["slot"] == "layers" for entry in run.fields)]
         if -run_id > len(with_layers):
             raise LookupError(
                 f"{len(with_layers)} runs wrote layers, so there is no `run_id={run_id}`; call `kp.tl.de` first."
             )
         run_id = with_layers[run_id]
     fields, left_out = [], []
-    for part in run_frames(data, mod, run_id, None):
-        layers, not_built = rebuild_layers(part.adata, part.run)
-        fields += [Field("layers", key, "", "", value=layer, mod=part.mod) for key, layer in layers.items()]
+    for view in find_views(data, run_id=run_id, mod=mod):
+        layers, not_built = rebuild_layers(view)
+        fields += [Field("layers", key, "", "", value=layer, mod=view.mod) for key, layer in layers.items()]
         left_out += not_built
     if not fields:
         raise LookupError(f"Run {run_id} wrote no layers that can be built again.")

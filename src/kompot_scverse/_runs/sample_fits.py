@@ -10,18 +10,16 @@ import scipy.sparse as sp
 
 from kompot_scverse._data.design import MIN_CELLS
 from kompot_scverse._data.errors import INSIDE
-from kompot_scverse._data.holders import holder
+from kompot_scverse._data.features import feature_values
 from kompot_scverse._data.resolve import expression_values, obs_column
 from kompot_scverse._data.tables import column_of
 from kompot_scverse._gp.posterior import posterior_weights, spectrum
-from kompot_scverse._runs.fingerprint import matrix_print
-from kompot_scverse._runs.history import iterate_runs, overwriter
 
-from ._fields import RunData, gene_values
+from .fingerprint import matrix_print
+from .view import RunView
 
 __all__ = ["SampleFits", "sample_fits"]
 
-CALL = 'kp.tl.de(..., sample_key="<obs column>")'
 TOLERANCE = 1e-2
 """Largest relative difference to the stored weights, which are float32, that counts as none."""
 
@@ -46,6 +44,14 @@ class SampleFits:
         """Cells of the two conditions."""
         return self.codes >= 0
 
+    def means(self, cells: np.ndarray) -> np.ndarray:
+        """Mean of the function of each sample over cells of the two conditions, the same for all."""
+        return self.phi[self.cells & cells].mean(axis=0) @ self.weights.T
+
+    def condition_mean(self, role: str, cells: np.ndarray) -> float:
+        """The same of a condition."""
+        return float(self.phi[self.cells & cells].mean(axis=0) @ self.condition_weights[role])
+
     @property
     def paired(self) -> bool:
         """Whether samples of the two conditions have labels in common, as donors treated and untreated have."""
@@ -53,7 +59,7 @@ class SampleFits:
         return bool({label for _, label in first} & {label for _, label in second})
 
 
-def sample_fits(found: RunData, gene: int) -> SampleFits:
+def sample_fits(view: RunView, gene: int) -> SampleFits:
     r"""
     Fit each sample that counted as a replicate to one gene, as the run did.
 
@@ -65,24 +71,24 @@ def sample_fits(found: RunData, gene: int) -> SampleFits:
 
     Parameters
     ----------
-    found
+    view
         A de run with replicates.
     gene
         Position of the gene.
     """
-    key = found.run.params.get("sample_key")
+    key = view.run.params.get("sample_key")
     if key is None:
-        raise LookupError(f"Run {found.run.run_id} (de, {found.title}) has no replicates; call `{CALL}`.")
-    phi = np.asarray(found.values("obsm", "basis", CALL), dtype=np.float64)
-    labels = obs_column(found.data, key, "sample_key")
-    y = gene_values(found.data, np.array([gene]), found.run.params.get("layer"))[:, 0]
+        raise LookupError(f"No replicates of {view.name}; call `{view.call('sample_sd')}`.")
+    phi = np.asarray(view.read("basis"), dtype=np.float64)
+    labels = obs_column(view.data, key, "sample_key")
+    y = feature_values(view.data, np.array([gene]), view.run.params.get("layer"))[:, 0]
     names: list[tuple[str, Any]] = []
     weights, own_weights = [], {}
     codes = np.full(len(phi), -1)
-    ratio = _sample_ratio(found, gene) if found.run.params["sigma"] == "evidence" else None
-    for role, cells in zip(("reference", "group"), found.conditions(), strict=True):
-        cells = cells & _mask(found)
-        stored = found.values("varm", f"{role}_weights", CALL)
+    ratio = _sample_ratio(view, gene) if view.run.params["sigma"] == "evidence" else None
+    for role, cells in zip(("reference", "group"), view.conditions(), strict=True):
+        cells = cells & _mask(view)
+        stored = view.read(f"{role}_weights")
         own_weights[role] = np.asarray(stored[gene], dtype=np.float64)
         for label in labels.cat.categories:
             rows = np.flatnonzero(cells & (labels == label).to_numpy())
@@ -91,26 +97,26 @@ def sample_fits(found: RunData, gene: int) -> SampleFits:
             codes[rows] = len(names)
             names.append((role, str(label)))
             own = phi[rows]
-            weights.append(_sample_weights(own, y[rows], own_weights[role], ratio, found.run.params["sigma"]))
+            weights.append(_sample_weights(own, y[rows], own_weights[role], ratio, view.run.params["sigma"]))
     fits = SampleFits(
         pd.MultiIndex.from_tuples(names, names=["role", "sample"]), np.array(weights), own_weights, phi, codes
     )
-    _compare_with_stored(found, gene, fits)
+    _compare_with_stored(view, gene, fits)
     return fits
 
 
-def _mask(found: RunData) -> np.ndarray:
+def _mask(view: RunView) -> np.ndarray:
     """Cells of the run, where its call named a column; all, where it named none or a mask that is not stored."""
-    given = found.run.call.get("arguments", {}).get("mask_obs")
-    if isinstance(given, str) and given in found.data.obs:
-        return column_of(found.data.obs, given).to_numpy(dtype=bool)
-    return np.ones(found.data.n_obs, dtype=bool)
+    given = view.run.call.get("arguments", {}).get("mask_obs")
+    if isinstance(given, str) and given in view.data.obs:
+        return column_of(view.data.obs, given).to_numpy(dtype=bool)
+    return np.ones(view.data.n_obs, dtype=bool)
 
 
-def _sample_ratio(found: RunData, gene: int) -> float:
+def _sample_ratio(view: RunView, gene: int) -> float:
     """Variance of the sample process of a gene over that of the noise."""
-    sample, noise = (float(found.values("var", f"{name}_sd", CALL).iloc[gene]) for name in ("sample", "noise"))
-    return (sample / noise) ** 2 / found.run.params["prior_variance"] if noise > 0 else 0.0
+    sample, noise = (float(view.read(f"{name}_sd").iloc[gene]) for name in ("sample", "noise"))
+    return (sample / noise) ** 2 / view.run.params["prior_variance"] if noise > 0 else 0.0
 
 
 def _sample_weights(
@@ -126,46 +132,43 @@ def _sample_weights(
     return condition + posterior_weights(eigen, residual[None], 1 / np.sqrt(ratio))[0]
 
 
-def _is_changed(found: RunData) -> bool:
+def _is_changed(view: RunView) -> bool:
     """Whether the expression in memory, or which cells are of the run, differ from its fingerprint."""
-    values, _ = expression_values(found.data, found.run.params.get("layer"))
-    several = any(run.same_call(found.run) and run.run_id != found.run.run_id for run in iterate_runs(found.data))
+    values, _ = expression_values(view.data, view.run.params.get("layer"))
+    several = any(run.same_call(view.run) and run.run_id != view.run.run_id for run in view.history)
     # a call with several groups has one fingerprint for all of them
     if (
         several
         or not (isinstance(values, np.ndarray) or sp.issparse(values))
-        or "expression" not in found.run.fingerprint
+        or "expression" not in view.run.fingerprint
     ):
         return False
-    cells = np.logical_or(*found.conditions()) & _mask(found)
-    return matrix_print(values, cells, found.data.var_names) != found.run.fingerprint["expression"]
+    cells = np.logical_or(*view.conditions()) & _mask(view)
+    return matrix_print(values, cells, view.data.var_names) != view.run.fingerprint["expression"]
 
 
-def _compare_with_stored(found: RunData, gene: int, fits: SampleFits) -> None:
+def _compare_with_stored(view: RunView, gene: int, fits: SampleFits) -> None:
     """Warn if the deviations from the mean of the samples are not those that the run stored."""
-    if found.run.params["sigma"] == "evidence":
-        if _is_changed(found):
-            _warn(found)
+    if view.run.params["sigma"] == "evidence":
+        if _is_changed(view):
+            _warn(view)
         return
     for role in ("reference", "group"):
-        entry = found.entry("varm", f"{role}_sample_weights")
-        varm = holder(found.data).varm
-        if entry is None or entry["key"] not in varm:
-            continue
-        if overwriter(list(iterate_runs(found.data)), found.run, "varm", entry["key"]) is not None:
+        statistic = f"{role}_sample_weights"
+        if not view.is_there(statistic) or view.source(statistic) is not view.run:
             continue
         own = fits.weights[fits.names.get_level_values(0) == role]
-        stored: Any = np.asarray(varm[entry["key"]][gene], dtype=np.float64)
+        stored: Any = np.asarray(view.read(statistic)[gene], dtype=np.float64)
         deviations = ((own - own.mean(axis=0)) / np.sqrt(max(len(own) - 1, 1))).T
         if stored.shape != deviations.shape or np.abs(stored - deviations).max() > TOLERANCE * np.abs(stored).max():
-            _warn(found)
+            _warn(view)
             return
 
 
-def _warn(found: RunData) -> None:
+def _warn(view: RunView) -> None:
     warnings.warn(
-        f"The samples of run {found.run.run_id} (de, {found.title}) are not as they were: expression, labels or "
-        "cells changed, or the run had a `mask_obs` that is not stored. The plot shows the data as they are.",
+        f"The samples of {view.name} are not as they were: expression, labels or "
+        "cells changed, or the run had a `mask_obs` that is not stored. They are shown as the data are now.",
         UserWarning,
         skip_file_prefixes=INSIDE,
     )

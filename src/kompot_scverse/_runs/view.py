@@ -1,0 +1,208 @@
+"""A run as it is read: what it compared, and its fields by the name of their statistic."""
+
+import warnings
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from kompot_scverse._data.errors import INSIDE, missing
+from kompot_scverse._data.features import by_modality, cells_of
+from kompot_scverse._data.frame import frame_of
+from kompot_scverse._data.holders import holder, whole
+from kompot_scverse._data.resolve import match_label, obs_column
+from kompot_scverse._data.tables import value_of
+from kompot_scverse._keys import column_name
+
+from .history import Run, iterate_runs, overwriter
+
+__all__ = ["RunView"]
+
+NEEDS = {
+    'sample_key="<obs column>"': (
+        "pvalue", "qvalue", "neighborhoods", "neighborhood_lfc", "neighborhood_zscore", "lfc_pvalue", "lfc_qvalue",
+        "reference_sample_weights", "group_sample_weights", "sample_sd", "group_pvalue", "group_qvalue",
+    ),
+    'cell_groups="<obs column>"': ("group_mean_lfc", "group_lfc_se", "group_lfc_zscore", "group_lfsr"),
+    "test=kp.TestSettings(null_genes=2000)": ("mahalanobis_local_fdr",),
+}  # fmt: skip
+"""Arguments of an analysis without which a statistic is not written."""
+SHOWN = 6
+"""Fields that a warning names."""
+
+
+class RunView:
+    """
+    One run on the data that it was made on.
+
+    Fields are found by the statistic that they hold, as they are now. Which of them a later run has overwritten is
+    collected, for one warning about all of them.
+
+    Parameters
+    ----------
+    data
+        AnnData, or a frame: of a modality, or of a MuData as a whole, whose features are named "modality:feature".
+    run
+        The run, with the fields that it wrote there.
+    mod
+        The modality; empty if there is none.
+    """
+
+    def __init__(self, data: Any, run: Run, mod: str = "") -> None:
+        self.data, self.run, self.mod = data, run, mod
+        # not through a frame, which has fields of the whole MuData under the same names
+        self.own = holder(data)
+        # layers are built again rather than read, and may be named as a column
+        self._entries = {entry["statistic"]: entry for entry in run.fields if entry["slot"] != "layers"}
+        self._overwritten: dict[str, Run] = {}
+
+    @cached_property
+    def history(self) -> list[Run]:
+        """All runs there."""
+        return list(iterate_runs(self.data))
+
+    @property
+    def groupby(self) -> str:
+        """Obs column of the conditions."""
+        return self.run.contrast["groupby"]
+
+    @property
+    def reference(self) -> str:
+        """Name of the reference."""
+        return self.run.contrast["reference"]
+
+    @property
+    def group(self) -> str:
+        """Name of the group."""
+        return self.run.contrast["group"]
+
+    @property
+    def title(self) -> str:
+        """The contrast as a title."""
+        return self.run.title
+
+    @property
+    def name(self) -> str:
+        """As in a message."""
+        return f"run {self.run.run_id} ({self.run.analysis}, {self.title})"
+
+    def call(self, statistic: str) -> str:
+        """The call that writes a statistic."""
+        needed = next((argument for argument, names in NEEDS.items() if statistic in names), "")
+        return f"kp.tl.{self.run.analysis}(..., {needed})" if needed else f"kp.tl.{self.run.analysis}(...)"
+
+    def has(self, statistic: str) -> bool:
+        """Whether the run wrote a statistic."""
+        return statistic in self._entries
+
+    def key(self, statistic: str) -> str | None:
+        """Where the run wrote a statistic; None if it did not."""
+        return self._entries[statistic]["key"] if statistic in self._entries else None
+
+    def is_there(self, statistic: str) -> bool:
+        """Whether the run wrote a statistic and it has not been deleted."""
+        entry = self._entries.get(statistic)
+        return entry is not None and entry["key"] in getattr(self.own, entry["slot"])
+
+    def read(self, statistic: str) -> Any:
+        """
+        The values of a statistic.
+
+        Raises
+        ------
+        LookupError
+            If the run did not write it, it is gone, or it is of several modalities.
+        """
+        entry = self._entries.get(statistic)
+        if entry is None:
+            raise LookupError(f"No {statistic!r} of {self.name}; call `{self.call(statistic)}`.")
+        if entry.get("mod"):
+            self.check_one_modality()
+        slot, key = entry["slot"], entry["key"]
+        if key not in getattr(self.own, slot):
+            raise LookupError(f"{slot}[{key!r}] of {self.name} is gone; call `{self.call(statistic)}` again.")
+        writer = overwriter(self.history, self.run, slot, key)
+        if writer is not None:
+            self._overwritten[f"{slot}[{key!r}]"] = writer
+        return value_of(self.own, slot, key)
+
+    def numbers(self, statistic: str) -> np.ndarray:
+        """The values of a statistic of genes or cells as float64."""
+        return self.read(statistic).to_numpy(dtype=np.float64)
+
+    def of_category(self, statistic: str, cell_group: object) -> np.ndarray:
+        """A statistic of every gene within one of the categories that the run was asked for."""
+        table = self.read(f"group_{statistic}")
+        name = column_name(cell_group, table.index.name)
+        if name not in table.columns:
+            raise missing(f"category of {self.run.params.get('cell_groups')!r}", cell_group, table.columns)
+        return table[name].to_numpy(dtype=np.float64)
+
+    def source(self, statistic: str) -> Run:
+        """The run whose values a field of this run now holds."""
+        entry = self._entries[statistic]
+        return overwriter(self.history, self.run, entry["slot"], entry["key"]) or self.run
+
+    @property
+    def overwritten(self) -> dict[str, Run]:
+        """Fields read so far that a later run has overwritten, by name."""
+        return dict(self._overwritten)
+
+    def warn(self) -> None:
+        """Name the fields read so far that a later run has overwritten."""
+        if not self._overwritten:
+            return
+        writers = ", ".join(str(number) for number in sorted({run.run_id for run in self._overwritten.values()}))
+        warnings.warn(
+            f"Fields of {self.name} were overwritten and now hold the values of run {writers}: "
+            f"{_shortened(self._overwritten)}. Another `key_added=` would have kept both.",
+            UserWarning,
+            skip_file_prefixes=INSIDE,
+        )
+        self._overwritten = {}
+
+    def check_one_modality(self) -> None:
+        """Raise if the run is of several modalities and none of them was chosen."""
+        if len(self.run.modalities) > 1:
+            names = " and ".join(repr(mod) for mod in self.run.modalities)
+            raise LookupError(
+                f"{self.name[0].upper()}{self.name[1:]} is of the modalities {names}; pass one of them as `mod=`."
+            )
+
+    def conditions(self) -> tuple[np.ndarray, np.ndarray]:
+        """Which cells are of the reference, and which of the group; of several modalities, cells that all have."""
+        column = obs_column(self.data, self.groupby, "groupby")
+        labels = [match_label(column, label, "condition of the run") for label in (self.reference, self.group)]
+        cells = cells_of(self.data, self.run.modalities if not self.mod else ())
+        reference, group = ((column == label).to_numpy() & cells for label in labels)
+        return reference, group
+
+    def parts(self) -> "list[RunView]":
+        """The same run on each modality that it wrote to."""
+        if self.mod or not any(self.run.modalities):
+            return [self]
+        data, parts = whole(self.data), []
+        for name in self.run.modalities:
+            if name and name not in data.mod:
+                raise missing(f"modality, which run {self.run.run_id} wrote to,", name, data.mod)
+            frame = frame_of(data, name or None)
+            run = next((one for one in iterate_runs(frame) if one.run_id == self.run.run_id), self.run)
+            parts.append(RunView(frame, run, name))
+        return parts
+
+    def of_features(self, numbers: np.ndarray) -> "list[tuple[RunView, np.ndarray, np.ndarray]]":
+        """Features by modality: the run there, places in `numbers`, and numbers there."""
+        views = {view.mod: view for view in self.parts()}
+        found = []
+        for mod, (places, own) in by_modality(self.data, numbers).items():
+            if mod and mod not in views:
+                raise missing(f"modality among those of run {self.run.run_id}", mod, views)
+            found.append((views[mod] if mod else self, places, own))
+        return found
+
+
+def _shortened(names: Iterable[str]) -> str:
+    names = list(names)
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
