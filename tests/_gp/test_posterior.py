@@ -39,15 +39,6 @@ def test_shared_noise(phi, y, new, sigma):
     assert post.variances(new).shape == (1, len(new))
 
 
-def test_noise_of_each_gene(phi, y, new):
-    sigma = np.array([0.3, 1.0, 2.0, 5.0, 0.9])
-    post = posterior(phi.T @ phi, y.T @ phi, sigma)
-    for gene in range(GENES):
-        mean, covariance = function_space(phi, y[:, gene], new, sigma[gene])
-        np.testing.assert_allclose(new @ post.weights[gene], mean, rtol=1e-8, atol=1e-8)
-        np.testing.assert_allclose(post.variances(new)[gene], np.diag(covariance), rtol=1e-8)
-
-
 def test_fewer_cells_than_features(phi, y, new):
     post = posterior(phi[:4].T @ phi[:4], y[:4].T @ phi[:4], 0.5)
     mean, covariance = function_space(phi[:4], y[:4], new, 0.5)

@@ -29,7 +29,7 @@ def means(moments, sigma, replicates, points):
     return np.stack([posterior(moments[0][s], moments[1][s], sigma).weights @ points.T for s in replicates])
 
 
-@pytest.mark.parametrize("sigma", [0.6, np.linspace(0.3, 2, GENES)])
+@pytest.mark.parametrize("sigma", [0.6, 2.0])
 @pytest.mark.parametrize("replicates", [[0, 3], [1, 2, 4], [0, 1, 2, 3, 4]])
 def test_against_numpy(moments, points, sigma, replicates):
     found = sample_covariance(*moments, sigma, np.array(replicates))

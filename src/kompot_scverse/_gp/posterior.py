@@ -18,7 +18,7 @@ class Posterior:
     r"""
     Posterior of the weights :math:`w` of :math:`f(x) = \Phi(x)^\top w`.
 
-    With the Gram matrix G, cross moments B and noise :math:`\sigma^2`, per gene
+    With the Gram matrix G, cross moments B and noise :math:`\sigma^2`,
     :math:`V = (I + G/\sigma^2)^{-1}` and :math:`W = V B / \sigma^2` (Rasmussen & Williams 2006, eq. 2.11).
     """
 
@@ -26,34 +26,34 @@ class Posterior:
     """Posterior mean: genes × rank."""
     gram: np.ndarray
     """G: rank × rank."""
-    sigma: float | np.ndarray
-    """Noise standard deviation, one for all genes or one each."""
+    sigma: float
+    """Noise standard deviation of all genes."""
 
     @cached_property
     def _eigen(self) -> tuple[np.ndarray, np.ndarray]:
         return spectrum(self.gram)
 
     def covariance(self) -> np.ndarray:
-        """V, rank × rank; defined where all genes share one noise level."""
+        """V: rank × rank."""
         values, vectors = self._eigen
         return (vectors / (1 + values / np.square(self.sigma))) @ vectors.T
 
     def variances(self, phi: np.ndarray) -> np.ndarray:
-        r""":math:`\Phi^\top V \Phi` for every gene at every cell: genes × cells (1 × cells if all share one noise)."""
+        r""":math:`\Phi^\top V \Phi` at every cell: 1 × cells."""
         values, vectors = self._eigen
-        shrinkage = 1 / (1 + values / _column(self.sigma) ** 2)
-        out = np.empty((len(shrinkage), len(phi)))
+        shrinkage = 1 / (1 + values / self.sigma**2)
+        out = np.empty((1, len(phi)))
         for start in range(0, len(phi), BLOCK):
             rows = slice(start, start + BLOCK)
             out[:, rows] = shrinkage @ np.square(phi[rows] @ vectors).T
         return out
 
     def std(self, phi: np.ndarray) -> np.ndarray:
-        """Posterior standard deviation at each cell; defined where all genes share one noise level."""
+        """Posterior standard deviation at each cell."""
         return np.sqrt(self.variances(phi)[0])
 
 
-def posterior(gram: np.ndarray, cross: np.ndarray, sigma: float | np.ndarray) -> Posterior:
+def posterior(gram: np.ndarray, cross: np.ndarray, sigma: float) -> Posterior:
     """
     Posterior from the moments of the cells.
 
@@ -64,7 +64,7 @@ def posterior(gram: np.ndarray, cross: np.ndarray, sigma: float | np.ndarray) ->
     cross
         YᵀΦ: genes × rank.
     sigma
-        Noise standard deviation, in the units of the expression; a number or one per gene.
+        Noise standard deviation, in the units of the expression.
     """
     return Posterior(posterior_weights(spectrum(gram), cross, sigma), gram, sigma)
 
@@ -75,16 +75,7 @@ def spectrum(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.maximum(values, 0.0), vectors
 
 
-def posterior_weights(eigen: tuple[np.ndarray, np.ndarray], cross: np.ndarray, sigma: float | np.ndarray) -> np.ndarray:
-    """W = Q (σ² + λ)⁻¹ Qᵀ B, genes × rank, with G = QλQᵀ; serves a shared and a per-gene noise alike."""
+def posterior_weights(eigen: tuple[np.ndarray, np.ndarray], cross: np.ndarray, sigma: float) -> np.ndarray:
+    """W = Q (σ² + λ)⁻¹ Qᵀ B, genes × rank, with G = QλQᵀ."""
     values, vectors = eigen
-    if np.ndim(sigma) == 0:
-        return cross @ ((vectors / (np.square(sigma) + values)) @ vectors.T)
-    rotated = cross @ vectors
-    rotated /= _column(sigma) ** 2 + values
-    return rotated @ vectors.T
-
-
-def _column(sigma: float | np.ndarray) -> np.ndarray:
-    """σ as a column that broadcasts over genes × rank."""
-    return np.asarray(sigma, dtype=np.float64).reshape(-1, 1)
+    return cross @ ((vectors / (sigma**2 + values)) @ vectors.T)

@@ -260,13 +260,12 @@ class VaryingCoefficients:
     def weights(self, coefficients: np.ndarray, functions: list[np.ndarray]) -> list[np.ndarray]:
         """Features' weights of several functions Σ aⱼ (mⱼ + βⱼ), genes × features, from coefficients: genes × coefficients."""
         position = np.argsort(self.order).reshape(self.n_columns, self.n_features)
-        columns = [coefficients[:, own] @ self.axes.T for own in position]
-        found = []
-        for of_columns in functions:
-            total = of_columns[0] * columns[0]
-            for factor, column in zip(of_columns[1:], columns[1:], strict=True):
-                total += factor * column
-            found.append(total)
+        found = [np.zeros((len(coefficients), self.n_features)) for _ in functions]
+        for number, own in enumerate(position):
+            column = coefficients[:, own] @ self.axes.T
+            for total, of_columns in zip(found, functions, strict=True):
+                if of_columns[number] != 0:
+                    total += of_columns[number] * column
         return found
 
     def left_out(self, of_columns: np.ndarray, point: np.ndarray, kept: np.ndarray) -> np.ndarray:

@@ -71,7 +71,7 @@ class ExpressionFit:
         return self.posteriors[condition].weights
 
     def fold_change_variance(self, features: np.ndarray, group: int) -> np.ndarray:
-        """Variance of the fold change at features or at means of features: genes × places (1 × places if all share it)."""
+        """Variance of the fold change at features or at means of features: 1 × places, or genes × places with replicates."""
         variance = self.posteriors[0].variances(features) + self.posteriors[group].variances(features)
         if self.covariances is None:
             return variance
@@ -97,7 +97,7 @@ class ExpressionFit:
 def fit_expression(
     grams: np.ndarray,
     cross: np.ndarray,
-    sigma: float | np.ndarray,
+    sigma: float,
     conditions: Sequence[np.ndarray],
     replicates: Sequence[np.ndarray] | None,
     sums: np.ndarray | None = None,
@@ -113,7 +113,7 @@ def fit_expression(
     grams, cross
         Moments of the samples: samples × rank × rank and samples × genes × rank.
     sigma
-        Noise standard deviation; a number or one per gene.
+        Noise standard deviation.
     conditions
         Numbers of the samples of each condition.
     replicates
@@ -139,7 +139,7 @@ def _share_constant(
     posteriors: list[Posterior],
     levels: np.ndarray,
     cross: np.ndarray,
-    sigma: float | np.ndarray,
+    sigma: float,
     conditions: Sequence[np.ndarray],
 ) -> None:
     """Replace the weights of genes with one value by those of a fit to all conditions that have it as the first has."""
@@ -152,8 +152,7 @@ def _share_constant(
         sharing = np.flatnonzero(pattern).tolist()
         gram = np.sum([posteriors[number].gram for number in sharing], axis=0)
         members = np.concatenate([conditions[number] for number in sharing])
-        noise = sigma if np.ndim(sigma) == 0 else np.asarray(sigma)[own]
-        weights = posterior_weights(spectrum(gram), cross[members][:, own].sum(axis=0), noise)
+        weights = posterior_weights(spectrum(gram), cross[members][:, own].sum(axis=0), sigma)
         for number in sharing:
             posteriors[number].weights[own] = weights
 

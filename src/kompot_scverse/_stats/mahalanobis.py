@@ -7,7 +7,7 @@ import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
 from kompot_scverse._gp.parallel import compute_here
-from kompot_scverse._gp.posterior import Posterior, spectrum
+from kompot_scverse._gp.posterior import Posterior
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -22,15 +22,13 @@ def mahalanobis(reference: Posterior, group: Posterior, factor: "da.Array | np.n
     :math:`D_g = \sqrt{\Delta_g^\top (V_1 + V_2 + U_g U_g^\top)^{-1} \Delta_g}` for every gene.
 
     It equals the distance of the fold change from zero on any set of cells that determines the function (Otto et al.
-    2025, Kompot), since both live in the span of the basis. Where all genes share one noise, one Cholesky factor of
-    :math:`V_1 + V_2` serves them all; else one eigendecomposition does, by
-    :math:`(V_1 + V_2)^{-1} = V_2^{-1} (V_1^{-1} + V_2^{-1})^{-1} V_1^{-1}`, where
-    :math:`V_1^{-1} + V_2^{-1} = 2 I + (G_1 + G_2)/\sigma^2`. The low-rank part is added by Woodbury's identity.
+    2025, Kompot), since both live in the span of the basis. One Cholesky factor of :math:`V_1 + V_2` serves all genes; the
+    low-rank part is added by Woodbury's identity.
 
     Parameters
     ----------
     reference, group
-        Posteriors of the two conditions; they share σ (a number, or one per gene).
+        Posteriors of the two conditions; they share σ.
     factor
         U: genes × rank × columns, so that UUᵀ is the variance between replicates; None for none. A dask array is
         computed chunk by chunk.
@@ -84,32 +82,12 @@ type Form = Callable[[np.ndarray, slice], tuple[np.ndarray, np.ndarray]]
 
 
 def _form(reference: Posterior, group: Posterior) -> Form:
-    return _shared_form(reference, group) if np.ndim(reference.sigma) == 0 else _gene_form(reference, group)
-
-
-def _shared_form(reference: Posterior, group: Posterior) -> Form:
-    """One noise for all genes."""
+    """Of both conditions."""
     root = cholesky(reference.covariance() + group.covariance(), lower=True)
     whiten = solve_triangular(root, np.eye(len(root)), lower=True).T
 
     def halves(u: np.ndarray, _: slice) -> tuple[np.ndarray, np.ndarray]:
         white = u @ whiten
         return white, white
-
-    return halves
-
-
-def _gene_form(reference: Posterior, group: Posterior) -> Form:
-    """A noise for each gene."""
-    values, vectors = spectrum(reference.gram + group.gram)
-    to_left, to_right = group.gram @ vectors, reference.gram @ vectors
-    noise = np.square(np.asarray(reference.sigma, dtype=np.float64))[:, None, None]
-
-    def halves(u: np.ndarray, genes: slice) -> tuple[np.ndarray, np.ndarray]:
-        own = noise[genes]
-        rotated = u @ vectors
-        left = rotated + (u @ to_left) / own
-        right = rotated + (u @ to_right) / own
-        return left, right / (2 + values / own)
 
     return halves

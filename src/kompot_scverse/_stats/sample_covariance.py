@@ -60,9 +60,7 @@ def factor_variance(phi: np.ndarray, factor: np.ndarray) -> np.ndarray:
     return total
 
 
-def sample_covariance(
-    grams: np.ndarray, cross: np.ndarray, sigma: float | np.ndarray, replicates: np.ndarray
-) -> SampleCovariance:
+def sample_covariance(grams: np.ndarray, cross: np.ndarray, sigma: float, replicates: np.ndarray) -> SampleCovariance:
     """
     Covariance (ddof = 1) of the posteriors of each replicate alone.
 
@@ -73,7 +71,7 @@ def sample_covariance(
     cross
         YᵀΦ: samples × genes × rank.
     sigma
-        Noise standard deviation; a number or one per gene.
+        Noise standard deviation.
     replicates
         Numbers of k ≥ 2 samples.
     """
@@ -87,10 +85,9 @@ def sample_covariance(
     spectra = [spectrum(grams[sample]) for sample in replicates]
 
     def block(genes: slice) -> np.ndarray:
-        noise = sigma if np.ndim(sigma) == 0 else np.asarray(sigma)[genes]
         weights = np.empty((genes.stop - genes.start, rank, k))
         for column, (sample, eigen) in enumerate(zip(replicates, spectra, strict=True)):
-            weights[:, :, column] = posterior_weights(eigen, cross[sample, genes], noise)
+            weights[:, :, column] = posterior_weights(eigen, cross[sample, genes], sigma)
         weights -= weights.mean(axis=2, keepdims=True)
         weights /= np.sqrt(k - 1)
         return weights
