@@ -16,16 +16,16 @@ TOLERANCE = 1e-9
 
 @dataclass(frozen=True)
 class Fields:
-    """Weights of the contrast and of the samples' own fields."""
+    """Weights of the effects and of the samples' own fields."""
 
     delta: np.ndarray
-    """Contrast: rank."""
+    """Effects × rank."""
     own: np.ndarray
     """Samples × rank."""
 
-    def of_samples(self, late: np.ndarray) -> np.ndarray:
-        """Half the contrast on either side, and the own field: samples × rank."""
-        return np.where(late, 0.5, -0.5)[:, None] * self.delta + self.own
+    def of_samples(self, design: np.ndarray) -> np.ndarray:
+        """The effects of each sample, and the own field: samples × rank; `design` is samples × effects."""
+        return design @ self.delta + self.own
 
     def __add__(self, other: "Fields") -> "Fields":
         return Fields(self.delta + other.delta, self.own + other.own)
@@ -62,18 +62,18 @@ class Cells:
     """Features: cells × rank."""
     codes: np.ndarray
     """Number of the sample of every cell."""
-    late: np.ndarray
-    """Whether each sample is of the second condition."""
+    design: np.ndarray
+    """Samples × effects, without a constant."""
 
     @cached_property
     def counts(self) -> np.ndarray:
         """Cells of each sample."""
-        return np.bincount(self.codes, minlength=len(self.late)).astype(np.float64)
+        return np.bincount(self.codes, minlength=len(self.design)).astype(np.float64)
 
     @cached_property
     def sums(self) -> np.ndarray:
         """Sums of the features of each sample: samples × rank."""
-        return np.stack([self.phi[self.codes == sample].sum(axis=0) for sample in range(len(self.late))])
+        return np.stack([self.phi[self.codes == sample].sum(axis=0) for sample in range(len(self.design))])
 
     def at(self, fields: Fields, levels: np.ndarray) -> State:
         """
@@ -82,11 +82,11 @@ class Cells:
         Parameters
         ----------
         fields
-            Fields of contrast and samples.
+            Fields of effects and samples.
         levels
             Where the search for the levels starts.
         """
-        of_samples = fields.of_samples(self.late)
+        of_samples = fields.of_samples(self.design)
         field = self.phi @ of_samples.T
         for _ in range(MAX_STEPS):
             eta = field + levels

@@ -1,4 +1,4 @@
-"""What the samples' likelihood says about the contrast of their conditions, the samples' own fields integrated out."""
+"""What the samples' likelihood says about the effects of their design, the samples' own fields integrated out."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from .multinomial import Fields, State
 __all__ = ["Curvature", "Expansion", "Information", "integrate", "typical"]
 
 SHARED = 1e-6
-"""Prior precision of the field that all samples of a condition share."""
+"""Prior precision of the field that all samples share, and of the effects where their evidence is not asked for."""
 
 
 @dataclass(frozen=True)
@@ -42,107 +42,110 @@ class Information:
 
 
 def typical(
-    matrices: tuple[np.ndarray, np.ndarray], score: np.ndarray, counts: np.ndarray, late: np.ndarray
+    matrix: np.ndarray, score: np.ndarray, counts: np.ndarray, design: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """
-    Information about the field of one sample against the others of its condition where they do not differ, and the linear terms.
+    r"""
+    Information about the field of one sample against the others of its kind where they do not differ, and the linear terms.
 
-    It is taken to be the same for all of them, which decides only on how the amplitudes of blocks relate.
+    It is taken to be the same for all of them, which decides only on how the amplitudes of blocks relate. With shares p of
+    the cells, the scores of the samples have the covariance :math:`P = \mathrm{diag}(p) - p p^\top` times the information of
+    all cells; what constants and effects W explain is projected out.
 
     Parameters
     ----------
-    matrices
-        Information of all cells of a condition, for both: rank × rank.
+    matrix
+        Information of all cells: rank × rank.
     score
         Gradient by the field of each sample: samples × rank.
     counts
         Cells of each sample.
-    late
-        Whether each sample is of the second condition.
+    design
+        Samples × effects.
     """
-    matrix = np.zeros_like(matrices[0])
-    columns = []
-    for own, members in zip(matrices, (~late, late), strict=True):
-        share = counts[members] / counts[members].sum()
-        values, vectors = np.linalg.eigh(np.diag(share) - np.outer(share, share))
-        between = values > 1e-12
-        mean = values[between].mean() if between.any() else 0.0
-        matrix += own * mean / 2
-        # in units in which all have the mean information
-        columns.append(score[members].T @ vectors[:, between] * np.sqrt(mean / values[between]))
-    return matrix, np.hstack(columns)
+    share = counts / counts.sum()
+    between = np.diag(share) - np.outer(share, share)
+    weighted = between @ np.column_stack([np.ones(len(design)), design])
+    explained = weighted @ np.linalg.pinv(np.column_stack([np.ones(len(design)), design]).T @ weighted, hermitian=True)
+    left = between - explained @ weighted.T
+    values, vectors = np.linalg.eigh((left + left.T) / 2)
+    known = values > 1e-10
+    mean = values[known].mean() if known.any() else 0.0
+    # in units in which all have the mean information
+    return matrix * mean, score.T @ vectors[:, known] * np.sqrt(mean / values[known])
 
 
 @dataclass(frozen=True)
 class Curvature:
-    """Second derivatives by the fields of contrast and conditions, the samples' own fields integrated out."""
+    """Second derivatives by the effects and by the field that all samples share, the samples' own fields integrated out."""
 
     known: Information
     scale: float
     """What the prior variances of the samples are multiplied by."""
-    late: np.ndarray
-    """Whether each sample is of the second condition."""
-    conditions: np.ndarray
-    """Information about the field of each condition: 2 × rank × rank."""
+    design: np.ndarray
+    """Samples × effects."""
+    matrix: np.ndarray
+    """Information about the shared field and the effects, one after the other."""
     factor: np.ndarray
-    """Cholesky factor of the information about both together."""
-    contrast: np.ndarray
-    """Information about the contrast: rank × rank."""
+    """Cholesky factor of the information about the shared field: rank × rank."""
+    effects: np.ndarray
+    """Information about the effects: (effects · rank) squared."""
 
     def at(self, now: State) -> "Expansion":
         """The expansion around a state."""
-        linear, targets = np.zeros((2, len(self.factor))), np.empty_like(now.score)
+        rank = now.score.shape[1]
+        linear, targets = np.zeros((1 + self.design.shape[1], rank)), np.empty_like(now.score)
         log_evidence = 0.0
         known = zip(self.known.matrices, self.known.roots, self.known.values, strict=True)
         for number, (matrix, root, values) in enumerate(known):
             target = now.of_samples[number] @ matrix + now.score[number]
             shrunk = 1 + self.scale * values
             inner = target @ root
-            linear[int(self.late[number])] += target - matrix @ (root @ (self.scale / shrunk * inner))
+            of_sample = target - matrix @ (root @ (self.scale / shrunk * inner))
+            linear += np.outer(np.append(1.0, self.design[number]), of_sample)
             log_evidence += 0.5 * float(np.sum(self.scale * inner**2 / shrunk - np.log(shrunk)))
             targets[number] = target
-        total = linear.sum(axis=0)
-        of_contrast = linear[1] - self.conditions[1] @ cho_solve((self.factor, True), total)
-        return Expansion(self, of_contrast, linear, targets, log_evidence)
+        of_effects = linear[1:].ravel() - self.matrix[rank:, :rank] @ cho_solve((self.factor, True), linear[0])
+        return Expansion(self, of_effects, linear, targets, log_evidence)
 
 
 @dataclass(frozen=True)
 class Expansion:
-    """The likelihood around a state as a function of the contrast."""
+    """The likelihood around a state as a function of the effects."""
 
     curvature: Curvature
     linear: np.ndarray
-    """Linear term of the contrast: rank."""
-    of_conditions: np.ndarray
-    """Those of the conditions: 2 × rank."""
+    """Linear term of the effects: effects · rank."""
+    of_fields: np.ndarray
+    """Those of the shared field and of the effects: (1 + effects) × rank."""
     targets: np.ndarray
     """Those of the samples: samples × rank."""
     of_samples: float
-    """Evidence of the samples' fields, those of their conditions being given."""
+    """Evidence of the samples' fields, shared field and effects being given."""
 
     def log_evidence(self) -> float:
-        """Of the prior variance of the samples' fields, whatever the fields of the conditions are."""
-        total = self.of_samples
-        for matrix, linear in zip(self.curvature.conditions, self.of_conditions, strict=True):
-            factor = cho_factor(matrix, lower=True, check_finite=False)
-            total += 0.5 * float(linear @ cho_solve(factor, linear)) - float(np.log(np.diag(factor[0])).sum())
-        return total
+        """Of the prior variance of the samples' fields, whatever shared field and effects are."""
+        factor = cho_factor(self.curvature.matrix, lower=True, check_finite=False)
+        linear = self.of_fields.ravel()
+        explained = 0.5 * float(linear @ cho_solve(factor, linear))
+        return self.of_samples + explained - float(np.log(np.diag(factor[0])).sum())
 
     def mode(self, delta: np.ndarray) -> Fields:
-        """The samples' fields that are most likely with a contrast."""
-        with_contrast = self.of_conditions.sum(axis=0) - self.curvature.conditions[1] @ delta
-        field = cho_solve((self.curvature.factor, True), with_contrast)
+        """The samples' fields that are most likely with some effects (effects · rank)."""
+        rank = self.targets.shape[1]
+        effects = delta.reshape(-1, rank)
+        rest = self.of_fields[0] - self.curvature.matrix[:rank, rank:] @ delta
+        field = cho_solve((self.curvature.factor, True), rest)
         own, known, scale = np.empty_like(self.targets), self.curvature.known, self.curvature.scale
+        means = field + self.curvature.design @ effects
         for number, (matrix, root, values) in enumerate(zip(known.matrices, known.roots, known.values, strict=True)):
-            mean = field + delta if self.curvature.late[number] else field
-            rest = (self.targets[number] - matrix @ mean) @ root
+            rest = (self.targets[number] - matrix @ means[number]) @ root
             own[number] = root @ (scale * rest / (1 + scale * values))
-        return Fields(delta, own)
+        return Fields(effects, own)
 
 
-def integrate(known: Information, scale: float, late: np.ndarray) -> Curvature:
+def integrate(known: Information, scale: float, design: np.ndarray) -> Curvature:
     r"""
-    Integrate the samples' fields out: of the information :math:`E_s` about a sample, :math:`(E_s^{-1} + D)^{-1}` is about its condition.
+    Integrate the samples' fields out: of the information :math:`E_s` about a sample, :math:`(E_s^{-1} + D)^{-1}` is about its mean.
 
     Parameters
     ----------
@@ -150,14 +153,19 @@ def integrate(known: Information, scale: float, late: np.ndarray) -> Curvature:
         Information of the samples.
     scale
         What their prior variances are multiplied by.
-    late
-        Whether each sample is of the second condition.
+    design
+        Samples × effects.
     """
-    rank = len(known.matrices[0])
-    conditions = np.stack([SHARED * np.eye(rank)] * 2)
-    for number, (matrix, root, values) in enumerate(zip(known.matrices, known.roots, known.values, strict=True)):
-        crossed = matrix @ root
-        conditions[int(late[number])] += matrix - (crossed * (scale / (1 + scale * values))) @ crossed.T
-    factor = cho_factor(conditions.sum(axis=0), lower=True, check_finite=False)
-    contrast = conditions[1] - conditions[1] @ cho_solve(factor, conditions[1])
-    return Curvature(known, scale, late, conditions, factor[0], (contrast + contrast.T) / 2)
+    rank, size = len(known.matrices[0]), 1 + design.shape[1]
+    matrix = np.zeros((size, rank, size, rank))
+    for number, (own, root, values) in enumerate(zip(known.matrices, known.roots, known.values, strict=True)):
+        crossed = own @ root
+        left = own - (crossed * (scale / (1 + scale * values))) @ crossed.T
+        row = np.append(1.0, design[number])
+        for i, j in zip(*np.nonzero(np.outer(row, row)), strict=True):
+            matrix[i, :, j] += row[i] * row[j] * left
+    total = matrix.reshape(size * rank, size * rank)
+    total[np.diag_indices_from(total)] += SHARED
+    factor = cho_factor(total[:rank, :rank], lower=True, check_finite=False)
+    effects = total[rank:, rank:] - total[rank:, :rank] @ cho_solve(factor, total[:rank, rank:])
+    return Curvature(known, scale, design, total, factor[0], (effects + effects.T) / 2)

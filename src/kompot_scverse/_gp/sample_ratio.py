@@ -1,4 +1,4 @@
-"""The ratio of two densities of which samples are known: every sample differs from its condition by a field of its own."""
+"""Densities of which samples are known: effects of their design, and a field of each sample of its own."""
 
 import logging
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from .multinomial import Cells, Fields, State
 from .ratio import RatioFit, fit_ratio
 from .sample_expansion import Expansion, Information, integrate, typical
 
-__all__ = ["fit_sample_ratio"]
+__all__ = ["EffectsFit", "fit_sample_effects", "fit_sample_ratio"]
 
 logger = logging.getLogger("kompot_scverse")
 
@@ -33,20 +33,81 @@ LARGEST_MOVE = 4.0
 class _Prior:
     """Prior variances of the weights."""
 
-    contrast: np.ndarray
-    """Of the contrast: rank."""
+    effects: np.ndarray
+    """Of the effects: effects · rank."""
     own: np.ndarray
     """Of the samples' fields: rank."""
 
     def log_density(self, fields: Fields) -> float:
         """Up to constants; weights of variance 0 are 0."""
-        parts = ((fields.delta, self.contrast), (fields.own, self.own))
+        parts = ((fields.delta.ravel(), self.effects), (fields.own, self.own))
         return -sum(float(np.sum(np.square(w[..., v > 0]) / v[v > 0])) for w, v in parts) / 2
 
     def slope(self, fields: Fields, step: Fields) -> float:
         """Its derivative along a step."""
-        parts = ((fields.delta, step.delta, self.contrast), (fields.own, step.own, self.own))
+        parts = ((fields.delta.ravel(), step.delta.ravel(), self.effects), (fields.own, step.own, self.own))
         return -sum(float(np.sum(w[..., v > 0] * d[..., v > 0] / v[v > 0])) for w, d, v in parts)
+
+
+@dataclass(frozen=True)
+class EffectsFit:
+    """Posterior of the effects of a design of the samples on their log densities."""
+
+    phi: np.ndarray
+    """Features: cells × rank."""
+    weights: np.ndarray
+    """Effects × rank."""
+    covariance: np.ndarray
+    """Of all of them: (effects · rank) squared."""
+    information: np.ndarray
+    linear: np.ndarray
+    """Information about the effects and linear term, around the mode."""
+    variances: np.ndarray
+    """Prior variances of the weights: effects · rank."""
+    amplitudes: np.ndarray
+    """Prior variance of every block of weights."""
+    sample_amplitudes: np.ndarray | None
+    """Prior variance of the samples' own fields, by block; None where they do not differ."""
+
+    def contrast(self, coefficients: np.ndarray, share: float = 0.5) -> RatioFit:
+        r"""
+        The log ratio of two densities that differ by a combination of the effects.
+
+        The probability that it is zero is against the evidence without this combination, other ones being as they are.
+
+        Parameters
+        ----------
+        coefficients
+            a of :math:`\sum_j a_j \delta_j`.
+        share
+            Share of the pooled cells that is of the second density; it decides on the level at which both have mass one.
+        """
+        rank = self.phi.shape[1]
+        weights = coefficients @ self.weights
+        map_ = np.kron(coefficients[None], np.eye(rank))
+        changes = bool(weights.any())
+        offset, center, level = _level(self.phi, weights, share * len(self.phi))
+        return RatioFit(
+            offset=offset if changes else 0.0,
+            weights=weights,
+            center=center,
+            covariance=map_ @ self.covariance @ map_.T,
+            level_variance=level if changes else 0.0,
+            amplitudes=self.amplitudes,
+            null_probability=float(expit(-self._evidence(coefficients))) if changes else 1.0,
+            sample_amplitudes=self.sample_amplitudes,
+        )
+
+    def _evidence(self, coefficients: np.ndarray) -> float:
+        """Log evidence of a combination of the effects, against its being zero."""
+        n_effects, rank = self.weights.shape
+        # a rotation of the effects, which have one prior, with the combination first
+        rotation = np.linalg.qr(np.column_stack([coefficients, np.eye(n_effects)]))[0].T
+        turn = np.kron(rotation, np.eye(rank))
+        information, linear = turn @ self.information @ turn.T, turn @ self.linear
+        without = self.variances.copy()
+        without[:rank] = 0.0
+        return solve_prior(information, linear, self.variances)[2] - solve_prior(information, linear, without)[2]
 
 
 def fit_sample_ratio(phi: np.ndarray, codes: np.ndarray, late: np.ndarray, blocks: np.ndarray) -> RatioFit:
@@ -76,71 +137,127 @@ def fit_sample_ratio(phi: np.ndarray, codes: np.ndarray, late: np.ndarray, block
     pooled = fit_ratio(phi, late[codes], blocks)
     if not pooled.amplitudes.any():
         return pooled
-    cells = Cells(phi, codes, late)
-    n_late = float(cells.counts[late].sum())
-    now = cells.at(Fields(pooled.weights, np.zeros_like(cells.sums)), np.log(cells.counts))
-    sides = np.stack([now.probability[:, own].sum(axis=1) for own in (~late, late)], axis=1)
-    first, second = cells.information(sides)
-    values = np.append(GRID, 0.0)  # position -1 is 0
-    shape = values[choose_amplitudes(*typical((first, second), now.score, cells.counts, late), blocks)][blocks]
-    if not shape.any():
+    cells = Cells(phi, codes, np.where(late, 0.5, -0.5)[:, None])
+    now = cells.at(Fields(pooled.weights[None], np.zeros_like(cells.sums)), np.log(cells.counts))
+    found = _fit_with_samples(cells, now, blocks)
+    if found is None:
         return pooled
-    scale: int | None = None
-    contrast: np.ndarray | None = None
+    return found.contrast(np.ones(1), float(cells.counts[late].sum() / cells.counts.sum()))
+
+
+def fit_sample_effects(
+    phi: np.ndarray, codes: np.ndarray, design: np.ndarray, blocks: np.ndarray, *, samples: bool
+) -> EffectsFit:
+    r"""
+    Estimate the effects of any design of the samples on their log densities.
+
+    As :func:`fit_sample_ratio` with the log density :math:`m(x) + \sum_j z_{sj} \delta_j(x) + u_s(x) + b_s`; the effects have one
+    amplitude, so that it does not matter how the design is written.
+
+    Parameters
+    ----------
+    phi, codes, blocks
+        As there.
+    design
+        z: samples × effects, in the canonical form without its constant.
+    samples
+        Whether samples differ by fields of their own.
+    """
+    cells = Cells(phi, codes, design)
+    start = Fields(np.zeros((design.shape[1], phi.shape[1])), np.zeros_like(cells.sums))
+    first = cells.at(start, np.log(cells.counts))
+    pooled = _fit_scaled(cells, first, blocks, np.zeros(phi.shape[1]))
+    if not samples or not pooled.amplitudes.any():
+        return pooled
+    now = cells.at(Fields(pooled.weights, start.own), first.levels)
+    return _fit_with_samples(cells, now, blocks) or pooled
+
+
+def _fit_with_samples(cells: Cells, now: State, blocks: np.ndarray) -> EffectsFit | None:
+    """The fit with fields of the samples, from one without; None where the samples do not differ."""
+    everything = cells.information(np.ones((len(cells.phi), 1)))[0]
+    values = np.append(GRID, 0.0)  # position -1 is 0
+    shape = values[choose_amplitudes(*typical(everything, now.score, cells.counts, cells.design), blocks)][blocks]
+    if not shape.any():
+        return None
+    found = _fit_scaled(cells, now, blocks, shape)
+    return None if found.sample_amplitudes is None else found
+
+
+def _fit_scaled(cells: Cells, now: State, blocks: np.ndarray, shape: np.ndarray) -> EffectsFit:
+    """Choose the amplitudes of the effects, and what `shape` is multiplied by, while going to the mode; then go on to it."""
+    scale: int | None = None if shape.any() else 0
+    chosen: np.ndarray | None = None
+    values, of_effects = np.append(GRID, 0.0), np.tile(blocks, cells.design.shape[1])
     for _ in range(ROUNDS):
         known = Information.of(cells.information(now.probability), shape)
-        new_scale = _choose_scale(known, now, late, scale)
-        if new_scale == 0:
-            return pooled
-        expansion = integrate(known, SCALES[new_scale], late).at(now)
-        information = expansion.curvature.contrast
-        found = choose_amplitudes(information, expansion.linear, blocks, contrast)
-        same = new_scale == scale and contrast is not None and (found == contrast).all()
-        scale, contrast = new_scale, found
-        delta = solve_prior(information, expansion.linear, values[found][blocks])[0]
+        new_scale = 0 if not shape.any() else _choose_scale(known, now, cells.design, scale)
+        if new_scale == 0 and shape.any():
+            return _nothing_between(cells, now, blocks)
+        expansion = integrate(known, SCALES[new_scale], cells.design).at(now)
+        information = expansion.curvature.effects
+        found = choose_amplitudes(information, expansion.linear, of_effects, chosen)
+        if (found < 0).all() and not shape.any():
+            return _no_effects(cells, blocks)
+        same = new_scale == scale and chosen is not None and (found == chosen).all()
+        scale, chosen = new_scale, found
+        delta = solve_prior(information, expansion.linear, values[found][of_effects])[0]
         step = expansion.mode(delta) - now.fields
-        move = float(np.abs(phi @ step.of_samples(late).T).max())
+        move = float(np.abs(cells.phi @ step.of_samples(cells.design).T).max())
         now = cells.at(now.fields + step * min(1.0, LARGEST_MOVE / max(move, 1e-300)), now.levels)
         if same and move < SETTLED:
             break
-    assert contrast is not None
+    assert chosen is not None
     assert scale is not None
-    prior = _Prior(values[contrast][blocks], SCALES[scale] * shape)
+    prior = _Prior(values[chosen][of_effects], SCALES[scale] * shape)
     fields, expansion = _newton(cells, now, prior, shape, SCALES[scale])
-    _, covariance, evidence, _ = solve_prior(expansion.curvature.contrast, expansion.linear, prior.contrast)
-    changes = bool(fields.delta.any())
-    offset, center, level = _level(phi, fields.delta, n_late)
-    return RatioFit(
-        offset=offset if changes else 0.0,
+    information = expansion.curvature.effects
+    return EffectsFit(
+        phi=cells.phi,
         weights=fields.delta,
-        center=center,
-        covariance=covariance,
-        level_variance=level if changes else 0.0,
-        amplitudes=values[contrast],
-        null_probability=float(expit(-evidence)),
-        sample_amplitudes=np.array([prior.own[blocks == b][0] for b in range(blocks.max() + 1)]),
+        covariance=solve_prior(information, expansion.linear, prior.effects)[1],
+        information=information,
+        linear=expansion.linear,
+        variances=prior.effects,
+        amplitudes=values[chosen],
+        sample_amplitudes=None
+        if scale == 0
+        else np.array([prior.own[blocks == b][0] for b in range(blocks.max() + 1)]),
     )
 
 
-def _choose_scale(known: Information, now: State, late: np.ndarray, start: int | None) -> int:
-    """Position of the scale of the samples' prior variances of largest evidence, whatever their conditions' fields are."""
+def _no_effects(cells: Cells, blocks: np.ndarray) -> EffectsFit:
+    """All effects zero."""
+    n_effects, rank = cells.design.shape[1], cells.phi.shape[1]
+    size, none = n_effects * rank, np.zeros(blocks.max() + 1)
+    empty = np.zeros((size, size))
+    return EffectsFit(cells.phi, np.zeros((n_effects, rank)), empty, empty, np.zeros(size), np.zeros(size), none, None)
+
+
+def _nothing_between(cells: Cells, now: State, blocks: np.ndarray) -> EffectsFit:
+    """The fit without fields of the samples, whose evidence turned out to be largest."""
+    alone = cells.at(Fields(now.fields.delta, np.zeros_like(now.fields.own)), now.levels)
+    return _fit_scaled(cells, alone, blocks, np.zeros(cells.phi.shape[1]))
+
+
+def _choose_scale(known: Information, now: State, design: np.ndarray, start: int | None) -> int:
+    """Position of the scale of the samples' prior variances of largest evidence, whatever the effects are."""
     tried = range(len(SCALES)) if start is None else range(max(start - 2, 0), min(start + 3, len(SCALES)))
-    evidence = [integrate(known, SCALES[number], late).at(now).log_evidence() for number in tried]
+    evidence = [integrate(known, SCALES[number], design).at(now).log_evidence() for number in tried]
     return tried[int(np.argmax(evidence))]
 
 
 def _newton(cells: Cells, now: State, prior: _Prior, shape: np.ndarray, scale: float) -> tuple[Fields, Expansion]:
     """The mode of the exact likelihood with given variances, in steps of the expected curvature."""
-    fields = Fields(now.fields.delta * (prior.contrast > 0), now.fields.own * (prior.own > 0))
-    now = cells.at(fields, now.levels)
+    on = (prior.effects > 0).reshape(now.fields.delta.shape)
+    now = cells.at(Fields(now.fields.delta * on, now.fields.own * (prior.own > 0)), now.levels)
     for number in range(MAX_STEPS):
         if number % REFRESHED == 0:
-            curvature = integrate(Information.of(cells.information(now.probability), shape), scale, cells.late)
-            covariance = solve_prior(curvature.contrast, np.zeros_like(prior.contrast), prior.contrast)[1]
+            curvature = integrate(Information.of(cells.information(now.probability), shape), scale, cells.design)
+            covariance = solve_prior(curvature.effects, np.zeros_like(prior.effects), prior.effects)[1]
         expansion = curvature.at(now)
-        delta = covariance @ expansion.linear
-        step = expansion.mode(delta) - now.fields
-        decrement = float(np.sum(now.score * step.of_samples(cells.late))) + prior.slope(now.fields, step)
+        step = expansion.mode(covariance @ expansion.linear) - now.fields
+        decrement = float(np.sum(now.score * step.of_samples(cells.design))) + prior.slope(now.fields, step)
         if decrement <= TOLERANCE:
             return now.fields, expansion
         size, value = 1.0, now.value + prior.log_density(now.fields)
