@@ -5,8 +5,14 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
+from kompot_scverse._gp.distinct import distinct_points
 from kompot_scverse._gp.mellon import length_scale, load_mellon, prior_log_density
-from kompot_scverse._gp.neighbors import fractal_dimension, nearest_neighbor_distances, point_distances
+from kompot_scverse._gp.neighbors import (
+    fractal_dimension,
+    nearest_neighbor_distances,
+    point_distances,
+    separate_points,
+)
 
 
 def brute_force(x):
@@ -28,6 +34,25 @@ def test_close_cells_far_from_the_origin(dimensions):
     """|a|² - 2ab + |b|² would cancel."""
     x = 1e4 + np.random.default_rng(0).normal(scale=1e-2, size=(100, dimensions))
     np.testing.assert_allclose(nearest_neighbor_distances(x), brute_force(x), rtol=1e-3)
+
+
+@pytest.mark.parametrize("apart", [1e-5, 1e-4, 1e-3])
+def test_copies_with_noise_hardly_move_the_distances(apart):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 10))
+    copies = np.concatenate([x, x + apart * rng.normal(size=x.shape)])
+    points, near = separate_points(copies)
+    assert near
+    assert len(points) == len(x)
+    assert length_scale(nearest_neighbor_distances(copies)) == pytest.approx(length_scale(brute_force(x)), rel=5e-3)
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 10])
+def test_cells_without_copies_are_points_of_their_own(dimensions):
+    x = np.random.default_rng(0).normal(size=(2000, dimensions))
+    points, near = separate_points(x)
+    assert not near
+    assert len(points) == len(distinct_points(x))
 
 
 @pytest.mark.parametrize("apart", [0, 1e-12, 1e-9])

@@ -52,6 +52,7 @@ def describe_gp(states: States, gp: GPSettings) -> dict[str, Any]:
     return {
         "use_rep": states.use_rep,
         "ls": states.model.ls,
+        "ls_relative_error": round(states.model.ls_error, 5),
         "ls_factor": gp.ls_factor,
         "kernel": type(states.model.basis.kernel.function).__name__,
         "amplitude": gp.amplitude,
