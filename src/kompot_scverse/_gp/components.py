@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .evidence import FLOOR, Grid, is_flat, run_in_blocks, squares_about_mean
+from .parallel import compute_here
 from .variance_table import VarianceTable, compress
 from .varying_coefficients import Factor, RightHands, SampleSums, VaryingCoefficients
 
@@ -64,6 +65,8 @@ def fit_components(
     points
         Features of places that cover the cell states, on which the few covariances are chosen that stand for those of all ratios.
     """
+    import dask
+
     n_genes, size = sums.cross.shape[1], model.n_columns * model.n_features
     coefficients = np.zeros((n_genes, size))
     noise = np.zeros((n_genes, len(grid.points)))
@@ -116,16 +119,20 @@ def fit_components(
     squared[:, flat] = 0.0
     loads = probability * noise
     loads[flat] = 0.0
-    tables = []
-    for function in functions:
+    tables: list[VarianceTable | None] = [None] * len(functions)
+
+    def tabulate(number: int) -> None:
         # of the whole grid: the choice must not depend on the genes
-        chosen, mixing = compress(_forms(model, grid, function, points))
-        matrices = [_covariance(model, grid, int(k), function) for k in chosen]
-        tables.append(VarianceTable(np.stack(matrices), loads @ mixing))
+        chosen, mixing = compress(_forms(model, grid, functions[number], points))
+        matrices = [_covariance(model, grid, int(k), functions[number]) for k in chosen]
+        tables[number] = VarianceTable(np.stack(matrices), loads @ mixing)
+
+    task = dask.delayed(tabulate, pure=False)
+    compute_here(*[task(number) for number in range(len(functions))])
     amplitudes = loads @ grid.points
     return Components(
         model.weights(coefficients, [function.columns for function in functions]),
-        tables,
+        [table for table in tables if table is not None],
         [np.sqrt(d) if f.tested else None for d, f in zip(squared, functions, strict=True)],
         state=amplitudes[:, 1],
         effect=amplitudes[:, 2],

@@ -103,6 +103,8 @@ def log_evidence(model: VaryingCoefficients, sums: SampleSums, grid: Grid, hopel
         best, of_last = np.full(len(out), -np.inf), np.full(len(out), -np.inf)
         rows = np.flatnonzero(~flat[genes])
         for sample, states in pairs:
+            if len(rows) == 0:
+                break
             right, squares = hands.at(sample)
             of_samples = model.sample_log_det(sample)
             last, of_this, own = np.full(len(out), -np.inf), np.full(len(out), -np.inf), rows
