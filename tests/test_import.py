@@ -16,8 +16,9 @@ ROOMS = ["_keys", "_gp", "_stats", "_data", "_runs", "_results", "_plan"]
 USERS = {
     "tl": ["get", "pl", "_cli"],
     "pp": ["get", "pl", "_cli"],
-    "get": ["tl", "pp", "pl", "_cli"],
-    "pl": ["tl", "pp", "_cli"],
+    # what reads results knows of runs only, and neither how they are computed nor how they are written
+    "get": ["_gp", "_stats", "_results", "_plan", "tl", "pp", "pl", "_cli"],
+    "pl": ["_gp", "_stats", "_results", "_plan", "settings", "tl", "pp", "get", "_cli"],
 }
 ABOVE = {room: [*ROOMS[number + 1 :], *USERS, "_cli"] for number, room in enumerate(ROOMS)} | USERS
 ABOVE["_gp"].append("_keys")

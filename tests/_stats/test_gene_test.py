@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from moments import collect_neighborhood_moments
 from scipy import stats
 
 from kompot_scverse._stats.combine import LARGEST_P
 from kompot_scverse._stats.gene_test import GeneTestSettings, _usable, gene_test
 from kompot_scverse._stats.linear_model import SampleDesign
-from kompot_scverse._stats.neighborhoods import collect_neighborhood_moments, fit_neighborhoods, neighborhood_tree
+from kompot_scverse._stats.neighborhoods import fit_neighborhoods, neighborhood_tree
 
 
 def simulate(seed: int, shift: float = 0.0, donor_sd: float = 0.2) -> dict:

@@ -5,10 +5,10 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from moments import collect_neighborhood_moments
 
 from kompot_scverse._stats.neighborhoods import (
     NeighborhoodMoments,
-    collect_neighborhood_moments,
     default_n_centers,
     fit_neighborhoods,
     neighborhood_tree,

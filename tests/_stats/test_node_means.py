@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from moments import collect_neighborhood_moments
 
 from kompot_scverse._stats.gene_test import gene_test
 from kompot_scverse._stats.linear_model import SampleDesign
 from kompot_scverse._stats.neighborhoods import (
     NeighborhoodMoments,
-    collect_neighborhood_moments,
     fit_neighborhoods,
     neighborhood_tree,
 )

@@ -82,7 +82,7 @@ def test_round_trip(adata: AnnData, tmp_path: Path, state, kind: str) -> None:
     part = read[: read.n_obs // 2, 10:40].copy()
     assert repr(kp.RunInfo(part))
     kp.tl.restore_layers(part)
-    key = kp.RunInfo(part).fields.query("statistic == 'fold_change'")["key"].iloc[0]
+    key = kp.RunInfo(part, analysis="de").fields.query("statistic == 'fold_change'")["key"].iloc[0]
     kp.tl.restore_layers(adata)
     np.testing.assert_allclose(
         np.asarray(part.layers[key]), np.asarray(adata.layers[key])[: part.n_obs, 10:40], rtol=1e-4, atol=1e-5

@@ -19,15 +19,6 @@ __all__ = ["cell_mask", "expression", "expression_values", "gene_numbers", "obs_
 DEFAULT_REPRESENTATIONS = ("DM_EigenVectors", "X_diffmap", "X_pca")
 
 
-def check_anndata(data: object) -> AnnData:
-    """`data` if it is an AnnData with cells, else an error that says what to pass."""
-    if not isinstance(data, AnnData):
-        raise TypeError(f"`data` must be an AnnData or MuData, not {type(data).__name__}.")
-    if data.n_obs == 0:
-        raise ValueError("`data` has no cells.")
-    return data
-
-
 def representation(adata: AnnData, use_rep: str | None) -> tuple[str, np.ndarray]:
     """
     The cell-state representation: its key in obsm and its values, cells × dimensions, float64.

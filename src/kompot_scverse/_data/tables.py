@@ -1,11 +1,10 @@
 """Columns and tables as pandas has them, also where the data are read lazily."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 
-__all__ = ["column_of", "columns_of", "value_of"]
+__all__ = ["column_of", "value_of"]
 
 
 def column_of(table: Any, key: str, name: str = "obs") -> pd.Series:
@@ -15,11 +14,6 @@ def column_of(table: Any, key: str, name: str = "obs") -> pd.Series:
     values = table[key]
     # of a lazily read table a single column has lost its categories
     return values if isinstance(values, pd.Series) else table[[key]].to_memory()[key]
-
-
-def columns_of(table: Any, keys: Iterable[str]) -> pd.DataFrame:
-    """Some columns of obs or var."""
-    return pd.DataFrame({key: column_of(table, key) for key in keys}, index=table.index)
 
 
 def value_of(data: Any, slot: str, key: str) -> Any:

@@ -33,10 +33,6 @@ class Frame:
         """Points of the representation (cells × dimensions) in coordinates of the frame, float64."""
         return np.ldexp(np.asarray(x, dtype=np.float64) - self.center, -self.exponent)
 
-    def outward(self, x: np.ndarray) -> np.ndarray:
-        """Points of the frame in coordinates of the representation."""
-        return np.ldexp(x, self.exponent) + self.center
-
 
 def fit_frame(x: np.ndarray) -> Frame:
     """

@@ -74,7 +74,8 @@ def da_calls(
     level, least = (max_fdr, "lfc_samples_threshold") if tested else (max_ptp, "lfc_threshold")
     level = params["fdr_threshold" if tested else "ptp_threshold"] if level is None else level
     changed = not (max_fdr is None and max_ptp is None and min_lfc is None)
-    min_lfc = params[least] if min_lfc is None else min_lfc
+    # runs of early versions with replicates asked for no log fold change
+    min_lfc = params.get(least, 0.0) if min_lfc is None else min_lfc
     if changed:
         lfc = view.numbers("lfc")
         # runs of early versions have no effect of the test

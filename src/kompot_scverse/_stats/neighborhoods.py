@@ -15,7 +15,6 @@ from scipy.spatial.distance import cdist, pdist
 from scipy.special import softmax
 
 if TYPE_CHECKING:
-    import scipy.sparse as sp
     from numpy.typing import NDArray
 
 __all__ = [
@@ -23,7 +22,6 @@ __all__ = [
     "EXPRESSION_WIDTH",
     "NeighborhoodMoments",
     "Neighborhoods",
-    "collect_neighborhood_moments",
     "default_n_centers",
     "fit_neighborhoods",
     "neighborhood_tree",
@@ -162,28 +160,3 @@ class NeighborhoodMoments:
         return NeighborhoodMoments(
             self.mass + other.mass, self.gram + other.gram, self.sums + other.sums, self.squares + other.squares
         )
-
-
-def collect_neighborhood_moments(
-    weights: NDArray[np.float64], y: NDArray[np.floating] | sp.csr_array | sp.csr_matrix, codes: NDArray[np.integer]
-) -> NeighborhoodMoments:
-    """Moments of cells in memory.
-
-    Parameters
-    ----------
-    weights
-        Weights W, cells x m.
-    y
-        Expression, cells x genes; sparse stays sparse.
-    codes
-        Sample number of every cell, 0 to samples - 1.
-    """
-    rows = [codes == sample for sample in range(int(codes.max()) + 1)]
-    squared = np.square(y) if isinstance(y, np.ndarray) else y.multiply(y).tocsr()
-    return NeighborhoodMoments(
-        mass=np.array([weights[r].sum(axis=0) for r in rows]),
-        gram=np.array([weights[r].T @ weights[r] for r in rows]),
-        # yᵀW and not Wᵀy: the sparse matrix has to come first
-        sums=np.array([(y[r].T @ weights[r]).T for r in rows]),
-        squares=np.asarray((squared.T @ weights).T),
-    )
