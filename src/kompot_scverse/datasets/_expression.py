@@ -117,20 +117,28 @@ def truth_table(effects: Effects, marked: np.ndarray, labels: list[str], mean_ba
 
 
 def sample_coefficients(
-    profile: np.ndarray, effects: Effects, fraction: np.ndarray, sample_effect: float, rng: np.random.Generator
-) -> np.ndarray:
+    profile: np.ndarray, effects: Effects, fraction: np.ndarray, sample_effect: float, rng: np.random.Generator, *,
+    donors: np.ndarray | None = None, share: float = 0.0,
+) -> np.ndarray:  # fmt: skip
     """Return coefficients (samples × basis × genes): profile, the condition's effect, and the sample's own deviation.
 
     `fraction` is 0 for samples of the reference and 1 for those of the group. The effect is centred: the reference gets
-    minus half of it and the group plus half, which keeps the total counts of both alike.
+    minus half of it and the group plus half, which keeps the total counts of both alike. Samples of one of the `donors`
+    have the `share` of the variance of their deviations in common.
     """
     n_smooth = 3
+    of_donors = {}
+    if donors is not None:
+        of_donors = {one: rng.normal(size=(1 + n_smooth, profile.shape[1])) for one in np.unique(donors)}
     coef = np.repeat(profile[None].astype(np.float32), fraction.size, axis=0)
     for s, centred in enumerate(fraction - 0.5):
         coef[s, CONSTANT] += centred * effects.amplitude[:, 0]
         coef[s, BUMPS] += centred * effects.amplitude[:, 1:].T
         # half of the variance is an offset, half varies smoothly along the tree
-        deviation = sample_effect * np.sqrt(0.5) * rng.normal(size=(1 + n_smooth, profile.shape[1]))
+        deviation = rng.normal(size=(1 + n_smooth, profile.shape[1]))
+        if donors is not None:
+            deviation = np.sqrt(1 - share) * deviation + np.sqrt(share) * of_donors[donors[s]]
+        deviation *= sample_effect * np.sqrt(0.5)
         coef[s, CONSTANT] += deviation[0] + np.where(effects.outlier_sample == s, effects.outlier, 0)
         coef[s, SMOOTH][:n_smooth] += deviation[1:] / np.sqrt(n_smooth)
     return coef

@@ -36,6 +36,8 @@ class SimulationSettings:
         Expected sample sizes vary between `1 - size_spread` and `1 + size_spread` times the mean.
     depth_sd
         Standard deviation of the log size factors of the cells (natural log).
+    donor_share
+        Of samples of one donor, the share of the variance of their deviations from others that they have in common.
     dispersion
         Median over genes of the dispersion φ of the negative binomial: variance = mean + φ mean².
     """
@@ -47,10 +49,12 @@ class SimulationSettings:
     size_spread: float = 0.4
     depth_sd: float = 0.35
     dispersion: float = 0.3
+    donor_share: float = 0.5
 
     def __post_init__(self) -> None:
         check_fraction("frac_local", self.frac_local)
         check_fraction("frac_outliers", self.frac_outliers)
+        check_fraction("donor_share", self.donor_share)
         for name in ("outlier_factor", "composition_sd", "depth_sd"):
             check_not_negative(name, getattr(self, name))
         check_fraction("size_spread", self.size_spread)
@@ -123,7 +127,7 @@ def check_density_change(change: float | Mapping[str, float]) -> dict[str, float
 
 def check_depth(depth: Mapping[str, float] | None, n_samples: Mapping[str, int], labels: list[str]) -> np.ndarray:
     """Return the depth of every sample."""
-    conditions = [label for label, number in n_samples.items() for _ in range(number)]
+    conditions = [label for label, number in n_samples.items() for _ in range(number)] or [""] * len(labels)
     given = {} if depth is None else dict(depth)
     unknown = [name for name in given if name not in labels and name not in n_samples]
     if unknown:

@@ -14,6 +14,7 @@ from . import _expression as ex
 from . import _manifold as tree
 from . import _settings as checks
 from ._settings import SimulationSettings
+from ._study_plan import plan_study
 
 EFFECTS = ["global", *tree.BRANCHES]
 
@@ -22,9 +23,11 @@ def simulate(
     n_obs: int = 3000,
     n_vars: int = 1000,
     *,
-    samples: Mapping[str, int] | None = None,
+    samples: Mapping[str, int] | pd.DataFrame | None = None,
     reference: str = "Young",
     group: str = "Old",
+    change: str = "change",
+    donor: str | None = None,
     n_latent: int = 10,
     frac_de: float = 0.1,
     effect_size: float = 1.0,
@@ -51,11 +54,17 @@ def simulate(
         Number of genes.
     samples
         Number of samples (replicates) of each condition, in the order of the conditions.
-        Default: `{"Young": 3, "Mid": 2, "Old": 3}`.
+        Default: `{"Young": 3, "Mid": 2, "Old": 3}`. Or a table with one row for each sample: any design, such as ages, days
+        and donors, in columns that are written to `obs`.
     reference
         Condition against which changes are defined.
     group
         Condition that has the whole of each change.
+    change
+        Of a table the column that says how much of each change a sample has: 0 for none, 1 for the whole, anything between
+        and beyond; for an age that acts from 20 to 80 `(age - 20) / 60`, for an interaction `treated * female`.
+    donor
+        Of a table the column of the donors: samples of one share `settings.donor_share` of their deviations.
     n_latent
         Number of dimensions of the cell-state representation, 5 to 100.
     frac_de
@@ -85,7 +94,8 @@ def simulate(
     The cells in random order, with
 
     - `X`: raw counts, and `layers["logged_counts"]`: log(1 + counts per 10,000); both sparse (csr) and float32.
-    - `obs`: condition `Age` (ordered), sample `Replicate` (such as `Young_1`), true place on the tree `celltype`,
+    - `obs`: condition `Age` (ordered), sample `Replicate` (such as `Young_1`) (or the columns of the table and its index as
+      `sample`), true place on the tree `celltype`,
       `branch` and `pseudotime` (0 to 1), true factor `size_factor` on the mean of all genes, and
       `true_log_density_lfc`, which is log p_group - log p_reference at the cell, with unit mass for each condition and
       without the samples' own deviations.
@@ -103,6 +113,7 @@ def simulate(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> import kompot_scverse as kp
     >>> adata = kp.datasets.simulate(400, 50, rng=1)
     >>> adata.shape
@@ -112,33 +123,35 @@ def simulate(
     >>> lfc = adata.obsm["true_effect_basis"] @ adata.varm["true_effect"].T
     >>> lfc.shape
     (400, 50)
+    >>> table = pd.DataFrame(
+    ...     {"age": [20.0, 35, 50, 65, 80] * 2, "sex": ["f", "m"] * 5}, index=[f"s{n}" for n in range(10)]
+    ... )
+    >>> table["change"] = (table["age"] - 20) / 60
+    >>> aged = kp.datasets.simulate(400, 50, samples=table)
+    >>> aged.obs.columns[:3].to_list()
+    ['sample', 'age', 'sex']
     """
     check_argument("settings", settings, SimulationSettings | None)
     check_argument("rng", rng, int | np.random.Generator)
     settings = SimulationSettings() if settings is None else settings
-    n_samples = checks.check_samples(checks.DEFAULT_SAMPLES if samples is None else samples, n_obs, reference, group)
-    change = checks.check_density_change(density_change)
-    labels = [f"{label}_{i + 1}" for label, number in n_samples.items() for i in range(number)]
-    relative_depth = checks.check_depth(depth, n_samples, labels)
+    study = plan_study(samples, n_obs, reference=reference, group=group, change=change, donor=donor)
+    labels, fraction = study.labels, study.fraction
+    at_tips = checks.check_density_change(density_change)
+    relative_depth = checks.check_depth(depth, study.conditions, labels)
     checks.check_numbers(n_vars, n_latent, frac_de, effect_size, sample_effect, density)
     arguments = {
-        "n_obs": n_obs, "n_vars": n_vars, "samples": json.dumps(n_samples), "reference": reference, "group": group,
-        "n_latent": n_latent, "frac_de": frac_de, "effect_size": effect_size, "density_change": json.dumps(change),
+        "n_obs": n_obs, "n_vars": n_vars, **study.arguments,
+        "n_latent": n_latent, "frac_de": frac_de, "effect_size": effect_size, "density_change": json.dumps(at_tips),
         "sample_effect": sample_effect, "density": density, "depth": json.dumps(dict(depth or {})),
         "settings": json.dumps(asdict(settings)),
         "rng": str(seed_of(rng)),
     }  # fmt: skip
     rng = np.random.default_rng(rng)
 
-    # design: which sample belongs to which condition, how far along the change it is, and how many cells it has
-    conditions = list(n_samples)
-    first, last = conditions.index(reference), conditions.index(group)
-    condition = np.repeat(np.arange(len(conditions)), list(n_samples.values()))
-    fraction = np.clip((condition - first) / (last - first), 0, 1)
     sizes = _sample_sizes(n_obs, len(labels), settings.size_spread, rng)
 
     # cells
-    tip_change = np.array([change[name] for name in tree.BRANCHES])
+    tip_change = np.array([at_tips[name] for name in tree.BRANCHES])
     shuffled = rng.permutation(n_obs)
     sample = np.repeat(np.arange(len(labels)), sizes)[shuffled]
     positions = tree.concatenate(
@@ -149,8 +162,7 @@ def simulate(
     )[shuffled]
     obs = pd.DataFrame(
         {
-            "Age": ex.labelled(condition[sample], conditions, ordered=True),
-            "Replicate": ex.labelled(sample, labels),
+            **study.columns(sample),
             "celltype": ex.labelled(positions.celltype_code, tree.CELLTYPES),
             "branch": ex.labelled(positions.branch, tree.BRANCHES),
             "pseudotime": positions.pseudotime,
@@ -170,7 +182,7 @@ def simulate(
         n_outliers=round(settings.frac_outliers * n_vars),
         effect_size=effect_size,
         outlier_size=settings.outlier_factor * sample_effect,
-        outlier_candidates=np.flatnonzero(np.isin(condition, [first, last])),
+        outlier_candidates=np.flatnonzero(study.compared),
         rng=rng,
     )
     # weakly expressed genes are noisier
@@ -178,7 +190,9 @@ def simulate(
 
     # counts
     basis = ex.expression_basis(positions)
-    coef = ex.sample_coefficients(profile, effects, fraction, sample_effect, rng)
+    coef = ex.sample_coefficients(
+        profile, effects, fraction, sample_effect, rng, donors=study.donors, share=settings.donor_share
+    )
     size_factor = obs["size_factor"].to_numpy(dtype=np.float32)
     level = ex.level_for_density(density, basis, coef, sample, size_factor, dispersion, rng)
     coef[:, ex.CONSTANT] += level
@@ -189,7 +203,7 @@ def simulate(
 
     # truth
     effect_basis = np.column_stack([np.ones(n_obs), tree.bumps(positions.branch, positions.s)])
-    compared = np.isin(condition[sample], [first, last])
+    compared = study.compared[sample]
     var = ex.truth_table(effects, marked, labels, effect_basis[compared].mean(axis=0))
     var["base_mean"] = ex.base_means(basis, profile)
     var["dispersion"] = dispersion
