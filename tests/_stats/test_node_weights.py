@@ -12,6 +12,7 @@ from kompot_scverse._stats.node_weights import (
     EFFECT_SD,
     PSEUDO_GENES,
     PSEUDO_SHARE,
+    node_probabilities,
     node_weights,
     weights_from_others,
 )
@@ -115,3 +116,26 @@ def test_few_unchanged_genes_do_not_choose_their_own_nodes() -> None:
         small += [(cauchy_combination(p, w) < 0.05).mean() / 200 for w in (own, others)]
     assert small[0] > 0.1
     assert 0.035 < small[1] < 0.065
+
+
+def test_probabilities_are_bayes_rule_with_the_shares() -> None:
+    """With scipy's densities; a gene beside the reference, and one tested nowhere."""
+    z = draw(np.random.default_rng(3), {0: 100, 2: 60}, 500)
+    z[:, 7], z[1, 8] = np.nan, np.nan
+    reference = np.arange(500) != 9
+    share = node_weights(z[:, reference])
+    likelihood = np.nan_to_num(stats.norm.pdf(z, scale=np.sqrt(1 + EFFECT_SD**2)) / stats.norm.pdf(z)) * share[:, None]
+    found = node_probabilities(z, reference)
+    np.testing.assert_allclose(found[:, :7], (likelihood / (1 - share.sum() + likelihood.sum(axis=0)))[:, :7])
+    assert np.isnan(found[:, 7]).all()
+    assert found[1, 8] == 0
+
+
+def test_genes_belong_to_the_node_where_they_change() -> None:
+    """The node that overlaps it has large z for the same genes, but less often the best explanation."""
+    z = draw(np.random.default_rng(4), {2: 300})
+    found = node_probabilities(z, np.ones(3000, dtype=bool))
+    assert np.nansum(found[2]) > 10 * np.nansum(found[3])
+    strong = np.abs(z[2, :300]) > 5
+    assert (found[:, :300][:, strong].argmax(axis=0) == 2).mean() > 0.95
+    assert (1 - found.sum(axis=0))[300:].mean() > 0.95

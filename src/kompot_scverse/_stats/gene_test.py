@@ -15,15 +15,16 @@ from .combine import benjamini_hochberg, cauchy_combination
 from .level_trend import remove_level_trend
 from .linear_model import SampleDesign, tempered_covariance
 from .node_means import effective_cells, node_means
-from .node_weights import weights_from_others
+from .node_weights import node_probabilities, weights_from_others
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from .block_test import BlockFit
     from .moderated import ModeratedTest
     from .neighborhoods import NeighborhoodMoments
 
-__all__ = ["LARGEST_IN_CATEGORY", "GeneTest", "GeneTestSettings", "gene_test"]
+__all__ = ["LARGEST_IN_CATEGORY", "GeneTest", "GeneTestSettings", "NodeFit", "fit_node", "gene_test"]
 
 LARGEST_IN_CATEGORY = 0.5
 """`largest_between` where a category is tested by itself. In the true cell types of Kang, 3 against 3 and 4 against 4, power is a
@@ -70,11 +71,13 @@ class GeneTest:
     """Moderated z, nodes x genes; of several contrasts not negative."""
     node_pvalue: NDArray[np.float64]
     """p, nodes x genes."""
+    probability: NDArray[np.float64]
+    """That a gene changes and that a node explains its change best (:func:`node_probabilities`), nodes x genes."""
 
     def subset(self, genes: NDArray[np.intp]) -> GeneTest:
         """The test of some of the genes, with q over them alone."""
         p = self.pvalue[genes]
-        columns = (values[:, genes] for values in (self.effect, self.z, self.node_pvalue))
+        columns = (values[:, genes] for values in (self.effect, self.z, self.node_pvalue, self.probability))
         return GeneTest(p, benjamini_hochberg(p), *columns)
 
 
@@ -114,24 +117,47 @@ def gene_test(
     shape = (len(nodes), moments.sums.shape[2])
     z, pvalue = (np.full(shape, np.nan) for _ in range(2))
     effect = np.full(shape + design.contrast.shape[1:], np.nan)
+
     # the moments in a closure: as an argument, dask would look for its own objects in all of them
-    task = dask.delayed(lambda members: _test_node(moments, members, design, settings, known), pure=False)
+    def tested(members: NDArray[np.bool_]) -> tuple[NDArray[np.intp], ModeratedTest] | None:
+        found = fit_node(moments, members, design, settings, known)
+        return None if found is None else (found.genes, found.test)
+
+    task = dask.delayed(tested, pure=False)
     for i, found in enumerate(compute_here(*[task(members) for members in nodes])):
         if found is not None:
             genes, test = found
             effect[i, genes], z[i, genes], pvalue[i, genes] = test.effect.T, test.z, test.pvalue
     combined = cauchy_combination(pvalue, weights_from_others(z, known))
-    return GeneTest(combined, benjamini_hochberg(combined), effect, z, pvalue)
+    return GeneTest(combined, benjamini_hochberg(combined), effect, z, pvalue, node_probabilities(z, known))
 
 
-def _test_node(
+@dataclass(frozen=True)
+class NodeFit:
+    """The genes that are tested in a node, and their fits to the sample means."""
+
+    genes: NDArray[np.intp]
+    """Their numbers."""
+    samples: NDArray[np.intp]
+    """Numbers of the samples with enough cells."""
+    means: NDArray[np.float64]
+    """Means of these samples, normalised for depth: samples x genes."""
+    covariance: NDArray[np.float64]
+    """Of the means without blocks, up to the variance of the gene: samples x samples."""
+    design: SampleDesign
+    fit: BlockFit
+    test: ModeratedTest
+
+
+def fit_node(
     moments: NeighborhoodMoments,
     members: NDArray[np.bool_],
     design: SampleDesign,
-    settings: GeneTestSettings,
-    reference: NDArray[np.bool_],
-) -> tuple[NDArray[np.intp], ModeratedTest] | None:
-    """The genes that are tested in a node, and their tests."""
+    settings: GeneTestSettings = GeneTestSettings(),
+    reference: NDArray[np.bool_] | None = None,
+) -> NodeFit | None:
+    """Fit and test the genes in one group of neighbourhoods, as :func:`gene_test`; None where nothing can be tested."""
+    reference = np.ones(moments.sums.shape[2], dtype=bool) if reference is None else reference
     use = _usable(effective_cells(moments, members), design, settings)
     if use is None:
         return None
@@ -143,20 +169,22 @@ def _test_node(
     means, known = data.means[np.ix_(use, genes)], reference[genes]
     if settings.level_trend:
         means = remove_level_trend(means, data.level[genes], known)
-    covariance = data.covariance[np.ix_(use, use)]
+    sampling = data.covariance[np.ix_(use, use)]
     between = between_samples(
-        means[:, known], covariance, data.cell_variance[genes][known], rest, settings.largest_between
+        means[:, known], sampling, data.cell_variance[genes][known], rest, settings.largest_between
     )
-    fit = fit_blocks(means, tempered_covariance(covariance, between), rest, data.cell_variance[genes], known)
+    covariance = tempered_covariance(sampling, between)
+    fit = fit_blocks(means, covariance, rest, data.cell_variance[genes], known)
     # a residual variance of rounding errors only is a gene that does not vary
     varies = fit.variance > 1e-12 * data.level[genes] ** 2
-    genes = genes[varies]
-    if not reference[genes].any():
+    genes, means, known = genes[varies], means[:, varies], known[varies]
+    if not known.any():
         return None
     covariate = np.log(data.cell_variance[genes])
-    largest_df = fit.df * max(1.0, known[varies].sum() / GENES_PER_DF)
-    test = fit.subset(np.flatnonzero(varies)).test(covariate, settings.prior, known[varies], largest_df)
-    return genes, test
+    largest_df = fit.df * max(1.0, known.sum() / GENES_PER_DF)
+    fit = fit.subset(np.flatnonzero(varies))
+    test = fit.test(covariate, settings.prior, known, largest_df)
+    return NodeFit(genes, np.flatnonzero(use), means, covariance, rest, fit, test)
 
 
 def _usable(n_eff: NDArray[np.float64], design: SampleDesign, settings: GeneTestSettings) -> NDArray[np.bool_] | None:

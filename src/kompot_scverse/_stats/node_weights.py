@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["node_weights", "weights_from_others"]
+__all__ = ["node_probabilities", "node_weights", "weights_from_others"]
 
 EFFECT_SD = 6.0
 """Standard deviation of the expected z of a gene that changes. From 2.5 to 8 the average precision on
@@ -68,6 +68,26 @@ def weights_from_others(z: NDArray[np.float64], reference: NDArray[np.bool_]) ->
         n_extra = PSEUDO_GENES + PSEUDO_SHARE * n
         weights[:, reference] = np.maximum(share[:, None] * (n + n_extra) - own, n_extra / len(z)) / (n - 1 + n_extra)
     return weights
+
+
+def node_probabilities(z: NDArray[np.float64], reference: NDArray[np.bool_]) -> NDArray[np.float64]:
+    r"""Probability of every gene that it changes and that each node explains its change best, nodes x genes.
+
+    The posterior :math:`\pi_k B_{gk} / (\pi_0 + \sum_l \pi_l B_{gl})` of the mixture of :func:`node_weights`; what is left to one
+    is the probability that the gene does not change. NaN for genes that are tested in no node.
+
+    Parameters
+    ----------
+    z
+        Moderated z, nodes x genes; NaN where not tested.
+    reference
+        Genes that the shares of the nodes are learnt from.
+    """
+    share = _shares(_ratios(z[:, reference]), np.ones((1, int(reference.sum()))))[0]
+    explained = share[:, None] * _ratios(z)
+    found = explained / (1 - share.sum() + explained.sum(axis=0))
+    found[:, np.isnan(z).all(axis=0)] = np.nan
+    return found
 
 
 def _ratios(z: NDArray[np.float64]) -> NDArray[np.float64]:
