@@ -9,7 +9,7 @@ from anndata import AnnData
 from mudata import MuData
 
 import kompot_scverse as kp
-from kompot_scverse._keys import column_name, slug
+from kompot_scverse._keys import Keys, column_name, effect_key, slug
 
 QUICK = {"test": kp.TestSettings(null_genes=0), "storage": kp.StorageSettings(layers=None), "layer": "logged_counts"}
 BAD = ["a/b", "a\\b", "a\0b", "", ".", "zarr.json", "\udcff"]
@@ -102,3 +102,14 @@ def test_modalities_that_cannot_be_written(small: AnnData, name: str) -> None:
     for call in (kp.tl.da, kp.tl.de):
         with pytest.raises(ValueError, match="has a name that files"):
             call(mdata, f"{name}:Age", reference="Young")
+
+
+def test_names_of_effects_are_safe():
+    assert effect_key("stage[T.r]:sex[T.m]") == "stage_T.r_sex_T.m"
+    assert effect_key("bs(a/b, df=3)") == "bs_a_b_df_3"
+    assert effect_key("größe") == "größe"
+    assert effect_key("(") == "_"
+    assert (
+        Keys("kompot_de", None, "age", sample_var=True).field("mahalanobis", varies=True)
+        == "kompot_de_age_mahalanobis_sample_var"
+    )

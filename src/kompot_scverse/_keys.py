@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-__all__ = ["DIRECTIONS", "LONGEST", "Keys", "check_key", "column_name", "is_safe", "slug"]
+__all__ = ["DIRECTIONS", "LONGEST", "Keys", "check_key", "column_name", "effect_key", "is_safe", "slug"]
 
 SAMPLE_VAR = "_sample_var"
 """Suffix of the fields that the variance between replicates changes."""
@@ -12,6 +12,8 @@ DIRECTIONS = ("down", "neutral", "up")
 
 UNSAFE = re.compile(r"[/\\\x00\ud800-\udfff]")
 """What opens a group in a file, or cannot be written."""
+NO_PART = re.compile(r"[^\w.+-]+")
+"""What the name of an effect has that would be awkward in a key: brackets, colons, blanks."""
 LONGEST = 255
 """Bytes of a name that a file system takes, which that of a zarr array becomes."""
 RESERVED = ("", ".", "..", "_index", "zarr.json")
@@ -21,6 +23,11 @@ RESERVED = ("", ".", "..", "_index", "zarr.json")
 def slug(label: object) -> str:
     """A label as it appears in keys; slashes (also backward, in zarr) would open a group in the file."""
     return UNSAFE.sub("_", str(label))
+
+
+def effect_key(name: str) -> str:
+    """The name of an effect as it appears in keys: letters, digits, dots, signs and underscores."""
+    return NO_PART.sub("_", name).strip("_") or "_"
 
 
 def column_name(label: object, index_name: object = None) -> str:
@@ -61,12 +68,15 @@ class Keys:
 
     key_added: str
     reference: object
+    """None for an effect of a design, whose key is the group."""
     group: object
     sample_var: bool = False
 
     @property
     def contrast(self) -> str:
         """Prefix of what belongs to the contrast."""
+        if self.reference is None:
+            return f"{self.key_added}_{slug(self.group)}"
         return f"{self.key_added}_{slug(self.reference)}_to_{slug(self.group)}"
 
     def field(self, statistic: str, *, varies: bool = False) -> str:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from formulaic_contrasts import FormulaicContrasts
 
-from kompot_scverse._data.effects import effect_key, find_effects
+from kompot_scverse._data.effects import find_effects
 from kompot_scverse._data.formula import formula_matrix, formula_variables
 from kompot_scverse.design import Design
 
@@ -100,10 +100,3 @@ def test_a_smooth_curve_is_evaluated_along_its_variable():
 def test_what_cannot_be_tested(formula, test, contrasts, error, match):
     with pytest.raises(error, match=match):
         effects(formula, test, contrasts)
-
-
-def test_keys_are_safe():
-    assert effect_key("stage[T.r]:sex[T.m]") == "stage_T.r_sex_T.m"
-    assert effect_key("bs(a/b, df=3)") == "bs_a_b_df_3"
-    assert effect_key("größe") == "größe"
-    assert effect_key("(") == "_"

@@ -1,56 +1,23 @@
 """What is tested of a formula: coefficients, terms, variables and named contrasts, as columns of contrasts."""
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from kompot_scverse._stats.design_matrix import is_difference
+from kompot_scverse._stats.effect import Effect
 from kompot_scverse.design import Design
 
 from .errors import NamedError, choices
 from .formula import FormulaMatrix
 from .sample_table import is_number
 
-__all__ = ["Effect", "effect_key", "find_effects"]
+__all__ = ["find_effects"]
 
-UNSAFE = re.compile(r"[^\w.+-]+")
 MAX_LEVELS = 9
 """Values of a numeric variable at which an omnibus effect is evaluated."""
-
-
-@dataclass(frozen=True)
-class Effect:
-    """One effect that is tested."""
-
-    name: str
-    """As the user or the formula calls it."""
-    contrast: np.ndarray
-    """Coefficients, or coefficients × contrasts tested together."""
-    unit: str | None = None
-    """What one unit of the effect is, if it is a slope: the name of the variable."""
-    levels: tuple[str, ...] = ()
-    """Of an effect of several coefficients: the values of its variable or, of several variables, the coefficients."""
-    of_levels: np.ndarray | None = None
-    """Differences of the levels from the first, or the coefficients themselves: coefficients × levels."""
-
-    @property
-    def key(self) -> str:
-        """The name as it appears in fields."""
-        return effect_key(self.name)
-
-    @property
-    def omnibus(self) -> bool:
-        """Whether several contrasts are tested together, without one direction."""
-        return self.contrast.ndim == 2
-
-
-def effect_key(name: str) -> str:
-    """A name as part of a key: letters, digits, dots, signs and underscores."""
-    return UNSAFE.sub("_", name).strip("_") or "_"
 
 
 def find_effects(matrix: FormulaMatrix, design: Design, used: np.ndarray) -> list[Effect]:

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
+from kompot_scverse._stats.effect import Effect
 from kompot_scverse._stats.linear_model import SampleDesign
 from kompot_scverse.design import Design as Formula
 
 from .design import MIN_CELLS, Design
-from .effects import Effect, find_effects
+from .effects import find_effects
 from .errors import INSIDE
 from .formula import FormulaMatrix, formula_matrix, formula_variables
 from .resolve import cell_mask, obs_column
