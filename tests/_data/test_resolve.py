@@ -28,7 +28,7 @@ def test_missing_representation(adata):
     with pytest.raises(KeyError, match=r"No representation in obsm 'DM_Eigenvector'; existing: 'DM_EigenVectors'"):
         resolve.representation(adata, "DM_Eigenvector")
     del adata.obsm["DM_EigenVectors"]
-    with pytest.raises(KeyError, match=r"Run `sc\.pp\.pca` or pass `use_rep=`"):
+    with pytest.raises(KeyError, match=r"Run `sc\.pp\.pca` and `kp\.pp\.diffusion_states`, or pass `use_rep=`"):
         resolve.representation(adata, None)
 
 

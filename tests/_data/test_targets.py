@@ -28,7 +28,7 @@ def test_anndata(adata):
         ("prot", "joint", "", "X_joint", ["prot"]),
         (["prot", "rna"], "joint", "", "X_joint", ["prot", "rna"]),
         ("rna", "X_pca", "rna", "rna:X_pca", ["rna"]),
-        ("rna", None, "rna", "rna:X_pca", ["rna"]),
+        ("rna", None, "", "X_joint", ["rna"]),
         ("prot", "rna:pca", "rna", "rna:X_pca", ["prot"]),
         (None, "rna:X_pca", "rna", "rna:X_pca", ["rna", "prot"]),
     ],
@@ -50,12 +50,14 @@ def test_representation_and_modalities(mdata, mod, use_rep, holder, key, frames)
 def test_joint_comes_first(mdata):
     mdata.obsm["X_pca"] = np.zeros((7, 3))
     assert resolve_targets(mdata, "rna", "X_pca").states.modality == ""
+    assert resolve_targets(mdata, None, None).use_rep == "X_joint"
+    del mdata.obsm["X_joint"]
     assert resolve_targets(mdata, None, None).use_rep == "X_pca"
     assert resolve_targets(mdata, None, "rna:X_pca").states.modality == "rna"
 
 
 def test_only_one_modality_has_it(mdata):
-    del mdata["prot"].obsm["X_pca"]
+    del mdata["prot"].obsm["X_pca"], mdata.obsm["X_joint"]
     found = resolve_targets(mdata, None, None)
     assert found.use_rep == "rna:X_pca"
     assert list(found.frames) == ["rna", "prot"]
@@ -98,7 +100,6 @@ def test_genes_of_each_modality(mdata):
     [
         ("rn", None, KeyError, "'rn'; existing: 'rna'"),
         ([], None, ValueError, "`mod` is empty"),
-        (None, None, ValueError, "Several modalities have a representation.*'rna:X_pca' or 'prot:X_pca'"),
         (None, "X_pca", ValueError, "Several modalities.*'rna:X_pca'"),
         (None, "X_jiont", KeyError, "'X_jiont'; existing: 'X_joint'"),
         ("rna", "rna:X_pcs", KeyError, "'rna:X_pcs'; existing: 'rna:X_pca'"),
@@ -107,6 +108,12 @@ def test_genes_of_each_modality(mdata):
 def test_errors(mdata, mod, use_rep, error, message):
     with pytest.raises(error, match=message):
         resolve_targets(mdata, mod, use_rep)
+
+
+def test_several_have_a_default(mdata):
+    del mdata.obsm["X_joint"]
+    with pytest.raises(ValueError, match=r"Several modalities have a representation.*'rna:X_pca' or 'prot:X_pca'"):
+        resolve_targets(mdata, None, None)
 
 
 def test_modalities_without_shared_cells(mdata):

@@ -16,7 +16,8 @@ from .tables import column_of, value_of
 
 __all__ = ["cell_mask", "expression", "expression_values", "gene_numbers", "obs_column", "representation"]
 
-DEFAULT_REPRESENTATIONS = ("DM_EigenVectors", "X_diffmap", "X_pca")
+DEFAULT_REPRESENTATIONS = ("X_joint", "X_diffusion", "DM_EigenVectors", "X_diffmap", "X_pca")
+"""What is taken without `use_rep=`, the first that exists: first what `kp.pp` wrote."""
 
 
 def representation(adata: AnnData, use_rep: str | None) -> tuple[str, np.ndarray]:
@@ -33,11 +34,16 @@ def representation(adata: AnnData, use_rep: str | None) -> tuple[str, np.ndarray
     if use_rep is None:
         raise missing(
             "cell-state representation",
-            "DM_EigenVectors, X_diffmap or X_pca",
+            defaults_named(),
             adata.obsm,
-            "Run `sc.pp.pca` or pass `use_rep=`.",
+            "Run `sc.pp.pca` and `kp.pp.diffusion_states`, or pass `use_rep=`.",
         )
     raise missing("representation in obsm", use_rep, adata.obsm, "Pass one of them as `use_rep=`, or run `sc.pp.pca`.")
+
+
+def defaults_named() -> str:
+    """The representations that are taken without being named, as text."""
+    return f"{', '.join(DEFAULT_REPRESENTATIONS[:-1])} or {DEFAULT_REPRESENTATIONS[-1]}"
 
 
 def spellings(key: str) -> tuple[str, str, str]:

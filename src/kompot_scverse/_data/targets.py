@@ -15,7 +15,8 @@ from kompot_scverse._gp.forks import check_not_forked
 from .errors import missing
 from .frame import Embeddings, frame_of
 from .holders import check_data, check_names, modality_names, one_modality, split_name
-from .resolve import DEFAULT_REPRESENTATIONS, cell_mask, representation, spellings
+from .representation_check import informative
+from .resolve import DEFAULT_REPRESENTATIONS, cell_mask, defaults_named, representation, spellings
 
 __all__ = ["Targets", "resolve_targets"]
 
@@ -31,7 +32,7 @@ class Targets:
     use_rep: str
     """Key of the representation there."""
     x: np.ndarray
-    """Its values, cells of `states` × dimensions."""
+    """Its values without uninformative components, cells of `states` × dimensions."""
     frames: dict[str, Any]
     """What is analysed, by modality; one with an empty name if `data` is an AnnData."""
 
@@ -173,7 +174,7 @@ def resolve_targets(
     data = check_data(data, mod)
     if isinstance(data, AnnData):
         name, x = representation(data, use_rep)
-        return Targets(data, data, name, x, {"": data})
+        return Targets(data, data, name, informative(name, x), {"": data})
     names = modality_names(data, mod if several else one_modality(data, mod))
     check_names(data.mod)
     holder, key = _representation(data, names, use_rep)
@@ -186,7 +187,7 @@ def resolve_targets(
     empty = [name for name in frames if not shared[name]]
     if empty or not frames:
         raise ValueError(f"Modality {(empty or names)[0]!r} has no cells in the representation {name!r}.")
-    return Targets(data, states, name, x, frames)
+    return Targets(data, states, name, informative(name, x), frames)
 
 
 def _representation(mdata: MuData, names: list[str], use_rep: str | None) -> tuple[str | None, str]:
@@ -210,7 +211,7 @@ def _representation(mdata: MuData, names: list[str], use_rep: str | None) -> tup
             f"are compared on with `use_rep=`, {listed}, or compute a joint one in `mdata.obsm`."
         )
     if not having:
-        what = "DM_EigenVectors, X_diffmap or X_pca" if use_rep is None else use_rep
+        what = defaults_named() if use_rep is None else use_rep
         raise missing("representation in obsm", what, obsm, "Pass one of them as `use_rep=`.")
     return next(iter(having.items()))
 

@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-import scipy.sparse.csgraph
-import scipy.sparse.linalg
 
 __all__ = ["MAX_COMPONENTS", "Diffusion", "by_eigengap", "diffusion_components"]
 

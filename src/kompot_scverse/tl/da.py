@@ -92,7 +92,8 @@ def da(
     mod
         Modality of a MuData whose representation is taken where the MuData itself has none of that name.
     use_rep
-        Cell-state representation in obsm; None takes `DM_EigenVectors`, else `X_diffmap`, else `X_pca`. Of a MuData as
+        Cell-state representation in obsm; None takes the first that exists of `X_joint`, `X_diffusion` (of
+        `kp.pp.joint_states` and `kp.pp.diffusion_states`), `DM_EigenVectors`, `X_diffmap` and `X_pca`. Of a MuData as
         in :func:`de`.
     mask_obs
         Cells to use: boolean (of a MuData for all its cells), or the name of a boolean obs column. All cells get results

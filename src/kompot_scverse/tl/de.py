@@ -95,7 +95,8 @@ def de(
         Modalities of a MuData whose features are tested, one or several; None for all that have cells in the
         representation. All are compared on the same cell states, and significance is for each modality by itself.
     use_rep
-        Cell-state representation in obsm; None takes `DM_EigenVectors`, else `X_diffmap`, else `X_pca`. Of a MuData, it is
+        Cell-state representation in obsm; None takes the first that exists of `X_joint`, `X_diffusion` (of
+        `kp.pp.joint_states` and `kp.pp.diffusion_states`), `DM_EigenVectors`, `X_diffmap` and `X_pca`. Of a MuData, it is
         looked up in its own obsm (joint states) first, then in that of the modality; `"rna:X_pca"` names one.
     layer
         Log-normalised expression; None for X. Of a MuData also a dict with one for each modality. Logs to another base

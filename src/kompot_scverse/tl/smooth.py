@@ -67,7 +67,8 @@ def smooth(
     mod
         Modalities of a MuData whose features are smoothed; None for all that have cells in the representation.
     use_rep
-        Cell-state representation in obsm; None takes `DM_EigenVectors`, else `X_diffmap`, else `X_pca`. Of a MuData as
+        Cell-state representation in obsm; None takes the first that exists of `X_joint`, `X_diffusion` (of
+        `kp.pp.joint_states` and `kp.pp.diffusion_states`), `DM_EigenVectors`, `X_diffmap` and `X_pca`. Of a MuData as
         in :func:`de`.
     layer
         Log-normalised expression; None for X. Of a MuData also a dict with one for each modality. Logs to another base
