@@ -45,7 +45,8 @@ def test_the_graph_is_that_of_scanpy_and_that_of_the_user_stays(computed):
 
     other = computed.copy()
     del other.uns["neighbors"]
-    sc.pp.neighbors(other, n_neighbors=20, use_rep=json.loads(computed.uns["diffusion"])["use_rep"], key_added="again")
+    use_rep = json.loads(computed.uns["diffusion"])["use_rep"]
+    sc.pp.neighbors(other, n_neighbors=20, use_rep=use_rep, method="gauss", key_added="again")
     difference = other.obsp["again_connectivities"] - computed.obsp["kompot_neighbors_connectivities"]
     np.testing.assert_allclose(difference.toarray(), 0, atol=1e-4)
     assert computed.uns["neighbors"] == {"mine": 1}

@@ -22,6 +22,10 @@ DENSITY_CHANGE = 2.0
 """Twice the default of the simulation, so that some cells pass the threshold of 1 on the log fold change."""
 
 
+N_STATES = 10
+"""Diffusion components of the simulated cells."""
+
+
 @dataclass
 class Study:
     """The data of a demonstration, and how long each step took."""
@@ -108,11 +112,17 @@ def demo(
 def _simulated(n_obs: int, n_vars: int, seed: int) -> Study:
     """The reference design: Young and Old with three replicates each, Mid with two."""
     from kompot_scverse.datasets import simulate
+    from kompot_scverse.pp import diffusion_states
+
+    from .prepare import principal_components
 
     start = time.perf_counter()
     adata = simulate(n_obs, n_vars, density_change=DENSITY_CHANGE, rng=seed)
     typer.echo(f"Simulated {n_obs:,} cells x {n_vars:,} genes in {time.perf_counter() - start:.1f} s.")
-    study = Study(adata, "Age", "Young", "Old", "Replicate", "logged_counts", "DM_EigenVectors", "celltype")
+    # from the expression, as a user has to; the states that the cells were simulated from are the truth
+    adata.obsm["X_pca"] = principal_components(adata, "logged_counts")
+    diffusion_states(adata, n_components=N_STATES)
+    study = Study(adata, "Age", "Young", "Old", "Replicate", "logged_counts", "X_diffusion", "celltype")
     _describe(study)
     return study
 

@@ -10,9 +10,10 @@ from kompot_scverse._data.matrix import matrix_reader
 from kompot_scverse._data.resolve import representation
 
 if TYPE_CHECKING:
+    import numpy as np
     from anndata import AnnData
 
-__all__ = ["choose_representation", "log_normalized"]
+__all__ = ["choose_representation", "log_normalized", "principal_components"]
 
 LAYER = "kompot_lognorm"
 N_COMPS = 30
@@ -49,7 +50,7 @@ def choose_representation(adata: "AnnData", use_rep: str | None, layer: str | No
         typer.echo(f"Representation: {name}.")
     except KeyError:
         name = "X_pca"
-        adata.obsm[name] = _pca(adata, layer)
+        adata.obsm[name] = principal_components(adata, layer)
         typer.echo(f"No representation found: PCA computed, {adata.obsm[name].shape[1]} components.")
     if "pca" in name.lower():
         typer.echo(
@@ -59,7 +60,8 @@ def choose_representation(adata: "AnnData", use_rep: str | None, layer: str | No
     return name
 
 
-def _pca(adata: "AnnData", layer: str | None):
+def principal_components(adata: "AnnData", layer: str | None) -> "np.ndarray":
+    """Principal components of the variable genes."""
     import scanpy as sc
 
     part = _only(adata, adata.X if layer is None else adata.layers[layer])

@@ -89,7 +89,7 @@ def joint_states(
     >>> from mudata import MuData
     >>> adata = kp.datasets.simulate(600, 100)
     >>> sc.pp.pca(adata, layer="logged_counts", n_comps=10)
-    >>> sc.pp.neighbors(adata)
+    >>> sc.pp.neighbors(adata, method="gauss")
     >>> mdata = MuData({"rna": adata[:, :80].copy(), "prot": adata[:, 80:].copy()})
     >>> mdata.uns["wnn"], mdata.obsp["connectivities"] = adata.uns["neighbors"], adata.obsp["connectivities"]
     >>> kp.pp.joint_states(mdata, neighbors_key="wnn", n_components=5)
