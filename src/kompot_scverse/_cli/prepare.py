@@ -68,7 +68,7 @@ def principal_components(adata: "AnnData", layer: str | None) -> "np.ndarray":
     if part.n_vars > N_VARIABLE:
         sc.pp.highly_variable_genes(part, n_top_genes=N_VARIABLE, subset=True)
     sc.pp.pca(part, n_comps=min(N_COMPS, part.n_vars - 1, part.n_obs - 1))
-    return part.obsm["X_pca" if "X_pca" in part.obsm else "pca"]
+    return representation(part, "X_pca")[1]
 
 
 def _only(adata: "AnnData", values) -> "AnnData":

@@ -1,7 +1,7 @@
 """Weighted nearest neighbours of several modalities, by muon."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -66,7 +66,7 @@ def weighted_neighbors(values: dict[str, np.ndarray], n_neighbors: int, seed: in
     from anndata import AnnData
     from mudata import MuData
 
-    parts = {name: AnnData(obsm={"X_states": x.astype(np.float32)}) for name, x in values.items()}
+    parts = {name: AnnData(obsm=cast("Any", {"X_states": x.astype(np.float32)})) for name, x in values.items()}
     for part in parts.values():
         sc.pp.neighbors(part, n_neighbors=n_neighbors, use_rep="X_states", random_state=seed)
     whole = MuData(parts)

@@ -1,7 +1,7 @@
 """Diffusion components as cell states."""
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -142,7 +142,7 @@ def _add_neighbors(adata: "AnnData", use_rep: str | None, n_neighbors: int, seed
     warn_of_picture(key)
     check_finite(x, np.ones(len(x), dtype=bool), key)
     # alone, so that scanpy neither reads nor marks anything else
-    part = AnnData(obsm={"X_states": x.astype(np.float32)})
+    part = AnnData(obsm=cast("Any", {"X_states": x.astype(np.float32)}))
     # the kernel of Haghverdi et al.; that of UMAP finds the same states and takes a quarter of a minute to compile
     sc.pp.neighbors(
         part, n_neighbors=n_neighbors, use_rep="X_states", method="gauss", key_added=OWN_GRAPH, random_state=seed
