@@ -91,3 +91,18 @@ def test_duplicate_cell_names(analysed):
     expected = da_df(analysed, obs_columns="Age", direction="neutral")["lfc"].to_numpy()
     analysed.obs_names = ["same"] * analysed.n_obs
     np.testing.assert_array_equal(da_df(analysed, obs_columns="Age", direction="neutral")["lfc"], expected)
+
+
+def test_several_contrasts_are_one_long_table(adata):
+    tl.da(adata, "Age", reference="Young")
+    table = da_df(adata, sort=False)
+    assert table.columns[0] == "group"
+    for group in ("Mid", "Old"):
+        assert table[table["group"] == group].drop(columns="group").equals(da_df(adata, group=group, sort=False))
+
+
+def test_log2(analysed):
+    natural, log2 = (da_df(analysed, log2=log2, sort=False) for log2 in (False, True))
+    for name in ("lfc", "log_ratio_group"):
+        np.testing.assert_allclose(2 ** log2[name], np.exp(natural[name]))
+    assert log2["lfc_zscore"].equals(natural["lfc_zscore"])

@@ -125,3 +125,36 @@ def test_duplicate_gene_names(analysed):
     expected = de_df(analysed, gene_symbols="symbol")["mahalanobis"].to_numpy()
     analysed.var_names = ["same"] * analysed.n_vars
     np.testing.assert_array_equal(de_df(analysed, gene_symbols="symbol")["mahalanobis"], expected)
+
+
+def test_several_contrasts_are_one_long_table(analysed):
+    table = de_df(analysed, key_added="kompot_de")
+    assert table.columns.to_list() == ["group", *REPLICATES]
+    for run_id, group in enumerate(("Mid", "Old")):
+        own = table[table["group"] == group].drop(columns="group")
+        assert own.equals(de_df(analysed, run_id=run_id))
+        assert own.equals(de_df(analysed, key_added="kompot_de", group=group))
+
+
+def test_statistics_of_a_category(analysed):
+    table = de_df(analysed, run_id=1, cell_group="HSC", sort=False)
+    assert table.columns.to_list() == ["mean_lfc", "lfc_se", "lfc_zscore", "lfsr", "pvalue", "qvalue"]
+    prefix = "kompot_de_Young_to_Old_branch"
+    for column, key in {"mean_lfc": "mean_lfc", "lfc_zscore": "lfc_zscore_sample_var", "qvalue": "qvalue"}.items():
+        np.testing.assert_array_equal(table[column], analysed.varm[f"{prefix}_{key}"]["HSC"].loc[table.index])
+    limit = float(table["qvalue"].median())
+    kept = de_df(analysed, run_id=1, cell_group="HSC", max_fdr=limit, min_lfc=0.1)
+    assert set(kept.index) == set(table.index[(table["qvalue"] <= limit) & (table["mean_lfc"].abs() >= 0.1)])
+    assert kept["pvalue"].is_monotonic_increasing
+    with pytest.raises(KeyError, match="No category of 'branch' 'HSCs'; existing: 'HSC'"):
+        de_df(analysed, run_id=1, cell_group="HSCs")
+    with pytest.raises(LookupError, match="No 'group_mean_lfc' of run 4 .*cell_groups="):
+        de_df(analysed, run_id=4, cell_group="HSC")
+
+
+def test_log2(analysed):
+    natural, log2 = (de_df(analysed, run_id=1, log2=log2, sort=False) for log2 in (False, True))
+    np.testing.assert_allclose(2 ** log2["mean_lfc"], np.exp(natural["mean_lfc"]))
+    assert log2.drop(columns="mean_lfc").equals(natural.drop(columns="mean_lfc"))
+    kept = de_df(analysed, run_id=1, log2=True, min_lfc=0.3)
+    assert len(kept) == (natural["mean_lfc"].abs() >= 0.3 * np.log(2)).sum() > 0

@@ -230,3 +230,12 @@ def test_changed_weights_are_refused(halves):
     adata.varm["kompot_de_Old_weights"] = adata.varm["kompot_de_Old_weights"] * 1.001
     with pytest.raises(ValueError, match=r"varm\['kompot_de_Old_weights'\] is not"):
         layer(adata, "fold_change")
+
+
+def test_a_call_with_several_contrasts_needs_a_group(analysed):
+    with pytest.raises(LookupError, match="several contrasts, runs 0 .*, 1 .*; choose one with `group=`"):
+        layer(analysed, "fold_change", key_added="kompot_de")
+    close(layer(analysed, "fold_change", key_added="kompot_de", group="Old"), layer(analysed, "fold_change", run_id=1))
+    gene = analysed.var_names[0]
+    found = sample_covariance(analysed, gene, key_added="kompot_de", group="Mid", cells=[0, 1])
+    np.testing.assert_array_equal(found, sample_covariance(analysed, gene, run_id=0, cells=[0, 1]))

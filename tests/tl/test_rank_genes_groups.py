@@ -203,3 +203,18 @@ def test_mudata() -> None:
     assert sorted(table["names"]) == sorted(mdata["prot"].var_names)
     expected = kp.get.de_df(mdata, mod="prot").loc[table["names"], "mahalanobis"]
     np.testing.assert_allclose(table["scores"].abs(), expected, rtol=1e-5)
+
+
+def test_all_contrasts_of_the_last_call(data: AnnData) -> None:
+    de(data, groups=["Mid", "Old"], key_added="both", cell_groups="branch")
+    kp.tl.rank_genes_groups(data)
+    first, second = data.uns[KEY]["params"]["run_id"]
+    assert second == first + 1
+    assert data.uns[KEY]["names"].dtype.names == ("Mid", "Old")
+    kp.tl.rank_genes_groups(data, group="Mid", cell_group="HSC")
+    table = sc.get.rank_genes_groups_df(data, None, key=KEY).set_index("names")
+    run = kp.get.de_df(data, key_added="both", group="Mid", cell_group="HSC").loc[table.index]
+    np.testing.assert_allclose(table["scores"], run["lfc_zscore"], rtol=1e-6)
+    np.testing.assert_allclose(table["pvals_adj"], run["lfsr"])
+    np.testing.assert_allclose(table["logfoldchanges"], run["mean_lfc"] / np.log(2), rtol=1e-6)
+    assert data.uns[KEY]["params"]["cell_group"] == "HSC"
