@@ -1,17 +1,17 @@
 """The obs column whose categories get statistics of their own."""
 
 import pandas as pd
-from anndata import AnnData
 
 from kompot_scverse._arguments import shown
 from kompot_scverse._keys import LONGEST, column_name
 
+from .protocol import AnnDataLike
 from .resolve import obs_column
 
 __all__ = ["category_names", "group_column"]
 
 
-def group_column(adata: AnnData, key: str | None) -> pd.Series | None:
+def group_column(adata: AnnDataLike, key: str | None) -> pd.Series | None:
     """The obs column of the categories; they must stay apart as column names of a table in a file."""
     if key is None:
         return None
@@ -32,6 +32,6 @@ def group_column(adata: AnnData, key: str | None) -> pd.Series | None:
     return column
 
 
-def category_names(adata: AnnData, column: pd.Series) -> list[str]:
+def category_names(adata: AnnDataLike, column: pd.Series) -> list[str]:
     """Names of the categories as columns of a table in varm."""
     return [column_name(category, adata.var_names.name) for category in column.cat.categories]

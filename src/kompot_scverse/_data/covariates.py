@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from anndata import AnnData
 
 from kompot_scverse._arguments import listed
 
 from .design import Design
 from .errors import INSIDE
+from .protocol import AnnDataLike
 from .resolve import obs_values
 
 __all__ = ["MAX_CODES", "MIN_CODES", "check_kind", "sample_covariates", "warn_of_codes"]
@@ -21,7 +21,7 @@ MIN_CODES, MAX_CODES = 3, 10
 """How many distinct whole numbers may be codes; two are the same as a number and as a category."""
 
 
-def sample_covariates(adata: AnnData, design: Design, covariates: str | Sequence[str] | None) -> pd.DataFrame:
+def sample_covariates(adata: AnnDataLike, design: Design, covariates: str | Sequence[str] | None) -> pd.DataFrame:
     """
     One row per sample with the covariates; they must not vary within a sample.
 

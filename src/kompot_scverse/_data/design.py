@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from anndata import AnnData
 
 from kompot_scverse._arguments import listed
 from kompot_scverse._keys import slug
 
 from .errors import INSIDE
+from .protocol import AnnDataLike
 from .resolve import cell_mask, match_label, obs_column
 
 __all__ = ["MIN_CELLS", "Design", "resolve_design"]
@@ -70,7 +70,7 @@ class Design:
 
 
 def resolve_design(
-    adata: AnnData,
+    adata: AnnDataLike,
     groupby: str,
     *,
     reference: object,
@@ -153,7 +153,7 @@ def _check_keys(groupby: str, conditions: tuple) -> None:
             )
 
 
-def _with_samples(adata: AnnData, groupby: str, conditions: tuple, codes: np.ndarray, sample_key: str) -> Design:
+def _with_samples(adata: AnnDataLike, groupby: str, conditions: tuple, codes: np.ndarray, sample_key: str) -> Design:
     labels = obs_column(adata, sample_key, "sample_key")
     unlabelled = int((labels.isna().to_numpy() & (codes >= 0)).sum())
     if unlabelled:

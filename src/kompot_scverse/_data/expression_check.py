@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 import scipy.sparse as sp
-from anndata import AnnData
 
 from kompot_scverse._stats.value_kinds import ValueKinds, value_kinds
 
 from .errors import INSIDE
 from .matrix import MatrixReader
+from .protocol import AnnDataLike
 
 __all__ = ["log_base", "look_at", "warn_of_values"]
 
@@ -63,7 +63,7 @@ def _sample(reader: MatrixReader, used: np.ndarray) -> Iterator[slice | np.ndarr
         yield slice(first, min(stop, first + size))
 
 
-def log_base(adata: AnnData, seen: ValueKinds, name: str) -> float:
+def log_base(adata: AnnDataLike, seen: ValueKinds, name: str) -> float:
     """
     The base of the logs, as `uns["log1p"]` has it, unless the values are clearly logs of another.
 
@@ -87,7 +87,7 @@ def log_base(adata: AnnData, seen: ValueKinds, name: str) -> float:
     return recorded
 
 
-def _recorded_base(adata: AnnData) -> float:
+def _recorded_base(adata: AnnDataLike) -> float:
     record = adata.uns.get("log1p")
     base = record.get("base") if isinstance(record, Mapping) else None
     if base is None:

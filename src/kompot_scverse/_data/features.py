@@ -9,15 +9,16 @@ import pandas as pd
 from kompot_scverse._arguments import listed
 
 from .errors import missing
-from .frame import JointFrame
+from .frame import Frame, JointFrame
 from .matrix import as_float, plain
+from .protocol import AnnDataLike
 from .resolve import own_names
 from .tables import column_of
 
 __all__ = ["by_modality", "cells_of", "feature_names", "feature_numbers", "feature_values", "on_all_cells"]
 
 
-def feature_names(data: Any, gene_symbols: str | None) -> np.ndarray:
+def feature_names(data: AnnDataLike, gene_symbols: str | None) -> np.ndarray:
     """What features are called: their names, or what a column of var says where it says something."""
     if gene_symbols is None:
         return data.var_names.to_numpy().astype(str)
@@ -33,7 +34,7 @@ def feature_names(data: Any, gene_symbols: str | None) -> np.ndarray:
     return np.where(symbols.isna(), data.var_names, symbols.astype(str)).astype(str)
 
 
-def feature_numbers(data: Any, wanted: str | Iterable[str], gene_symbols: str | None) -> np.ndarray:
+def feature_numbers(data: AnnDataLike, wanted: str | Iterable[str], gene_symbols: str | None) -> np.ndarray:
     """Positions of features given by name or by symbol, in the order asked for; the first of several with one name."""
     names = pd.Index(feature_names(data, gene_symbols))
     numbers = []
@@ -47,7 +48,7 @@ def feature_numbers(data: Any, wanted: str | Iterable[str], gene_symbols: str | 
     return np.asarray(numbers, dtype=int)
 
 
-def feature_values(data: Any, numbers: Sequence[int] | np.ndarray, layer: Any) -> np.ndarray:
+def feature_values(data: AnnDataLike, numbers: Sequence[int] | np.ndarray, layer: Any) -> np.ndarray:
     """Expression of a few features, cells × features, dense; `layer` may be one per modality."""
     if isinstance(data, JointFrame):
         out = np.full((data.n_obs, len(numbers)), np.nan)
@@ -64,19 +65,20 @@ def feature_values(data: Any, numbers: Sequence[int] | np.ndarray, layer: Any) -
     return as_float(values[:, own], name)[:, places]
 
 
-def by_modality(data: Any, numbers: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def by_modality(data: AnnDataLike, numbers: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Features of a MuData as a whole by modality: places in `numbers`, and numbers there; of other data all as they are."""
     return data.by_modality(numbers) if isinstance(data, JointFrame) else {"": (np.arange(len(numbers)), numbers)}
 
 
-def on_all_cells(data: Any, values: np.ndarray, mod: str) -> np.ndarray:
+def on_all_cells(data: AnnDataLike, values: np.ndarray, mod: str) -> np.ndarray:
     """Values of the cells of a modality on those of the whole MuData; of other data as they are."""
     return data.spread(values, mod) if isinstance(data, JointFrame) else values
 
 
-def cells_of(data: Any, modalities: Iterable[str]) -> np.ndarray:
+def cells_of(data: AnnDataLike, modalities: Iterable[str]) -> np.ndarray:
     """Which cells all of these modalities have."""
     cells = np.ones(data.n_obs, dtype=bool)
-    for mod in filter(None, modalities):
-        cells &= data.cells.positions(mod, "") >= 0
+    if isinstance(data, Frame):
+        for mod in filter(None, modalities):
+            cells &= data.cells.positions(mod, "") >= 0
     return cells

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from anndata import AnnData
 
 from kompot_scverse._stats.effect import Effect
 from kompot_scverse._stats.linear_model import SampleDesign
@@ -17,6 +16,7 @@ from .design import MIN_CELLS, Design
 from .effects import find_effects
 from .errors import INSIDE
 from .formula import FormulaMatrix, formula_matrix, formula_variables
+from .protocol import AnnDataLike
 from .resolve import cell_mask, obs_column
 from .sample_design import ContrastDesign
 from .sample_table import sample_table, warn_of_numbers
@@ -54,7 +54,7 @@ class FormulaDesign:
 
 
 def resolve_formula(
-    adata: AnnData,
+    adata: AnnDataLike,
     design: Formula,
     *,
     sample_key: str | None,
@@ -97,7 +97,7 @@ def resolve_formula(
     return FormulaDesign(samples, matrix, tuple(effects), design.block, blocks, block_names)
 
 
-def _samples(adata: AnnData, sample_key: str, mask: np.ndarray) -> Design:
+def _samples(adata: AnnDataLike, sample_key: str, mask: np.ndarray) -> Design:
     labels = obs_column(adata, sample_key, "sample_key")
     unknown = int((labels.isna().to_numpy() & mask).sum())
     if unknown:
@@ -124,7 +124,7 @@ def _samples(adata: AnnData, sample_key: str, mask: np.ndarray) -> Design:
     return samples
 
 
-def _combinations(adata: AnnData, names: Sequence[str], mask: np.ndarray) -> Design:
+def _combinations(adata: AnnDataLike, names: Sequence[str], mask: np.ndarray) -> Design:
     """Cells with the same values of all variables together."""
     columns: dict[str, Any] = {name: adata.obs[name].astype(object).to_numpy()[mask] for name in names}
     codes = np.full(adata.n_obs, -1, dtype=np.int32)
@@ -156,7 +156,7 @@ def _one_condition(sample_key: str | None, codes: np.ndarray, names: Sequence[st
     )
 
 
-def _blocks(adata: AnnData, block: str, samples: Design) -> tuple[np.ndarray, tuple[str, ...]]:
+def _blocks(adata: AnnDataLike, block: str, samples: Design) -> tuple[np.ndarray, tuple[str, ...]]:
     """Number of the block of each sample, and their names."""
     labels = sample_table(adata, [block], samples.sample_codes, samples.samples, "block")[block].astype(str)
     found, codes = np.unique(labels.to_numpy(dtype=str), return_inverse=True)

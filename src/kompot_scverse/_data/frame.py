@@ -1,7 +1,7 @@
 """A modality of a MuData, or all of it, as functions for AnnData see it: nothing is copied."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,11 +12,12 @@ from .cells import CellMap
 from .columns import Columns
 from .errors import missing
 from .holders import check_data, one_modality, split_name
+from .protocol import AnnDataLike
 
 __all__ = ["Frame", "JointFrame", "frame_of"]
 
 
-def frame_of(data: Any, mod: object = None) -> AnnData:
+def frame_of(data: object, mod: object = None) -> AnnDataLike:
     """
     What functions for AnnData work on: an AnnData itself, a modality, or (with `mod=None`) a MuData as a whole.
 
@@ -27,7 +28,7 @@ def frame_of(data: Any, mod: object = None) -> AnnData:
     if isinstance(data, AnnData):
         return data
     name = one_modality(data, mod)
-    return cast("AnnData", JointFrame(data) if name is None else Frame(data, name))
+    return JointFrame(data) if name is None else Frame(data, name)
 
 
 class Frame:

@@ -16,7 +16,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def check_data(data: Any, mod: object = None) -> AnnData | MuData:
+def check_data(data: object, mod: object = None) -> AnnData | MuData:
     """`data` if it is an AnnData or MuData with cells, else an error that says what to pass."""
     if isinstance(data, MuData):
         _check_mudata(data)

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from anndata import AnnData
 
 from kompot_scverse._arguments import listed, shown
 
 from .errors import missing
 from .expression_check import log_base, look_at, warn_of_values
 from .matrix import MatrixReader, as_float, matrix_reader
+from .protocol import AnnDataLike
 from .tables import column_of, value_of
 
 __all__ = ["cell_mask", "expression", "expression_values", "gene_numbers", "obs_column", "representation"]
@@ -20,7 +20,7 @@ DEFAULT_REPRESENTATIONS = ("X_joint", "X_diffusion", "DM_EigenVectors", "X_diffm
 """What is taken without `use_rep=`, the first that exists: first what `kp.pp` wrote."""
 
 
-def representation(adata: AnnData, use_rep: str | None) -> tuple[str, np.ndarray]:
+def representation(adata: AnnDataLike, use_rep: str | None) -> tuple[str, np.ndarray]:
     """
     The cell-state representation: its key in obsm and its values, cells × dimensions, float64.
 
@@ -71,7 +71,7 @@ def check_finite(x: np.ndarray, rows: np.ndarray, name: str) -> None:
         )
 
 
-def expression_values(adata: AnnData, layer: str | None) -> tuple[Any, str]:
+def expression_values(adata: AnnDataLike, layer: str | None) -> tuple[Any, str]:
     """The expression matrix as it is, and what to call it."""
     if adata.n_vars == 0:
         raise ValueError(
@@ -87,7 +87,7 @@ def expression_values(adata: AnnData, layer: str | None) -> tuple[Any, str]:
     return adata.layers[layer], f"layers[{layer!r}]"
 
 
-def expression(adata: AnnData, layer: str | None, cells: np.ndarray | None = None) -> MatrixReader:
+def expression(adata: AnnDataLike, layer: str | None, cells: np.ndarray | None = None) -> MatrixReader:
     """
     The expression of all genes as a reader of rows, in natural logs; what does not look like logs is worth a warning.
 
@@ -108,14 +108,14 @@ def expression(adata: AnnData, layer: str | None, cells: np.ndarray | None = Non
     return reader.of_base(base)
 
 
-def obs_values(adata: AnnData, key: str, argument: str) -> pd.Series:
+def obs_values(adata: AnnDataLike, key: str, argument: str) -> pd.Series:
     """An obs column as it is."""
     if key not in adata.obs:
         raise missing(f"obs column (`{argument}`)", key, adata.obs.columns)
     return column_of(adata.obs, key)
 
 
-def obs_column(adata: AnnData, key: str, argument: str) -> pd.Series:
+def obs_column(adata: AnnDataLike, key: str, argument: str) -> pd.Series:
     """A categorical view of an obs column; categories without cells are dropped."""
     column = obs_values(adata, key, argument)
     if pd.api.types.is_float_dtype(column.dtype) and not (column.dropna() % 1 == 0).all():
@@ -141,14 +141,16 @@ def match_label(column: pd.Series, label: object, argument: str) -> object:
     raise missing(f"cells with obs[{column.name!r}] (`{argument}`) equal to", label, categories)
 
 
-def cell_mask(adata: AnnData, mask_obs: str | Sequence[bool] | np.ndarray | pd.Series | None) -> np.ndarray:
+def cell_mask(adata: AnnDataLike, mask_obs: str | Sequence[bool] | np.ndarray | pd.Series | None) -> np.ndarray:
     """Which cells take part: a boolean array, a Series, or the name of a boolean obs column."""
     if mask_obs is None:
         return np.ones(adata.n_obs, dtype=bool)
     return boolean_mask(mask_obs, adata.obs, adata.obs_names, "mask_obs", "cells")
 
 
-def gene_numbers(adata: AnnData, genes: str | Sequence[str] | Sequence[bool] | np.ndarray | None) -> np.ndarray | None:
+def gene_numbers(
+    adata: AnnDataLike, genes: str | Sequence[str] | Sequence[bool] | np.ndarray | None
+) -> np.ndarray | None:
     """Numbers of the chosen genes (names, a boolean mask, or the name of a boolean var column); None for all."""
     if genes is None:
         return None
@@ -172,7 +174,7 @@ def is_mask(values: Any) -> bool:
     return np.asarray(values).dtype == bool or getattr(values, "dtype", None) == "boolean"
 
 
-def own_names(adata: AnnData, names: Sequence[str]) -> list[str]:
+def own_names(adata: AnnDataLike, names: Sequence[str]) -> list[str]:
     """Names of genes without the modality that they are in: "rna:CD8A" is "CD8A" of rna."""
     modality = getattr(adata, "modality", "")
     return [str(name).removeprefix(f"{modality}:") for name in names] if modality else list(names)

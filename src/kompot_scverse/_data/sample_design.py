@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from anndata import AnnData
 
 from kompot_scverse._arguments import listed
 from kompot_scverse._stats.linear_model import SampleDesign
@@ -15,6 +14,7 @@ from kompot_scverse._stats.linear_model import SampleDesign
 from .covariates import sample_covariates, warn_of_codes
 from .design import Design
 from .errors import INSIDE
+from .protocol import AnnDataLike
 
 __all__ = ["ContrastDesign", "contrast_designs"]
 
@@ -42,7 +42,7 @@ class ContrastDesign:
 
 
 def contrast_designs(
-    adata: AnnData, design: Design, covariates: str | Sequence[str] | None, *, paired: bool
+    adata: AnnDataLike, design: Design, covariates: str | Sequence[str] | None, *, paired: bool
 ) -> list[ContrastDesign] | None:
     """
     Designs of all contrasts, in the order of the groups; None without `sample_key`.

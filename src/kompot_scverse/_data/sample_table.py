@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from anndata import AnnData
 
 from .covariates import MAX_CODES, MIN_CODES, check_kind
 from .errors import INSIDE
+from .protocol import AnnDataLike
 from .resolve import obs_values
 
 __all__ = ["is_number", "sample_table", "warn_of_numbers"]
@@ -18,7 +18,7 @@ SHOWN = 3
 
 
 def sample_table(
-    adata: AnnData, names: Sequence[str], sample_codes: np.ndarray, samples: Sequence[str], argument: str
+    adata: AnnDataLike, names: Sequence[str], sample_codes: np.ndarray, samples: Sequence[str], argument: str
 ) -> pd.DataFrame:
     """
     One row per sample with the variables: numbers (whole ones as they are), or categories in the order of obs.

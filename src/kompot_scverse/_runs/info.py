@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
-from anndata import AnnData
 
 from kompot_scverse._arguments import check_argument, check_arguments
 from kompot_scverse._data.frame import frame_of
 from kompot_scverse._data.holders import holder
+from kompot_scverse._data.protocol import AnnDataLike
 
 from .call import call_text
 from .compare import RunComparison, compare_runs
@@ -16,6 +16,7 @@ from .history import Run, iterate_runs, overwriter
 from .html import code, details, display, html_table, page, text_table
 
 if TYPE_CHECKING:
+    from anndata import AnnData
     from mudata import MuData
 
 __all__ = ["RunInfo"]
@@ -220,7 +221,7 @@ def _place(row: Any) -> str:
     return f"{f'mdata[{mod!r}].' if mod else ''}{row.slot}[{row.key!r}]"
 
 
-def _field_table(frame: AnnData, run: Run) -> pd.DataFrame:
+def _field_table(frame: AnnDataLike, run: Run) -> pd.DataFrame:
     """Everything a run wrote and what has become of it."""
     histories = {mod: list(iterate_runs(holder(frame, mod))) for mod in run.modalities}
     rows = [

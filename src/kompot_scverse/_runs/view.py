@@ -11,6 +11,7 @@ from kompot_scverse._data.errors import INSIDE, missing
 from kompot_scverse._data.features import by_modality, cells_of
 from kompot_scverse._data.frame import frame_of
 from kompot_scverse._data.holders import holder, whole
+from kompot_scverse._data.protocol import AnnDataLike
 from kompot_scverse._data.resolve import match_label, obs_column
 from kompot_scverse._data.tables import value_of
 from kompot_scverse._keys import column_name
@@ -49,7 +50,7 @@ class RunView:
         The modality; empty if there is none.
     """
 
-    def __init__(self, data: Any, run: Run, mod: str = "") -> None:
+    def __init__(self, data: AnnDataLike, run: Run, mod: str = "") -> None:
         self.data, self.run, self.mod = data, run, mod
         # not through a frame, which has fields of the whole MuData under the same names
         self.own = holder(data)

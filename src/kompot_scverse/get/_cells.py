@@ -1,18 +1,17 @@
 """Cells by name, number or mask."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from kompot_scverse._arguments import listed
 from kompot_scverse._data.errors import missing
+from kompot_scverse._data.protocol import AnnDataLike
 from kompot_scverse._data.resolve import boolean_mask, is_mask
 
 __all__ = ["cell_numbers"]
 
 
-def cell_numbers(adata: Any, cells: object) -> np.ndarray | slice:
+def cell_numbers(adata: AnnDataLike, cells: object) -> np.ndarray | slice:
     """Numbers of cells in the order asked for."""
     if cells is None:
         return slice(None)

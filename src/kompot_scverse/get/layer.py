@@ -7,6 +7,7 @@ import numpy as np
 
 from kompot_scverse._arguments import check_arguments, listed
 from kompot_scverse._data.errors import missing
+from kompot_scverse._data.protocol import AnnDataLike
 from kompot_scverse._data.resolve import gene_numbers, is_mask, name_numbers, own_names
 from kompot_scverse._runs.find import all_views, find_view
 from kompot_scverse._runs.history import Run
@@ -142,7 +143,7 @@ def _by_key(run: Run, key: str) -> str | None:
     return None
 
 
-def _genes(adata: Any, genes: Any) -> np.ndarray | slice:
+def _genes(adata: AnnDataLike, genes: Any) -> np.ndarray | slice:
     """Numbers of genes in the order asked for."""
     if genes is None:
         return slice(None)
