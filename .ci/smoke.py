@@ -21,7 +21,7 @@ assert (Path(kp.__file__).parent / "py.typed").is_file()
 
 adata = kp.datasets.simulate(600, 80, rng=0)
 design = {"reference": "Young", "groups": "Old", "sample_key": "Replicate"}
-assert kp.pp.plan(adata, "Age", layer="logged_counts", **design).status
+assert kp.pp.plan(adata, "de", "Age", layer="logged_counts", **design).status
 kp.tl.da(adata, "Age", **design)
 kp.tl.de(adata, "Age", layer="logged_counts", cell_groups="celltype", **design)
 kp.tl.smooth(adata, "Age", group="Old", layer="logged_counts")

@@ -13,7 +13,7 @@ from sklearn.cluster import KMeans
 import kompot_scverse as kp
 from kompot_scverse._gp.model import fit_cell_states
 from kompot_scverse._gp.ratio import fit_ratio
-from kompot_scverse.tl._da_ratio import fit_rough
+from kompot_scverse._stats.log_ratio import fit_rough
 
 __all__ = ["da_estimates"]
 

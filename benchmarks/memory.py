@@ -44,7 +44,7 @@ def one(n_obs: int, n_vars: int, replicates: bool, layers: str) -> None:
         "storage": kp.StorageSettings(layers=layers),
     }
     start = time.perf_counter()
-    plan = kp.pp.plan(adata, "condition", **arguments)
+    plan = kp.pp.plan(adata, "de", "condition", **arguments)
     planning = time.perf_counter() - start
     before, peak, done = _rss(), [0.0], threading.Event()
 

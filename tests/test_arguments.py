@@ -18,6 +18,7 @@ FUNCTIONS = {
 } | {"RunInfo": kp.RunInfo}
 NEEDED = {
     "groupby": "Age", "reference": "Young", "statistic": "fold_change", "gene": "Gene0001", "cell_groups": "celltype",
+    "tool": "de",
 }  # fmt: skip
 NOTHING = (
     object(),
@@ -38,9 +39,10 @@ WHOLE = (*NUMBER, 0.5, "0", None)
 NAMES = (*NOTHING[:1], *NOTHING[3:], 0, 1.5, True, (name for name in "ab"), np.ma.masked_array(["a"], [True]))
 SETTINGS = (*NOTHING, True, 0, "GPSettings", kp.GPSettings, [kp.GPSettings()], kp.TestSettings().__dict__)
 WRONG = (
-    dict.fromkeys(("copy", "dry_run", "paired", "sort", "log2"), (*FLAG, None))
+    dict.fromkeys(("copy", "paired", "sort", "log2"), (*FLAG, None))
     | dict.fromkeys(("overwrite", "show", "normalize"), FLAG)
     | dict.fromkeys(("sample_key", "cell_groups", "use_rep", "gene_symbols"), TEXT)
+    | {"tool": (*TEXT, "nope", None)}
     | dict.fromkeys(("groupby", "statistic", "gene", "key_added", "basis"), TEXT)
     | dict.fromkeys(("n_genes", "n_top", "ncols"), WHOLE)
     | dict.fromkeys(("max_fdr", "max_ptp", "min_lfc"), NUMBER)

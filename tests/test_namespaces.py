@@ -50,7 +50,7 @@ def test_the_functions_do_the_same(adata):
     assert adata.kompot.get.runs().index.to_list() == [0]
     assert adata.kompot.RunInfo().run_id == 0
     assert adata.kompot.RunInfo.__doc__ == kp.RunInfo.__doc__
-    assert adata.kompot.tl.da("Age", reference="Young", groups="Old", copy=True) is not adata
+    assert adata.kompot.pp.plan("da", "Age", reference="Young", groups="Old").status
 
 
 def test_completion_and_unknown_names(adata):

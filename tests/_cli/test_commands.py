@@ -125,8 +125,8 @@ def test_plan(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("ResourcePlan")
     assert "kompot_de_Young_to_Old_mahalanobis" in result.stdout
-    assert "kompot_da_Young_to_Old_lfc" in call("plan", source, *DESIGN, "--analysis", "da").stdout
-    result = call("plan", source, *DE, "--analysis", "da")
+    assert "kompot_da_Young_to_Old_lfc" in call("plan", source, *DESIGN, "--tool", "da").stdout
+    result = call("plan", source, *DE, "--tool", "da")
     assert result.exit_code == 2
     assert "--layer" in result.stderr
     monkeypatch.setattr("kompot_scverse._plan.resource_plan.available_memory", lambda: 1000.0)
@@ -323,6 +323,6 @@ def test_options_are_those_of_the_functions() -> None:
     for name in ("de", "da", "smooth"):
         shown = CliRunner(env={"COLUMNS": "200"}).invoke(app, [name, "--help"]).stdout
         for argument, parameter in inspect.signature(getattr(kp.tl, name)).parameters.items():
-            elsewhere = argument in ("data", "copy", "dry_run") or "Settings" in str(parameter.annotation)
+            elsewhere = argument == "data" or "Settings" in str(parameter.annotation)
             assert (f"--{argument.replace('_', '-')} " in shown) != elsewhere, (name, argument)
         assert "--ls-factor " in shown

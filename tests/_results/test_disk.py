@@ -140,7 +140,7 @@ def test_replicate_factors_on_disk(adata: AnnData, replicated: AnnData, tmp_path
     with_replicates(adata, genes, overwrite=True, sample_covariance="disk", directory=tmp_path / "store")
     assert hasattr(adata.varm[key], "dask")
     np.testing.assert_allclose(np.asarray(adata.varm[key]), expected.varm[key], rtol=1e-5, atol=1e-6)
-    assert kp.pp.plan(adata, "Age", **ARGUMENTS, sample_key="Replicate",
+    assert kp.pp.plan(adata, "de", "Age", **ARGUMENTS, sample_key="Replicate",
                       storage=kp.StorageSettings(sample_covariance="disk")).disk > 0  # fmt: skip
     del adata, other
     gc.collect()

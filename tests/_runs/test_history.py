@@ -1,7 +1,6 @@
 """What runs record, what later runs leave of earlier ones, and interruptions."""
 
 import json
-import sys
 import tempfile
 from pathlib import Path
 
@@ -21,7 +20,9 @@ K = "kompot_de_Young_to_Old"
 
 @pytest.fixture(scope="module")
 def analysed_once(simulated: AnnData) -> AnnData:
-    return kp.tl.de(simulated, "Age", **ARGUMENTS, copy=True)
+    adata = simulated.copy()
+    kp.tl.de(adata, "Age", **ARGUMENTS)
+    return adata
 
 
 @pytest.fixture
@@ -130,10 +131,10 @@ def test_newer_schema_is_refused(adata: AnnData) -> None:
 
 
 PLACES = (
-    "kompot_scverse.tl.de.cell_states",
-    "kompot_scverse.tl._de_task.fit_model",
-    "kompot_scverse.tl._de_task.gene_values",
-    "kompot_scverse.tl._de_task.build_runs",
+    "kompot_scverse.tl._steps.fit_states",
+    "kompot_scverse.tl._de_fit.fit_model",
+    "kompot_scverse.tl._de_results.gene_values",
+    "kompot_scverse.tl._steps.build_runs",
     "kompot_scverse._results.store.store_runs",
     "kompot_scverse._results.disk.DiskStore.commit",
     "kompot_scverse._results.stored.StoredArray.lazy",
@@ -151,11 +152,7 @@ def test_interruption_leaves_everything(
 ) -> None:
     adata = (analysed_once if rerun else simulated).copy()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    module, _, name = place.rpartition(".")
-    if module == "kompot_scverse.tl.de":
-        monkeypatch.setattr(sys.modules[module], name, _interrupt)
-    else:
-        monkeypatch.setattr(place, _interrupt)
+    monkeypatch.setattr(place, _interrupt)
     runs = json.dumps(adata.uns.get("kompot"))
     arguments = ARGUMENTS | {
         "gp": kp.GPSettings.kompot(sigma=0.7),

@@ -4,7 +4,6 @@ Containers of expression are in `test_containers.py`, bad input in `test_de_erro
 """
 
 import json
-import sys
 
 import dask
 import numpy as np
@@ -32,8 +31,15 @@ def adata(adata):
 
 def run(adata, **arguments):
     """The result on a copy, without replicates unless asked for."""
-    given = {"reference": "Young", "groups": "Old", "layer": "logged_counts", "test": FEW, "copy": True}
-    return de(adata, "Age", **given | arguments)
+    found = adata.copy()
+    in_place(found, **arguments)
+    return found
+
+
+def in_place(adata, **arguments):
+    """The same, on the data themselves."""
+    given = {"reference": "Young", "groups": "Old", "layer": "logged_counts", "test": FEW}
+    de(adata, "Age", **given | arguments)
 
 
 def features(adata, conditions=("Young", "Old")):
@@ -263,37 +269,29 @@ def test_storage_of_layers(adata, layers):
     np.testing.assert_allclose(np.asarray(value), found.obsm["kompot_de_basis"] @ weights.T, atol=1e-5)
 
 
-def test_copy_and_in_place(adata, unchanged):
-    with unchanged(adata):
-        copied = run(adata, test=NONE)
-    assert de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", test=NONE) is None
-    np.testing.assert_array_equal(column(adata, "mahalanobis"), column(copied, "mahalanobis"))
-
-
 def test_view(adata, unchanged):
     view = adata[adata.obs["Age"] != "Mid", :30]
     with unchanged(adata), pytest.warns(UserWarning, match="The data are a view"):
-        run(view, copy=False, test=NONE)
+        in_place(view, test=NONE)
     assert not view.is_view
     expected = run(adata[adata.obs["Age"] != "Mid", :30].copy(), test=NONE)
     np.testing.assert_allclose(column(view, "mahalanobis"), column(expected, "mahalanobis"), rtol=1e-10)
 
 
 def test_overwrite(adata, unchanged, monkeypatch):
-    run(adata, copy=False, test=NONE)
+    in_place(adata, test=NONE)
     with pytest.warns(UserWarning, match=r"Overwriting \d+ fields written by run 0"):
-        run(adata, copy=False, test=NONE)
-    run(adata, copy=False, test=NONE, overwrite=True)
-    run(adata, copy=False, test=NONE, key_added="other")
+        in_place(adata, test=NONE)
+    in_place(adata, test=NONE, overwrite=True)
+    in_place(adata, test=NONE, key_added="other")
     assert sorted(adata.uns["kompot"]["runs"]) == ["0", "1", "2", "3"]
 
     def never(*_, **__):
         raise AssertionError("computed before it looked")
 
-    # the package's attribute `de` is the function
-    monkeypatch.setattr(sys.modules["kompot_scverse.tl.de"], "cell_states", never)
+    monkeypatch.setattr("kompot_scverse.tl._steps.fit_states", never)
     with unchanged(adata), pytest.raises(ValueError, match="exist already.*overwrite=True"):
-        run(adata, copy=False, test=NONE, overwrite=False)
+        in_place(adata, test=NONE, overwrite=False)
 
 
 def test_run_is_recorded_as_resolved(adata):

@@ -20,8 +20,10 @@ def study(depth, n_vars=400, seed=0, n_obs=900):
 
 
 def de(adata, **arguments):
-    options = {"reference": "Young", "groups": "Old", "layer": "logged_counts", "test": NONE, "copy": True}
-    return tl.de(adata, "Age", **options | {"sample_key": "Replicate"} | arguments)
+    options = {"reference": "Young", "groups": "Old", "layer": "logged_counts", "test": NONE}
+    found = adata.copy()
+    tl.de(found, "Age", **options | {"sample_key": "Replicate"} | arguments)
+    return found
 
 
 def unchanged(adata):

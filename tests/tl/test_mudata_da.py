@@ -80,8 +80,9 @@ def test_round_trip(citeseq, tmp_path):
 
 
 def test_plan_copy_overwrite_and_call(citeseq):
-    plan = kp.pp.plan(citeseq, **CALL, analysis="da", use_rep="joint")
-    done = tl.da(citeseq, **CALL, use_rep="joint", copy=True)
+    plan = kp.pp.plan(citeseq, "da", **CALL, use_rep="joint")
+    done = citeseq.copy()
+    tl.da(done, **CALL, use_rep="joint")
     assert "kompot" not in citeseq.uns
     assert {key for _, key, _ in plan.fields} == set(done.obs) - set(citeseq.obs)
     with pytest.warns(UserWarning, match="Overwriting.*written by run 0"):

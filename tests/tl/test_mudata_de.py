@@ -223,8 +223,8 @@ def test_interrupted_leaves_all_modalities_as_they_were(citeseq, unchanged, monk
 
 
 def test_copy_and_view(citeseq):
-    done = tl.de(citeseq, **CALL, use_rep="joint", test=FAST, copy=True)
-    assert isinstance(done, md.MuData)
+    done = citeseq.copy()
+    tl.de(done, **CALL, use_rep="joint", test=FAST)
     assert f"{K}_is_de" in done["prot"].var
     assert "kompot" not in citeseq.uns
     view = citeseq[citeseq.obs["celltype"] != "HSC"]
@@ -278,7 +278,7 @@ def test_call_repeats_the_run(citeseq):
 
 def test_plan_predicts_what_is_written(citeseq):
     call = CALL | {"use_rep": "joint", "sample_key": "Replicate"}
-    plan = kp.pp.plan(citeseq, **call)
+    plan = kp.pp.plan(citeseq, "de", **call)
     assert "kompot" not in citeseq["rna"].uns
     tl.de(citeseq, **call)
     table = RunInfo(citeseq).fields
@@ -286,9 +286,9 @@ def test_plan_predicts_what_is_written(citeseq):
         zip(table["mod"] + "." + table["slot"], table["key"], strict=True)
     )
     assert any("prot: " in note for note in plan.notes)
-    assert tl.de(citeseq, **call, dry_run=True).fields[0][2] == "OVERWRITES run 0"
+    assert kp.pp.plan(citeseq, "de", **call).fields[0][2] == "OVERWRITES run 0"
     # the second modality adds little to the first
-    only = kp.pp.plan(citeseq, **call, mod="rna")
+    only = kp.pp.plan(citeseq, "de", **call, mod="rna")
     assert only.peak_memory < plan.peak_memory < 1.5 * only.peak_memory
 
 

@@ -137,12 +137,6 @@ def test_storage(adata):
     )
 
 
-def test_copy_leaves_the_data_alone(adata, unchanged):
-    with unchanged(adata):
-        changed = tl.smooth(adata, layer="logged_counts", copy=True)
-    assert "kompot_smooth_std" in changed.layers
-
-
 def test_overwrite(adata):
     tl.smooth(adata, layer="logged_counts")
     with pytest.raises(ValueError, match="written by run 0"):

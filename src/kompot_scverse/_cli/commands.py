@@ -46,7 +46,7 @@ def commands() -> Mapping[str, Any]:
     app = typer.Typer()
     for function, table in ((tl.da, get.da_df), (tl.de, get.de_df), (tl.smooth, None)):
         app.command(function.__name__)(_analysis(function, table))
-    app.command("plan")(_with_options(plan, tl.de, tl.da))
+    app.command("plan")(_with_options(plan, tl.de, tl.da, tl.smooth))
     app.command("runs")(runs)
     return typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
@@ -107,17 +107,16 @@ def _tables(data: Any, table_of: Callable, before: Any) -> Any:
 def plan(
     input: Input,
     *,
-    analysis: Annotated[Literal["de", "da"], typer.Option(help="Analysis to plan.")] = "de",
+    tool: Annotated[Literal["de", "da", "smooth"], typer.Option(help="Analysis to plan.")] = "de",
     config: Config = None,
     **options: Any,
 ) -> None:
     """Predict memory, disk and fields of an analysis without running it; exit code 3 if it is not feasible."""
-    functions: dict[str, Callable] = {"de": tl.de, "da": tl.da}
-    arguments, with_layers = _arguments(functions[analysis], options, config)
-    if analysis == "de" and not with_layers:
+    arguments, with_layers = _arguments(getattr(tl, tool), options, config)
+    if tool != "da" and not with_layers:
         arguments["storage"] = replace(arguments.get("storage") or StorageSettings(), layers=None)
     with session():
-        found = pp.plan(files.read(input, backed=True), analysis=analysis, **arguments, overwrite=True)
+        found = pp.plan(files.read(input, backed=True), tool, **arguments, overwrite=True)
     typer.echo(repr(found))
     if found.status == "not feasible":
         raise typer.Exit(NOT_FEASIBLE)

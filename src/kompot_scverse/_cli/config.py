@@ -15,7 +15,7 @@ from .yaml_core import load
 
 __all__ = ["GIVEN_OTHERWISE", "read_config"]
 
-GIVEN_OTHERWISE = ("data", "copy", "dry_run", "overwrite")
+GIVEN_OTHERWISE = ("data", "overwrite")
 """Arguments of the functions that a file cannot give."""
 
 

@@ -15,7 +15,7 @@ from .values import as_taken, parts, settings_type
 __all__ = ["arguments_of", "options_of"]
 
 REPEATED = " Repeat it for several."
-OF_COMMANDS = ("input", "output", "table", "config", "threads", "analysis")
+OF_COMMANDS = ("input", "output", "table", "config", "threads", "tool")
 """Options that the commands have themselves."""
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from kompot_scverse._arguments import listed
+from kompot_scverse._stats.design import Design
 
-from .design import Design
 from .errors import INSIDE
 from .protocol import AnnDataLike
 from .resolve import obs_values

@@ -2,71 +2,21 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from kompot_scverse._arguments import listed
 from kompot_scverse._keys import slug
+from kompot_scverse._stats.design import MIN_CELLS, Design
 
 from .errors import INSIDE
 from .protocol import AnnDataLike
 from .resolve import cell_mask, match_label, obs_column
 
-__all__ = ["MIN_CELLS", "Design", "resolve_design"]
+__all__ = ["resolve_design"]
 
-MIN_CELLS = 10
-"""Cells that a condition needs, and a sample to count as a replicate."""
 MIN_SAMPLES = 2
-
-
-@dataclass(frozen=True)
-class Design:
-    """Conditions and samples of the cells; a sample is a pair of condition and `sample_key` label."""
-
-    groupby: str
-    conditions: tuple[object, ...]
-    """Reference first, then the groups."""
-    condition_codes: np.ndarray
-    """Condition number of every cell, -1 for cells that take no part."""
-    sample_key: str | None
-    samples: tuple[str, ...]
-    """Names of the samples, in the order of their conditions; without `sample_key` one per condition."""
-    sample_codes: np.ndarray
-    """Sample number of every cell, -1 for cells that take no part."""
-    sample_conditions: np.ndarray
-    """Condition number of every sample."""
-    usable: np.ndarray
-    """Whether a sample counts as a replicate."""
-
-    @property
-    def reference(self) -> object:
-        """The condition that the groups are compared with."""
-        return self.conditions[0]
-
-    @property
-    def groups(self) -> tuple[object, ...]:
-        """Each is compared with the reference."""
-        return self.conditions[1:]
-
-    @property
-    def cells(self) -> np.ndarray:
-        """Whether a cell takes part."""
-        return self.condition_codes >= 0
-
-    def members(self, condition: int, *, usable: bool = False) -> np.ndarray:
-        """Numbers of the samples of a condition; with `usable`, of those that count as replicates."""
-        own = self.sample_conditions == condition
-        return np.flatnonzero(own & self.usable) if usable else np.flatnonzero(own)
-
-    def condition_sizes(self) -> np.ndarray:
-        """Cells per condition."""
-        return np.bincount(self.condition_codes[self.cells], minlength=len(self.conditions))
-
-    def sample_sizes(self) -> np.ndarray:
-        """Cells per sample."""
-        return np.bincount(self.sample_codes[self.cells], minlength=len(self.samples))
 
 
 def resolve_design(

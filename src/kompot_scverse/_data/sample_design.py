@@ -2,43 +2,24 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from kompot_scverse._arguments import listed
+from kompot_scverse._stats.design import ContrastDesign, Design
 from kompot_scverse._stats.linear_model import SampleDesign
 
 from .covariates import sample_covariates, warn_of_codes
-from .design import Design
 from .errors import INSIDE
 from .protocol import AnnDataLike
 
-__all__ = ["ContrastDesign", "contrast_designs"]
+__all__ = ["contrast_designs"]
 
 MIN_PAIRS = 2
 SHOWN = 12
 """Samples that a warning names."""
-
-
-@dataclass(frozen=True)
-class ContrastDesign:
-    """Samples of a contrast and their design matrix."""
-
-    members: np.ndarray
-    """Numbers of the samples that count as replicates."""
-    matrix: SampleDesign
-    left_out: tuple[str, ...] = ()
-    """Covariates that are constant in this contrast."""
-    unpaired: tuple[str, ...] = ()
-    """Samples without a partner; where there are any, donors of a paired test have intercepts at random."""
-
-    def notes(self) -> dict[str, Any]:
-        """What the run of the contrast says about it."""
-        found = {"covariates_left_out": list(self.left_out), "unpaired": list(self.unpaired)}
-        return {name: value for name, value in found.items() if value}
 
 
 def contrast_designs(

@@ -16,7 +16,7 @@ from .errors import missing
 from .frame import Embeddings, frame_of
 from .holders import check_data, check_names, modality_names, one_modality, split_name
 from .representation_check import informative
-from .resolve import DEFAULT_REPRESENTATIONS, cell_mask, defaults_named, representation, spellings
+from .resolve import DEFAULT_REPRESENTATIONS, cell_mask, check_finite, defaults_named, representation, spellings
 
 __all__ = ["Targets", "resolve_targets"]
 
@@ -39,6 +39,10 @@ class Targets:
     def of_states(self) -> "Targets":
         """For analyses of the cells alone: what has the cell states is what is analysed."""
         return replace(self, frames={getattr(self.states, "modality", ""): self.states})
+
+    def check_finite(self, cells: np.ndarray) -> None:
+        """Raise if the representation of these cells holds NaN or infinite values."""
+        check_finite(self.x, cells, self.use_rep)
 
     @property
     def of_modalities(self) -> bool:

@@ -29,7 +29,7 @@ GRID_SAMPLES, GRID_CELLS = (len(ratio_grid(samples=samples).points) for samples 
 TIME_CLASSES = ((10, "seconds"), (60, "under a minute"), (600, "minutes"), (3600, "up to an hour"), (np.inf, "hours"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sizes:
     """Sizes that determine the cost."""
 
@@ -37,24 +37,24 @@ class Sizes:
     n_cells: int
     """Cells of the conditions."""
     n_dims: int
-    n_genes: int
-    """Genes analysed; 0 for abundance."""
-    n_all_genes: int
-    n_tested: int
-    """Genes of the replicate tests: those analysed and those they borrow from."""
-    n_null: int
     n_conditions: int
     n_samples: int
     """Replicates; without them, conditions."""
     rank: int
-    density: float
-    """Share of stored values; 1 for dense expression."""
     replicates: bool
-    n_weights: int
+    n_genes: int = 0
+    """Genes analysed; 0 for abundance."""
+    n_all_genes: int = 0
+    n_tested: int = 0
+    """Genes of the replicate tests: those analysed and those that the prior is learnt from."""
+    n_null: int = 0
+    density: float = 0.0
+    """Share of stored values; 1 for dense expression."""
+    n_weights: int = 0
     """Neighbourhoods and categories of the replicate tests."""
-    n_layers: int
+    n_layers: int = 0
     """Layers kept in memory."""
-    factors_in_memory: bool
+    factors_in_memory: bool = False
     """Whether the variance between replicates is kept in memory."""
     estimated: bool = False
     """Whether the variance components of each gene are estimated."""
@@ -155,7 +155,7 @@ def _result_items(s: Sizes) -> list[Item]:
     chunk = threads * min(s.n_obs, CELLS) * min(s.n_all_genes, GENES) * 4 if s.n_layers else 0
     items = [
         Item("weights", f"{s.n_conditions} × {g:,} × {r}", s.n_conditions * one, later),
-        Item("fold changes", f"{g:,} × {r}", (s.n_conditions - 1) * one if s.replicates else 2 * one, later),
+        Item("fold changes", f"{g:,} × {r}", (s.n_conditions - 1) * one if s.replicates or s.n_conditions == 1 else 2 * one, later),
         Item("stored weights", f"{s.n_conditions} × {s.n_all_genes:,} × {r}", (2 * s.n_conditions - 1) * stored, later[1:]),
         Item("stored features", f"{s.n_obs:,} × {r}", s.n_obs * r * 4, later[1:]),
         Item("layers", f"{s.n_layers} × {s.n_obs:,} × {s.n_all_genes:,}", s.n_layers * s.n_obs * s.n_all_genes * 4, later[1:]),

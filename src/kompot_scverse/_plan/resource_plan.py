@@ -12,15 +12,15 @@ from kompot_scverse._runs.html import details, html_table, page, text_table
 
 from .cost import STAGES, Item, available_memory
 
-__all__ = ["ResourcePlan", "make_plan"]
+__all__ = ["Cost", "ResourcePlan", "make_plan"]
 
 COMFORT = 0.8
 """Share of the available memory that a run may take without a warning."""
 
 
 @dataclass(frozen=True)
-class ResourcePlan:
-    """Predicted cost and effect of a call."""
+class Cost:
+    """Predicted cost of a call."""
 
     items: list[Item]
     time: str
@@ -29,6 +29,12 @@ class ResourcePlan:
     """Bytes written to disk by the call."""
     layer_bytes: float
     """Bytes that the layers add to the file when the object is written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourcePlan(Cost):
+    """Predicted cost and effect of a call."""
+
     available: float
     """Bytes of memory that can still be taken."""
     fields: list[tuple[str, str, str]]
@@ -115,17 +121,7 @@ class ResourcePlan:
         ]
 
 
-def make_plan(
-    data: Any,
-    planned: list[Field],
-    items: list[Item],
-    *,
-    time: str,
-    disk: float,
-    layer_bytes: float,
-    notes: list[str],
-    warnings: list[str],
-) -> ResourcePlan:
+def make_plan(data: Any, planned: list[Field], cost: Cost, notes: list[str], warnings: list[str]) -> ResourcePlan:
     """Put the plan together with what it would overwrite."""
     fields = []
     for entry in planned:
@@ -134,7 +130,7 @@ def make_plan(
             writer = last_writer(holder(data, entry.mod), entry.slot, entry.key)
             note = "OVERWRITES" if writer is None else f"OVERWRITES run {writer}"
         fields.append((f"{entry.mod}.{entry.slot}" if entry.mod else entry.slot, entry.key, note))
-    return ResourcePlan(items, time, disk, layer_bytes, available_memory(), fields, notes, warnings)
+    return ResourcePlan(**vars(cost), available=available_memory(), fields=fields, notes=notes, warnings=warnings)
 
 
 def _size(n_bytes: float) -> str:

@@ -1,16 +1,18 @@
 """The fields that a differential abundance analysis writes: first planned, then filled."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._data.design import Design
 from kompot_scverse._keys import DIRECTIONS, Keys
 from kompot_scverse._runs.field import Field
+from kompot_scverse._stats.abundance_estimate import CellResults
+from kompot_scverse._stats.design import Design
 
-__all__ = ["THRESHOLDS", "CellResults", "DAPlan", "cell_values", "plan_fields"]
+__all__ = ["THRESHOLDS", "DAPlan", "cell_values", "plan_fields"]
 
 
 THRESHOLDS = {
@@ -41,24 +43,6 @@ class DAPlan:
     def keys(self, design: Design, group: object) -> Keys:
         """Names of the fields of a contrast."""
         return Keys(self.key_added, design.reference, group, design.sample_key is not None)
-
-
-@dataclass(frozen=True)
-class CellResults:
-    """What was found for one contrast, at every cell."""
-
-    lfc: np.ndarray
-    zscore: np.ndarray
-    neg_log10_ptp: np.ndarray
-    direction: np.ndarray
-    """Position in `DIRECTIONS`."""
-    pvalue: np.ndarray | None = None
-    """Of the replicate test; None without replicates."""
-    qvalue: np.ndarray | None = None
-    neighborhood_lfc: np.ndarray | None = None
-    """Effect of the test."""
-    lfsr: np.ndarray | None = None
-    """Local false sign rate."""
 
 
 def plan_fields(plan: DAPlan, design: Design) -> list[Field]:
@@ -94,8 +78,32 @@ _TEST_ROWS = (
 )
 
 
-def cell_values(plan: DAPlan, design: Design, group: object, results: CellResults) -> dict[tuple[str, str], Any]:
-    """Values of the fields of one contrast; missing where the cell has no state."""
+def cell_values(
+    plan: DAPlan, design: Design, conditions: np.ndarray, contrasts: Sequence[CellResults]
+) -> dict[tuple[str, str], Any]:
+    """
+    Values of all fields; missing where the cell has no state.
+
+    Parameters
+    ----------
+    plan
+        What is written.
+    design
+        Conditions.
+    conditions
+        Log density or log ratio of every condition: conditions × cells.
+    contrasts
+        Results of every group.
+    """
+    values: dict[tuple[str, str], Any] = {}
+    for condition, field in zip(design.conditions, conditions, strict=True):
+        values["obs", plan.keys(design, condition).of(condition, plan.condition_statistic)] = field
+    for group, results in zip(design.groups, contrasts, strict=True):
+        values |= _contrast_values(plan, design, group, results)
+    return values
+
+
+def _contrast_values(plan: DAPlan, design: Design, group: object, results: CellResults) -> dict[tuple[str, str], Any]:
     keys = plan.keys(design, group)
     codes = np.where(np.isfinite(results.lfc), results.direction, -1)
     columns: list[Any] = [

@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._data.design import Design
 from kompot_scverse._keys import Keys, slug
 from kompot_scverse._runs.field import Field
 from kompot_scverse._stats.category_statistics import GroupStatistics
 from kompot_scverse._stats.combine import benjamini_hochberg
+from kompot_scverse._stats.design import Design
 from kompot_scverse._stats.fdr import NullComparison
 from kompot_scverse._stats.gene_test import GeneTest
 
-from .subsets import GenePlacer
+from .subsets import SubsetMerger
 
 __all__ = ["DEPlan", "GeneResults", "gene_values", "plan_fields", "variance_rows"]
 
@@ -195,7 +195,7 @@ def gene_values(
     design: Design,
     group: object,
     results: GeneResults,
-    place: GenePlacer,
+    place: SubsetMerger,
     categories: list[str] | None,
     threshold: float,
 ) -> dict[tuple[str, str], Any]:

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from kompot_scverse._data.design import Design
 from kompot_scverse._data.errors import INSIDE
 from kompot_scverse._keys import SAMPLE_VAR
 from kompot_scverse._runs.fingerprint import DESCRIPTIONS
 from kompot_scverse._runs.history import Run, last_writer, readable_runs
+from kompot_scverse._stats.design import Design
 
-__all__ = ["GenePlacer", "genes_covered"]
+__all__ = ["SubsetMerger", "genes_covered"]
 
 IRRELEVANT = (
     "n_genes", "genes", "null_genes_drawn", "updated_run", "rng", "layers", "cell_groups", "fdr_threshold",
@@ -45,7 +45,7 @@ MAX_NAMES = 3000
 
 
 @dataclass
-class GenePlacer:
+class SubsetMerger:
     """
     Spreads results of the analysed genes over all genes.
 

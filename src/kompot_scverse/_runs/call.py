@@ -14,7 +14,7 @@ from anndata import AnnData
 
 __all__ = ["call_text", "record_call"]
 
-NOT_REPEATED = ("data", "copy", "dry_run", "overwrite")
+NOT_REPEATED = ("data", "overwrite")
 """Arguments that say nothing about the result."""
 TOOLS = ("da", "de", "smooth", "threshold_da")
 """Functions of `kp.tl` whose calls are recorded."""

@@ -11,9 +11,9 @@ import pandas as pd
 import scipy.sparse as sp
 from anndata import AnnData
 
-from kompot_scverse._data.design import Design
 from kompot_scverse._data.matrix import matrix_reader
 from kompot_scverse._gp.row_tasks import RowReader, map_rows
+from kompot_scverse._stats.design import Design
 
 __all__ = ["DESCRIPTIONS", "array_print", "design_prints", "labels_print", "matrix_print"]
 

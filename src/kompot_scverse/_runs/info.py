@@ -141,8 +141,8 @@ class RunInfo:
         """
         The Python call that repeats the run, as text.
 
-        Of a call with several groups, all runs have the same call, since the groups share cell states. `copy`,
-        `dry_run` and `overwrite` are left out. Arguments too large to store appear as variables, with a comment.
+        Of a call with several groups, all runs have the same call, since the groups share cell states. `overwrite`
+        is left out. Arguments too large to store appear as variables, with a comment.
 
         Parameters
         ----------

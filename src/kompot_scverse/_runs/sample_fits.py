@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from kompot_scverse._data.design import MIN_CELLS
 from kompot_scverse._data.errors import INSIDE
 from kompot_scverse._data.features import feature_values
 from kompot_scverse._data.resolve import expression_values, obs_column
 from kompot_scverse._data.tables import column_of
 from kompot_scverse._gp.posterior import posterior_weights, spectrum
+from kompot_scverse._stats.design import MIN_CELLS
 
 from .fingerprint import matrix_print
 from .view import RunView

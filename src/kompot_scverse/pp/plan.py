@@ -1,31 +1,36 @@
 """What a call will need and write, before it is paid for."""
 
-from typing import Any, Literal
-
-from anndata import AnnData
+import inspect
+from typing import TYPE_CHECKING, Any, Literal
 
 from kompot_scverse._arguments import check_arguments
 from kompot_scverse._plan.resource_plan import ResourcePlan
 
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from mudata import MuData
+
 __all__ = ["plan"]
 
 
-def plan(data: AnnData, groupby: str, *, analysis: Literal["de", "da"] = "de", **arguments: Any) -> ResourcePlan:
+def plan(
+    data: "AnnData | MuData", tool: Literal["de", "da", "smooth"], groupby: str | None = None, **arguments: Any
+) -> ResourcePlan:
     """
-    Predict memory, disk and fields of a differential analysis without running it.
+    Predict memory, disk and fields of a call of :func:`kompot_scverse.tl.de`, `da` or `smooth`, without making it.
 
-    Takes less than a second and does not touch the expression values. The same as `kp.tl.de(..., dry_run=True)`.
+    Takes less than a second and does not touch the expression values.
 
     Parameters
     ----------
     data
         Annotated data; not changed.
+    tool
+        Name of the function of `kp.tl`.
     groupby
-        Obs column of the conditions.
-    analysis
-        Which analysis to plan: `kp.tl.de` or `kp.tl.da`.
+        Obs column of the conditions; None only for `smooth` over all cells.
     **arguments
-        The arguments of that function.
+        The other arguments of that function.
 
     Returns
     -------
@@ -33,19 +38,28 @@ def plan(data: AnnData, groupby: str, *, analysis: Literal["de", "da"] = "de", *
 
     Raises
     ------
-    ValueError, KeyError
-        What the analysis itself would raise for these arguments.
+    ValueError, KeyError, TypeError
+        What the function itself would raise for these arguments.
 
     Examples
     --------
     >>> import kompot_scverse as kp
     >>> adata = kp.datasets.simulate(600, 100)
-    >>> found = kp.pp.plan(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
+    >>> found = kp.pp.plan(adata, "de", "Age", reference="Young", groups="Old", layer="logged_counts")
     >>> bool(0 < found.peak_memory < 1e9)
     True
     """
     check_arguments(plan, locals())
-    from kompot_scverse import tl
+    from kompot_scverse._plan.plan_tasks import PlannedTask, plan_tasks
+    from kompot_scverse.tl._steps import prepare_call
+    from kompot_scverse.tl._tools import TOOLS
 
-    functions: dict[str, Any] = {"de": tl.de, "da": tl.da}
-    return functions[analysis](data, groupby, dry_run=True, **arguments)
+    steps, function = TOOLS[tool]
+    given = inspect.signature(function).bind(data, **({} if groupby is None else {"groupby": groupby}), **arguments)
+    given.apply_defaults()
+    request, prepared = prepare_call(steps, function, given.arguments)
+    tasks = [
+        PlannedTask(task.mod, task.design, task.planned, task.frame.n_obs, steps.sizes(task, request))
+        for task in prepared.tasks
+    ]
+    return plan_tasks(prepared.targets, tasks, prepared.cells, request.gp, request.storage)

@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from kompot_scverse._data.design import Design
 from kompot_scverse._gp.moments import collect_moments, sample_grams, sample_sums
 from kompot_scverse._gp.noise_floor import check_noise
 from kompot_scverse._gp.parallel import return_freed_memory
 from kompot_scverse._gp.posterior import posterior
+from kompot_scverse._gp.progress import progress_bar
+from kompot_scverse._gp.states import States
 from kompot_scverse._gp.varying_coefficients import SampleSums, with_constant
 from kompot_scverse._results.disk import DiskStore
 from kompot_scverse._stats.component_fit import ComponentFit, ComponentModel, FieldDesign
+from kompot_scverse._stats.design import Design
 from kompot_scverse._stats.expression import ExpressionFit, fit_expression
 from kompot_scverse._stats.fdr import compare_with_null
 from kompot_scverse._stats.null_genes import choose_null_genes, residual_null_moments
@@ -22,10 +24,8 @@ from kompot_scverse._stats.sample_covariance import CHUNK
 from kompot_scverse._stats.score_test import score_test
 from kompot_scverse.settings import GPSettings, StorageSettings, TestSettings
 
-from ._common import States
 from ._genes_read import GenesRead
 from ._null_moments import ShuffledMoments, shuffled_moments
-from ._progress import progress_bar
 
 __all__ = ["DEModel", "factor_keeper", "fit_model", "model_features", "significance"]
 
@@ -57,7 +57,6 @@ def fit_model(
     design: Design,
     gp: GPSettings,
     test: TestSettings,
-    rng: np.random.Generator,
     keep: Callable[[ExpressionFit], ExpressionFit] = lambda fit: fit,
 ) -> DEModel:
     """
@@ -75,12 +74,10 @@ def fit_model(
         Conditions and samples.
     gp, test
         Settings.
-    rng
-        Chooses and shuffles the null genes.
     keep
         Computes the variance between replicates of the genes and keeps it, see :func:`factor_keeper`.
     """
-    n_null = test.null_genes if test.null_mahalanobis is None else 0
+    n_null, rng = test.null_genes if test.null_mahalanobis is None else 0, np.random.default_rng(test.rng)
     chosen = genes.chosen[choose_null_genes(len(genes.chosen), n_null, rng)] if n_null else None
     # sums of y² are weighted sums with weight 1
     ones, codes, n_samples = np.ones((len(features), 1)), design.sample_codes, len(design.samples)

@@ -1,142 +1,165 @@
-"""From fitted models to the fields and the summary of a differential expression."""
+"""Third step of `kp.tl.de`: the fields and the runs, from the fit."""
 
-import logging
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-import pandas as pd
 
-from kompot_scverse._data.design import MIN_CELLS, Design
-from kompot_scverse._data.sample_design import ContrastDesign
-from kompot_scverse._gp.lazy import as_dask
-from kompot_scverse._gp.variance_table import VarianceTable
-from kompot_scverse._results.de_fields import DEPlan, GeneResults
-from kompot_scverse._results.disk import DiskStore
-from kompot_scverse._results.subsets import GenePlacer
-from kompot_scverse._stats.category_statistics import category_means, group_statistics, mean_features
+from kompot_scverse._arguments import listed, seed_of
+from kompot_scverse._data.cell_groups import category_names
+from kompot_scverse._data.covariates import sample_covariates
+from kompot_scverse._data.resolve import expression_values
+from kompot_scverse._results.de_fields import GeneResults, gene_values
+from kompot_scverse._results.subsets import SubsetMerger, genes_covered
+from kompot_scverse._runs.build import RunContent
+from kompot_scverse._runs.fingerprint import array_print, design_prints, matrix_print
+from kompot_scverse._stats.category_statistics import GroupStatistics, category_means, group_statistics, mean_features
 from kompot_scverse._stats.component_fit import ComponentFit
-from kompot_scverse._stats.lazy_layers import lazy_average, lazy_lfsr, lazy_mixture_std, lazy_product, lazy_std
-from kompot_scverse._stats.sample_covariance import CHUNK, SampleCovariance
-from kompot_scverse.settings import TestSettings
+from kompot_scverse._stats.design import MIN_CELLS
+from kompot_scverse._stats.lazy_layers import lazy_average
+from kompot_scverse._stats.sample_tests import compare_categories, compare_genes
 
-from ._de_model import DEModel, significance
-from ._replicates import CellWeights, test_categories, test_genes
-from ._test_sums import TestSums
+from ._de_fit import DEFit
+from ._de_layers import condition_values
+from ._de_model import significance
+from ._de_prepare import DETask
+from ._log import logger
+from ._steps import Job, Results
 
-__all__ = ["condition_values", "contrast_results", "log_results", "store_table", "summarize", "zscore_layer"]
-
-logger = logging.getLogger("kompot_scverse")
+__all__ = ["report", "results"]
 
 
-def contrast_results(
-    model: DEModel,
-    features: np.ndarray,
-    design: Design,
-    number: int,
-    test: TestSettings,
-    *,
-    categories: pd.Series | None,
-    weights: CellWeights | None,
-    contrast: ContrastDesign | None,
-    sums: TestSums | None,
-) -> GeneResults:
-    """
-    Everything about the genes of one contrast.
+def results(job: Job, fitted: DEFit) -> Results:
+    """Fields of all conditions and contrasts, and what the runs record."""
+    task = job.task
+    params, prints = _params(job, fitted), _fingerprint(job)
+    basis = task.plan.keys(task.design, None).basis, fitted.features.astype(np.float32)
+    merger = SubsetMerger(task.frame, task.numbers, task.design, basis, params, prints)
+    values = condition_values(job, fitted, merger)
+    if fitted.weights is not None:
+        values["obsm", task.plan.keys(task.design, None).neighborhoods] = fitted.weights.soft.astype(np.float32)
+    summaries, diagnostics = [], []
+    for number in range(1, len(task.design.conditions)):
+        found = _contrast(job, fitted, number)
+        values |= _contrast_values(job, fitted, found, merger, number)
+        is_de, qvalues = (
+            values.get(("var", key)) for key in task.plan.called(task.design, task.design.conditions[number])
+        )
+        summary = summarize(found, task.n_genes, None if is_de is None else merger.chosen(is_de), qvalues)
+        summaries.append(summary | _notes(task, fitted, number))
+        null = None if found.comparison is None else found.comparison.null
+        diagnostics.append(job.states.diagnostics(np.isin(task.design.condition_codes, (0, number)), null))
+    merger.warn()
+    params["updated_run"] = max(merger.updated, default=None)
+    covered = genes_covered(task.frame.var_names, task.numbers, merger.updated)
+    return Results(values, RunContent(params, [one | covered for one in summaries], diagnostics, prints))
 
-    Parameters
-    ----------
-    model
-        Fits.
-    features
-        What the functions are linear in: cells × features.
-    design
-        Conditions and samples.
-    number
-        Of the condition that is compared with the first.
-    test
-        Settings.
-    categories
-        Categories with statistics of their own.
-    weights, contrast, sums
-        Weights of the cells, design of the samples and sums over their cells, for the replicate test.
-    """
+
+def _contrast(job: Job, fitted: DEFit, number: int) -> GeneResults:
+    """Everything about the genes of one contrast: condition `number` against the first."""
+    task, model = job.task, fitted.model
     distances = model.genes.distance(number)
-    comparison = significance(model, distances, number, test)
-    cell_pvalue = None if model.cell_pvalues is None else model.cell_pvalues[number - 1]
-    components = model.genes.standard_deviations(number) if isinstance(model.genes, ComponentFit) else None
-    cells = np.isin(design.condition_codes, (0, number))
-    mean_lfc = model.genes.fold_change(number) @ mean_features(features, cells)
-    groups = None
-    if categories is not None:
-        sides = (design.condition_codes == 0, design.condition_codes == number)
-        means = category_means(
-            features, categories.cat.codes.to_numpy(), len(categories.cat.categories), sides, MIN_CELLS
-        )
-        groups = group_statistics(model.genes, means, number)
-    if weights is None or contrast is None or sums is None:
-        return GeneResults(
-            distances, mean_lfc, comparison, groups, cell_pvalue=cell_pvalue, standard_deviations=components
-        )
-    found = test_genes(sums, weights, design, contrast)
-    group_test = None if categories is None else test_categories(sums, weights, design, contrast)
-    m = weights.soft.shape[1]
-    return GeneResults(distances, mean_lfc, comparison, groups, found, group_test, m, standard_deviations=components)
+    cells = np.isin(task.design.condition_codes, (0, number))
+    found: dict[str, Any] = {}
+    if fitted.weights is not None and fitted.sums is not None and task.contrasts is not None:
+        arguments = (fitted.sums, fitted.weights, task.design, task.contrasts[number - 1])
+        found["test"] = compare_genes(*arguments)
+        found["group_test"] = None if task.categories is None else compare_categories(*arguments)
+        found["n_neighborhoods"] = fitted.weights.soft.shape[1]
+    elif model.cell_pvalues is not None:
+        found["cell_pvalue"] = model.cell_pvalues[number - 1]
+    if isinstance(model.genes, ComponentFit):
+        found["standard_deviations"] = model.genes.standard_deviations(number)
+    return GeneResults(
+        distances,
+        model.genes.fold_change(number) @ mean_features(fitted.features, cells),
+        significance(model, distances, number, job.request.test),
+        _group_statistics(task, fitted, number),
+        **found,
+    )
 
 
-def condition_values(
-    plan: DEPlan, design: Design, model: DEModel, features: np.ndarray, place: GenePlacer, disk: DiskStore
+def _group_statistics(task: DETask, fitted: DEFit, number: int) -> GroupStatistics | None:
+    """Means over the cells of each category, and their uncertainty."""
+    if task.categories is None:
+        return None
+    codes, n = task.categories.cat.codes.to_numpy(), len(task.categories.cat.categories)
+    sides = (task.design.condition_codes == 0, task.design.condition_codes == number)
+    means = category_means(fitted.features, codes, n, sides, MIN_CELLS)
+    return group_statistics(fitted.model.genes, means, number)
+
+
+def _contrast_values(
+    job: Job, fitted: DEFit, found: GeneResults, merger: SubsetMerger, number: int
 ) -> dict[tuple[str, str], Any]:
-    """Basis, weights and layers, from which everything else can be rebuilt."""
-    basis_key, phi = place.basis
-    values: dict[tuple[str, str], Any] = {("obsm", basis_key): phi}
-    layers: dict[str, Any] = {}
-    weights = []
-    for number, condition in enumerate(design.conditions):
-        keys = plan.keys(design, condition)
-        key = keys.of(condition, "weights")
-        weights.append(place(model.genes.weights(number).astype(np.float32), "varm", key))
-        values["varm", key] = weights[-1]
-        layers[keys.of(condition, "imputed")] = lazy_product(phi, weights[-1])
-        if isinstance(model.genes, ComponentFit):
-            names = [keys.of(condition, what, varies=True) for what in ("variances", "variance_weights", "std")]
-            layers[names[-1]] = store_table(values, names, model.genes.variance_table(number), features, place)
-            continue
-        std = values["obs", keys.of(condition, "std")] = model.genes.posteriors[number].std(features)
-        if model.genes.covariances is not None:
-            key = keys.of(condition, "sample_weights")
-            factor = values["varm", key] = _placed_factor(model.genes.covariances[number], place, key, disk)
-            layers[keys.of(condition, "std", varies=True)] = lazy_std(phi, factor, std**2)
-    for number, group in enumerate(design.groups, start=1):
-        keys = plan.keys(design, group)
-        change = layers[keys.field("fold_change")] = lazy_product(phi, weights[number] - weights[0])
-        if isinstance(model.genes, ComponentFit):
-            names = [keys.field(what, varies=True) for what in ("variances", "variance_weights", "fold_change_std")]
-            deviation = store_table(values, names, model.genes.fold_change_table(number), features, place)
-            layers[names[-1]] = deviation
-            layers[keys.field("lfsr", varies=True)] = lazy_lfsr(change, deviation)
-    if plan.layers:
-        values |= {("layers", key): layer for key, layer in layers.items()}
+    """Fields of one contrast on all genes, and the replicate test averaged at every cell."""
+    task, group = job.task, job.task.design.conditions[number]
+    names = None if task.categories is None else category_names(task.frame, task.categories)
+    threshold = cast("float", job.request.test.threshold)
+    values = gene_values(task.plan, task.design, group, found, merger, names, threshold)
+    if fitted.weights is not None and task.plan.layers:
+        keys = task.plan.keys(task.design, group)
+        zscore = values["varm", keys.field("neighborhood_zscore")]
+        soft = fitted.weights.soft.astype(np.float32)
+        values["layers", keys.field("lfc_zscore")] = lazy_average(soft, zscore)
     return values
 
 
-def store_table(
-    values: dict[tuple[str, str], Any], names: list[str], table: VarianceTable, features: np.ndarray, place: GenePlacer
-) -> Any:
-    """Keep the variances of the cells and their weights in the genes; returns the layer of standard deviations."""
-    forms = values["obsm", names[0]] = table.forms(features).astype(np.float32)
-    loads = values["varm", names[1]] = place(table.loads.astype(np.float32), "varm", names[1])
-    return lazy_mixture_std(forms, loads)
+def _params(job: Job, fitted: DEFit) -> dict[str, Any]:
+    """Arguments as resolved."""
+    task, request, test = job.task, job.request, job.request.test
+    n_null = 0 if fitted.model.nulls is None else test.null_genes
+    params = job.states.describe(request.gp) | {
+        "layer": task.layer,
+        "log_base": task.y.base,
+        "sample_key": request.sample_key,
+        "cell_groups": request.cell_groups,
+        "n_genes": task.n_genes,
+        "null_genes": n_null,
+        "null": test.null,
+        "fdr_threshold": test.threshold,
+        "equal_depth": test.equal_depth,
+        "layers": request.storage.layers,
+        "rng": seed_of(test.rng),
+    }
+    if n_null > task.n_genes:
+        logger.info(
+            "%s %s are too few for %s null genes, which are drawn from them with replacement.",
+            f"{task.n_genes:,}", f"features of {task.mod}" if task.mod else "genes", f"{n_null:,}",
+        )  # fmt: skip
+        params["null_genes_drawn"] = f"{n_null:,} from {task.n_genes:,} features, with replacement"
+    if fitted.weights is not None:
+        params |= fitted.weights.describe(job.states.model.frame.scale) | {
+            "paired": request.paired,
+            "covariates": [] if request.covariates is None else listed("covariates", request.covariates),
+        }
+    if fitted.sums is not None and fitted.depths is not None:
+        params |= {"reference_genes": int(fitted.sums.reference.sum()), "tested_at_equal_depth": fitted.depths.known}
+    if isinstance(fitted.model.genes, ComponentFit):
+        params["prior_variance"] = round(fitted.model.genes.prior_variance, 9)
+    return params
 
 
-def _placed_factor(covariance: SampleCovariance, place: GenePlacer, key: str, disk: DiskStore) -> Any:
-    """The kept variance between replicates on all genes, in memory or read lazily from disk."""
-    if isinstance(covariance.kept, np.ndarray):
-        return place(covariance.kept, "varm", key)
-    if place.numbers is None:
-        return covariance.factor
-    mod = getattr(place.adata, "modality", "")
-    name = f"{mod}.{key}" if mod else key
-    return disk.save({name: as_dask(place(covariance.kept, "varm", key), (CHUNK, -1, -1))})[name]
+def _notes(task: DETask, fitted: DEFit, number: int) -> dict[str, Any]:
+    """What the summary of a contrast says about its samples."""
+    notes: dict[str, Any] = {} if task.contrasts is None else task.contrasts[number - 1].notes()
+    if fitted.depths is not None:
+        name = "depth_ratio" if fitted.depths.known else "detected_ratio"
+        notes[name] = round(fitted.depths.ratio(task.design, number), 3)
+    return notes
+
+
+def _fingerprint(job: Job) -> dict[str, str]:
+    """Of the data that the results are made from."""
+    task, request = job.task, job.request
+    frame, design = task.frame, task.design
+    covariates = None if design.sample_key is None else sample_covariates(frame, design, request.covariates)
+    found = design_prints(frame, design, covariates, task.categories)
+    found["representation"] = array_print(job.states.x[design.cells])
+    values, _ = expression_values(frame, task.layer)
+    found["expression"] = matrix_print(values, design.cells, frame.var_names)
+    if request.test.null_mahalanobis is not None:
+        found["null_mahalanobis"] = array_print(np.asarray(request.test.null_mahalanobis))
+    return found
 
 
 def summarize(
@@ -180,29 +203,20 @@ def summarize(
     return summary
 
 
-def log_results(design: Design, summaries: list[dict[str, Any]], fields: list, mod: str = "") -> None:
-    """Say what was found, in which modality."""
-    layers = [field for field in fields if field.slot == "layers"]
-    size = sum(np.prod(field.value.shape) * 4 for field in layers) / 1e9
-    for group, summary in zip(design.groups, summaries, strict=True):
-        found = f"{summary['n_de']:,} of " if "n_de" in summary else ""
+def report(task: DETask, found: Results) -> None:
+    """Log how many genes are called, and what the layers would take."""
+    layers = [key for slot, key in found.values if slot == "layers"]
+    size = sum(np.prod(found.values["layers", key].shape) * 4 for key in layers) / 1e9
+    for group, summary in zip(task.design.groups, found.content.summaries, strict=True):
+        called = f"{summary['n_de']:,} of " if "n_de" in summary else ""
         logger.info(
             "%s to %s: %s%s %s differentially expressed. %d layers are computed when read or written (%.2f GB); "
             "`kp.tl.cleanup` drops them.",
-            design.reference, group, found, f"{summary['n_genes']:,}", f"features of {mod}" if mod else "genes",
-            len(layers), size,
+            task.design.reference, group, called, f"{summary['n_genes']:,}",
+            f"features of {task.mod}" if task.mod else "genes", len(layers), size,
         )  # fmt: skip
         if summary.get("n_neighborhoods_tested", 0) < summary.get("n_neighborhoods", 0):
             logger.info(
                 "%d of %d neighbourhoods are not tested: too few samples have enough cells there.",
                 summary["n_neighborhoods"] - summary["n_neighborhoods_tested"], summary["n_neighborhoods"],
             )  # fmt: skip
-
-
-def zscore_layer(
-    plan: DEPlan, design: Design, group: object, soft: np.ndarray, values: dict[tuple[str, str], Any]
-) -> dict[tuple[str, str], Any]:
-    """The replicate test at every cell, from its statistics per neighbourhood."""
-    keys = plan.keys(design, group)
-    zscore = values["varm", keys.field("neighborhood_zscore")]
-    return {("layers", keys.field("lfc_zscore")): lazy_average(soft, zscore)}

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kompot_scverse._data.design import Design
 from kompot_scverse._data.matrix import MatrixReader
 from kompot_scverse._gp.row_tasks import RowReader
+from kompot_scverse._stats.design import Design
 from kompot_scverse._stats.equal_depth import EqualDepthReader
 from kompot_scverse._stats.layer_survey import LayerSurvey, survey_layer
 from kompot_scverse._stats.level_trend import MIN_GENES

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from kompot_scverse._data.design import Design
 from kompot_scverse._data.matrix import matrix_reader
 from kompot_scverse._gp.moments import Moments, collect_moments
 from kompot_scverse._gp.order import canonical_order
+from kompot_scverse._stats.design import Design
 from kompot_scverse._stats.null_genes import draw_permutations, null_gene_batches, shuffle_cells
 
 if TYPE_CHECKING:

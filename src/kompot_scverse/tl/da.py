@@ -1,40 +1,24 @@
 """Differential abundance."""
 
-import logging
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from kompot_scverse._arguments import check_arguments
-from kompot_scverse._data.design import resolve_design
-from kompot_scverse._data.holders import check_changeable
-from kompot_scverse._data.sample_design import contrast_designs
-from kompot_scverse._data.targets import resolve_targets
-from kompot_scverse._keys import check_key
-from kompot_scverse._results.da_fields import THRESHOLDS, CellResults, DAPlan, cell_values, plan_fields
-from kompot_scverse._results.store import check_overwrite, fill, write
-from kompot_scverse._runs.call import record_call
-from kompot_scverse._stats.neighborhoods import ABUNDANCE_WIDTH
 from kompot_scverse.settings import GPSettings, TestSettings
 
-from ._common import build_runs, cell_states, describe_gp, run_diagnostics
-from ._da_density import density_abundance
-from ._da_model import compare
-from ._da_ratio import ratio_abundance
-from ._dry_run import plan_da
-from ._replicates import cell_weights, describe_tests, test_abundance
+from ._da_fit import fit
+from ._da_prepare import DARequest, prepare, sizes
+from ._da_results import report, results
+from ._steps import Tool, run_tool
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-    from kompot_scverse._plan.resource_plan import ResourcePlan
-
 __all__ = ["da"]
 
-logger = logging.getLogger("kompot_scverse")
+DA = Tool(DARequest, prepare, fit, results, report, sizes)
 
 
 def da(
@@ -55,9 +39,7 @@ def da(
     gp: GPSettings | None = None,
     test: TestSettings | None = None,
     overwrite: bool | None = None,
-    copy: bool = False,
-    dry_run: bool = False,
-) -> "AnnData | MuData | ResourcePlan | None":
+) -> None:
     r"""
     Differential abundance over cell states, without clusters.
 
@@ -74,7 +56,7 @@ def da(
     Parameters
     ----------
     data
-        Annotated data; changed in place unless `copy`.
+        Annotated data; changed in place.
     groupby
         Obs column of the conditions.
     reference
@@ -111,14 +93,10 @@ def da(
         Settings of the model, and of the test and what is called.
     overwrite
         What happens to fields that exist: None warns, True is silent, False raises before anything is computed.
-    copy
-        Return changed data instead of changing `data`.
-    dry_run
-        Compute nothing and return the plan of resources and fields (:func:`kompot_scverse.pp.plan`).
 
     Returns
     -------
-    None, the changed copy, or the plan. Written are, with R the reference and G the group (suffix `_sample_var` with `sample_key`
+    None. Written are, with R the reference and G the group (suffix `_sample_var` with `sample_key`
     where marked \*), for every cell with a state:
 
     - obs: `K_R_to_G_lfc` (natural log, group − reference), `K_R_to_G_lfc_zscore`\*, `K_R_to_G_neg_log10_lfc_ptp`\*
@@ -152,88 +130,4 @@ def da(
     >>> adata.obs["kompot_da_Young_to_Old_lfc_direction"].cat.categories.to_list()
     ['down', 'neutral', 'up']
     """
-    check_arguments(da, locals())
-    call = record_call(da, locals())
-    check_key(key_added)
-    if normalize is not None and method == "ratio":
-        raise ValueError(
-            f"`normalize={normalize!r}` belongs to method='density'; a log ratio (method='ratio') is one of densities of mass one. "
-            "Leave it out, or pass method='density'."
-        )
-    gp, test = gp or GPSettings(), (test or TestSettings()).of_da(method, replicates=sample_key is not None)
-    targets = resolve_targets(data, mod, use_rep, several=False).of_states()
-    (name,) = targets.frames
-    design = resolve_design(
-        targets.states,
-        groupby,
-        reference=reference,
-        groups=groups,
-        sample_key=sample_key,
-        mask_obs=targets.mask(name, mask_obs),
-    )
-    contrasts = contrast_designs(targets.states, design, covariates, paired=paired)
-    plan = DAPlan(key_added, method)
-    planned = [replace(field, mod=name) for field in plan_fields(plan, design)]
-    if dry_run:
-        return plan_da(targets, design, planned, gp=gp, method=method)
-    check_changeable(targets.data, copy=copy)
-    check_overwrite(targets.data, planned, overwrite, call)
-
-    if contrasts is None:
-        logger.warning("Without `sample_key`, significance is about the cells measured, not about individuals.")
-    states = cell_states(targets, design.cells, gp, all_distances=method == "density")
-    if method == "ratio":
-        found = ratio_abundance(states, design)
-    else:
-        found = density_abundance(states, design, normalize or "mass")
-
-    values: dict[tuple[str, str], Any] = {
-        ("obs", plan.keys(design, condition).of(condition, plan.condition_statistic)): field
-        for condition, field in zip(design.conditions, found.fields, strict=True)
-    }
-    weights = None if contrasts is None else cell_weights(states.x, design, test.n_neighborhoods, ABUNDANCE_WIDTH)
-    summaries, diagnostics = [], []
-    for number, group in enumerate(design.groups):
-        replicates = None
-        if weights is not None and contrasts is not None:
-            replicates = test_abundance(weights, design, contrasts[number]).to_cells(weights.soft)
-        results = compare(found, number, test, replicates)
-        values |= cell_values(plan, design, group, results)
-        cells = np.isin(design.condition_codes, (0, number + 1))
-        notes = {} if contrasts is None else contrasts[number].notes()
-        notes |= found.summaries[number] if found.summaries else {}
-        summaries.append(_summary(results, cells) | notes)
-        diagnostics.append(run_diagnostics(states, cells))
-
-    params = describe_gp(states, gp) | {
-        "sample_key": sample_key,
-        "method": method,
-    }
-    params |= {key: getattr(test, name) for name, key in THRESHOLDS[sample_key is not None].items()}
-    params |= found.params | describe_tests(weights, states.model.frame, paired=paired, covariates=covariates)
-    del params["sigma"]  # the noise of the expression
-    fields = fill(planned, values)
-    runs = build_runs(
-        targets, name, "da", design, fields, key_added=key_added, params=params, summaries=summaries, diagnostics=diagnostics,
-        call=call,
-    )  # fmt: skip
-    target = data.copy() if copy else data
-    write(target, fields, runs)
-    for group, summary in zip(design.groups, summaries, strict=True):
-        logger.info(
-            "%s to %s: %s cells up, %s down, of %s.",
-            design.reference, group, f"{summary['n_up']:,}", f"{summary['n_down']:,}", f"{summary['n_cells']:,}",
-        )  # fmt: skip
-    return target if copy else None
-
-
-def _summary(results: CellResults, cells: np.ndarray) -> dict[str, Any]:
-    """What a run remembers of its result, over the cells of the contrast."""
-    n_down, n_neutral, n_up = np.bincount(results.direction[cells], minlength=3)
-    return {
-        "n_cells": int(cells.sum()),
-        "n_up": int(n_up),
-        "n_down": int(n_down),
-        "n_neutral": int(n_neutral),
-        "mean_lfc": float(results.lfc[cells].mean()),
-    }
+    run_tool(DA, da, locals())

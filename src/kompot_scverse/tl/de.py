@@ -1,35 +1,24 @@
 """Differential expression."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kompot_scverse._arguments import check_arguments
-from kompot_scverse._data.errors import in_modality
-from kompot_scverse._data.holders import check_changeable
-from kompot_scverse._data.targets import resolve_targets
-from kompot_scverse._keys import check_key
-from kompot_scverse._results.disk import DiskStore
-from kompot_scverse._results.store import check_overwrite, write
-from kompot_scverse._runs.call import record_call
 from kompot_scverse.settings import GPSettings, StorageSettings, TestSettings
 
-from ._common import cell_states
-from ._de_results import log_results
-from ._de_task import DERequest, analyse, prepare
-from ._dry_run import plan_de
+from ._de_fit import fit
+from ._de_prepare import DERequest, prepare, sizes
+from ._de_results import report, results
+from ._steps import Tool, run_tool
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-    from kompot_scverse._plan.resource_plan import ResourcePlan
-
 __all__ = ["de"]
 
-logger = logging.getLogger("kompot_scverse")
+DE = Tool(DERequest, prepare, fit, results, report, sizes)
 
 
 def de(
@@ -52,9 +41,7 @@ def de(
     test: TestSettings | None = None,
     storage: StorageSettings | None = None,
     overwrite: bool | None = None,
-    copy: bool = False,
-    dry_run: bool = False,
-) -> "AnnData | MuData | ResourcePlan | None":
+) -> None:
     r"""
     Differential expression over cell states, without clusters.
 
@@ -75,7 +62,7 @@ def de(
     Parameters
     ----------
     data
-        Annotated data; changed in place unless `copy`.
+        Annotated data; changed in place.
     groupby
         Obs column of the conditions. Columns of a MuData are looked up in its own obs, also as "mod:column", and in that of
         the modality, and must agree where there are several; `"rna:column"` names one.
@@ -116,14 +103,10 @@ def de(
         Settings of the model, of the test and what is called, and of what is kept.
     overwrite
         What happens to fields that exist: None warns, True is silent, False raises before anything is computed.
-    copy
-        Return changed data instead of changing `data`.
-    dry_run
-        Compute nothing and return the plan of resources and fields (:func:`kompot_scverse.pp.plan`).
 
     Returns
     -------
-    None, the changed copy, or the plan. Written are, to the AnnData or to each modality of a MuData, with R the reference and G the group (suffix `_sample_var` with `sample_key`
+    None. Written are, to the AnnData or to each modality of a MuData, with R the reference and G the group (suffix `_sample_var` with `sample_key`
     where marked \*):
 
     - var: `K_R_to_G_mahalanobis`\*, `_mean_lfc` (natural log, group − reference, over the cells of the contrast),
@@ -164,46 +147,4 @@ def de(
     >>> int(adata.var["kompot_de_Young_to_Old_is_de"].sum()) > 0
     True
     """
-    check_arguments(de, locals())
-    call = record_call(de, locals())
-    check_key(key_added)
-    request = DERequest(
-        groupby=groupby,
-        reference=reference,
-        groups=groups,
-        sample_key=sample_key,
-        paired=paired,
-        covariates=covariates,
-        mask_obs=mask_obs,
-        cell_groups=cell_groups,
-        key_added=key_added,
-        gp=gp or GPSettings(),
-        test=(test or TestSettings()).of_de(),
-        storage=storage or StorageSettings(),
-    )
-    targets = resolve_targets(data, mod, use_rep)
-    layers = targets.per_modality(layer, "layer")
-    tasks = {}
-    for name, chosen in targets.genes(genes).items():
-        with in_modality(name):
-            tasks[name] = prepare(targets, name, layers[name], chosen, request)
-    if dry_run:
-        return plan_de(targets, list(tasks.values()), request)
-    check_changeable(targets.data, copy=copy)
-    check_overwrite(targets.data, [field for task in tasks.values() for field in task.planned], overwrite, call)
-
-    if sample_key is None:
-        logger.warning("Without `sample_key`, significance is about the cells measured, not about individuals.")
-    cells = targets.used({name: task.design.cells for name, task in tasks.items()})
-    states = cell_states(targets, cells, request.gp)
-    results = []
-    with DiskStore(request.storage) as disk:
-        for name, task in tasks.items():
-            with in_modality(name):
-                results.append(analyse(targets, task, states.of(targets, name), request, disk, call))
-        target = data.copy() if copy else data
-        fields = [field for result in results for field in result.fields]
-        write(target, fields, [run for result in results for run in result.runs], disk)
-    for result in results:
-        log_results(result.task.design, result.summaries, result.fields, result.task.mod)
-    return target if copy else None
+    run_tool(DE, de, locals())

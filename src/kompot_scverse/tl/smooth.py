@@ -1,25 +1,16 @@
 """Smoothed expression."""
 
-import logging
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kompot_scverse._arguments import check_arguments
-from kompot_scverse._data.errors import in_modality
-from kompot_scverse._data.holders import check_changeable
-from kompot_scverse._data.targets import resolve_targets
-from kompot_scverse._keys import check_key, slug
-from kompot_scverse._results.disk import DiskStore
-from kompot_scverse._results.store import check_overwrite, fill, write
-from kompot_scverse._results.subsets import genes_covered
-from kompot_scverse._runs.call import record_call
 from kompot_scverse.settings import GPSettings, StorageSettings
 
-from ._common import cell_states, describe_gp
-from ._smooth_task import fit, plan_fields, prepare, smooth_run
+from ._smooth_fit import fit
+from ._smooth_prepare import SmoothRequest, prepare, sizes
+from ._smooth_results import report, results
+from ._steps import Tool, run_tool
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -27,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["smooth"]
 
-logger = logging.getLogger("kompot_scverse")
+SMOOTH = Tool(SmoothRequest, prepare, fit, results, report, sizes)
 
 
 def smooth(
@@ -44,8 +35,7 @@ def smooth(
     gp: GPSettings | None = None,
     storage: StorageSettings | None = None,
     overwrite: bool | None = None,
-    copy: bool = False,
-) -> "AnnData | MuData | None":
+) -> None:
     r"""
     Smoothed expression over cell states, of one condition or of all cells, and its uncertainty.
 
@@ -59,7 +49,7 @@ def smooth(
     Parameters
     ----------
     data
-        Annotated data; changed in place unless `copy`.
+        Annotated data; changed in place.
     groupby
         Obs column of the conditions; None smooths over all cells.
     group
@@ -85,12 +75,10 @@ def smooth(
         Settings of the model and of what is kept.
     overwrite
         What happens to fields that exist: None warns, True is silent, False raises before anything is computed.
-    copy
-        Return changed data instead of changing `data`.
 
     Returns
     -------
-    None, or the changed copy. Written are, with `group` as `K_{group}_…`, to the AnnData or to each modality:
+    None. Written are, with `group` as `K_{group}_…`, to the AnnData or to each modality:
 
     - layers: `K_imputed`, smoothed expression, and `K_std`, its posterior standard deviation; lazy dask arrays that are
       computed when read or written (with `GPSettings.kompot()` the latter is the same for all genes, in obs)
@@ -117,46 +105,4 @@ def smooth(
     >>> adata.layers["kompot_smooth_Old_imputed"].shape
     (600, 100)
     """
-    check_arguments(smooth, locals())
-    call = record_call(smooth, locals())
-    check_key(key_added)
-    gp, storage = gp or GPSettings(), storage or StorageSettings()
-    targets = resolve_targets(data, mod, use_rep)
-    layers = targets.per_modality(layer, "layer")
-    tasks = {}
-    for name, chosen in targets.genes(genes).items():
-        with in_modality(name):
-            tasks[name] = prepare(targets, name, groupby, group, mask_obs, layers[name], chosen)
-    prefix = key_added if groupby is None else f"{key_added}_{slug(next(iter(tasks.values())).design.reference)}"
-    planned = {name: plan_fields(prefix, task, storage, gp) for name, task in tasks.items()}
-    check_changeable(targets.data, copy=copy)
-    check_overwrite(targets.data, chain(*planned.values()), overwrite, call)
-
-    cells = targets.used({name: task.mask for name, task in tasks.items()})
-    states = cell_states(targets, cells, gp)
-    params = describe_gp(states, gp) | {
-        "n_cells_basis": int(cells.sum()),
-        "layers": storage.layers,
-    }
-    fields, runs = [], []
-    for name, task in tasks.items():
-        own_params = params | {"layer": layers[name], "log_base": task.y.base, "n_genes": task.n_genes}
-        values, placer = fit(task, states.of(targets, name), gp, prefix, own_params)
-        own_params["updated_run"] = max(placer.updated, default=None)
-        filled = fill(planned[name], values)
-        fields += filled
-        covered = genes_covered(task.frame.var_names, task.numbers, placer.updated)
-        run = smooth_run(
-            targets, task, filled, call, key_added=key_added, params=own_params, summary=covered,
-            fingerprint=placer.fingerprint,
-        )  # fmt: skip
-        runs.append(run)
-    target = data.copy() if copy else data
-    write(target, fields, runs, DiskStore(storage))
-    for task in tasks.values():
-        logger.info(
-            "Smoothed %s %s over %s cells (%s).",
-            f"{task.n_genes:,}", f"features of {task.mod}" if task.mod else "genes", f"{task.n_cells:,}",
-            task.design.reference,
-        )  # fmt: skip
-    return target if copy else None
+    run_tool(SMOOTH, smooth, locals())

@@ -1,18 +1,18 @@
-"""`kp.tl.da(method="ratio")`: log ratios of the densities of the conditions."""
+"""Log ratios of the densities of conditions, estimated themselves."""
 
 import numpy as np
 from scipy.special import logsumexp
 
-from kompot_scverse._data.design import Design
 from kompot_scverse._gp.basis import Basis
+from kompot_scverse._gp.progress import progress_bar
 from kompot_scverse._gp.ratio import RatioFit, fit_ratio
 from kompot_scverse._gp.rough import MAX_CENTERS, rough_basis
 from kompot_scverse._gp.sample_ratio import fit_sample_ratio
-from kompot_scverse._stats.neighborhoods import fit_neighborhoods
+from kompot_scverse._gp.states import States
 
-from ._common import States
-from ._da_model import Abundance
-from ._progress import progress_bar
+from .abundance_estimate import Abundance
+from .design import Design
+from .neighborhoods import fit_neighborhoods
 
 __all__ = ["fit_rough", "n_rough_centers", "ratio_abundance"]
 

@@ -1,15 +1,16 @@
-"""What both methods of `kp.tl.da` estimate, and what is concluded from it at every cell."""
+"""What both estimates of abundance give, and what follows from it at every cell."""
 
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from kompot_scverse._results.da_fields import CellResults
-from kompot_scverse._stats.abundance import direction, false_sign_rate, neg_log10_tail
-from kompot_scverse.settings import TestSettings
+from .abundance import direction, false_sign_rate, neg_log10_tail
 
-__all__ = ["Abundance", "compare"]
+if TYPE_CHECKING:
+    from kompot_scverse.settings import TestSettings
+
+__all__ = ["Abundance", "CellResults", "compare"]
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,28 @@ class Abundance:
     """What a run records of each group."""
 
 
+@dataclass(frozen=True)
+class CellResults:
+    """What was found for one contrast, at every cell."""
+
+    lfc: np.ndarray
+    zscore: np.ndarray
+    neg_log10_ptp: np.ndarray
+    direction: np.ndarray
+    """Position in `DIRECTIONS`."""
+    pvalue: np.ndarray | None = None
+    """Of the replicate test; None without replicates."""
+    qvalue: np.ndarray | None = None
+    neighborhood_lfc: np.ndarray | None = None
+    """Effect of the test."""
+    lfsr: np.ndarray | None = None
+    """Local false sign rate."""
+
+
 def compare(
     found: Abundance,
     number: int,
-    test: TestSettings,
+    test: "TestSettings",
     replicates: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
 ) -> CellResults:
     """

@@ -1,19 +1,19 @@
-"""`kp.tl.da(method="density")`: densities of conditions and samples from nearest-neighbour distances."""
+"""Log densities of conditions and samples from nearest-neighbour distances (mellon's model), and their differences."""
 
 from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 
-from kompot_scverse._data.design import Design
 from kompot_scverse._gp.density import DensityFit, fit_density
 from kompot_scverse._gp.mellon import prior_log_density
 from kompot_scverse._gp.neighbors import fractal_dimension, nearest_neighbor_distances
-from kompot_scverse._stats.abundance import mass_offsets
+from kompot_scverse._gp.progress import progress_bar
+from kompot_scverse._gp.states import States
 
-from ._common import States
-from ._da_model import Abundance
-from ._progress import progress_bar
+from .abundance import mass_offsets
+from .abundance_estimate import Abundance
+from .design import Design
 
 __all__ = ["density_abundance"]
 

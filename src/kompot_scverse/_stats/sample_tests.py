@@ -1,20 +1,17 @@
-"""The replicate tests of the tools: the weights of the cells, and the tests on the sums per sample."""
+"""Replicate tests of genes, of genes in categories, and of abundance, from sums over the cells of every sample."""
 
-import logging
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from kompot_scverse._arguments import listed
-from kompot_scverse._data.design import Design
-from kompot_scverse._data.sample_design import ContrastDesign
-from kompot_scverse._gp.frame import Frame
 from kompot_scverse._gp.moments import Moments, sample_grams
 from kompot_scverse._gp.order import canonical_order
-from kompot_scverse._stats.abundance_test import AbundanceTest, abundance_test
-from kompot_scverse._stats.gene_test import LARGEST_IN_CATEGORY, GeneTest, GeneTestSettings, gene_test
-from kompot_scverse._stats.neighborhoods import (
+
+from .abundance_test import abundance_test
+from .design import ContrastDesign, Design
+from .gene_test import LARGEST_IN_CATEGORY, GeneTest, GeneTestSettings, gene_test
+from .neighborhoods import (
     NeighborhoodMoments,
     Neighborhoods,
     default_n_centers,
@@ -22,12 +19,18 @@ from kompot_scverse._stats.neighborhoods import (
     neighborhood_tree,
 )
 
-from ._depth import SampleDepths
-from ._test_sums import TestSums
+__all__ = ["CellWeights", "SumsOfGenes", "cell_weights", "compare_abundance", "compare_categories", "compare_genes"]
 
-__all__ = ["CellWeights", "cell_weights", "describe_tests", "test_abundance", "test_categories", "test_genes"]
 
-logger = logging.getLogger("kompot_scverse")
+@dataclass(frozen=True)
+class SumsOfGenes:
+    """Weighted sums of expression over the cells of every sample, of the genes asked for and of those they learn from."""
+
+    moments: Moments
+    chosen: np.ndarray
+    """Columns of the genes asked for, in their order."""
+    reference: np.ndarray
+    """Whether a column is a gene that the prior is learnt from."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,16 @@ class CellWeights:
         """Both side by side: cells × (m + categories)."""
         return np.hstack([self.soft, self.hard])
 
+    def describe(self, unit: float) -> dict[str, Any]:
+        """For the run: number and width of the neighbourhoods, with the size of a unit in the representation."""
+        return {
+            "n_neighborhoods": len(self.neighborhoods.centers),
+            "neighborhood_width": self.neighborhoods.width * unit,
+        }
+
 
 def cell_weights(
-    x: np.ndarray, design: Design, n_neighborhoods: int | None, width: float, categories: pd.Series | None = None
+    x: np.ndarray, design: Design, n_neighborhoods: int | None, width: float, hard: np.ndarray | None = None
 ) -> CellWeights:
     """
     Place neighbourhoods over the cells of the analysis and weigh all cells.
@@ -62,29 +72,25 @@ def cell_weights(
         Their number; None for one that suits the number of cells.
     width
         Their width in units of the median distance between a cell and its nearest centre.
-    categories
-        Categories that are tested by themselves.
+    hard
+        1 for the cells of each category that is tested by itself: cells × categories.
     """
     own = x[design.cells]
     n = n_neighborhoods or default_n_centers(len(own), int(design.usable.sum()))
     # in an order that belongs to the data, since very many cells are drawn from
     neighborhoods = fit_neighborhoods(own[canonical_order(own)], n, width)
-    if categories is None:
-        hard = np.empty((len(x), 0))
-    else:
-        hard = (categories.cat.codes.to_numpy()[:, None] == np.arange(len(categories.cat.categories))).astype(float)
-    return CellWeights(neighborhoods, neighborhoods.weights(x), hard)
+    return CellWeights(neighborhoods, neighborhoods.weights(x), np.empty((len(x), 0)) if hard is None else hard)
 
 
-def test_genes(sums: TestSums, weights: CellWeights, design: Design, contrast: ContrastDesign) -> GeneTest:
+def compare_genes(sums: SumsOfGenes, weights: CellWeights, design: Design, contrast: ContrastDesign) -> GeneTest:
     """Test the chosen genes for a change anywhere; the first nodes of the result are the single neighbourhoods."""
     moments = _neighborhood_moments(sums.moments, slice(0, weights.soft.shape[1]), weights.soft, design, contrast)
     nodes = neighborhood_tree(weights.neighborhoods)
     return gene_test(moments, nodes, contrast.matrix, reference=sums.reference).subset(sums.chosen)
 
 
-def test_categories(sums: TestSums, weights: CellWeights, design: Design, contrast: ContrastDesign) -> GeneTest:
-    """Test the chosen genes in every category by itself, as :func:`test_genes`; the nodes of the result are the categories."""
+def compare_categories(sums: SumsOfGenes, weights: CellWeights, design: Design, contrast: ContrastDesign) -> GeneTest:
+    """Test the chosen genes in every category by itself, as :func:`compare_genes`; the nodes of the result are the categories."""
     m, n = weights.soft.shape[1], weights.hard.shape[1]
     moments = _neighborhood_moments(sums.moments, slice(m, m + n), weights.hard, design, contrast)
     nodes = np.eye(n, dtype=bool)
@@ -92,33 +98,12 @@ def test_categories(sums: TestSums, weights: CellWeights, design: Design, contra
     return gene_test(moments, nodes, contrast.matrix, settings, reference=sums.reference).subset(sums.chosen)
 
 
-def test_abundance(weights: CellWeights, design: Design, contrast: ContrastDesign) -> AbundanceTest:
-    """Test every neighbourhood for a change of its share of the sample's cells."""
+def compare_abundance(
+    weights: CellWeights, design: Design, contrast: ContrastDesign
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Test every neighbourhood for a change of its share of the sample's cells: p, q and effect at every cell."""
     mass, gram = _weight_sums(weights.soft, design, contrast)
-    return abundance_test(mass, gram, contrast.matrix)
-
-
-def describe_tests(
-    weights: CellWeights | None,
-    frame: Frame,
-    *,
-    paired: bool,
-    covariates: object,
-    sums: TestSums | None = None,
-    depths: SampleDepths | None = None,
-) -> dict[str, object]:
-    """Parameters of the tests as resolved, for the run; lengths in the units of the representation."""
-    if weights is None:
-        return {}
-    of_genes: dict[str, object] = {}
-    if sums is not None and depths is not None:
-        of_genes = {"reference_genes": int(sums.reference.sum()), "tested_at_equal_depth": depths.known}
-    return {
-        "paired": paired,
-        "covariates": [] if covariates is None else listed("covariates", covariates),
-        "n_neighborhoods": len(weights.neighborhoods.centers),
-        "neighborhood_width": weights.neighborhoods.width * frame.scale,
-    } | of_genes
+    return abundance_test(mass, gram, contrast.matrix).to_cells(weights.soft)
 
 
 def _weight_sums(weights: np.ndarray, design: Design, contrast: ContrastDesign) -> tuple[np.ndarray, np.ndarray]:

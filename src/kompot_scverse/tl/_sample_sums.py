@@ -1,41 +1,29 @@
-"""Sums over the cells of every sample for the replicate tests of the features: of those asked for and those they borrow from."""
+"""Sums of expression over the cells of every sample, for the replicate tests."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from kompot_scverse._data.design import Design
 from kompot_scverse._data.matrix import MatrixReader
-from kompot_scverse._gp.moments import Moments, collect_moments
+from kompot_scverse._gp.moments import collect_moments
+from kompot_scverse._gp.progress import progress_bar
+from kompot_scverse._stats.design import Design
 from kompot_scverse._stats.reference_genes import reference_genes
+from kompot_scverse._stats.sample_tests import SumsOfGenes
 
 from ._depth import SampleDepths
-from ._progress import progress_bar
 
-__all__ = ["TestSums", "collect_test_sums"]
-
-
-@dataclass(frozen=True)
-class TestSums:
-    """Sums of the features that are tested, and of those that everything is learnt from that features share."""
-
-    moments: Moments
-    chosen: np.ndarray
-    """Columns of the features asked for, in their order."""
-    reference: np.ndarray
-    """Whether a column is one to learn from."""
-    __test__ = False  # no test of pytest's
+__all__ = ["collect_sums"]
 
 
-def collect_test_sums(
+def collect_sums(
     every: MatrixReader,
     names: Sequence[str],
     numbers: np.ndarray | None,
     depths: SampleDepths,
     columns: np.ndarray,
     design: Design,
-) -> TestSums:
+) -> SumsOfGenes:
     """
     Sum expression at equal depth, and its squares, over the cells of every sample.
 
@@ -65,4 +53,4 @@ def collect_test_sums(
         moments = collect_moments(
             y, np.empty((len(columns), 0)), design.sample_codes, len(design.samples), weights=columns, progress=advance
         )
-    return TestSums(moments, chosen, np.isin(np.arange(len(names)) if read is None else read, reference))
+    return SumsOfGenes(moments, chosen, np.isin(np.arange(len(names)) if read is None else read, reference))

@@ -1,0 +1,93 @@
+"""Cell states of all cells, on the basis of the cells of an analysis."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .model import CellStates, fit_cell_states
+
+if TYPE_CHECKING:
+    from kompot_scverse.settings import GPSettings
+
+__all__ = ["States", "fit_states"]
+
+N_QUANTILES = 201
+
+
+@dataclass(frozen=True)
+class States:
+    """Cell states of all cells."""
+
+    use_rep: str
+    x: np.ndarray
+    """Cells × dimensions, in the frame of the model: centred, and close to 1 in size."""
+    model: CellStates
+    phi: np.ndarray
+    """Cells × rank."""
+    n_cells: int
+    """Number of cells that length scale and basis come from."""
+
+    def rows(self, take: Callable[[np.ndarray], np.ndarray]) -> "States":
+        """Those of the cells that `take` gives of an array with one row per cell."""
+        return replace(self, x=take(self.x), phi=take(self.phi))
+
+    def describe(self, gp: "GPSettings") -> dict[str, Any]:
+        """Settings of the Gaussian process as resolved."""
+        return {
+            "use_rep": self.use_rep,
+            "ls": self.model.ls,
+            "ls_relative_error": round(self.model.ls_error, 5),
+            "ls_factor": gp.ls_factor,
+            "kernel": type(self.model.basis.kernel.function).__name__,
+            "amplitude": gp.amplitude,
+            "sigma": gp.sigma,
+            "n_landmarks": gp.n_landmarks,
+            "rtol": gp.rtol,
+            "rank": self.model.basis.rank,
+            "residual": self.model.basis.residual,
+        }
+
+    def diagnostics(self, cells: np.ndarray, null: np.ndarray | None = None) -> dict[str, list[float]]:
+        """
+        What a run keeps for :func:`kompot_scverse.pl.diagnostics`, each as `N_QUANTILES` equally spaced quantiles.
+
+        Parameters
+        ----------
+        cells
+            Which cells are of the contrast.
+        null
+            Distances of the null genes.
+        """
+        prior = self.model.basis.kernel.diagonal(self.x[cells])
+        # summed without an array of squares as large as the features
+        left_out = prior - np.einsum("cr,cr->c", self.phi, self.phi)[cells]
+        kept = {"residual_quantiles": left_out / prior.mean()}
+        if null is not None:
+            kept["null_quantiles"] = null
+        levels = np.linspace(0, 1, N_QUANTILES)
+        return {name: [float(f"{q:.4g}") for q in np.quantile(values, levels)] for name, values in kept.items()}
+
+
+def fit_states(
+    x: np.ndarray, cells: np.ndarray, use_rep: str, gp: "GPSettings", *, all_distances: bool = False
+) -> States:
+    """
+    Length scale and basis of the cells of an analysis, and features of all cells.
+
+    Parameters
+    ----------
+    x
+        Representation of all cells: cells × dimensions.
+    cells
+        Which of them length scale and basis come from.
+    use_rep
+        Name of the representation, for messages.
+    gp
+        Settings.
+    all_distances
+        Whether the nearest-neighbour distance of every such cell is needed.
+    """
+    model = fit_cell_states(x[cells], gp, all_distances=all_distances)
+    return States(use_rep, model.frame.inward(x), model, model.features(x), int(cells.sum()))

@@ -1,0 +1,77 @@
+"""Third step of `kp.tl.da`: the fields and the runs, from the fit."""
+
+from typing import Any
+
+import numpy as np
+
+from kompot_scverse._arguments import listed
+from kompot_scverse._results.da_fields import THRESHOLDS, cell_values
+from kompot_scverse._runs.build import RunContent
+from kompot_scverse._stats.abundance_estimate import CellResults, compare
+from kompot_scverse._stats.sample_tests import compare_abundance
+
+from ._da_fit import DAFit
+from ._da_prepare import DATask
+from ._log import logger
+from ._steps import Job, Results
+
+__all__ = ["report", "results"]
+
+
+def results(job: Job, fitted: DAFit) -> Results:
+    """Fields of all conditions and contrasts, and what the runs record."""
+    task, conditions = job.task, job.task.design.conditions
+    found = [_contrast(job, fitted, number) for number in range(len(conditions) - 1)]
+    values = cell_values(task.plan, task.design, fitted.estimate.fields, found)
+    summaries, diagnostics = [], []
+    for number, one in enumerate(found):
+        cells = np.isin(task.design.condition_codes, (0, number + 1))
+        notes = {} if task.contrasts is None else task.contrasts[number].notes()
+        notes |= fitted.estimate.summaries[number] if fitted.estimate.summaries else {}
+        summaries.append(_summary(one, cells) | notes)
+        diagnostics.append(job.states.diagnostics(cells))
+    return Results(values, RunContent(_params(job, fitted), summaries, diagnostics))
+
+
+def _contrast(job: Job, fitted: DAFit, number: int) -> CellResults:
+    """What is found at every cell for one group, 0 for the first."""
+    task, replicates = job.task, None
+    if fitted.weights is not None and task.contrasts is not None:
+        replicates = compare_abundance(fitted.weights, task.design, task.contrasts[number])
+    return compare(fitted.estimate, number, job.request.test, replicates)
+
+
+def _params(job: Job, fitted: DAFit) -> dict[str, Any]:
+    """Arguments as resolved."""
+    request = job.request
+    params = job.states.describe(request.gp) | {"sample_key": request.sample_key, "method": request.method}
+    thresholds = THRESHOLDS[request.sample_key is not None]
+    params |= {key: getattr(request.test, name) for name, key in thresholds.items()} | fitted.estimate.params
+    if fitted.weights is not None:
+        params |= fitted.weights.describe(job.states.model.frame.scale) | {
+            "paired": request.paired,
+            "covariates": [] if request.covariates is None else listed("covariates", request.covariates),
+        }
+    del params["sigma"]  # the noise of the expression
+    return params
+
+
+def _summary(found: CellResults, cells: np.ndarray) -> dict[str, Any]:
+    """What a run remembers of its result, over the cells of the contrast."""
+    n_down, n_neutral, n_up = np.bincount(found.direction[cells], minlength=3)
+    return {
+        "n_cells": int(cells.sum()),
+        "n_up": int(n_up),
+        "n_down": int(n_down),
+        "n_neutral": int(n_neutral),
+        "mean_lfc": float(found.lfc[cells].mean()),
+    }
+
+
+def report(task: DATask, found: Results) -> None:
+    """Log how many cells are called."""
+    for group, summary in zip(task.design.groups, found.content.summaries, strict=True):
+        logger.info(
+            "%s to %s: %s cells up, %s down, of %s.",
+            task.design.reference, group, f"{summary['n_up']:,}", f"{summary['n_down']:,}", f"{summary['n_cells']:,}",
+        )  # fmt: skip

@@ -1,0 +1,90 @@
+"""Fields of the conditions in `kp.tl.de`, and the lazy layers that are built from them."""
+
+from typing import Any
+
+import numpy as np
+
+from kompot_scverse._gp.lazy import as_dask
+from kompot_scverse._gp.variance_table import VarianceTable
+from kompot_scverse._keys import Keys
+from kompot_scverse._results.disk import DiskStore
+from kompot_scverse._results.subsets import SubsetMerger
+from kompot_scverse._stats.component_fit import ComponentFit
+from kompot_scverse._stats.expression import ExpressionFit
+from kompot_scverse._stats.lazy_layers import lazy_lfsr, lazy_mixture_std, lazy_product, lazy_std
+from kompot_scverse._stats.sample_covariance import CHUNK, SampleCovariance
+
+from ._de_fit import DEFit
+from ._steps import Job
+
+__all__ = ["condition_values", "store_table"]
+
+Values = dict[tuple[str, str], Any]
+"""By slot and key."""
+
+
+def condition_values(job: Job, fitted: DEFit, merger: SubsetMerger) -> Values:
+    """Basis, weights and layers, from which everything else can be rebuilt."""
+    task, model = job.task, fitted.model.genes
+    basis_key, phi = merger.basis
+    values: Values = {("obsm", basis_key): phi}
+    weights = []
+    for number, condition in enumerate(task.design.conditions):
+        keys = task.plan.keys(task.design, condition)
+        key = keys.of(condition, "weights")
+        weights.append(merger(model.weights(number).astype(np.float32), "varm", key))
+        values["varm", key] = weights[-1]
+        values["layers", keys.of(condition, "imputed")] = lazy_product(phi, weights[-1])
+        if isinstance(model, ComponentFit):
+            names = [keys.of(condition, what, varies=True) for what in ("variances", "variance_weights", "std")]
+            table = model.variance_table(number)
+            values["layers", names[-1]] = store_table(values, names, table, fitted.features, merger)
+        else:
+            _given_amplitudes(values, model, number, (keys, condition), fitted.features, merger, job.disk)
+    for number, group in enumerate(task.design.groups, start=1):
+        keys = task.plan.keys(task.design, group)
+        change = values["layers", keys.field("fold_change")] = lazy_product(phi, weights[number] - weights[0])
+        if isinstance(model, ComponentFit):
+            names = [keys.field(what, varies=True) for what in ("variances", "variance_weights", "fold_change_std")]
+            deviation = store_table(values, names, model.fold_change_table(number), fitted.features, merger)
+            values["layers", names[-1]] = deviation
+            values["layers", keys.field("lfsr", varies=True)] = lazy_lfsr(change, deviation)
+    return {place: value for place, value in values.items() if task.plan.layers or place[0] != "layers"}
+
+
+def _given_amplitudes(
+    values: Values,
+    model: ExpressionFit,
+    number: int,
+    named: tuple[Keys, object],
+    features: np.ndarray,
+    merger: SubsetMerger,
+    disk: DiskStore,
+) -> None:
+    """Standard deviation of a condition in the model that has one amplitude and noise for all genes."""
+    keys, condition = named
+    std = values["obs", keys.of(condition, "std")] = model.posteriors[number].std(features)
+    if model.covariances is not None:
+        key = keys.of(condition, "sample_weights")
+        factor = values["varm", key] = _placed_factor(model.covariances[number], merger, key, disk)
+        values["layers", keys.of(condition, "std", varies=True)] = lazy_std(merger.basis[1], factor, std**2)
+
+
+def store_table(
+    values: Values, names: list[str], table: VarianceTable, features: np.ndarray, merger: SubsetMerger
+) -> Any:
+    """Keep the variances of the cells and their weights in the genes; returns the layer of standard deviations."""
+    forms = values["obsm", names[0]] = table.forms(features).astype(np.float32)
+    loads = values["varm", names[1]] = merger(table.loads.astype(np.float32), "varm", names[1])
+    return lazy_mixture_std(forms, loads)
+
+
+def _placed_factor(covariance: SampleCovariance, merger: SubsetMerger, key: str, disk: DiskStore) -> Any:
+    """The kept variance between replicates on all genes, in memory or read lazily from disk."""
+    if isinstance(covariance.kept, np.ndarray):
+        return merger(covariance.kept, "varm", key)
+    if merger.numbers is None:
+        return covariance.factor
+    mod = getattr(merger.adata, "modality", "")
+    name = f"{mod}.{key}" if mod else key
+    return disk.save({name: as_dask(merger(covariance.kept, "varm", key), (CHUNK, -1, -1))})[name]

@@ -1,0 +1,146 @@
+"""First step of `kp.tl.de`: what the call names, looked up in the data."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kompot_scverse._data.cell_groups import group_column
+from kompot_scverse._data.comparison import Comparison, resolve_comparison
+from kompot_scverse._data.errors import in_modality
+from kompot_scverse._data.matrix import MatrixReader
+from kompot_scverse._data.resolve import expression, gene_numbers
+from kompot_scverse._data.targets import Targets, resolve_targets
+from kompot_scverse._results.de_fields import DEPlan, plan_fields
+from kompot_scverse._stats.design import ContrastDesign
+from kompot_scverse._stats.neighborhoods import default_n_centers
+from kompot_scverse._stats.reference_genes import MAX_GENES
+from kompot_scverse.settings import TestSettings
+
+from ._steps import Prepared, Request, Task
+
+__all__ = ["DERequest", "DETask", "prepare", "sizes"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DERequest(Request, Comparison):
+    """Arguments of `kp.tl.de`."""
+
+    layer: str | Mapping[str, str | None] | None
+    genes: str | Sequence[str] | np.ndarray | Mapping[str, Any] | None
+    cell_groups: str | None
+    test: TestSettings
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "test", self.test.of_de())
+        if self.test.null == "residuals" and self.test.null_genes and self.gp.estimated:
+            raise ValueError(
+                "`null='residuals'` needs amplitudes and noise that are given: pass `gp=GPSettings.kompot()`, or "
+                "`null='shuffle'`."
+            )
+
+    @property
+    def n_null(self) -> int:
+        """Number of null genes to be made."""
+        return self.test.null_genes if self.test.null_mahalanobis is None else 0
+
+    def plan(self, tested: bool) -> DEPlan:
+        """What will be written; `tested` with the replicate test."""
+        return DEPlan(
+            self.key_added,
+            self.cell_groups,
+            significance=self.test.null_genes > 0 or self.test.null_mahalanobis is not None,
+            all_statistics=self.test.all_statistics,
+            layers=self.storage.layers is not None,
+            estimated=self.gp.estimated,
+            tested=tested,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DETask(Task):
+    """What is compared in one modality."""
+
+    layer: str | None
+    contrasts: list[ContrastDesign] | None
+    """Design of the samples for each contrast; None without replicates."""
+    numbers: np.ndarray | None
+    """The features analysed; None for all."""
+    every: MatrixReader
+    """All features of the layer."""
+    categories: pd.Series | None
+    """Category of every cell, for statistics of each."""
+    plan: DEPlan
+
+    @cached_property
+    def y(self) -> MatrixReader:
+        """The features analysed."""
+        return self.every.select(self.numbers)
+
+    @property
+    def n_genes(self) -> int:
+        """Number of features analysed."""
+        return self.y.shape[1]
+
+    @cached_property
+    def membership(self) -> np.ndarray | None:
+        """1 for the cells of each category: cells × categories."""
+        if self.categories is None:
+            return None
+        codes = self.categories.cat.codes.to_numpy()
+        return (codes[:, None] == np.arange(len(self.categories.cat.categories))).astype(float)
+
+
+def prepare(data: Any, request: DERequest) -> Prepared:
+    """Look up what the call names, in each modality."""
+    targets = resolve_targets(data, request.mod, request.use_rep)
+    layers = targets.per_modality(request.layer, "layer")
+    tasks = []
+    for mod, genes in targets.genes(request.genes).items():
+        with in_modality(mod):
+            tasks.append(_task(targets, mod, layers[mod], genes, request))
+    return Prepared(targets, tasks, targets.used({task.mod: task.design.cells for task in tasks}))
+
+
+def _task(targets: Targets, mod: str, layer: str | None, genes: Any, request: DERequest) -> DETask:
+    frame = targets.frames[mod]
+    design, contrasts = resolve_comparison(targets, mod, request)
+    numbers = gene_numbers(frame, genes)
+    every = expression(frame, layer, design.cells)
+    categories = group_column(frame, request.cell_groups)
+    plan = request.plan(tested=contrasts is not None)
+    return DETask(
+        mod=mod,
+        frame=frame,
+        design=design,
+        planned=[replace(field, mod=mod) for field in plan_fields(plan, design)],
+        layer=layer,
+        contrasts=contrasts,
+        numbers=numbers,
+        every=every,
+        categories=categories,
+        plan=plan,
+    )
+
+
+def sizes(task: DETask, request: DERequest) -> dict[str, Any]:
+    """Sizes that the cost depends on."""
+    n_vars = task.frame.n_vars
+    found: dict[str, Any] = {
+        "n_genes": task.n_genes,
+        "n_all_genes": n_vars,
+        "density": task.y.density(),
+        "n_null": request.n_null,
+        "estimated": request.gp.estimated,
+        "factors_in_memory": request.storage.sample_covariance == "memory",
+    }
+    if task.contrasts is not None:
+        design = task.design
+        n = request.test.n_neighborhoods or default_n_centers(int(design.cells.sum()), int(design.usable.sum()))
+        found["n_weights"] = n + (0 if task.categories is None else len(task.categories.cat.categories))
+        # also those that the prior is learnt from
+        found["n_tested"] = n_vars if task.numbers is None else min(n_vars, len(task.numbers) + MAX_GENES)
+    return found

@@ -1,0 +1,30 @@
+"""Second step of `kp.tl.smooth`: the model of the genes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kompot_scverse.settings import TestSettings
+
+from ._de_model import DEModel, fit_model, model_features
+from ._genes_read import genes_read
+from ._steps import Job
+
+__all__ = ["SmoothFit", "fit"]
+
+
+@dataclass(frozen=True)
+class SmoothFit:
+    """What the results of one modality come from."""
+
+    model: DEModel
+    features: np.ndarray
+    """What the function is linear in: cells × features."""
+
+
+def fit(job: Job) -> SmoothFit:
+    """Fit the genes over the cells of the condition."""
+    task, gp = job.task, job.request.gp
+    features = model_features(job.states, gp)
+    read = genes_read(task.every, task.frame.var_names.to_list(), task.numbers, learn=gp.estimated)
+    return SmoothFit(fit_model(read, job.states, features, task.design, gp, TestSettings()), features)

@@ -1,0 +1,74 @@
+"""Third step of `kp.tl.smooth`: the fields and the run, from the fit."""
+
+from typing import Any
+
+import numpy as np
+
+from kompot_scverse._data.resolve import expression_values
+from kompot_scverse._results.subsets import SubsetMerger, genes_covered
+from kompot_scverse._runs.build import RunContent
+from kompot_scverse._runs.fingerprint import array_print, design_prints, matrix_print
+from kompot_scverse._stats.component_fit import ComponentFit
+from kompot_scverse._stats.lazy_layers import lazy_product
+
+from ._de_layers import store_table
+from ._log import logger
+from ._smooth_fit import SmoothFit
+from ._smooth_prepare import SmoothTask
+from ._steps import Job, Results
+
+__all__ = ["report", "results"]
+
+
+def results(job: Job, fitted: SmoothFit) -> Results:
+    """Basis, weights and layers, and what the run records."""
+    task, model = job.task, fitted.model.genes
+    params, prints = _params(job), _fingerprint(job)
+    basis, phi = f"{task.prefix}_basis", fitted.features.astype(np.float32)
+    merger = SubsetMerger(task.frame, task.numbers, task.design, (basis, phi), params, prints)
+    weights = merger(model.weights(0).astype(np.float32), "varm", f"{task.prefix}_weights")
+    values: dict[tuple[str, str], Any] = {
+        ("obsm", basis): phi,
+        ("varm", f"{task.prefix}_weights"): weights,
+        ("layers", f"{task.prefix}_imputed"): lazy_product(phi, weights),
+    }
+    if isinstance(model, ComponentFit):
+        names = [f"{task.prefix}_{what}" for what in ("variances", "variance_weights", "std")]
+        values["layers", names[-1]] = store_table(values, names, model.variance_table(0), fitted.features, merger)
+    else:
+        values["obs", f"{task.prefix}_std"] = model.posteriors[0].std(fitted.features)
+    merger.warn()
+    params["updated_run"] = max(merger.updated, default=None)
+    summary = {"n_genes": task.n_genes} | genes_covered(task.frame.var_names, task.numbers, merger.updated)
+    return Results(values, RunContent(params, [summary], [{}], prints))
+
+
+def _params(job: Job) -> dict[str, Any]:
+    """Arguments as resolved."""
+    task, request = job.task, job.request
+    return job.states.describe(request.gp) | {
+        "n_cells_basis": job.states.n_cells,
+        "layers": request.storage.layers,
+        "layer": task.layer,
+        "log_base": task.every.base,
+        "n_genes": task.n_genes,
+    }
+
+
+def _fingerprint(job: Job) -> dict[str, str]:
+    """Of the data that the results are made from."""
+    task = job.task
+    found = design_prints(task.frame, task.design)
+    found["representation"] = array_print(job.states.x[task.mask])
+    values, _ = expression_values(task.frame, task.layer)
+    found["expression"] = matrix_print(values, task.design.cells, task.frame.var_names)
+    return found
+
+
+def report(task: SmoothTask, found: Results) -> None:
+    """Log what was smoothed."""
+    logger.info(
+        "Smoothed %s %s over %s cells (%s).",
+        f"{task.n_genes:,}", f"features of {task.mod}" if task.mod else "genes", f"{task.design.cells.sum():,}",
+        task.design.reference,
+    )  # fmt: skip

@@ -1,0 +1,180 @@
+"""The steps of every tool: a request is prepared, fitted, turned into results and stored."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from anndata import AnnData
+
+from kompot_scverse._arguments import check_arguments
+from kompot_scverse._data.comparison import Comparison
+from kompot_scverse._data.errors import in_modality
+from kompot_scverse._data.holders import check_changeable
+from kompot_scverse._data.targets import Targets
+from kompot_scverse._gp.states import States, fit_states
+from kompot_scverse._keys import check_key
+from kompot_scverse._results.disk import DiskStore
+from kompot_scverse._results.store import check_overwrite, fill, write
+from kompot_scverse._runs.build import RunContent, build_runs
+from kompot_scverse._runs.call import record_call
+from kompot_scverse._runs.field import Field
+from kompot_scverse._stats.design import Design
+from kompot_scverse.settings import GPSettings, StorageSettings, TestSettings
+
+from ._log import logger
+
+__all__ = ["Job", "Prepared", "Request", "Results", "Task", "Tool", "prepare_call", "run_tool"]
+
+SETTINGS = {"gp": GPSettings, "storage": StorageSettings, "test": TestSettings}
+"""What None stands for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """Arguments that all tools take."""
+
+    mod: Any
+    use_rep: str | None
+    key_added: str
+    gp: GPSettings
+    storage: StorageSettings = StorageSettings()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What is analysed in one modality."""
+
+    mod: str
+    """Name of the modality; empty for an AnnData."""
+    frame: AnnData
+    design: Design
+    planned: list[Field]
+    """What will be written."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a call names, looked up in the data."""
+
+    targets: Targets
+    tasks: list[Any]
+    cells: np.ndarray
+    """Cells that the length scale and the basis come from."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the steps of one modality work with."""
+
+    task: Any
+    request: Any
+    states: States
+    """Of the cells of the modality, on the basis that all modalities share."""
+    disk: DiskStore
+    """Where large results are kept, if on disk."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """What is written for one modality."""
+
+    values: dict[tuple[str, str], Any]
+    """By slot and key."""
+    content: RunContent
+
+
+@dataclass(frozen=True)
+class Tool:
+    """The steps of one tool."""
+
+    request: type[Any]
+    """Class of the arguments, with the names of the parameters."""
+    prepare: Callable[[Any, Any], Prepared]
+    """Looks up in the data what the request names, and raises where it cannot be analysed."""
+    fit: Callable[[Job], Any]
+    """Fits the model of one modality."""
+    results: Callable[[Job, Any], Results]
+    """Values of the planned fields, from the fit."""
+    report: Callable[[Any, Results], None]
+    """Logs what was found."""
+    sizes: Callable[[Any, Any], dict[str, Any]]
+    """Sizes of a task that its cost depends on, beside those of the cells."""
+
+
+def prepare_call(tool: Tool, function: Callable, given: Mapping[str, Any]) -> tuple[Any, Prepared]:
+    """
+    Check the arguments of a call and look up what they name.
+
+    Parameters
+    ----------
+    tool
+        Its steps.
+    function
+        The public function.
+    given
+        Its arguments by name.
+    """
+    check_arguments(function, given)
+    check_key(given["key_added"])
+    arguments = {one.name: given[one.name] for one in fields(tool.request) if one.name in given}
+    arguments |= {name: kind() for name, kind in SETTINGS.items() if name in given and given[name] is None}
+    request = tool.request(**arguments)
+    return request, tool.prepare(given["data"], request)
+
+
+def run_tool(tool: Tool, function: Callable, given: Mapping[str, Any]) -> None:
+    """
+    Take all steps of a call.
+
+    Parameters
+    ----------
+    tool
+        Its steps.
+    function
+        The public function.
+    given
+        Its arguments by name.
+    """
+    request, prepared = prepare_call(tool, function, given)
+    call = record_call(function, given)
+    planned = [field for task in prepared.tasks for field in task.planned]
+    check_changeable(prepared.targets.data)
+    check_overwrite(prepared.targets.data, planned, given["overwrite"], call)
+    if isinstance(request, Comparison) and request.sample_key is None:
+        logger.warning("Without `sample_key`, significance is about the cells measured, not about individuals.")
+    states = _states(prepared, request)
+    done: list[tuple[Any, Results]] = []
+    with DiskStore(request.storage) as disk:
+        for task in prepared.tasks:
+            with in_modality(task.mod):
+                job = Job(task, request, _of_modality(states, prepared.targets, task.mod), disk)
+                done.append((task, tool.results(job, tool.fit(job))))
+        _store(prepared.targets, done, request.key_added, call, disk)
+    for task, results in done:
+        tool.report(task, results)
+
+
+def _states(prepared: Prepared, request: Any) -> States:
+    """Cell states on the basis of the cells of all modalities."""
+    targets = prepared.targets
+    targets.check_finite(prepared.cells)
+    distances = getattr(request, "method", "") == "density"
+    return fit_states(targets.x, prepared.cells, targets.use_rep, request.gp, all_distances=distances)
+
+
+def _of_modality(states: States, targets: Targets, mod: str) -> States:
+    return states.rows(lambda values: targets.on(mod, values))
+
+
+def _store(
+    targets: Targets, done: list[tuple[Any, Results]], key_added: str, call: dict[str, Any], disk: DiskStore
+) -> None:
+    """Write the fields and runs of all modalities, or nothing."""
+    written: list[Field] = []
+    runs = []
+    for task, results in done:
+        own = fill(task.planned, results.values)
+        written += own
+        runs += build_runs(targets, task.mod, task.design, own, results.content, key_added=key_added, call=call)
+    write(targets.data, written, runs, disk)
