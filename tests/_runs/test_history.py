@@ -108,7 +108,7 @@ def test_run_is_small_with_many_samples() -> None:
     adata.obs["Replicate"] = adata.obs["Replicate"].cat.rename_categories(names)
     kp.tl.da(adata, "Age", reference="Young", groups="Old")
     few = kp.TestSettings(null_genes=5)
-    kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", sample_key="Replicate", fdr=few,
+    kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", sample_key="Replicate", test=few,
              genes=list(adata.var_names[:20]), gp=kp.GPSettings(n_landmarks=8))  # fmt: skip
     for text in adata.uns["kompot"]["runs"].values():
         assert len(text.encode()) < 20_000

@@ -42,7 +42,7 @@ def assert_same_where_tested(z, expected):
 
 
 def da(adata, **arguments):
-    return tl.da(adata, "Age", **PAIR | arguments)
+    return on_copy(tl.da, adata, **PAIR | arguments)
 
 
 @pytest.fixture(scope="module")
