@@ -82,8 +82,9 @@ def test_sample_variance_lowers_z(result):
 
 
 def test_run(result, method):
-    run = find_view(result, "da").run
-    assert run.key("lfc_zscore") == f"{K}_lfc_zscore_sample_var"
+    view = find_view(result, "da")
+    run = view.run
+    assert view.key("lfc_zscore") == f"{K}_lfc_zscore_sample_var"
     statistics = {
         "lfc",
         "lfc_zscore",
