@@ -1,0 +1,136 @@
+"""How much a result rests on one sample or donor: the tests again without each of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .abundance_test import abundance_test
+from .gene_test import GeneTestSettings, gene_test
+from .neighborhoods import NeighborhoodMoments
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from .linear_model import SampleDesign
+
+__all__ = ["LeftOut", "SampleParts", "abundance_without", "genes_without", "rests_on"]
+
+
+@dataclass(frozen=True)
+class SampleParts:
+    """Sums over the cells of every sample, of which any choice of samples can be put together."""
+
+    mass: NDArray[np.float64]
+    """Weight sums: samples x m."""
+    gram: NDArray[np.float64]
+    """WᵀW: samples x m x m."""
+    sums: NDArray[np.floating]
+    """Wᵀy: samples x m x genes."""
+    squares: NDArray[np.floating]
+    """Wᵀy²: samples x m x genes."""
+
+    def of(self, use: NDArray[np.bool_]) -> NeighborhoodMoments:
+        """The moments of some samples."""
+        return NeighborhoodMoments(self.mass[use], self.gram[use], self.sums[use], self.squares[use].sum(axis=0))
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Tests without each unit: units x genes, or units x neighbourhoods; NaN where nothing can be tested."""
+
+    effect: NDArray[np.float64]
+    """Tested contrast; of genes at the node that explains their change best with all samples."""
+    z: NDArray[np.float64]
+    """Its moderated z."""
+    pvalue: NDArray[np.float64]
+    """Of genes combined over the nodes."""
+    qvalue: NDArray[np.float64]
+    """Over the genes or neighbourhoods."""
+
+
+def genes_without(
+    parts: SampleParts,
+    nodes: NDArray[np.bool_],
+    design: SampleDesign,
+    units: NDArray[np.intp],
+    places: NDArray[np.intp],
+    settings: GeneTestSettings,
+    reference: NDArray[np.bool_] | None = None,
+) -> LeftOut:
+    """Test all genes without each unit in turn, by the whole of :func:`gene_test`.
+
+    Nothing is kept from the test with all samples but the node that each gene's effect is told of: weights, priors and
+    normalisation are learnt anew.
+
+    Parameters
+    ----------
+    parts
+        Sums over the cells of each sample.
+    nodes
+        Groups of neighbourhoods, nodes x m.
+    design
+        Design of all samples, with one contrast.
+    units
+        What is left out: number of the unit of each sample. One sample, or one donor with all of theirs.
+    places
+        Node of each gene.
+    settings, reference
+        As of the test with all samples.
+    """
+    genes = np.arange(len(places))
+
+    def without(use: NDArray[np.bool_]) -> tuple[NDArray[np.float64], ...]:
+        found = gene_test(parts.of(use), nodes, design.restricted(use), settings, reference)
+        return found.effect[places, genes], found.z[places, genes], found.pvalue, found.qvalue
+
+    return _each(units, design, len(genes), without)
+
+
+def abundance_without(
+    mass: NDArray[np.float64], gram: NDArray[np.float64], design: SampleDesign, units: NDArray[np.intp]
+) -> LeftOut:
+    """Test all neighbourhoods without each unit in turn, by the whole of :func:`abundance_test`."""
+
+    def without(use: NDArray[np.bool_]) -> tuple[NDArray[np.float64], ...]:
+        found = abundance_test(mass[use], gram[use], design.restricted(use))
+        return found.effect, found.z, found.pvalue, found.qvalue
+
+    return _each(units, design, mass.shape[1], without)
+
+
+def _each(
+    units: NDArray[np.intp],
+    design: SampleDesign,
+    n: int,
+    without: Callable[[NDArray[np.bool_]], tuple[NDArray[np.float64], ...]],
+) -> LeftOut:
+    """Every unit left out, where the others can be tested."""
+    found = np.full((4, int(units.max()) + 1, n), np.nan)
+    for unit in range(found.shape[1]):
+        use = units != unit
+        rest = design.restricted(use)
+        if rest.estimable and rest.residual_df >= 1:
+            found[:, unit] = without(use)
+    return LeftOut(*found)
+
+
+def rests_on(left_out: NDArray[np.float64], called: NDArray[np.bool_], threshold: float) -> NDArray[np.intp]:
+    """Number of the one unit without which a call is lost, while it stays without any other; -1 for none.
+
+    Parameters
+    ----------
+    left_out
+        p or q without each unit: units x genes.
+    called
+        Whether each gene is called with all samples.
+    threshold
+        Largest p or q of a call.
+    """
+    # what cannot be tested without a unit is lost, too
+    lost = ~(left_out <= threshold)
+    return np.where(called & (lost.sum(axis=0) == 1), lost.argmax(axis=0), -1)
