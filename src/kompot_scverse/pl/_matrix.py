@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from kompot_scverse._arguments import listed
+from kompot_scverse._data.design import MIN_CELLS
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.features import feature_names, feature_numbers, feature_values
 from kompot_scverse._data.resolve import match_label, obs_column
 from kompot_scverse._runs.rebuild import smoothed
 from kompot_scverse._runs.view import RunView
-from kompot_scverse._stats.design import MIN_CELLS
 
 from ._style import NORMAL, SMALL
 from ._values import some_numbers

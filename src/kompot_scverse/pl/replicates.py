@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from kompot_scverse._arguments import check_arguments
+from kompot_scverse._data.design import MIN_CELLS
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.features import feature_names, feature_numbers
 from kompot_scverse._data.resolve import dense, obs_column
@@ -13,7 +14,6 @@ from kompot_scverse._data.tables import column_of, value_of
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.sample_fits import SampleFits, sample_fits
 from kompot_scverse._runs.view import RunView
-from kompot_scverse._stats.design import MIN_CELLS
 
 from ._artist import check_keywords
 from ._style import NORMAL, TITLE, category_colors, despine, finish, line, new_axes, outside_legend
