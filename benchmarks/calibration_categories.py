@@ -8,7 +8,7 @@ from calibration_de import average_precision
 from calibration_report import Bounds, Report
 
 from kompot_scverse._stats.combine import benjamini_hochberg
-from kompot_scverse._stats.gene_test import LARGEST_IN_CATEGORY, GeneTestSettings, gene_test
+from kompot_scverse._stats.gene_testing import LARGEST_IN_CATEGORY, GeneTestSettings, gene_test
 from kompot_scverse._stats.linear_model import SampleDesign, fit_linear
 from kompot_scverse._stats.moderated import moderated_test
 from kompot_scverse._stats.neighborhoods import NeighborhoodMoments, collect_neighborhood_moments

@@ -11,7 +11,7 @@ from calibration_report import Report
 from sklearn.cluster import KMeans
 
 import kompot_scverse as kp
-from kompot_scverse._stats.abundance_test import abundance_test
+from kompot_scverse._stats.abundance_testing import abundance_test
 from kompot_scverse._stats.neighborhoods import ABUNDANCE_WIDTH, default_n_centers, fit_neighborhoods
 
 __all__ = ["da_null", "da_power"]

@@ -15,7 +15,7 @@ from calibration_report import Bounds, Report
 
 import kompot_scverse as kp
 from kompot_scverse._stats.combine import benjamini_hochberg, cauchy_combination
-from kompot_scverse._stats.gene_test import GeneTestSettings, gene_test
+from kompot_scverse._stats.gene_testing import GeneTestSettings, gene_test
 from kompot_scverse._stats.linear_model import SampleDesign
 from kompot_scverse._stats.neighborhoods import (
     collect_neighborhood_moments,

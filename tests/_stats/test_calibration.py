@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from moments import collect_neighborhood_moments
 
-from kompot_scverse._stats.gene_test import GeneTest, GeneTestSettings, gene_test
+from kompot_scverse._stats.gene_testing import GeneTest, GeneTestSettings, gene_test
 from kompot_scverse._stats.linear_model import SampleDesign, fit_linear
 from kompot_scverse._stats.moderated import moderated_test
 from kompot_scverse._stats.neighborhoods import (

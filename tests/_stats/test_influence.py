@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from moments import collect_neighborhood_moments
 
-from kompot_scverse._stats.abundance_test import abundance_test
-from kompot_scverse._stats.gene_test import GeneTestSettings, gene_test
+from kompot_scverse._stats.abundance_testing import abundance_test
+from kompot_scverse._stats.gene_testing import GeneTestSettings, gene_test
 from kompot_scverse._stats.influence import LeftOut, SampleParts, abundance_without, genes_without, rests_on
 from kompot_scverse._stats.linear_model import SampleDesign
 from kompot_scverse._stats.neighborhoods import (

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from moments import collect_neighborhood_moments
 
-from kompot_scverse._stats.gene_test import gene_test
+from kompot_scverse._stats.gene_testing import gene_test
 from kompot_scverse._stats.linear_model import SampleDesign
 from kompot_scverse._stats.neighborhoods import (
     NeighborhoodMoments,

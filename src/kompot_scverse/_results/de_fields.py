@@ -12,7 +12,7 @@ from kompot_scverse._stats.category_statistics import GroupStatistics
 from kompot_scverse._stats.combine import benjamini_hochberg
 from kompot_scverse._stats.design import Design
 from kompot_scverse._stats.fdr import NullComparison
-from kompot_scverse._stats.gene_test import GeneTest
+from kompot_scverse._stats.gene_testing import GeneTest
 
 from .subsets import SubsetMerger
 

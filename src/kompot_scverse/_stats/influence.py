@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .abundance_test import abundance_test
-from .gene_test import GeneTestSettings, gene_test
+from .abundance_testing import abundance_test
+from .gene_testing import GeneTestSettings, gene_test
 from .neighborhoods import NeighborhoodMoments
 
 if TYPE_CHECKING:

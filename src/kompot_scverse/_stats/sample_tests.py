@@ -8,9 +8,9 @@ import numpy as np
 from kompot_scverse._gp.moments import Moments, sample_grams
 from kompot_scverse._gp.order import canonical_order
 
-from .abundance_test import abundance_test
+from .abundance_testing import abundance_test
 from .design import ContrastDesign, Design
-from .gene_test import LARGEST_IN_CATEGORY, GeneTest, GeneTestSettings, gene_test
+from .gene_testing import LARGEST_IN_CATEGORY, GeneTest, GeneTestSettings, gene_test
 from .neighborhoods import (
     NeighborhoodMoments,
     Neighborhoods,

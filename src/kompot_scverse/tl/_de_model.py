@@ -21,7 +21,7 @@ from kompot_scverse._stats.expression import ExpressionFit, fit_expression
 from kompot_scverse._stats.fdr import compare_with_null
 from kompot_scverse._stats.null_genes import choose_null_genes, residual_null_moments
 from kompot_scverse._stats.sample_covariance import CHUNK
-from kompot_scverse._stats.score_test import score_test
+from kompot_scverse._stats.score_testing import score_test
 from kompot_scverse.settings import GPSettings, StorageSettings, TestSettings
 
 from ._genes_read import GenesRead

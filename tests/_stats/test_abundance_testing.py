@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from kompot_scverse._stats.abundance_test import AbundanceTest, abundance_test
+from kompot_scverse._stats.abundance_testing import AbundanceTest, abundance_test
 from kompot_scverse._stats.combine import cauchy_combination
 from kompot_scverse._stats.linear_model import SampleDesign
 from kompot_scverse._stats.variance_prior import fit_f_dist

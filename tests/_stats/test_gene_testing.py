@@ -9,7 +9,7 @@ from moments import collect_neighborhood_moments
 from scipy import stats
 
 from kompot_scverse._stats.combine import LARGEST_P
-from kompot_scverse._stats.gene_test import GeneTestSettings, _usable, gene_test
+from kompot_scverse._stats.gene_testing import GeneTestSettings, _usable, gene_test
 from kompot_scverse._stats.linear_model import SampleDesign
 from kompot_scverse._stats.neighborhoods import fit_neighborhoods, neighborhood_tree
 
