@@ -204,7 +204,7 @@ def test_compare_with_itself_and_other_analysis(done: AnnData) -> None:
     for compared in (run.compare_with(run), other):
         assert repr(compared)
         assert compared._repr_html_()
-    with pytest.raises(LookupError, match="No run 99"):
+    with pytest.raises(LookupError, match="No run with run_id=99; existing: 0 "):
         run.compare_with(99)
 
 

@@ -56,8 +56,8 @@ def test_no_cell_in_a_category(analysed, unchanged):
     analysed.obs["of others"] = pd.Categorical(np.where(analysed.obs["Age"] == "Mid", "mid", None))
     with (
         unchanged(analysed),
-        pytest.raises(ValueError, match=r"in a category of obs\['of others'\] that is to be drawn"),
+        pytest.raises(ValueError, match=r"No category of obs\['of others'\] is left that has cells"),
     ):
         pl.direction_barplot(analysed, "of others")
-    with pytest.raises(ValueError, match="is to be drawn"):
+    with pytest.raises(ValueError, match="is left that has cells"):
         pl.direction_barplot(analysed, "branch", order=[])

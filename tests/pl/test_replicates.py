@@ -30,19 +30,6 @@ def of_category(ax, number: int) -> dict[str, np.ndarray]:
     return {"Young": xy[xy[:, 0] < number, 1], "Old": xy[xy[:, 0] > number, 1]}
 
 
-def test_weights_are_those_of_the_run(adata):
-    gp = GPSettings.kompot()
-    options = {"reference": "Young", "groups": "Old", "sample_key": "Replicate", "layer": "logged_counts"}
-    tl.de(adata, "Age", gp=gp, test=TestSettings(null_genes=0), **options)
-    fits = sample_fits(find_view(adata, "de"), 7)
-    for role, age in (("reference", "Young"), ("group", "Old")):
-        own = fits.weights[fits.names.get_level_values(0) == role]
-        factor = adata.varm[f"{PREFIX}_{age}_sample_weights"][7]
-        np.testing.assert_allclose(
-            ((own - own.mean(axis=0)) / np.sqrt(len(own) - 1)).T, factor, atol=2e-4 * np.abs(factor).max()
-        )
-
-
 def test_samples_are_the_condition_and_a_field_of_their_own(replicated):
     """Best linear prediction of the sample's field, from the dense covariance of its cells."""
     gene = 3

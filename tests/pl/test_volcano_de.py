@@ -114,6 +114,10 @@ def test_which_run(adata):
     tl.de(adata, "Age", groups="Old", overwrite=True, **options)
     with pytest.warns(UserWarning, match="were overwritten and now hold the values of run 2"):
         pl.volcano_de(adata, run_id=1, labels=0)
+    for draw in (lambda: pl.heatmap(adata, "branch", run_id=1), lambda: pl.expression(adata, "Gene0001", run_id=1)):
+        with pytest.warns(UserWarning, match="were overwritten and now hold the values of run 2") as caught:
+            draw()
+        assert [warning.filename for warning in caught] == [__file__]
 
 
 def test_given_axes(analysed):

@@ -7,7 +7,7 @@ from kompot_scverse._data.frame import frame_of
 from .history import Run, iterate_runs
 from .view import RunView
 
-__all__ = ["all_views", "find_view", "find_views"]
+__all__ = ["all_views", "find_view", "find_views", "listed_runs"]
 
 
 def all_views(data: Any, mod: str | None = None) -> list[RunView]:
@@ -51,7 +51,7 @@ def find_view(
     runs = _find(data, analysis, run_id, key_added, group, mod)
     if len(runs) > 1:
         raise LookupError(
-            f"The last {f'{analysis} ' if analysis else ''}call has several contrasts, runs {_listed(runs)}; "
+            f"The last {f'{analysis} ' if analysis else ''}call has several contrasts, runs {listed_runs(runs)}; "
             "choose one with `group=` or `run_id=`."
         )
     view = _view(data, runs[0], mod)
@@ -95,7 +95,7 @@ def _find(
     if not matching or (run_id is not None and run_id < 0 and -run_id > len(matching)):
         asked = {"run_id": run_id, "key_added": key_added, "group": group}
         given = ", ".join(f"{name}={value!r}" for name, value in asked.items() if value is not None)
-        raise LookupError(f"No {kind} with {given}; existing: {_listed(every)}.")
+        raise LookupError(f"No {kind} with {given}; existing: {listed_runs(every)}.")
     found = matching[run_id] if run_id is not None and run_id < 0 else matching[0]
     twice = [run for run in matching if run.run_id == found.run_id]
     if len(twice) > 1:
@@ -105,5 +105,6 @@ def _find(
     return [found]
 
 
-def _listed(runs: list[Run]) -> str:
+def listed_runs(runs: list[Run]) -> str:
+    """Runs as an error names them."""
     return ", ".join(f"{run.run_id} ({run.title}, key_added={run.key_added!r})" for run in runs)

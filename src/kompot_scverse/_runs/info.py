@@ -6,13 +6,12 @@ import pandas as pd
 
 from kompot_scverse._arguments import check_argument, check_arguments
 from kompot_scverse._data.frame import frame_of
-from kompot_scverse._data.holders import holder
-from kompot_scverse._data.protocol import AnnDataLike
 
 from .call import call_text
 from .compare import RunComparison, compare_runs
-from .find import find_view
-from .history import Run, iterate_runs, overwriter
+from .field_table import MISSING, field_table
+from .find import find_view, listed_runs
+from .history import iterate_runs
 from .html import code, details, display, html_table, page, text_table
 
 if TYPE_CHECKING:
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from mudata import MuData
 
 __all__ = ["RunInfo"]
-
-PRESENT, MISSING = "present", "missing"
 
 
 class RunInfo:
@@ -81,7 +78,7 @@ class RunInfo:
         frame = frame_of(data, mod)
         self._history = list(iterate_runs(frame))
         self._run = next(run for run in self._history if run.run_id == view.run.run_id)
-        self._fields = _field_table(frame, self._run)
+        self._fields = field_table(frame, self._run)
 
     @property
     def run_id(self) -> int:
@@ -171,7 +168,7 @@ class RunInfo:
         for run in self._history:
             if run.run_id == other:
                 return compare_runs(self._run, run, self._history, self._history)
-        raise LookupError(f"No run {other}; existing: {', '.join(str(run.run_id) for run in self._history)}.")
+        raise LookupError(f"No run with run_id={other}; existing: {listed_runs(self._history)}.")
 
     def _title(self) -> str:
         run = self._run
@@ -219,35 +216,6 @@ class RunInfo:
 def _place(row: Any) -> str:
     mod = getattr(row, "mod", "")
     return f"{f'mdata[{mod!r}].' if mod else ''}{row.slot}[{row.key!r}]"
-
-
-def _field_table(frame: AnnDataLike, run: Run) -> pd.DataFrame:
-    """Everything a run wrote and what has become of it."""
-    histories = {mod: list(iterate_runs(holder(frame, mod))) for mod in run.modalities}
-    rows = [
-        {**entry, "status": _status(holder(frame, mod), run, entry, histories[mod])}
-        for entry in run.fields
-        for mod in [entry.get("mod", "")]
-    ]
-    columns = ["slot", "key", "statistic", "description", "status"]
-    return pd.DataFrame(rows, columns=["mod", *columns] if any(run.modalities) else columns, dtype=object)
-
-
-def _status(own: Any, run: Run, entry: dict[str, str], history: list[Run]) -> str:
-    if entry["key"] not in getattr(own, entry["slot"]):
-        return MISSING
-    writer = overwriter(history, run, entry["slot"], entry["key"])
-    if writer is None:
-        return PRESENT
-    complete = [other for other in history if other.params.get("updated_run") is None]
-    if overwriter(complete, run, entry["slot"], entry["key"]) is not None:
-        return f"overwritten by run {writer.run_id}"
-    # only runs on some genes, which have the same cells and basis
-    if entry["slot"] not in ("var", "varm", "layers"):
-        return PRESENT
-    if entry["statistic"] in ("qvalue", "is_de") and (n := writer.summary.get("n_genes_in_qvalue")):
-        return f"overwritten by run {writer.run_id}, adjusted over {n:,} genes"
-    return f"overwritten by run {writer.run_id} for {writer.summary['n_genes']:,} genes"
 
 
 def _cell_rows(cells: dict[str, Any]) -> list[tuple[str, str]]:

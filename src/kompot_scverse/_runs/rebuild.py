@@ -85,7 +85,7 @@ def layer_values(view: RunView, name: str, rows: Chosen, columns: Chosen) -> np.
 
 def smoothed(view: RunView, numbers: np.ndarray, name: str) -> np.ndarray:
     """
-    Layers of a few genes, cells × genes, also of genes of several modalities.
+    Layers of a few genes, cells × genes, also of genes of several modalities; warns of what of those was overwritten.
 
     Parameters
     ----------
@@ -98,7 +98,10 @@ def smoothed(view: RunView, numbers: np.ndarray, name: str) -> np.ndarray:
     """
     out = np.full((view.data.n_obs, len(numbers)), np.nan, dtype=np.float32)
     for part, places, own in view.of_features(numbers):
-        out[:, places] = on_all_cells(view.data, layer_values(part, name, EVERYTHING, own), part.mod)
+        (values,) = compute_here(build_layer(part, name, columns=own))
+        out[:, places] = on_all_cells(view.data, values, part.mod)
+        if part is not view:  # which says so itself, once
+            part.warn()
     return out
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._arguments import listed
 from kompot_scverse._data.design import MIN_CELLS
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.features import feature_names, feature_numbers, feature_values
@@ -15,6 +14,7 @@ from kompot_scverse._data.resolve import match_label, obs_column
 from kompot_scverse._runs.rebuild import smoothed
 from kompot_scverse._runs.view import RunView
 
+from ._categories import drawn_categories
 from ._style import NORMAL, SMALL
 from ._values import some_numbers
 
@@ -81,10 +81,7 @@ def gene_table(
         Var column with the names to write.
     """
     column = obs_column(view.data, cell_groups, "cell_groups")
-    left_out = [match_label(column, label, "exclude") for label in listed("exclude", exclude)]
-    categories = [category for category in column.cat.categories if category not in left_out]
-    if not categories:
-        raise ValueError(f"`exclude` leaves no category of obs[{cell_groups!r}].")
+    categories = drawn_categories(column, column.cat.categories, exclude=exclude)
     masks = view.conditions() if levels is None else _levels(view, levels)
     values = feature_values(view.data, numbers, layer)
     names = feature_names(view.data, gene_symbols)[numbers]

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from kompot_scverse._arguments import check_arguments
-from kompot_scverse._data.frame import frame_of
-from kompot_scverse._runs.find import find_view
-from kompot_scverse._runs.history import iterate_runs
+from kompot_scverse._runs.find import all_views, find_view
 from kompot_scverse._runs.view import RunView
 
 from ._diagnostics import fitted_panel, histogram_panel, null_panel, qq_panel, residual_panel, zscore_panel
@@ -94,7 +92,7 @@ def diagnostics(
 
 def _analysis(data: Any, analysis: str | None, run_id: int | None, mod: str | None) -> str:
     """The analysis asked for, or that of the run meant."""
-    runs = [run for run in iterate_runs(frame_of(data, mod)) if run.analysis in ("de", "da")]
+    runs = [view.run for view in all_views(data, mod) if view.run.analysis in ("de", "da")]
     if analysis is not None or not runs:
         return analysis or "de"
     return next((run.analysis for run in runs if run.run_id == run_id), runs[-1].analysis)

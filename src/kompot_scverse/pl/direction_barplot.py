@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 from kompot_scverse._arguments import check_arguments
-from kompot_scverse._data.resolve import match_label, obs_column
+from kompot_scverse._data.resolve import obs_column
 from kompot_scverse._keys import DIRECTIONS
 from kompot_scverse._runs.find import find_view
 
 from ._artist import check_keywords
+from ._categories import drawn_categories
 from ._style import DIRECTION_COLORS, NORMAL, TITLE, despine, finish, new_axes, outside_legend
 from ._values import some_values
 
@@ -79,15 +80,11 @@ def direction_barplot(
     counts = pd.crosstab(column[cells], calls[cells].astype(str)).reindex(columns=list(DIRECTIONS), fill_value=0)
     totals = counts.sum(axis=1)
     shares = counts.div(totals, axis=0)
-    if order is None:
-        # ties (often: nothing up or down) by size
-        keys = pd.DataFrame({"balance": shares["up"] - shares["down"], "n": totals})
-        names = keys.sort_values(["balance", "n"], ascending=False, kind="stable").index.to_list()
-    else:
-        names = [match_label(column, label, "order") for label in order]
-        names = [name for name in names if name in counts.index]
-    if not names:
-        raise ValueError(f"No cell of the two conditions is in a category of obs[{cell_groups!r}] that is to be drawn.")
+    # ties (often: nothing up or down) by size
+    keys = pd.DataFrame({"balance": shares["up"] - shares["down"], "n": totals})
+    names = drawn_categories(
+        column, keys.sort_values(["balance", "n"], ascending=False, kind="stable").index, order=order
+    )
     table = (shares if normalize else counts).reindex(names)
 
     longest = max((len(str(name)) for name in names), default=0)

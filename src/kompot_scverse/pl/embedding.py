@@ -14,8 +14,7 @@ from kompot_scverse._data.frame import frame_of
 from kompot_scverse._data.holders import holder, split_name, whole
 from kompot_scverse._data.resolve import match_label, obs_column
 from kompot_scverse._data.tables import column_of
-from kompot_scverse._runs.find import find_view
-from kompot_scverse._runs.history import iterate_runs
+from kompot_scverse._runs.find import all_views, find_view
 from kompot_scverse._runs.rebuild import smoothed
 from kompot_scverse._runs.view import RunView
 
@@ -183,7 +182,9 @@ def _panel(
     data: Any, own: Any, color: str, analysis: str | None, value: str, gene_symbols: str | None, which: dict[str, Any]
 ) -> _Panel:
     """What to draw for one entry of `color`."""
-    made_by = _analysis_of(own, color) if analysis is None else analysis
+    made_by = analysis
+    if color in LABELS and analysis is None:
+        made_by = _analysis_of(data, which["mod"], color)
     if color in LABELS and made_by is not None:
         view = find_view(data, made_by, **which)
         values = _on_cells(some_values(view, color), view.data, own)
@@ -200,7 +201,7 @@ def _panel(
             rebuilt = analysed(view, number, (layer,), color)[0]
         values = _on_cells(pd.Series(rebuilt, index=view.data.obs_names), view.data, own)
         suffix = {"reference": view.reference, "group": view.group}.get(value, view.title)
-        return _Panel(values, f"{color}, {suffix}", label, value in ("fold_change", "zscore"))
+        return _Panel(values, f"{color}, {suffix}", label, value in ("fold_change", "zscore"), view=view)
     if color in own.obs:
         return _Panel(column_of(own.obs, color), color, "", key=color)
     if color in LABELS:
@@ -214,9 +215,7 @@ def _on_cells(values: pd.Series, source: Any, own: Any) -> pd.Series:
     return values if holder(source) is holder(own) else values.reindex(own.obs_names)
 
 
-def _analysis_of(own: Any, statistic: str) -> str | None:
-    """The analysis whose latest run wrote an obs field of this kind."""
-    for run in reversed(list(iterate_runs(own))):
-        if run.analysis in ("da", "de") and any(f["slot"] == "obs" and f["statistic"] == statistic for f in run.fields):
-            return run.analysis
-    return None
+def _analysis_of(data: Any, mod: str | None, statistic: str) -> str | None:
+    """The analysis whose latest run wrote a statistic."""
+    views = (view for view in reversed(all_views(data, mod)) if view.run.analysis in ("da", "de"))
+    return next((view.run.analysis for view in views if view.has(statistic)), None)

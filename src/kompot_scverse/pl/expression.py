@@ -111,7 +111,7 @@ def expression(
         embedding_frame(ax, name, title)
     panels = Panels(axes)
     panels.figure.suptitle(gene, fontsize=TITLE + 1, fontstyle="italic")
-    return finish(panels, show)
+    return finish(panels, show, view)
 
 
 def _shared(observed: np.ndarray, imputed: list[np.ndarray]) -> tuple[float, float]:

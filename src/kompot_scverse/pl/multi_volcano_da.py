@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._arguments import check_arguments, listed
-from kompot_scverse._data.resolve import match_label, obs_column
+from kompot_scverse._arguments import check_arguments
+from kompot_scverse._data.resolve import obs_column
 from kompot_scverse._runs.find import find_view
 
 from ._artist import check_keywords
+from ._categories import drawn_categories
 from ._da import AXIS, DAPoints, da_points
 from ._scatter import color_legend_width, color_scatter
 from ._style import LETTER, NORMAL, SMALL, TITLE, despine, finish, new_axes, outside_legend
@@ -94,7 +95,9 @@ def multi_volcano_da(
     points = da_points(view, y)
     values = points.colors(view.data, color)
     column = obs_column(view.data, cell_groups, "cell_groups").reset_index(drop=True)
-    names = _categories(column, points, order, exclude)
+    medians = pd.Series(points.lfc)[points.cells].groupby(column[points.cells], observed=True).median()
+    by_median = medians.sort_values(ascending=False, kind="stable").index
+    names = drawn_categories(column, by_median, order=order, exclude=exclude)
     wide, high = points.limits()
     floor = column.map({name: len(names) - 1 - number for number, name in enumerate(names)}).astype(float).to_numpy()
     cells = points.cells & np.isfinite(floor)
@@ -120,20 +123,6 @@ def multi_volcano_da(
     ax.set_xlabel(f"log fold change of density ({view.group} − {view.reference})", fontsize=NORMAL)
     ax.set_title(view.title, fontsize=TITLE)
     return finish(ax, show, view)
-
-
-def _categories(column: pd.Series, points: DAPoints, order: Sequence[object] | None, exclude: object) -> list[Any]:
-    """Categories with cells to draw, from top to bottom."""
-    left_out = [match_label(column, label, "exclude") for label in listed("exclude", exclude)]
-    medians = pd.Series(points.lfc)[points.cells].groupby(column[points.cells], observed=True).median()
-    if order is None:
-        names = medians.sort_values(ascending=False, kind="stable").index.to_list()
-    else:
-        names = [match_label(column, label, "order") for label in order]
-    names = [name for name in names if name not in left_out and name in medians.index]
-    if not names:
-        raise ValueError("No category is left to draw; check `order=` and `exclude=`.")
-    return names
 
 
 def _background(ax: "Axes", points: DAPoints, strips: Sequence[tuple[np.ndarray, int]], high: float) -> None:
