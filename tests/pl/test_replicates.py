@@ -99,7 +99,7 @@ def test_bars_are_the_conditions(replicated):
         np.testing.assert_allclose(bars[round(number + side, 3)], expected, rtol=1e-4)
 
 
-@pytest.mark.parametrize("along", ["pseudotime", ("DM_EigenVectors", 1)])
+@pytest.mark.parametrize("along", ["pseudotime", ("DM_EigenVectors", 1), ("X_DM_EigenVectors", 1)])
 def test_axis(replicated, along, assert_not_clipped):
     ax = pl.replicates(replicated, replicated.var_names[0], along=along, alpha=0.4)
     samples = [line for line in ax.lines if line.get_label() in ("reference", "group")]

@@ -9,7 +9,7 @@ from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.design import MIN_CELLS
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.features import feature_names, feature_numbers
-from kompot_scverse._data.resolve import dense, obs_column
+from kompot_scverse._data.resolve import dense, obs_column, spellings
 from kompot_scverse._data.tables import column_of, value_of
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.sample_fits import SampleFits, sample_fits
@@ -146,8 +146,10 @@ def _position(view: RunView, along: str | tuple[str, int] | None) -> tuple[pd.Se
     if len(along) != 2 or isinstance(along[1], bool) or not isinstance(along[1], int | np.integer):
         raise ValueError(f'`along` is an obs column or ("<key of obsm>", <number of the dimension>), not {along!r}.')
     name, dimension = along
-    if name not in own.obsm:
+    found = next((key for key in spellings(name) if key in own.obsm), None)
+    if found is None:
         raise missing("key of obsm (`along`)", name, own.obsm)
+    name = found
     values = dense(value_of(own, "obsm", name), f"obsm[{name!r}]")
     if not 0 <= dimension < values.shape[1]:
         raise ValueError(f"obsm[{name!r}] has dimensions 0 to {values.shape[1] - 1}, not {dimension}.")
