@@ -9,6 +9,7 @@ from .expression import expression
 from .heatmap import heatmap
 from .multi_volcano_da import multi_volcano_da
 from .replicates import replicates
+from .variance import variance
 from .volcano_da import volcano_da
 from .volcano_de import volcano_de
 
@@ -22,6 +23,7 @@ __all__ = [
     "heatmap",
     "multi_volcano_da",
     "replicates",
+    "variance",
     "volcano_da",
     "volcano_de",
 ]
