@@ -1,0 +1,97 @@
+"""Predicted memory: sizes add up, and the peak of a call is near what it takes."""
+
+import os
+import resource
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kompot_scverse._plan.cost import STAGES, Sizes, available_memory, memory_items, time_class
+
+SIZES = Sizes(
+    n_obs=10_000, n_cells=8_000, n_dims=20, n_conditions=2, n_samples=6, rank=100, replicates=True, n_genes=2_000,
+    n_all_genes=2_000, n_tested=2_000, n_null=0, density=0.1, n_weights=30, n_layers=0, estimated=True,
+)  # fmt: skip
+MEASURE = """
+import resource, sys, threading, warnings
+import numpy as np, anndata
+warnings.simplefilter("ignore")
+import kompot_scverse as kp
+from kompot_scverse._gp.mellon import load_mellon
+load_mellon()
+def size():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+n, genes = int(sys.argv[1]), int(sys.argv[2])
+rng = np.random.default_rng(0)
+adata = anndata.AnnData(rng.random((n, genes), dtype=np.float32), obsm={"X_pca": rng.normal(size=(n, 3))})
+adata.obs["condition"] = rng.choice(["a", "b"], n)
+arguments = {"groupby": "condition", "reference": "a", "storage": kp.StorageSettings(layers="memory")}
+# on little data first: what is compiled and loaded stays
+small = adata[:200, :20].copy()
+kp.tl.de(small, **arguments)
+arguments["gp"] = kp.GPSettings(n_landmarks=100)
+plan, before, peak, done = kp.pp.plan(adata, "de", **arguments), size(), [0], threading.Event()
+def watch():
+    while not done.wait(0.005):
+        peak[0] = max(peak[0], size())
+watcher = threading.Thread(target=watch)
+watcher.start()
+kp.tl.de(adata, **arguments)
+done.set()
+watcher.join()
+print(plan.peak_memory, peak[0] - before)
+"""
+
+
+def peak(sizes: Sizes) -> float:
+    items = memory_items(sizes)
+    return max(sum(item.n_bytes for item in items if stage in item.stages) for stage in STAGES)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
+def test_prediction_is_near_the_measured_peak():
+    command = [sys.executable, "-c", MEASURE, "5000", "1500"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ.copy())
+    predicted, measured = map(float, found.stdout.split())
+    assert measured > 5000 * 1500 * 4 * 5, "the layers alone"
+    assert 0.8 < predicted / measured < 1.6
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"n_obs": 100_000, "n_cells": 80_000}, {"rank": 400}, {"n_genes": 8_000, "n_all_genes": 8_000},
+        {"n_null": 2_000}, {"n_layers": 7}, {"n_samples": 30}, {"n_weights": 200}, {"density": 1.0},
+    ],
+    ids=lambda change: next(iter(change)),
+)  # fmt: skip
+def test_more_of_anything_costs_more(change):
+    assert peak(replace(SIZES, **change)) > peak(SIZES)
+
+
+def test_layers_cost_four_bytes_a_value():
+    items = {item.name: item for item in memory_items(replace(SIZES, n_layers=7))}
+    assert items["layers"].n_bytes == 7 * 10_000 * 2_000 * 4
+
+
+def test_abundance_holds_no_genes():
+    sizes = replace(SIZES, n_genes=0, n_all_genes=0, n_tested=0, n_rough=200, density=0.0)
+    names = {item.name for item in memory_items(sizes)}
+    assert "rough features" in names
+    assert not names & {"weights", "sums per sample", "row blocks", "stored weights"}
+    assert "densities" in {item.name for item in memory_items(replace(sizes, n_rough=0))}
+
+
+def test_time_grows_with_the_data():
+    classes = [time_class(replace(SIZES, n_obs=n, n_cells=n, rank=rank)) for n, rank in ((300, 10), (10**7, 5000))]
+    assert classes[0] == "seconds"
+    assert classes[1] == "hours"
+
+
+def test_available_memory_is_at_most_that_of_the_machine():
+    pages, page = os.sysconf("SC_PHYS_PAGES"), resource.getpagesize()
+    assert 0 < available_memory() <= pages * page
