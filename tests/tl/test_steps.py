@@ -68,3 +68,20 @@ def test_a_field_that_exists_stops_before_the_fit(simulated, monkeypatch, tool):
     monkeypatch.setattr("kompot_scverse.tl._steps.fit_states", lambda *_, **__: pytest.fail("fitted"))
     with pytest.raises(ValueError, match="exist already"):
         function(adata, **CALLS[tool], overwrite=False)
+
+
+def test_parameters_of_one_meaning_read_the_same():
+    from kompot_scverse._cli.texts import argument_texts
+
+    de, da, smooth = (argument_texts(TOOLS[tool][1]) for tool in ("de", "da", "smooth"))
+    assert {name for name in de if de[name] == da.get(name)} >= {
+        "data", "reference", "groups", "sample_key", "paired", "covariates", "use_rep", "mask_obs", "key_added",
+        "overwrite",
+    }  # fmt: skip
+    assert {name for name in de if de[name] == smooth.get(name)} >= {
+        "data",
+        "use_rep",
+        "layer",
+        "mask_obs",
+        "overwrite",
+    }

@@ -43,72 +43,79 @@ def da(
     r"""
     Differential abundance over cell states, without clusters.
 
-    The log fold change at a cell, :math:`\log p_G - \log p_R`, is estimated itself: among the pooled cells at a state, the log odds
-    of being of the group follow it, which is a logistic regression with Gaussian fields, one smooth and one rough. Their
-    amplitudes are those of largest evidence; where nothing changes they are zero or next to it. With `sample_key`, every
-    sample differs from its condition by a field of its own, whose variance enters that of the log fold change.
+    The log fold change of the density at a cell state, :math:`\log p_G - \log p_R`, is estimated directly: it is, up to a
+    constant, the log odds that a cell at this state belongs to the group. This is a logistic regression whose log odds are
+    the sum of a smooth and a rough Gaussian process. The variances of both maximise the marginal likelihood; if nothing
+    changes, they are zero or almost zero. With `sample_key`, each sample deviates from its condition by a process of its
+    own, and the variance of these deviations is part of the uncertainty of the log fold change.
 
-    Then the replicates are tested, too: in soft neighbourhoods of cell states, the
-    logit of each sample's share of cells is an observation, and the difference of the conditions is tested with a
-    moderated variance (Smyth 2004). The false discovery rate over neighbourhoods is weighted by their overlap (spatial
-    FDR, Dann et al. 2022), and p and q are carried over to the cells by their weights.
+    With `sample_key`, a test of the replicates decides which cells are called. The cell states are covered by soft
+    neighbourhoods. In each, the logit of a sample's share of cells is one observation, and the conditions are compared by a
+    moderated t-test (Smyth 2004). The false discovery rate over neighbourhoods accounts for their overlap (spatial FDR, Dann
+    et al. 2022). Each cell gets p, q and effect from the neighbourhoods that it belongs to.
 
     Parameters
     ----------
     data
-        Annotated data; changed in place.
+        Annotated data; the results are added to it.
     groupby
         Obs column of the conditions.
     reference
-        Category that the groups are compared with.
+        Category of `groupby` that the groups are compared with.
     groups
-        One category or several (one contrast each); None for all others.
+        Category or categories to compare with the reference, one contrast each; None for all others.
     sample_key
-        Obs column of the biological replicates; adds the variance between them and the test. The same label in two
-        conditions means two samples. Needs two samples of at least ten cells in each condition.
+        Obs column of the biological replicates. With it, the variance between replicates is part of every uncertainty, and the
+        replicates are tested. Each condition needs two samples of at least ten cells. The same label in two conditions means
+        two samples.
     paired
-        Samples with the same label in both conditions are of one donor, whom the test blocks on; where some have no partner,
-        donors get intercepts at random.
+        Whether samples with the same label in two conditions come from one donor. The test then compares within donors; if some
+        donors lack a partner, donors are random intercepts.
     covariates
-        Obs columns, constant within each sample, that the test adjusts for: numbers, or categories.
+        Obs columns that the test adjusts for: numbers or categories that are constant within each sample.
     mod
-        Modality of a MuData whose representation is taken where the MuData itself has none of that name.
+        Modality of a MuData that holds the representation; None if the MuData itself or only one modality holds it.
     use_rep
-        Cell-state representation in obsm; None takes the first that exists of `X_joint`, `X_diffusion` (of
-        `kp.pp.joint_states` and `kp.pp.diffusion_states`), `DM_EigenVectors`, `X_diffmap` and `X_pca`. Of a MuData as
-        in :func:`de`.
+        Cell-state representation in obsm. None takes the first of `X_joint` (from `kp.pp.joint_states`), `X_diffusion` (from
+        `kp.pp.diffusion_states`), `DM_EigenVectors`, `X_diffmap` and `X_pca` that exists. A MuData is searched first, then its
+        modalities; `"rna:X_pca"` names that of one modality.
     mask_obs
-        Cells to use: boolean (of a MuData for all its cells), or the name of a boolean obs column. All cells get results
-        nevertheless.
+        Cells to analyse: a boolean mask (for a MuData, over all its cells) or the name of a boolean obs column. All other cells
+        still get results.
     key_added
         Prefix K of everything written.
     method
-        "ratio", or "density", the method of the paper: the density of each condition from nearest-neighbour distances
-        (mellon's model), the log fold change as their difference; with `sample_key` the variance between the log densities of
-        the samples is added. It finds a small part of the log fold change where the representation has many dimensions.
+        "ratio" estimates the log fold change directly. "density" is the method of the paper: it estimates the density of each
+        condition from nearest-neighbour distances (mellon) and subtracts their logarithms; with `sample_key`, the variance
+        between the log densities of the samples is added. In many dimensions "density" finds only a small part of a change.
     normalize
-        Of `method="density"`; None is "mass". "count" divides each density by its number of cells; "mass" then also gives all densities of the call the same
-        mass over the pooled cells, without which errors of the estimate that are the same at all cells remain.
+        Only for `method="density"`: "count" divides each density by its number of cells; "mass" (the default, None) also gives
+        all densities the same mass over the pooled cells, which removes errors that are the same at all cells.
     gp, test
         Settings of the model, and of the test and what is called.
     overwrite
-        What happens to fields that exist: None warns, True is silent, False raises before anything is computed.
+        What to do if fields exist already: None replaces them with a warning, True replaces them silently, False raises an
+        error before anything is computed.
 
     Returns
     -------
-    None. Written are, with R the reference and G the group (suffix `_sample_var` with `sample_key`
-    where marked \*), for every cell with a state:
+    None. The following is written for every cell with a state. R is the reference and G the group; with `sample_key`, names
+    marked \* end in `_sample_var`.
 
     - obs: `K_R_to_G_lfc` (natural log, group − reference), `K_R_to_G_lfc_zscore`\*, `K_R_to_G_neg_log10_lfc_ptp`\*
-      (posterior tail probability of the other sign, one-sided), `K_R_to_G_lfsr`\* (local false sign rate: probability of no change or one of
-      the other sign), `K_R_to_G_lfc_direction`\* (down, neutral, up) and `K_{R,G}_log_ratio`, the log of the density over the mean of
-      the densities of all conditions; with `method="density"`, `K_{R,G}_log_density` instead of log ratio and lfsr; with `sample_key` also `K_R_to_G_lfc_pvalue`, `K_R_to_G_lfc_qvalue` and the effect
-      `K_R_to_G_neighborhood_lfc` of the replicate test.
-      The direction is the sign of that effect where q passes its threshold or, without replicates, that of lfc where |lfc| and the
-      tail probability do, and else neutral
+      (posterior tail probability, one-sided: the probability of the opposite sign), `K_R_to_G_lfsr`\* (local false sign rate:
+      the probability of no change or of the opposite sign), `K_R_to_G_lfc_direction`\* (down, neutral, up) and
+      `K_{R,G}_log_ratio`, the log of the density over the mean density of all conditions
+    - obs, with `method="density"`: `K_{R,G}_log_density` instead of log ratio and lfsr
+    - obs, with `sample_key`: `K_R_to_G_lfc_pvalue`, `K_R_to_G_lfc_qvalue` and the effect `K_R_to_G_neighborhood_lfc` of the
+      replicate test
     - uns: one run per contrast in `kompot`
 
-    Of a MuData, obs is its own for a joint representation, and else that of the modality which has the representation.
+    With `sample_key`, the direction is the sign of the effect of the test if the q-value is small enough. Without, it is the
+    sign of the log fold change if its size and its tail probability pass their thresholds. Otherwise it is neutral.
+
+    In a MuData, obs is that of the MuData for a joint representation, and otherwise that of the modality with the
+    representation.
 
     Raises
     ------

@@ -45,69 +45,73 @@ def de(
     r"""
     Differential expression over cell states, without clusters.
 
-    The expression of a gene in cell i of sample s is modelled as a function of the cell state that all conditions share, an
-    effect of the condition that varies over cell states, what the sample has of its own (with `sample_key`), and noise:
+    The expression of a gene in cell i of sample s is the sum of a function of the cell state that all conditions share, an
+    effect of the condition that varies over cell states, a deviation of the sample (with `sample_key`), and noise:
     :math:`y_i = m_0 + \beta_0(x_i) + \sum_j X_{sj} (m_j + \beta_j(x_i)) + v_s + u_s(x_i) + \varepsilon_i`, with
-    Gaussian-process functions. Their amplitudes and the noise are estimated for every gene by marginal likelihood on a grid
-    of variance ratios, over which the posterior is averaged with weights learnt from all genes. The log fold change at a
-    cell is the difference of two conditions, its Mahalanobis distance from zero :math:`D = \sqrt{f^\top V^{-1} f}` with the
-    posterior covariance V. `GPSettings.kompot()` gives the model of Kompot instead.
+    Gaussian-process functions. For every gene, the variances of these components are estimated by marginal likelihood on a
+    grid; the posterior is averaged over the grid, with a prior learnt from all genes. The log fold change at a cell is the
+    difference of two conditions. Its Mahalanobis distance from zero over all cells is :math:`D = \sqrt{f^\top V^{-1} f}` with
+    posterior mean f and posterior covariance V. `GPSettings.kompot()` gives the model of Kompot instead.
 
-    Genes are called by a test of the replicates, with `sample_key`: in soft neighbourhoods of cell states, nested to
-    several scales, the mean expression of each sample is an observation; the difference of the conditions is tested with
-    a variance moderated over genes (Smyth 2004), the p-values of a gene are combined over neighbourhoods (Cauchy
-    combination, Liu & Xie 2020) and adjusted over genes (Benjamini & Hochberg 1995). Without replicates, a score test of the
-    effect tells whether the cells differ; this is about these cells, not about individuals.
+    With `sample_key`, a test of the replicates decides which genes are called. The cell states are covered by soft
+    neighbourhoods, which are merged step by step to larger ones. In each, the mean expression of a sample is one
+    observation, and the conditions are compared by a moderated t-test (empirical-Bayes shrinkage of gene variances, Smyth
+    2004). The p-values of a gene are combined over the neighbourhoods (Cauchy combination, Liu & Xie 2020) and adjusted over
+    genes (Benjamini & Hochberg 1995). Without `sample_key`, a score test tells whether the cells differ; it says nothing
+    about individuals.
 
     Parameters
     ----------
     data
-        Annotated data; changed in place.
+        Annotated data; the results are added to it.
     groupby
-        Obs column of the conditions. Columns of a MuData are looked up in its own obs, also as "mod:column", and in that of
-        the modality, and must agree where there are several; `"rna:column"` names one.
+        Obs column of the conditions. A MuData may hold it itself or in its modalities, where all copies must agree;
+        `"rna:column"` names that of one modality.
     reference
-        Category that the groups are compared with.
+        Category of `groupby` that the groups are compared with.
     groups
-        One category or several (one contrast each); None for all others.
+        Category or categories to compare with the reference, one contrast each; None for all others.
     sample_key
-        Obs column of the biological replicates; adds the variance between them and the test. The same label in two
-        conditions means two samples. Needs two samples of at least ten cells in each condition.
+        Obs column of the biological replicates. With it, the variance between replicates is part of every uncertainty, and the
+        replicates are tested. Each condition needs two samples of at least ten cells. The same label in two conditions means
+        two samples.
     paired
-        Samples with the same label in both conditions are of one donor, whom the test blocks on; where some have no partner,
-        donors get intercepts at random.
+        Whether samples with the same label in two conditions come from one donor. The test then compares within donors; if some
+        donors lack a partner, donors are random intercepts.
     covariates
-        Obs columns, constant within each sample, that the test adjusts for: numbers, or categories.
+        Obs columns that the test adjusts for: numbers or categories that are constant within each sample.
     mod
-        Modalities of a MuData whose features are tested, one or several; None for all that have cells in the
-        representation. All are compared on the same cell states, and significance is for each modality by itself.
+        One or several modalities of a MuData to test; None for all that have cells in the representation. All are compared on the
+        same cell states, and each has its own significance.
     use_rep
-        Cell-state representation in obsm; None takes the first that exists of `X_joint`, `X_diffusion` (of
-        `kp.pp.joint_states` and `kp.pp.diffusion_states`), `DM_EigenVectors`, `X_diffmap` and `X_pca`. Of a MuData, it is
-        looked up in its own obsm (joint states) first, then in that of the modality; `"rna:X_pca"` names one.
+        Cell-state representation in obsm. None takes the first of `X_joint` (from `kp.pp.joint_states`), `X_diffusion` (from
+        `kp.pp.diffusion_states`), `DM_EigenVectors`, `X_diffmap` and `X_pca` that exists. A MuData is searched first, then its
+        modalities; `"rna:X_pca"` names that of one modality.
     layer
-        Log-normalised expression; None for X. Of a MuData also a dict with one for each modality. Logs to another base
-        (as `uns["log1p"]` says, or as the values show) are turned into natural ones for all results.
+        Layer of the log-normalised expression; None for X. A MuData also takes a dict with one layer per modality. Logarithms to
+        another base (recorded in `uns["log1p"]`, or seen from the values) are converted to natural ones.
     genes
-        Names, a boolean mask, or the name of a boolean var column; None for all. Others keep the results of an earlier
-        run with the same cells, states, expression and parameters, or else get NaN and False, with a warning; q is adjusted
-        for all genes that then have a p. Of a MuData, names may have the modality
-        in front (`"prot:CD3"`), and a dict gives one choice for each modality.
+        Genes to analyse: names, a boolean mask, or the name of a boolean var column; None for all. The other genes keep the
+        results of an earlier run if its cells, cell states, expression and parameters were the same; otherwise they become NaN
+        (False in `is_de`), with a warning. q-values cover all genes that then have a p-value. For a MuData, names may carry
+        their modality (`"prot:CD3"`), and a dict gives a choice for each modality.
     mask_obs
-        Cells to use: boolean (of a MuData for all its cells), or the name of a boolean obs column.
+        Cells to analyse: a boolean mask (for a MuData, over all its cells) or the name of a boolean obs column. All other cells
+        still get results.
     cell_groups
-        Obs column (for example the cell type) whose categories get statistics of their own.
+        Obs column, for example the cell type, whose categories get statistics of their own.
     key_added
         Prefix K of everything written.
     gp, test, storage
-        Settings of the model, of the test and what is called, and of what is kept.
+        Settings of the model, of the test, and of how results are stored.
     overwrite
-        What happens to fields that exist: None warns, True is silent, False raises before anything is computed.
+        What to do if fields exist already: None replaces them with a warning, True replaces them silently, False raises an
+        error before anything is computed.
 
     Returns
     -------
-    None. Written are, to the AnnData or to each modality of a MuData, with R the reference and G the group (suffix `_sample_var` with `sample_key`
-    where marked \*):
+    None. The following is written to the AnnData, or to each modality of a MuData. R is the reference and G the group; with
+    `sample_key`, names marked \* end in `_sample_var`.
 
     - var: `K_R_to_G_mahalanobis`\*, `_mean_lfc` (natural log, group − reference, over the cells of the contrast),
       `_state_sd`, `_effect_sd`, `_sample_sd`, `_noise_sd` (variance components in units of the expression), `_is_de`\*; with
@@ -125,7 +129,7 @@ def de(
     - varm, with `cell_groups`: `K_R_to_G_<cell_groups>_mean_lfc`, `_lfc_se`\*, `_lfc_zscore`\*, `_lfsr`\*, genes × categories;
       NaN where a condition has fewer than ten cells of the category; with `sample_key` also `_pvalue` and `_qvalue` of
       the replicate test on the category's cells
-    - uns: one run per contrast in `kompot`; of a MuData in its own uns, and in each modality what was written there
+    - uns: one run per contrast in `kompot`; for a MuData in its own uns, and in each modality for what was written there
 
     Raises
     ------

@@ -39,46 +39,49 @@ def smooth(
     r"""
     Smoothed expression over cell states, of one condition or of all cells, and its uncertainty.
 
-    The expression of each gene is smoothed by the Gaussian process of :func:`de`: with the features :math:`\Phi` of the
-    cell states, the mean at a cell is :math:`\Phi^\top W`, :math:`W = V B / \sigma^2`, and the variance
-    :math:`\Phi^\top V \Phi`, :math:`V = (I + G/\sigma^2)^{-1}`, with :math:`G = \sum \Phi\Phi^\top` and
-    :math:`B = \sum \Phi y^\top` over the cells of the condition. Length scale and basis come from all cells (of
-    `mask_obs`), so that the conditions of one `groupby` are smoothed alike. Every cell gets values, also those of other
-    conditions: what a cell of its state would express.
+    The expression of each gene is smoothed by the Gaussian process of :func:`de`, with features :math:`\Phi` of the cell
+    states. For a given amplitude and noise :math:`\sigma`, the posterior mean at a cell is :math:`\Phi^\top W` with
+    :math:`W = V B / \sigma^2`, and the variance :math:`\Phi^\top V \Phi` with :math:`V = (I + G/\sigma^2)^{-1}`, where
+    :math:`G = \sum \Phi\Phi^\top` and :math:`B = \sum \Phi y^\top` are sums over the cells of the condition. By default both
+    are averaged over amplitudes and noise, by their marginal likelihood. Length scale and basis come from all cells of
+    `mask_obs`, so conditions of one `groupby` are smoothed alike. Every cell gets a value, also those of other conditions:
+    what a cell of its state is expected to express.
 
     Parameters
     ----------
     data
-        Annotated data; changed in place.
+        Annotated data; the results are added to it.
     groupby
-        Obs column of the conditions; None smooths over all cells.
+        Obs column of the conditions; None to smooth over all cells.
     group
         Category of `groupby` whose cells are used.
     mod
-        Modalities of a MuData whose features are smoothed; None for all that have cells in the representation.
+        One or several modalities of a MuData to smooth; None for all that have cells in the representation.
     use_rep
-        Cell-state representation in obsm; None takes the first that exists of `X_joint`, `X_diffusion` (of
-        `kp.pp.joint_states` and `kp.pp.diffusion_states`), `DM_EigenVectors`, `X_diffmap` and `X_pca`. Of a MuData as
-        in :func:`de`.
+        Cell-state representation in obsm. None takes the first of `X_joint` (from `kp.pp.joint_states`), `X_diffusion` (from
+        `kp.pp.diffusion_states`), `DM_EigenVectors`, `X_diffmap` and `X_pca` that exists. A MuData is searched first, then its
+        modalities; `"rna:X_pca"` names that of one modality.
     layer
-        Log-normalised expression; None for X. Of a MuData also a dict with one for each modality. Logs to another base
-        (as `uns["log1p"]` says, or as the values show) are turned into natural ones for all results.
+        Layer of the log-normalised expression; None for X. A MuData also takes a dict with one layer per modality. Logarithms to
+        another base (recorded in `uns["log1p"]`, or seen from the values) are converted to natural ones.
     genes
-        Names, a boolean mask, or the name of a boolean var column; None for all. Others get NaN. Of a MuData as in
-        :func:`de`.
+        Genes to smooth: names, a boolean mask, or the name of a boolean var column; None for all. The other genes become NaN, or
+        keep what an equal earlier run found. For a MuData, names may carry their modality (`"prot:CD3"`), and a dict gives a
+        choice for each modality.
     mask_obs
-        Cells to use: boolean (of a MuData for all its cells), or the name of a boolean obs column. All cells get results
-        nevertheless.
+        Cells to analyse: a boolean mask (for a MuData, over all its cells) or the name of a boolean obs column. All other cells
+        still get results.
     key_added
-        Prefix K of everything written; with `group`, K is followed by its name.
+        Prefix K of everything written; with `group`, its name follows K.
     gp, storage
-        Settings of the model and of what is kept.
+        Settings of the model and of how results are stored.
     overwrite
-        What happens to fields that exist: None warns, True is silent, False raises before anything is computed.
+        What to do if fields exist already: None replaces them with a warning, True replaces them silently, False raises an
+        error before anything is computed.
 
     Returns
     -------
-    None. Written are, with `group` as `K_{group}_…`, to the AnnData or to each modality:
+    None. The following is written to the AnnData, or to each modality of a MuData; with `group`, K is followed by its name.
 
     - layers: `K_imputed`, smoothed expression, and `K_std`, its posterior standard deviation; lazy dask arrays that are
       computed when read or written (with `GPSettings.kompot()` the latter is the same for all genes, in obs)
