@@ -12,7 +12,7 @@ import pandas as pd
 from anndata import AnnData
 
 import kompot_scverse as kp
-from kompot_scverse._runs.history import SCHEMA_VERSION
+from kompot_scverse._runs.record import SCHEMA_VERSION
 
 FOLDER = Path(__file__).parent
 

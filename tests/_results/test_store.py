@@ -1,5 +1,7 @@
 """Everything is written, or nothing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,8 @@ from kompot_scverse._results import store
 from kompot_scverse._results.store import check_overwrite, fill, write
 from kompot_scverse._runs.field import Field
 from kompot_scverse._runs.find import find_view
-from kompot_scverse._runs.history import Run, iterate_runs
+from kompot_scverse._runs.history import iterate_runs
+from kompot_scverse._runs.run import Run
 
 
 def run(run_id, fields=()):
@@ -102,3 +105,20 @@ def test_names_that_are_too_long_for_a_file(adata):
     check_overwrite(adata, [Field("var", "é" * 127, "x", "a column")], None)
     with pytest.raises(ValueError, match="a column would be in var under a name of 256 bytes"):
         check_overwrite(adata, [Field("var", "é" * 128, "x", "a column")], None)
+
+
+def test_values_that_were_there_are_marked(adata, fields, monkeypatch):
+    """In blocks of any size; layers are not read for this."""
+    monkeypatch.setattr("kompot_scverse._results.store.BLOCK", 3)
+    write(adata, fields, [run(0, fields)])
+    changed = next(field for field in fields if field.slot == "varm")
+    other = np.asarray(changed.value).copy()
+    other[-1] += 1
+    again = [replace(field, value=other) if field is changed else field for field in fields]
+    write(adata, again, [run(1, again)])
+    first, second = (
+        {(entry["slot"], entry["key"]) for entry in stored.fields if "unchanged" in entry}
+        for stored in iterate_runs(adata)
+    )
+    assert first == set()
+    assert second == {field.place[1:] for field in fields if field is not changed and field.slot != "layers"}

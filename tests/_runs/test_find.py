@@ -6,7 +6,8 @@ from anndata import AnnData
 from mudata import MuData
 
 from kompot_scverse._runs.find import all_views, find_view, find_views
-from kompot_scverse._runs.history import Run, store_runs
+from kompot_scverse._runs.history import store_runs
+from kompot_scverse._runs.run import Run
 
 
 def run(

@@ -7,7 +7,8 @@ from anndata import AnnData
 from kompot_scverse._results.store import write
 from kompot_scverse._runs.field import Field
 from kompot_scverse._runs.find import find_view
-from kompot_scverse._runs.history import Run, next_run_id
+from kompot_scverse._runs.history import next_run_id
+from kompot_scverse._runs.run import Run
 
 CONTRAST = {"groupby": "Age", "reference": "Young", "group": "Old"}
 

@@ -20,7 +20,8 @@ from matplotlib.testing.compare import compare_images
 from matplotlib.text import Text
 
 import kompot_scverse.pl as pl
-from kompot_scverse._runs.history import Run, store_runs
+from kompot_scverse._runs.history import store_runs
+from kompot_scverse._runs.run import Run
 
 BASELINE = Path(__file__).parent / "baseline"
 TOLERANCE = 12

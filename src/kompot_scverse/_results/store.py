@@ -19,7 +19,9 @@ from kompot_scverse._data.tables import value_of
 from kompot_scverse._gp.parallel import store_here
 from kompot_scverse._keys import LONGEST
 from kompot_scverse._runs.field import Field
-from kompot_scverse._runs.history import UNREADABLE_KEY, UNS_KEY, Run, last_writer, readable_runs, store_runs
+from kompot_scverse._runs.history import UNREADABLE_KEY, last_writer, readable_runs, store_runs
+from kompot_scverse._runs.record import UNS_KEY
+from kompot_scverse._runs.run import Run
 
 from .disk import DiskStore
 
@@ -29,6 +31,8 @@ logger = logging.getLogger("kompot_scverse")
 
 SAME = 1e-6
 """Largest difference of values that are the same up to rounding, relative to the largest of them."""
+BLOCK = 2**20
+"""Values compared at a time."""
 
 
 def check_overwrite(
@@ -164,6 +168,13 @@ def _is_there(data: AnnData | MuData, field: Field, value: Any) -> bool:
     before, now = np.asarray(there), np.asarray(value)
     if before.shape != now.shape:
         return False
+    # weights of samples can be large
+    rows = max(1, BLOCK // max(1, now[:1].size))
+    return all(_same(before[n : n + rows], now[n : n + rows]) for n in range(0, len(now), rows))
+
+
+def _same(before: np.ndarray, now: np.ndarray) -> bool:
+    """Whether values are equal, numbers up to rounding; what is missing in both is the same."""
     if before.dtype.kind != "f" or now.dtype.kind != "f":
         return bool(((before == now) | (pd.isna(before) & pd.isna(now))).all())
     room = SAME * np.abs(now).max(initial=0, where=np.isfinite(now))

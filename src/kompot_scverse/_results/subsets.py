@@ -12,7 +12,8 @@ from anndata import AnnData
 from kompot_scverse._data.errors import INSIDE
 from kompot_scverse._keys import SAMPLE_VAR
 from kompot_scverse._runs.fingerprint import DESCRIPTIONS
-from kompot_scverse._runs.history import Run, last_writer, readable_runs
+from kompot_scverse._runs.history import last_writer, readable_runs
+from kompot_scverse._runs.run import Run
 from kompot_scverse._stats.design import Design
 
 __all__ = ["SubsetMerger", "genes_covered"]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from .history import Run
 from .html import details, display, html_table, page, text_table
+from .run import Run
 
 __all__ = ["RunComparison", "compare_runs"]
 
@@ -113,7 +113,7 @@ def compare_runs(first: Run, second: Run, history: list[Run], other_history: lis
     fields, others = _by_place(first), _by_place(second)
     shared = []
     for place in fields.keys() & others.keys():
-        entry = dict(fields[place]) | {"last_writer": _last(longer if same_data else history, place)}
+        entry = fields[place] | {"last_writer": _last(longer if same_data else history, place)}
         if not same_data:
             entry["last_writer_of_other"] = _last(other_history, place)
         shared.append(entry)
@@ -155,7 +155,8 @@ def _place(entry: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _by_place(run: Run) -> dict[tuple[str, str, str], dict[str, str]]:
-    return {_place(entry): entry for entry in run.fields}
+    names = ("mod", "slot", "key", "statistic", "description")
+    return {_place(entry): {name: entry[name] for name in names if name in entry} for entry in run.fields}
 
 
 def _last(history: list[Run], place: tuple[str, str, str]) -> int | None:

@@ -7,7 +7,8 @@ import pandas as pd
 from kompot_scverse._data.holders import holder
 from kompot_scverse._data.protocol import AnnDataLike
 
-from .history import Run, iterate_runs, overwriter
+from .history import iterate_runs, overwriter
+from .run import Run
 
 __all__ = ["MISSING", "field_table"]
 

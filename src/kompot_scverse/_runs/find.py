@@ -4,7 +4,8 @@ from typing import Any
 
 from kompot_scverse._data.frame import frame_of
 
-from .history import Run, iterate_runs
+from .history import iterate_runs
+from .run import Run
 from .view import RunView
 
 __all__ = ["all_views", "find_view", "find_views", "listed_runs"]

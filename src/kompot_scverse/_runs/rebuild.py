@@ -15,8 +15,8 @@ from kompot_scverse._stats.lazy_layers import (
     lazy_std,
 )
 
-from .history import Run
 from .row_prints import check_rows
+from .run import Run
 from .view import RunView
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from kompot_scverse._data.resolve import match_label, obs_column
 from kompot_scverse._data.tables import value_of
 from kompot_scverse._keys import column_name
 
-from .history import Run, iterate_runs, overwriter
+from .history import iterate_runs, overwriter
+from .run import Run
 
 __all__ = ["RunView"]
 

@@ -10,8 +10,8 @@ from kompot_scverse._data.errors import missing
 from kompot_scverse._data.protocol import AnnDataLike
 from kompot_scverse._data.resolve import gene_numbers, is_mask, name_numbers, own_names
 from kompot_scverse._runs.find import all_views, find_view
-from kompot_scverse._runs.history import Run
 from kompot_scverse._runs.rebuild import layer_name, layer_values
+from kompot_scverse._runs.run import Run
 from kompot_scverse._runs.view import RunView
 
 from ._cells import cell_numbers

@@ -7,7 +7,7 @@ from anndata import AnnData
 
 from kompot_scverse._arguments import check_arguments
 from kompot_scverse._runs.find import all_views
-from kompot_scverse._runs.history import Run
+from kompot_scverse._runs.run import Run
 
 if TYPE_CHECKING:
     from mudata import MuData

@@ -10,7 +10,7 @@ from kompot_scverse._arguments import check_arguments, listed
 from kompot_scverse._data.holders import check_changeable, check_data, holder
 from kompot_scverse._keys import check_key
 from kompot_scverse._runs.find import find_view, find_views
-from kompot_scverse._runs.history import UNS_KEY
+from kompot_scverse._runs.record import UNS_KEY
 from kompot_scverse._runs.view import RunView
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from kompot_scverse._results.store import write
 from kompot_scverse._runs.da_calls import DACalls, da_calls
 from kompot_scverse._runs.field import Field
 from kompot_scverse._runs.find import find_views
-from kompot_scverse._runs.history import Run, overwriter
+from kompot_scverse._runs.history import overwriter
+from kompot_scverse._runs.run import Run
 from kompot_scverse._runs.view import RunView
 
 if TYPE_CHECKING:
