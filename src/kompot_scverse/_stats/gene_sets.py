@@ -11,7 +11,7 @@ from scipy.special import ndtri_exp, stdtr
 from kompot_scverse._gp.parallel import compute_here
 
 from .combine import benjamini_hochberg, cauchy_combination
-from .gene_test import fit_node
+from .gene_testing import fit_node
 from .moderated import SMALLEST_P
 from .node_weights import weights_from_others
 
