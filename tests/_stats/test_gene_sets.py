@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from kompot_scverse._stats.gene_test import GeneTestSettings, fit_node
+from kompot_scverse._stats.gene_testing import GeneTestSettings, fit_node
 from moments import collect_neighborhood_moments
 from scipy import stats
 

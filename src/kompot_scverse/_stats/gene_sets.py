@@ -18,7 +18,7 @@ from .node_weights import weights_from_others
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .gene_test import GeneTestSettings, NodeFit
+    from .gene_testing import GeneTestSettings, NodeFit
     from .linear_model import SampleDesign
     from .neighborhoods import NeighborhoodMoments
 
