@@ -28,6 +28,7 @@ PHRASES = {
     r"None for\b": "leave it out for",
     r"None estimates it\b": "left out, it is estimated",
     r"None chooses it\b": "left out, it is chosen",
+    r"None (to|if)\b": r"leave it out \1",
     r"None (\w+s)\b": r"left out, it \1",
     "None:": "left out:",
 }

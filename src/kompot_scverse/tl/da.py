@@ -89,8 +89,8 @@ def da(
         condition from nearest-neighbour distances (mellon) and subtracts their logarithms; with `sample_key`, the variance
         between the log densities of the samples is added. In many dimensions "density" finds only a small part of a change.
     normalize
-        Only for `method="density"`: "count" divides each density by its number of cells; "mass" (the default, None) also gives
-        all densities the same mass over the pooled cells, which removes errors that are the same at all cells.
+        Only for `method="density"`; None: "mass". "count" divides each density by its number of cells. "mass" also gives all
+        densities the same mass over the pooled cells, which removes errors that are the same at all cells.
     gp, test
         Settings of the model, and of the test and what is called.
     overwrite
