@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import qr
-from scipy.optimize import nnls
+from scipy.optimize import lsq_linear, nnls
 
 __all__ = ["VarianceTable", "compress"]
 
@@ -62,7 +62,7 @@ def compress(forms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     order = qr(scaled, mode="r", pivoting=True)[1]
     for n in SIZES:
         chosen = np.sort(order[:n])
-        weights = np.stack([nnls(scaled[:, chosen], column)[0] for column in scaled.T])
+        weights = np.stack([_not_negative(scaled[:, chosen], column) for column in scaled.T])
         error = np.sqrt(
             np.square(weights @ scaled[:, chosen].T - scaled.T).mean(axis=1) / np.square(scaled).mean(axis=0)
         )
@@ -70,3 +70,12 @@ def compress(forms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             break
     of_chosen = np.where(scale[chosen] > 0, scale[chosen], 1.0)
     return chosen, weights * scale[:, None] / of_chosen
+
+
+def _not_negative(columns: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Least-squares weights without negative ones."""
+    try:
+        return nnls(columns, target)[0]
+    except RuntimeError:
+        # its active set goes round in circles where columns are nearly the same; interior points do not
+        return np.maximum(lsq_linear(columns, target, bounds=(0, np.inf)).x, 0.0)
