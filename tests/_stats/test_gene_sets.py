@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from kompot_scverse._stats.gene_testing import GeneTestSettings, fit_node
 from moments import collect_neighborhood_moments
 from scipy import stats
 
 from kompot_scverse._stats.gene_sets import SetTest, camera, residual_directions, set_test
+from kompot_scverse._stats.gene_testing import GeneTestSettings, fit_node
 from kompot_scverse._stats.linear_model import SampleDesign, fit_linear
 from kompot_scverse._stats.neighborhoods import NeighborhoodMoments, fit_neighborhoods, neighborhood_tree
 

@@ -21,11 +21,11 @@ SHOWN = 5
 
 class Columns:
     """
-    obs of a modality (or of the whole) as functions for AnnData use it, looked up when asked for.
+    The obs table of a modality, or of the whole MuData, for functions written for AnnData; columns are looked up on demand.
 
-    A column is looked for in `mdata.obs[name]`, `mdata.obs["mod:name"]` and the modality's obs; of the whole, in
-    `mdata.obs[name]` and all modalities. Where there are several, they must agree. Where there is none, other modalities
-    are asked. `"rna:name"` names that of one modality. Whatever else is asked of it is asked of a table of all columns.
+    For a modality, a column is searched in `mdata.obs[name]`, `mdata.obs["mod:name"]` and the modality's own obs; for the whole
+    MuData, in `mdata.obs[name]` and in all modalities. If several places have it, they must agree. If none has it, the other
+    modalities are searched. `"rna:name"` takes the column of one modality. Other attributes are those of a table of all columns.
 
     Parameters
     ----------

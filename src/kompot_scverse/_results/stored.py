@@ -1,4 +1,4 @@
-"""Arrays in a zarr store, read chunk by chunk; what is gone is an error and never a number."""
+"""Arrays in a zarr store, read chunk by chunk; a missing chunk is an error, never a number."""
 
 import os
 import shutil

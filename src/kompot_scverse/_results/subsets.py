@@ -1,4 +1,4 @@
-"""Runs on some genes: what they leave of an earlier run on others."""
+"""Runs on a subset of the genes: their results are merged with those of an earlier run on other genes."""
 
 import math
 import warnings
@@ -26,9 +26,9 @@ REPLICATES = (
     "sample_key", "paired", "covariates", "n_neighborhoods", "neighborhood_width", "samples", "reference_genes",
     "tested_at_equal_depth",
 )  # fmt: skip
-"""Parameters and parts of the fingerprint that change only what rests on replicates."""
+"""Parameters and parts of the fingerprint that change only results of the replicate test or of the variance between replicates."""
 SAMPLES = ("sample_key", "samples")
-"""Of these, what changes all results where the variance between samples is a component of the model."""
+"""Of these, those that change all results if the variance between samples is a component of the model."""
 TESTED = ("sample_weights", "pvalue", "qvalue", "neighborhood_lfc", "neighborhood_zscore")
 """Endings of the statistics that rest on replicates; so do all keys with the suffix for replicate variance."""
 NULLS = ("null_genes", "null", "null_mahalanobis")
@@ -38,7 +38,7 @@ BASIS_TOLERANCE = 1e-5
 FOLLOWING = (
     "ls", "rank", "residual", "prior_variance", "n_neighborhoods", "neighborhood_width", "reference_genes", "tested_at_equal_depth",
 )  # fmt: skip
-"""Parameters that other data change by themselves."""
+"""Parameters that differ as a consequence of other data, and are therefore not named beside them."""
 MAX_FIELDS = 6
 """Fields that a warning names."""
 MAX_NAMES = 3000
@@ -48,10 +48,10 @@ MAX_NAMES = 3000
 @dataclass
 class SubsetMerger:
     """
-    Spreads results of the analysed genes over all genes.
+    Puts the results of the analysed genes into fields of all genes.
 
-    Genes that were not analysed keep what an equal earlier run (same cells, states, expression and parameters) found,
-    else they get a missing value.
+    The other genes keep the results of an earlier run if its cells, cell states, expression and parameters were the same.
+    Otherwise they become missing.
     """
 
     adata: AnnData
@@ -109,7 +109,7 @@ class SubsetMerger:
         return values if self.numbers is None else values[self.numbers]
 
     def warn(self) -> None:
-        """Say which fields lose results of other genes, and why."""
+        """Warn about the fields in which other genes lose their results, and say why."""
         if not self.lost:
             return
         counts = {count for count, _, _ in self.lost.values()}
@@ -133,7 +133,7 @@ class SubsetMerger:
         return "smooth" if len(self.design.conditions) == 1 else "de"
 
     def _earlier(self, slot: str, key: str, like: np.ndarray, columns: list | None) -> np.ndarray | None:
-        """What is there already, if it comes from an equal run."""
+        """The values that a field has already, if they come from an equal run."""
         writer = last_writer(self.adata, slot, key) if self._runs else None
         run = None if writer is None else self._runs.get(writer)
         if run is None or key not in getattr(self.adata, slot):
@@ -161,7 +161,7 @@ class SubsetMerger:
             self.lost[f"{slot}[{key!r}]"] = n, run.run_id, tuple(reasons)
 
     def _differences(self, run: Run, slot: str, key: str, *, table: bool) -> list[str]:
-        """What of this run is not as in an earlier one, of all that the values of a field depend on."""
+        """How this run differs from an earlier one, in what the values of a field depend on."""
         if not run.fingerprint:
             return [f"that run {run.run_id} recorded no fingerprint of its data (an earlier version made it)"]
         statistic = next(entry["statistic"] for entry in run.fields if entry["slot"] == slot and entry["key"] == key)
@@ -198,7 +198,7 @@ def _same(first: Any, second: Any) -> bool:
 
 
 def genes_covered(names: pd.Index, numbers: np.ndarray | None, updated: set[int]) -> dict[str, Any]:
-    """What a run on some genes remembers about them: their names, as far as they fit, and what the others are."""
+    """What a run on a subset of the genes records about it: their names, as many as fit, and what happened to the others."""
     if numbers is None:
         return {}
     chosen, room = [], MAX_NAMES

@@ -1,4 +1,4 @@
-"""How much samples differ beyond the cells drawn from them."""
+"""Variance between samples, beyond the sampling variance of their cells."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +10,9 @@ __all__ = ["between_samples", "evenly_chosen"]
 GRID = np.concatenate([[0.0], np.geomspace(0.25, 64, 9)])
 """Variances between samples in units of the median sampling variance."""
 QUANTILE, MARGIN, LARGEST = 0.95, 4.0, 2.5
-"""The weights of the samples are chosen for the genes that vary most between samples, with a margin, and never more even
-than the last: with equal sampling variances added, no sample weighs more than 1.4 times the typical one. On Kang's controls a
-fixed 0.1, 0.5, 1 and 2 gave 2.2, 1.4, 1.0 and 0.8 p-values per 1000 below 0.001."""
+"""The variance is this quantile over the genes times this margin, and at most the last number. At this upper bound the weights
+of the samples are almost equal: none is more than 1.4 times the typical one. On Kang's controls, fixed values of 0.1, 0.5, 1
+and 2 gave 2.2, 1.4, 1.0 and 0.8 p-values below 0.001 per 1000."""
 MAX_GENES = 400
 ITERATIONS = 60
 
@@ -26,12 +26,13 @@ def between_samples(
 ) -> float:
     r"""Variance :math:`\omega` between samples for :math:`V + \omega \operatorname{med}(V_{ss}) I`, for all genes at once.
 
-    Every gene has its own variance between samples, hardly estimable from a handful of samples. Too little is the costly
-    side: weights from cell numbers alone trust the largest samples too much and give too many small p, wherever some
-    genes do vary. So :math:`\omega` is four times the 95 % quantile of its distribution over the genes, at most `largest`. The
-    distribution is the maximum-likelihood one on a grid (restricted likelihood of every gene with
-    :math:`v_g (V + \omega \operatorname{med}(V_{ss}) I)`, expectation-maximisation); it is all at zero where samples do
-    not differ, and precision weights are then those of the cell numbers.
+    Genes differ in their variance between samples, but a handful of samples does not suffice to estimate it for each gene. An
+    estimate that is too small does more harm: weights that follow the cell numbers rely too much on the largest samples and
+    give too many small p-values for genes that do vary. Therefore :math:`\omega` is four times the 95 % quantile of its
+    distribution over the genes, and at most `largest`. The distribution is estimated by maximum likelihood on a grid
+    (expectation-maximisation with the restricted likelihood of every gene for
+    :math:`v_g (V + \omega \operatorname{med}(V_{ss}) I)`). If samples do not differ, :math:`\omega` is zero and the weights
+    follow the cell numbers.
 
     Parameters
     ----------

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["benjamini_hochberg", "cauchy_combination", "spatial_fdr"]
 
 LARGEST_P = 0.95
-"""Larger p are taken as this. One p next to 1 would otherwise outvote any evidence elsewhere: its Cauchy deviate tends
-to minus infinity (truncated Cauchy combination: Gui, Jiang & Wang 2023)."""
+"""Upper bound of p-values before they are combined. The Cauchy statistic of a p-value near 1 tends to minus infinity and would
+cancel any evidence elsewhere (truncated Cauchy combination: Gui, Jiang & Wang 2023)."""
 
 
 def cauchy_combination(
@@ -24,15 +24,15 @@ def cauchy_combination(
 ) -> NDArray[np.float64]:
     r"""Combine p-values of any dependence: ACAT (Liu & Xie 2020).
 
-    :math:`T = \sum_i w_i \cot(\pi p_i) / \sum_i w_i` is about standard Cauchy in its tail if all nulls hold, and
-    :math:`p = \tfrac12 - \arctan(T)/\pi`. Both are evaluated without cancellation, down to p = 1e-300.
+    Under the null, the tail of :math:`T = \sum_i w_i \cot(\pi p_i) / \sum_i w_i` is close to that of a standard Cauchy
+    variable, so :math:`p = \tfrac12 - \arctan(T)/\pi`. Both are computed without loss of digits, down to p = 1e-300.
 
     Parameters
     ----------
     pvalues
-        Any shape; NaN where not tested, which is left out.
+        Any shape; NaN where not tested.
     weights
-        Non-negative weights that broadcast to `pvalues`; they must not depend on what is tested. Equal if None.
+        Non-negative weights that broadcast to `pvalues` and do not depend on them; None for equal weights.
     axis
         Axis to combine over.
 
@@ -60,7 +60,7 @@ def benjamini_hochberg(pvalues: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def spatial_fdr(pvalues: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    r"""Benjamini-Hochberg with weights: the rate counts weight instead of tests (Lun 2017, Dann 2022).
+    r"""Weighted Benjamini-Hochberg: the false discovery rate is a share of the weights, not of the tests (Lun 2017, Dann 2022).
 
     :math:`q_{(i)} = \min_{k \ge i} p_{(k)} \sum_l w_l / \sum_{l \le k} w_{(l)}`.
 

@@ -90,11 +90,11 @@ def gene_test(
 ) -> GeneTest:
     """Test every gene for a change anywhere.
 
-    Per node: generalised least squares of the sample means, normalised for depth (:func:`remove_level_trend`), with
-    precision from the cell numbers and the variance :func:`between_samples`, samples of one block correlated
-    (:func:`fit_blocks`), a variance moderated along its trend with the variance between cells (t of one contrast, F of
-    several), then the Cauchy combination over nodes with
-    :func:`weights_from_others`.
+    In each node, the sample means are normalised for depth (:func:`remove_level_trend`) and fitted by generalised least squares.
+    Their covariance comes from the cell numbers and from the variance :func:`between_samples`, with samples of one block correlated
+    (:func:`fit_blocks`). The gene variances are shrunk towards their trend with the variance between cells, for a moderated t-test
+    of one contrast or F-test of several. The p-values of a gene are combined over the nodes (Cauchy combination, weights from
+    :func:`weights_from_others`).
 
     Parameters
     ----------
@@ -107,9 +107,8 @@ def gene_test(
     settings
         Thresholds and prior.
     reference
-        Genes that everything is learnt from that genes share: what depth does, how much samples differ, the prior of the
-        variances, the weights of the nodes. None for all. The result for a gene does not depend on which others are
-        tested beside them.
+        Genes from which the trend with depth, the variance between samples, the prior of the variances and the weights of the
+        nodes are estimated; None for all. The result of a gene does not depend on which other genes are tested.
     """
     import dask
 

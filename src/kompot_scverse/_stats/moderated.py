@@ -1,4 +1,4 @@
-"""Moderated tests: variances of many genes that borrow from each other."""
+"""Moderated t- and F-tests: empirical-Bayes shrinkage of gene variances."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 __all__ = ["SMALLEST_P", "ModeratedTest", "moderated_test"]
 
 SMALLEST_P = 1e-300
-"""Smaller p are taken as this, which keeps z and the Cauchy deviates finite."""
+"""Lower bound of p-values: keeps z and the Cauchy statistics finite."""
 FEW_GENES = 100
-"""With fewer genes (or neighbourhoods) the prior has limma's family, as a free distribution would fit each one's own
-variance, and is bounded, by default to count no more than the samples do: the spread of few, correlated variances is hardly
-known. Otherwise 23 % of 300 splits of 2 against 2 melanoma samples of one group had a neighbourhood at q < 0.1 (10 % so)."""
+"""With fewer genes (or neighbourhoods), the prior is limma's inverse χ², since a nonparametric one would fit the variance of
+each gene by itself. Its degrees of freedom are then bounded, by default by those of the samples, because the spread of a few
+correlated variances is poorly estimated. Without the bound, 23 % of 300 splits of 2 against 2 melanoma samples of one group
+had a neighbourhood at q < 0.1; with it, 10 %."""
 
 
 @dataclass(frozen=True)
@@ -51,15 +52,15 @@ def moderated_test(
     reference: NDArray[np.bool_] | None = None,
     few_prior_df: float | None = None,
 ) -> ModeratedTest:
-    r"""Test the contrast of every gene (or several together) with a variance that borrows from the other genes.
+    r"""Test the contrast of every gene, or several contrasts together, with empirical-Bayes shrinkage of the variances.
 
     ``limma``: posterior variance :math:`\tilde s^2 = (d_0 s_0^2 + d s^2)/(d_0 + d)` and t with :math:`d_0 + d` degrees
-    of freedom (Smyth 2004). ``npmle``: the prior G of :math:`\sigma^2/\text{trend}` is any distribution, fitted by
+    of freedom (Smyth 2004). ``npmle``: the prior G of :math:`\sigma^2/\text{trend}` is nonparametric, fitted by
     maximum likelihood on a grid, and :math:`p = E_G[2\Phi(-|b|/(u\sigma)) \mid s^2]` (Ignatiadis & Sen 2023,
     arXiv:2303.02887). Several contrasts with effects :math:`b \sim N(0, \sigma^2 M)` are tested together: of limma's prior by
     :math:`F = b^\top M^{-1} b / (k \tilde s^2)` with k and :math:`d_0 + d` degrees of freedom, and otherwise by
-    :math:`E_G[P(\chi^2_k > b^\top M^{-1} b / \sigma^2) \mid s^2]`. Limma's p is the special case of an inverse χ² prior; a few genes with much larger donor
-    variance than the rest, which real data have, do not fit that.
+    :math:`E_G[P(\chi^2_k > b^\top M^{-1} b / \sigma^2) \mid s^2]`. Limma's p-value is the special case of an
+    inverse χ² prior, which does not fit real data, where a few genes vary much more between donors than the rest.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How much each group of neighbourhoods counts where tests are combined over them."""
+"""Weights of the nodes (groups of neighbourhoods) when the p-values of a gene are combined over them."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,23 +9,23 @@ EFFECT_SD = 6.0
 """Standard deviation of the expected z of a gene that changes. From 2.5 to 8 the average precision on
 Kang's controls is within 2 %, and the number of small p falls slightly."""
 PSEUDO_GENES, PSEUDO_SHARE = 10, 0.015
-"""Genes that are added, spread evenly over the nodes: no node has weight zero, and a single gene hardly moves any. Of many
-genes a share more, since those of one cell type move together where donors differ."""
+"""Pseudo-counts: genes added in equal parts to all nodes, so that no node has weight zero and no single gene decides a weight.
+They grow with the number of genes, since genes of one cell type change together if donors differ."""
 ITERATIONS = 30
 FEW_GENES = 100
-"""With fewer genes each one's weights are learnt without it from the start; with more, its own share is taken out at the end."""
+"""With fewer genes, the weights of each are estimated without it; with more, its contribution is subtracted at the end."""
 LARGEST_LOG_RATIO = 50.0
-"""Keeps the likelihood ratios finite; above it a gene is as good as sure."""
+"""Upper bound that keeps the likelihood ratios finite."""
 
 
 def node_weights(z: NDArray[np.float64]) -> NDArray[np.float64]:
-    r"""Share of the genes whose change each node explains best, learnt from all genes.
+    r"""Share of the genes whose change each node explains best, estimated from all genes.
 
-    Where hardly any gene changes, the nodes count alike; where many change in one cell type, its node is what the tests of
-    all genes rest on, and the price for having looked elsewhere too is small (hypothesis weights learnt from the
-    data: Ignatiadis et al. 2016). A node that merely overlaps the changed cells has small p too, which is why they are not
-    simply counted: a gene is unchanged, :math:`z_{gk} \sim N(0, 1)`, or belongs to one node k with
-    :math:`z_{gk} \sim N(0, 1 + \tau^2)`; with the likelihood ratios
+    If hardly any gene changes, the nodes have equal weights. If many genes change in one cell type, its node gets most of the
+    weight in the tests of all genes, and little power is lost to the other nodes (data-driven hypothesis weighting:
+    Ignatiadis et al. 2016). Small p-values are not simply counted, because a node that only overlaps the changed cells has
+    them, too. Instead, a gene is either unchanged, :math:`z_{gk} \sim N(0, 1)`, or belongs to one node k with
+    :math:`z_{gk} \sim N(0, 1 + \tau^2)`. With the likelihood ratios
     :math:`B_{gk} = (1 + \tau^2)^{-1/2} \exp(\tfrac12 z_{gk}^2 \tau^2 / (1 + \tau^2))` the shares are those of the mixture
     :math:`\prod_g (\pi_0 + \sum_k \pi_k B_{gk})` by expectation-maximisation.
 
@@ -42,17 +42,17 @@ def node_weights(z: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def weights_from_others(z: NDArray[np.float64], reference: NDArray[np.bool_]) -> NDArray[np.float64]:
-    r"""Weights of the nodes for every gene, learnt from the other genes of a reference.
+    r"""Weights of the nodes for every gene, estimated from the other genes of a reference.
 
-    A gene that helps to choose the weights prefers the nodes where it looks changed by chance: with 10 unchanged genes 10 to
-    13 % had a combined p below 0.05 so, and 5 % with weights learnt from the others.
+    If a gene took part in the estimate of its own weights, they would favour the nodes where it seems changed by chance. Of 10
+    unchanged genes, 10 to 13 % then had a combined p-value below 0.05; with weights from the other genes it is 5 %.
 
     Parameters
     ----------
     z
         Moderated z, nodes x genes; NaN where not tested.
     reference
-        Genes to learn from.
+        Genes that the weights are estimated from.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Any distribution as prior of variances: its maximum-likelihood estimate, and tests that average over it."""
+"""Nonparametric empirical-Bayes prior of variances (NPMLE), and tests whose p-values are averaged over it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["VarianceDistribution", "fit_npmle"]
 GRID_POINTS = 30
 BINS = 300
 ITERATIONS = 100
-"""Stopping early keeps the prior smooth: the exact optimum is a few atoms."""
+"""Stopping early keeps the prior smooth; at the exact maximum it would be concentrated on a few values."""
 BLOCK = 512
 """Genes at a time, so that genes x grid fits into the cache."""
 
 
 @dataclass(frozen=True)
 class VarianceDistribution:
-    """Discrete distribution of a variance, of which estimates with χ² errors are at hand."""
+    """Discrete prior of a variance, for estimates that follow a scaled χ² distribution."""
 
     grid: NDArray[np.float64]
     """Values of the variance, ascending."""
@@ -33,7 +33,7 @@ class VarianceDistribution:
     """Degrees of freedom of the estimates."""
 
     def likelihood(self, variance: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Likelihood of the estimates for every value, estimates x grid, relative to that of the best value."""
+        """Likelihood of every grid value given each estimate, relative to the best value: estimates x grid."""
         # -df/2 (log v + s²/v), less its maximum over v, which is at s² or at the end of the grid
         log = np.multiply.outer(variance, -0.5 * self.df / self.grid)
         log -= 0.5 * self.df * np.log(self.grid)
@@ -44,16 +44,16 @@ class VarianceDistribution:
     def test(
         self, statistic: NDArray[np.float64], variance: NDArray[np.float64], n_contrasts: int = 1
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        r"""Two-sided p of normal statistics of unknown variance, and the expected variance.
+        r"""Two-sided p-values of normal statistics whose variance is unknown, and the posterior mean of that variance.
 
         Parameters
         ----------
         statistic
-            Absolute values x, of mean zero if nothing is to be found.
+            Absolute values x of statistics that have mean zero under the null.
         variance
             Their estimated variances :math:`s^2`, independent of them.
         n_contrasts
-            More than 1: the statistics are lengths of vectors of so many independent normal variables.
+            If above 1, each statistic is the length of a vector of this many independent normal variables.
 
         Returns
         -------
@@ -73,10 +73,10 @@ class VarianceDistribution:
 
 
 def fit_npmle(variance: NDArray[np.float64], df: int) -> VarianceDistribution:
-    """Nonparametric maximum-likelihood distribution of the variances behind many estimates.
+    """Nonparametric maximum-likelihood estimate of the prior of variances, from many estimated variances.
 
-    On a logarithmic grid, by expectation-maximisation over a histogram of the estimates (Ignatiadis & Sen 2023,
-    arXiv:2303.02887).
+    The prior lies on a logarithmic grid and is fitted by expectation-maximisation to a histogram of the estimates (Ignatiadis &
+    Sen 2023, arXiv:2303.02887).
 
     Parameters
     ----------

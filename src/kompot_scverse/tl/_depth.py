@@ -1,4 +1,4 @@
-"""Sequencing depth of the samples of an analysis: how much it differs, and expression as at equal depth."""
+"""Sequencing depth of the samples: how much it differs, and expression as expected at equal depth."""
 
 import logging
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ __all__ = ["SampleDepths", "sample_depths", "warn_of_depth"]
 logger = logging.getLogger("kompot_scverse")
 
 WORTH_SAYING = 1.25
-"""Ratio of the depths from which on it is said."""
+"""Ratio of the depths above which a warning is logged."""
 
 
 @dataclass(frozen=True)

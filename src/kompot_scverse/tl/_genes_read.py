@@ -1,4 +1,4 @@
-"""Which features of a layer a fit reads: those asked for, and those that it learns from."""
+"""The features of a layer that a fit reads: those asked for, and those that the prior is estimated from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
