@@ -2,29 +2,26 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from kompot_scverse._stats.design import ALL, MIN_CELLS, ContrastDesign, Design, FormulaRows
 from kompot_scverse._stats.effect import Effect
 from kompot_scverse._stats.linear_model import SampleDesign
 from kompot_scverse.design import Design as Formula
 
-from .design import MIN_CELLS, Design
 from .effects import find_effects
 from .errors import INSIDE
 from .formula import FormulaMatrix, formula_matrix, formula_variables
 from .protocol import AnnDataLike
 from .resolve import cell_mask, obs_column
-from .sample_design import ContrastDesign
 from .sample_table import sample_table, warn_of_numbers
 
-__all__ = ["ALL", "FormulaDesign", "resolve_formula"]
+__all__ = ["FormulaDesign", "resolve_formula"]
 
-ALL = "all"
-"""Stands for the cells of all samples, where there are no conditions."""
 MAX_COMBINATIONS = 200
 """Without samples, cells with the same values of the variables are taken together: so many combinations at most."""
 
@@ -34,13 +31,29 @@ class FormulaDesign:
     """A formula on the samples, and what is tested."""
 
     samples: Design
-    """All cells as one condition, with their samples; without `sample_key` one for each combination of the variables."""
+    """All cells as one condition, with their samples (without `sample_key` one for each combination of the variables), and
+    the effects."""
     matrix: FormulaMatrix
     effects: tuple[Effect, ...]
     block: str | None
     blocks: np.ndarray | None
     """Number of the block of each sample."""
     block_names: tuple[str, ...] = ()
+
+    def describe(self) -> dict[str, Any]:
+        """What a run records: enough to evaluate the formula again."""
+        table = self.matrix.table
+        return {
+            "formula": self.matrix.formula,
+            "block": self.block,
+            "coefficients": list(self.matrix.columns),
+            "effects": {
+                effect.key: {"name": effect.name, "unit": effect.unit, "levels": list(effect.levels)}
+                | {"contrast": np.round(effect.contrast, 12).tolist()}
+                for effect in self.effects
+            },
+            "variables": {str(name): table[name].astype(object).tolist() for name in table},
+        }
 
     @property
     def contrasts(self) -> list[ContrastDesign] | None:
@@ -94,7 +107,9 @@ def resolve_formula(
     if design.block is not None:
         blocks, block_names = _blocks(adata, design.block, samples)
     warn_of_numbers(table, matrix.plain, len(block_names) or len(table))
-    return FormulaDesign(samples, matrix, tuple(effects), design.block, blocks, block_names)
+    rows = FormulaRows(matrix.columns, matrix.values, tuple(effects))
+    whole = replace(samples, groupby=design.formula, conditions=(ALL, *(e.key for e in effects)), formula=rows)
+    return FormulaDesign(whole, matrix, tuple(effects), design.block, blocks, block_names)
 
 
 def _samples(adata: AnnDataLike, sample_key: str, mask: np.ndarray) -> Design:

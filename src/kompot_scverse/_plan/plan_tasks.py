@@ -84,11 +84,12 @@ def plan_tasks(
 
 
 def _sizes(task: PlannedTask, n_dims: int, rank: int, storage: StorageSettings) -> Sizes:
+    formula = task.design.formula
     return Sizes(
         n_obs=task.n_obs,
         n_cells=int(task.design.cells.sum()),
         n_dims=n_dims,
-        n_conditions=len(task.design.conditions),
+        n_conditions=len(task.design.conditions) if formula is None else len(formula.coefficients),
         n_samples=len(task.design.samples),
         rank=rank,
         replicates=task.design.sample_key is not None,
@@ -121,8 +122,12 @@ def _notes(design: Design, mod: str) -> list[str]:
     conditions = ", ".join(
         f"{condition} {size:,} cells"
         for condition, size in zip(design.conditions, design.condition_sizes(), strict=True)
+        if size
     )
     notes = [conditions]
+    if design.formula is not None:
+        effects = ", ".join(effect.name for effect in design.formula.effects)
+        notes = [f"{design.cells.sum():,} cells; {len(design.formula.coefficients)} coefficients, effects: {effects}"]
     if design.sample_key is not None:
         sizes = design.sample_sizes()
         notes.append(f"{len(sizes)} samples of {sizes.min():,} to {sizes.max():,} cells")
@@ -136,7 +141,7 @@ def _warnings(design: Design) -> list[str]:
     if design.sample_key is None:
         return ["no `sample_key`: significance is about cells, not about individuals"]
     found = []
-    for number, condition in enumerate(design.conditions):
+    for number, condition in enumerate(design.smoothed):
         usable = design.members(number, usable=True)
         if len(usable) < FEW_REPLICATES:
             found.append(f"{condition} has {len(usable)} replicates; the variance between them is poorly known")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._keys import Keys, slug
+from kompot_scverse._keys import Keys, column_name, slug
 from kompot_scverse._runs.field import Field
 from kompot_scverse._stats.category_statistics import GroupStatistics
 from kompot_scverse._stats.combine import benjamini_hochberg
@@ -52,8 +52,9 @@ class DEPlan:
 class GeneResults:
     """What was found for one contrast, for the genes analysed."""
 
-    mahalanobis: np.ndarray
-    mean_lfc: np.ndarray
+    mahalanobis: np.ndarray | None
+    """None for several contrasts tested together, as the next."""
+    mean_lfc: np.ndarray | None
     comparison: NullComparison | None
     groups: GroupStatistics | None
     test: GeneTest | None = None
@@ -65,6 +66,8 @@ class GeneResults:
     """p of the test of the cells."""
     standard_deviations: dict[str, np.ndarray] | None = None
     """Of each component."""
+    levels: np.ndarray | None = None
+    """Of several contrasts: mean differences of the levels from the first, genes × levels."""
 
 
 def plan_fields(plan: DEPlan, design: Design) -> list[Field]:
@@ -73,11 +76,49 @@ def plan_fields(plan: DEPlan, design: Design) -> list[Field]:
     if plan.tested:
         text = "weights in the soft neighbourhoods of the replicate test, cells × neighbourhoods"
         fields.append(Field("obsm", plan.keys(design, None).neighborhoods, "neighborhoods", text))
-    for condition in design.conditions:
+    for condition in design.smoothed:
         fields += _condition_fields(plan, design, condition)
-    for group in design.groups:
-        fields += _contrast_fields(plan, design, group)
+    if design.formula is not None:
+        text = "weights of the field of each coefficient of the design, genes × features × coefficients"
+        key = plan.keys(design, None).of("coefficient", "weights")
+        fields.append(Field("varm", key, "coefficient_weights", text))
+    for number, group in enumerate(design.groups, start=1):
+        effect = design.effect(number)
+        if effect is None or not effect.omnibus:
+            fields += _contrast_fields(plan, design, group)
+        else:
+            fields += _omnibus_fields(plan, design, group)
     return fields
+
+
+def _omnibus_fields(plan: DEPlan, design: Design, group: object) -> list[Field]:
+    """Of several contrasts tested together, which have no single direction."""
+    keys = plan.keys(design, group)
+    rows = [row for row in _TEST_ROWS if plan.tested and row[1] != "neighborhood_lfc"]
+    rows += [row for row in _CELL_TEST_ROWS if plan.cells_tested]
+    rows += [*_OMNIBUS_ROWS, ("var", "is_de", True, IS_DE.format("q-value"))]
+    fields = [
+        Field(slot, keys.field(what, varies=varies), what, text, group=group) for slot, what, varies, text in rows
+    ]
+    if plan.cell_groups is not None and plan.tested:
+        fields += _group_fields(plan, keys, group, _GROUP_TEST_ROWS)
+    if plan.layers and plan.tested:
+        fields.append(Field("layers", keys.field("lfc_zscore"), "lfc_zscore", ZSCORE, group=group))
+    return fields
+
+
+def _group_fields(plan: DEPlan, keys: Keys, group: object, rows: tuple[tuple[str, bool, str], ...]) -> list[Field]:
+    """Statistics of each of the `cell_groups`."""
+    return [
+        Field(
+            "varm",
+            keys.field(f"{slug(plan.cell_groups)}_{what}", varies=varies),
+            f"group_{what}",
+            f"{text} per {plan.cell_groups}",
+            group=group,
+        )
+        for what, varies, text in rows
+    ]
 
 
 def _condition_fields(plan: DEPlan, design: Design, condition: object) -> list[Field]:
@@ -122,6 +163,8 @@ def _contrast_fields(plan: DEPlan, design: Design, group: object) -> list[Field]
         ("var", "mahalanobis", True, "Mahalanobis distance of the fold change from zero"),
         ("var", "mean_lfc", False, "mean log fold change over the cells of the contrast, natural log"),
     ]
+    if design.formula is not None:
+        rows.append(("varm", "effect_weights", False, "weights of the effect, genes × features"))
     if plan.estimated:
         rows += [("var", f"{name}_sd", False, text) for name, text in COMPONENTS.items()]
         rows += variance_rows("the log fold change")
@@ -133,7 +176,7 @@ def _contrast_fields(plan: DEPlan, design: Design, group: object) -> list[Field]
         rows.append(("var", "mahalanobis_local_fdr", True, "local false discovery rate of the distance"))
     if plan.significance or plan.tested or plan.cells_tested:
         rule = "q-value" if plan.tested or plan.cells_tested else "local FDR"
-        rows.append(("var", "is_de", True, f"differentially expressed: {rule} at most the threshold"))
+        rows.append(("var", "is_de", True, IS_DE.format(rule)))
     if plan.significance:
         if plan.all_statistics:
             rows.append(("var", "mahalanobis_pvalue", True, "empirical p-value of the distance among null genes"))
@@ -142,9 +185,7 @@ def _contrast_fields(plan: DEPlan, design: Design, group: object) -> list[Field]
         Field(slot, keys.field(what, varies=varies), what, text, group=group) for slot, what, varies, text in rows
     ]
     if plan.cell_groups is not None:
-        for what, varies, text in _GROUP_ROWS + (_GROUP_TEST_ROWS if plan.tested else ()):
-            key = keys.field(f"{slug(plan.cell_groups)}_{what}", varies=varies)
-            fields.append(Field("varm", key, f"group_{what}", f"{text} per {plan.cell_groups}", group=group))
+        fields += _group_fields(plan, keys, group, _GROUP_ROWS + (_GROUP_TEST_ROWS if plan.tested else ()))
     if plan.layers:
         text = "log fold change at each cell, natural log"
         fields.append(Field("layers", keys.field("fold_change"), "fold_change", text, group=group))
@@ -152,8 +193,7 @@ def _contrast_fields(plan: DEPlan, design: Design, group: object) -> list[Field]
             for what, text in _UNCERTAINTY.items():
                 fields.append(Field("layers", keys.field(what, varies=True), what, text, group=group))
         if plan.tested:
-            text = "moderated z of the replicate test, averaged over the neighbourhoods of each cell"
-            fields.append(Field("layers", keys.field("lfc_zscore"), "lfc_zscore", text, group=group))
+            fields.append(Field("layers", keys.field("lfc_zscore"), "lfc_zscore", ZSCORE, group=group))
     return fields
 
 
@@ -164,6 +204,18 @@ COMPONENTS = {
     "noise": "SD of cells about the smoothed expression, in the units of the expression",
 }
 """Variance components of each gene."""
+ZSCORE = "moderated z of the replicate test, averaged over the neighbourhoods of each cell"
+IS_DE = "differentially expressed: {} at most the threshold"
+_OMNIBUS_ROWS = (
+    ("var", "largest_lfc", False, "largest difference between two levels, mean over the cells, natural log"),
+    ("var", "highest", False, "level with the highest mean over the cells"),
+    (
+        "varm",
+        "level_lfc",
+        False,
+        "mean differences of the levels from the first over the cells, genes × levels, natural log",
+    ),
+)
 _UNCERTAINTY = {
     "fold_change_std": "posterior SD of the log fold change at each cell",
     "lfsr": "local false sign rate of the log fold change at each cell",
@@ -205,10 +257,12 @@ def gene_values(
     q, and what is called at the threshold, are of all genes that have a p by now, also from earlier runs.
     """
     keys = plan.keys(design, group)
-    columns: dict[str, np.ndarray] = {
-        keys.field("mahalanobis", varies=True): results.mahalanobis,
-        keys.field("mean_lfc"): results.mean_lfc,
-    }
+    columns: dict[str, np.ndarray] = {}
+    if results.mahalanobis is not None and results.mean_lfc is not None:
+        columns = {
+            keys.field("mahalanobis", varies=True): results.mahalanobis,
+            keys.field("mean_lfc"): results.mean_lfc,
+        }
     if results.comparison is not None:
         found = results.comparison
         columns[keys.field("mahalanobis_local_fdr", varies=True)] = found.local_fdr
@@ -234,20 +288,46 @@ def gene_values(
         values["var", keys.field("is_de", varies=True)] = rate <= threshold
     if results.test is not None:
         m = results.n_neighborhoods
-        for what, table in (("lfc", results.test.effect), ("zscore", results.test.z)):
+        tables_of_test = {"zscore": results.test.z}
+        if results.levels is None:
+            tables_of_test["lfc"] = results.test.effect
+        for what, table in tables_of_test.items():
             key = keys.field(f"neighborhood_{what}")
             values["varm", key] = place(table[:m].T.astype(np.float32), "varm", key)
-    if results.groups is not None and categories is not None:
+    if categories is not None and (results.groups is not None or results.group_test is not None):
         names = categories
-        tables = {"mean_lfc": results.groups.mean_lfc, "lfc_se": results.groups.std_error}
-        tables |= {"lfc_zscore": results.groups.zscore, "lfsr": results.groups.lfsr}
+        tables: dict[str, np.ndarray] = {}
+        if results.groups is not None:
+            tables = {"mean_lfc": results.groups.mean_lfc, "lfc_se": results.groups.std_error}
+            tables |= {"lfc_zscore": results.groups.zscore, "lfsr": results.groups.lfsr}
         if results.group_test is not None:
             key = keys.field(f"{slug(plan.cell_groups)}_pvalue")
             tables["pvalue"] = place(results.group_test.node_pvalue.T, "varm", key, columns=names)
             tables["qvalue"] = np.stack([benjamini_hochberg(p) for p in tables["pvalue"].T], axis=1)
-        for what, varies, _ in _GROUP_ROWS + (_GROUP_TEST_ROWS if results.group_test is not None else ()):
+        for what, varies, _ in _GROUP_ROWS + _GROUP_TEST_ROWS:
+            if what not in tables:
+                continue
             key = keys.field(f"{slug(plan.cell_groups)}_{what}", varies=varies)
             done = what in ("pvalue", "qvalue")
             filled = tables[what] if done else place(tables[what], "varm", key, columns=names)
             values["varm", key] = pd.DataFrame(filled, index=place.names, columns=names)
+    if results.levels is not None:
+        values |= _level_values(plan, design, group, results.levels, place)
     return values
+
+
+def _level_values(
+    plan: DEPlan, design: Design, group: object, levels: np.ndarray, place: SubsetMerger
+) -> dict[tuple[str, str], Any]:
+    """What an effect of several coefficients says of its levels."""
+    keys, effect = plan.keys(design, group), design.effect(design.groups.index(group) + 1)
+    assert effect is not None
+    key = keys.field("level_lfc")
+    names = [column_name(level, place.names.name) for level in effect.levels]
+    filled = place(levels, "varm", key, columns=names)
+    highest = np.where(np.isfinite(filled).all(axis=1), filled.argmax(axis=1), -1)
+    return {
+        ("varm", key): pd.DataFrame(filled, index=place.names, columns=names),
+        ("var", keys.field("largest_lfc")): filled.max(axis=1) - filled.min(axis=1),
+        ("var", keys.field("highest")): pd.Categorical.from_codes(highest, categories=pd.Index(effect.levels)),
+    }

@@ -73,6 +73,9 @@ def build_runs(
 
 
 def _contrast(design: Design, number: int) -> dict[str, str]:
+    effect = design.effect(number) if number else None
+    if effect is not None:
+        return {"groupby": design.groupby, "group": effect.key, "effect": effect.name}
     reference = str(design.reference)
     if number == 0:
         return {"groupby": design.groupby, "condition": reference}
@@ -81,6 +84,8 @@ def _contrast(design: Design, number: int) -> dict[str, str]:
 
 def _cell_numbers(design: Design, of_contrast: list[int]) -> dict[str, Any]:
     """Cells per condition and sample of a contrast; where the samples are very many, the first of them by name."""
+    if design.formula is not None:
+        of_contrast = [0]
     sizes, sample_sizes = design.condition_sizes(), design.sample_sizes()
     cells: dict[str, Any] = {"conditions": {str(design.conditions[c]): int(sizes[c]) for c in of_contrast}}
     if design.sample_key is None:

@@ -169,7 +169,7 @@ def _decode(value: Any, name: str) -> tuple[str | None, list[str]]:
     if isinstance(value, dict):
         parts, comments = [], []
         # also that of a class which an earlier version had: the call is shown as it was made
-        if not _identifier(value["settings"]).endswith("Settings"):
+        if not _identifier(value["settings"]).endswith(("Settings", "Design")):
             raise ValueError(value["settings"])
         for key, one in value["arguments"].items():
             text, more = _decode(one, _identifier(key))

@@ -173,7 +173,9 @@ class RunInfo:
     def _title(self) -> str:
         run = self._run
         text = f"Run {run.run_id}: {run.analysis}"
-        if "group" in run.contrast:
+        if "effect" in run.contrast:
+            text += f", {run.contrast['effect']} of {run.contrast.get('groupby')}"
+        elif "group" in run.contrast:
             text += f", {run.contrast.get('reference')} to {run.contrast['group']} of {run.contrast.get('groupby')}"
         return text
 

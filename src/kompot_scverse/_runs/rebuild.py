@@ -64,15 +64,19 @@ def build_layer(view: RunView, name: str, rows: Chosen = EVERYTHING, columns: Ch
     parts = _Parts(view, rows, columns)
     what, _, role = name.partition("_")
     if what in ("imputed", "std"):
+        view.check_conditions()
         return parts.mean(role or "group") if what == "imputed" else parts.std(role or "group")
     if name == "lfc_zscore":
         return parts.test_zscore()
+    if view.effect is not None and not view.has("effect_weights"):
+        raise LookupError(f"{view.name} tests several contrasts together and has no one {name}; it has lfc_zscore.")
+    roles = ("group", "reference") if view.effect is None else ("effect",)
     if name == "fold_change":
-        return parts.mean("group", "reference")
+        return parts.mean(*roles)
     std = parts.std("reference", "group")
     if name == "fold_change_std":
         return std
-    change = parts.mean("group", "reference")
+    change = parts.mean(*roles)
     return lazy_lfsr(change, std) if name == "lfsr" else lazy_ratio(change, std)
 
 

@@ -85,7 +85,10 @@ def _type_of(annotation: Any) -> type:
 
 def _check_entries(run: Run) -> None:
     """Raise where a part that everything relies on is not what it has to be."""
-    for name in CONTRAST.get(run.analysis, ()):
+    needed = CONTRAST.get(run.analysis, ())
+    if "effect" in run.contrast:
+        needed = ("groupby", "group", "effect")
+    for name in needed:
         if not isinstance(run.contrast.get(name), str):
             raise ValueError(f"has no {name!r} in its contrast")
     for entry in run.fields:

@@ -24,7 +24,7 @@ class Run:
     """de, da or smooth."""
     key_added: str
     contrast: dict[str, Any]
-    """groupby, reference and group; labels as text."""
+    """groupby, reference and group; labels as text. Of a design its formula, the key of the effect as group, and its name."""
     params: dict[str, Any]
     """Arguments as resolved."""
     cells: dict[str, Any]
@@ -86,7 +86,9 @@ class Run:
 
     @property
     def title(self) -> str:
-        """The contrast as a title."""
+        """The contrast as a title; of a design the name of the effect."""
+        if "effect" in self.contrast:
+            return str(self.contrast["effect"])
         return " → ".join(str(label) for label in (self.contrast.get("reference"), self.group) if label is not None)
 
 

@@ -66,18 +66,63 @@ class RunView:
 
     @property
     def groupby(self) -> str:
-        """Obs column of the conditions."""
+        """Obs column of the conditions, or the formula of the design."""
         return self.run.contrast["groupby"]
 
     @property
     def reference(self) -> str:
         """Name of the reference."""
+        self.check_conditions()
         return self.run.contrast["reference"]
 
     @property
     def group(self) -> str:
-        """Name of the group."""
+        """Name of the group, or key of the effect."""
         return self.run.contrast["group"]
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Names of reference and group; none where the run is about an effect of a design."""
+        return {} if self.effect is not None else {"reference": self.reference, "group": self.group}
+
+    @property
+    def effect(self) -> dict[str, Any] | None:
+        """Name, unit and levels of the effect of a design that the run is about; None where it compares two conditions."""
+        if "effect" not in self.run.contrast:
+            return None
+        effects = self.run.params.get("effects") or {}
+        return effects.get(self.group) or {"name": self.run.contrast["effect"], "unit": None, "levels": []}
+
+    @property
+    def omnibus(self) -> bool:
+        """Whether several contrasts are tested together, without one direction."""
+        return self.effect is not None and bool(self.effect.get("levels"))
+
+    @property
+    def difference(self) -> str:
+        """What a fold change of the run is, for an axis."""
+        if self.effect is None:
+            return f"{self.group} − {self.reference}"
+        unit = self.effect.get("unit")
+        return f"per unit of {unit}" if unit else str(self.effect["name"])
+
+    @property
+    def directions(self) -> dict[str, str]:
+        """What "down" and "up" mean, for a legend."""
+        if self.effect is None:
+            return {"down": f"down in {self.group}", "up": f"up in {self.group}"}
+        name = self.effect["name"]
+        if self.effect.get("unit"):
+            return {"down": f"falls with {name}", "up": f"rises with {name}"}
+        return {"down": f"{name} < 0", "up": f"{name} > 0"}
+
+    def check_conditions(self) -> None:
+        """Raise if the run is about an effect of a design, which has no two conditions."""
+        if self.effect is not None:
+            raise LookupError(
+                f"{self.name[0].upper()}{self.name[1:]} is about an effect of the design {self.groupby!r} and has no two "
+                "conditions. Its fold change is there; call with a column as `groupby` for the expression of conditions."
+            )
 
     @property
     def title(self) -> str:
@@ -173,7 +218,13 @@ class RunView:
             )
 
     def conditions(self) -> tuple[np.ndarray, np.ndarray]:
-        """Which cells are of the reference, and which of the group; of several modalities, cells that all have."""
+        """Which cells are of the reference, and which of the group; of several modalities, cells that all have.
+
+        Of an effect of a design all cells, twice.
+        """
+        if self.effect is not None:
+            every = cells_of(self.data, self.run.modalities if not self.mod else ())
+            return every, every
         column = obs_column(self.data, self.groupby, "groupby")
         labels = [match_label(column, label, "condition of the run") for label in (self.reference, self.group)]
         cells = cells_of(self.data, self.run.modalities if not self.mod else ())

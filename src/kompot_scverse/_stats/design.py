@@ -5,21 +5,44 @@ from typing import Any
 
 import numpy as np
 
+from .effect import Effect
 from .linear_model import SampleDesign
 
-__all__ = ["MIN_CELLS", "ContrastDesign", "Design"]
+__all__ = ["ALL", "MIN_CELLS", "ContrastDesign", "Design", "FormulaRows"]
+
+ALL = "all"
+"""Stands for the cells of all samples, where a formula takes the place of conditions."""
 
 MIN_CELLS = 10
 """Cells that a condition needs, and a sample to count as a replicate."""
 
 
 @dataclass(frozen=True)
+class FormulaRows:
+    """A formula evaluated on the samples, and what is tested of it."""
+
+    coefficients: tuple[str, ...]
+    matrix: np.ndarray
+    """Samples × coefficients."""
+    effects: tuple[Effect, ...]
+
+    @property
+    def directed(self) -> list[Effect]:
+        """Effects of one contrast, which have a direction."""
+        return [effect for effect in self.effects if not effect.omnibus]
+
+
+@dataclass(frozen=True)
 class Design:
-    """Conditions and samples of the cells; a sample is a pair of condition and `sample_key` label."""
+    """Conditions and samples of the cells; a sample is a pair of condition and `sample_key` label.
+
+    With a formula there is one condition, of all cells, and the effects are in the place of the groups.
+    """
 
     groupby: str
+    """Obs column of the conditions, or the formula."""
     conditions: tuple[object, ...]
-    """Reference first, then the groups."""
+    """Reference first, then the groups; with a formula `ALL`, then the keys of the effects."""
     condition_codes: np.ndarray
     """Condition number of every cell, -1 for cells that take no part."""
     sample_key: str | None
@@ -31,16 +54,42 @@ class Design:
     """Condition number of every sample."""
     usable: np.ndarray
     """Whether a sample counts as a replicate."""
+    formula: FormulaRows | None = None
 
     @property
     def reference(self) -> object:
-        """The condition that the groups are compared with."""
-        return self.conditions[0]
+        """The condition that the groups are compared with; None with a formula."""
+        return self.conditions[0] if self.formula is None else None
 
     @property
     def groups(self) -> tuple[object, ...]:
-        """Each is compared with the reference."""
+        """Each is compared with the reference; with a formula the keys of the effects."""
         return self.conditions[1:]
+
+    @property
+    def smoothed(self) -> tuple[object, ...]:
+        """Conditions whose expression is smoothed by itself; none with a formula."""
+        return self.conditions if self.formula is None else ()
+
+    def effect(self, number: int) -> Effect | None:
+        """The effect in the place of group `number` (1 for the first); None without a formula."""
+        return None if self.formula is None else self.formula.effects[number - 1]
+
+    def title(self, number: int) -> str:
+        """What group `number` is about, as in a message."""
+        effect = self.effect(number)
+        return f"{self.conditions[0]} to {self.conditions[number]}" if effect is None else effect.name
+
+    def sides(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Cells of the reference and of group `number`; with a formula all cells, twice."""
+        if self.formula is not None:
+            return self.cells, self.cells
+        return self.condition_codes == 0, self.condition_codes == number
+
+    def compared(self, number: int) -> np.ndarray:
+        """Cells of either side."""
+        first, second = self.sides(number)
+        return first | second
 
     @property
     def cells(self) -> np.ndarray:

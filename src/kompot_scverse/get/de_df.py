@@ -21,6 +21,8 @@ __all__ = ["de_df"]
 COLUMNS = {
     "mahalanobis": "mahalanobis",
     "mean_lfc": "mean_lfc",
+    "largest_lfc": "largest_lfc",
+    "highest": "highest",
     "pvalue": "pvalue",
     "qvalue": "qvalue",
     "pvalue_cells": "pvalue_cells",
@@ -34,7 +36,7 @@ COLUMNS = {
 ALWAYS = ("mahalanobis", "mean_lfc")
 IN_CATEGORY = ("mean_lfc", "lfc_se", "lfc_zscore", "lfsr", "pvalue", "qvalue")
 """Columns of the table of one category."""
-NATURAL_LOGS = ("mean_lfc", "lfc_se")
+NATURAL_LOGS = ("mean_lfc", "lfc_se", "largest_lfc")
 
 
 def de_df(
@@ -123,7 +125,8 @@ def de_df(
 
 def _of_run(view: RunView, max_fdr: float | None) -> tuple[pd.DataFrame, str]:
     """The genes of one run on one modality, and the column of their false discovery rate."""
-    wanted = [name for name, statistic in COLUMNS.items() if name in ALWAYS or view.has(statistic)]
+    always = () if view.omnibus else ALWAYS
+    wanted = [name for name, statistic in COLUMNS.items() if name in always or view.has(statistic)]
     rate = next((name for name in ("qvalue", "qvalue_cells") if name in wanted), "local_fdr")
     if max_fdr is not None and rate not in wanted:
         raise LookupError(
@@ -141,7 +144,8 @@ def _of_category(view: RunView, cell_group: object, max_fdr: float | None) -> tu
             f"No q-values of {view.name} in categories, which `max_fdr=` needs; call `{view.call('group_qvalue')}` "
             "with `cell_groups=`."
         )
-    wanted = [name for name in IN_CATEGORY if name not in ("pvalue", "qvalue") or view.has(f"group_{name}")]
+    optional = IN_CATEGORY if view.omnibus else ("pvalue", "qvalue")
+    wanted = [name for name in IN_CATEGORY if name not in optional or view.has(f"group_{name}")]
     columns = {name: view.of_category(name, cell_group) for name in wanted}
     return pd.DataFrame(columns, index=view.data.var_names), "qvalue"
 
@@ -161,18 +165,22 @@ def _chosen(
         if gene_symbols not in view.data.var:
             raise missing("var column (`gene_symbols`)", gene_symbols, view.data.var.columns)
         table.insert(0, gene_symbols, column_of(view.data.var, gene_symbols, "var").array)
-    table = table[table["mahalanobis" if "mahalanobis" in table else "mean_lfc"].notna()]
+    table = table[
+        table[next(name for name in ("mahalanobis", "largest_lfc", "mean_lfc", "pvalue") if name in table)].notna()
+    ]
     if "is_de" in table:
         table = table.assign(is_de=table["is_de"].astype(bool))
     if max_fdr is not None:
         table = table[table[rate] <= max_fdr]
     if min_lfc is not None:
-        table = table[table["mean_lfc"].abs() >= min_lfc]
+        table = table[table["largest_lfc" if "largest_lfc" in table else "mean_lfc"].abs() >= min_lfc]
     if not sort:
         return table
     if "mahalanobis" in table:
         table = table.sort_values("mahalanobis", ascending=False, kind="stable")
-    else:
+    elif "largest_lfc" in table:
+        table = table.sort_values("largest_lfc", ascending=False, kind="stable")
+    elif "lfc_zscore" in table:
         table = table.sort_values("lfc_zscore", key=lambda z: -z.abs(), kind="stable")
     by = next((name for name in ("pvalue", "pvalue_cells") if name in table), None)
     return table if by is None else table.sort_values(by, kind="stable")

@@ -126,7 +126,8 @@ def _name_in(view: RunView, statistic: str) -> str:
     if run.analysis == "smooth":
         conditions = {run.contrast.get("condition"): "imputed"}
     else:
-        conditions = {run.contrast[role]: f"imputed_{role}" for role in ("reference", "group")}
+        roles = ("reference", "group") if view.effect is None else ()
+        conditions = {run.contrast[role]: f"imputed_{role}" for role in roles}
     name = statistic if statistic in known else conditions.get(str(statistic)) or _by_key(run, statistic)
     if name is None:
         labels = [label for label in conditions if label is not None]

@@ -68,10 +68,10 @@ class DAPoints:
             raise missing("obs column (`color`)", color, data.obs.columns)
         return column_of(data.obs, color).reset_index(drop=True)
 
-    def legend(self, group: str, cells: np.ndarray | None = None) -> list[Any]:
+    def legend(self, directions: dict[str, str], cells: np.ndarray | None = None) -> list[Any]:
         """Entries of the directions with their numbers, and of the thresholds."""
         counts = self.counts(cells)
-        texts = {"up": f"up in {group}", "down": f"down in {group}", "neutral": "neutral"}
+        texts = {"up": directions["up"], "down": directions["down"], "neutral": "neutral"}
         handles = [dot(DIRECTION_COLORS[name], f"{text} ({counts[name]:,})") for name, text in texts.items()]
         return [*handles, *self.threshold_line()]
 

@@ -95,7 +95,7 @@ def direction_barplot(
     for direction in DIRECTIONS:
         own = table[direction].to_numpy(dtype=np.float64)
         options: dict[str, Any] = {"color": DIRECTION_COLORS[direction], "height": 0.75, "linewidth": 0} | bar_kws
-        text = direction if direction == "neutral" else f"{direction} in {view.group}"
+        text = view.directions.get(direction, direction)
         handles.append(ax.barh(rows, own, left=left, label=text, **options))
         left += own
     ax.set_yticks(rows, [f"{name} (n = {totals[name]:,})" for name in names], fontsize=NORMAL)

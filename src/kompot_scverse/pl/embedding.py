@@ -188,7 +188,7 @@ def _panel(
     if color in LABELS and made_by is not None:
         view = find_view(data, made_by, **which)
         values = _on_cells(some_values(view, color), view.data, own)
-        role = {"reference": view.reference, "group": view.group}.get(color.split("_")[0])
+        role = view.roles.get(color.split("_")[0])
         return _Panel(values, view.title if role is None else role, LABELS[color], color in SIGNED, view=view)
     if hasattr(own, "var_names") and (color in feature_names(own, gene_symbols) or color in own.var_names):
         if which["mod"] is None and whole(own) is not own:
@@ -200,7 +200,7 @@ def _panel(
         else:
             rebuilt = analysed(view, number, (layer,), color)[0]
         values = _on_cells(pd.Series(rebuilt, index=view.data.obs_names), view.data, own)
-        suffix = {"reference": view.reference, "group": view.group}.get(value, view.title)
+        suffix = view.roles.get(value, view.title)
         return _Panel(values, f"{color}, {suffix}", label, value in ("fold_change", "zscore"), view=view)
     if color in own.obs:
         return _Panel(column_of(own.obs, color), color, "", key=color)

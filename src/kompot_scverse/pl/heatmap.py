@@ -98,7 +98,7 @@ def heatmap(
     view = find_view(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
     numbers = top_genes(view, genes, n_genes, gene_symbols)
     layer = view.run.params.get("layer") if layer == "run" else layer
-    pair, level_names = _named_levels(view, levels)
+    pair, level_names = _named_levels(view, levels, kind)
     shown: tuple[pd.DataFrame, ...]
     table = gene_table(view, numbers, cell_groups, levels=pair, layer=layer, exclude=exclude, gene_symbols=gene_symbols)
     if kind == "split":
@@ -137,9 +137,16 @@ def _order(shown: tuple[pd.DataFrame, ...], cluster: bool | str) -> tuple[np.nda
 
 
 def _named_levels(
-    view: RunView, levels: tuple[Any, ...] | None
+    view: RunView, levels: tuple[Any, ...] | None, kind: str
 ) -> tuple[tuple[str, object, object] | None, tuple[str, str]]:
     """Column and levels to compare, None for the conditions of the run, and what they are called."""
+    if levels is None and view.effect is not None:
+        if kind == "split":
+            raise ValueError(
+                f"{view.title!r} is an effect of a design without two conditions: pass `kind='fold_change'`, or two categories as "
+                "`levels=`."
+            )
+        return None, ("", view.difference)
     if levels is None:
         return None, (view.reference, view.group)
     key, *rest = levels or (None,)
@@ -150,7 +157,7 @@ def _named_levels(
             f'("sex", {{"F": "female", "M": "male"}}), not {levels!r}.'
         )
     first, second = named
-    own = (key, str(first), str(second)) == (view.groupby, view.reference, view.group)
+    own = (key, str(first), str(second)) == (view.groupby, *view.roles.values())
     return None if own else (key, first, second), (str(named[first]), str(named[second]))
 
 

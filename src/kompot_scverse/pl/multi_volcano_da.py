@@ -117,10 +117,10 @@ def multi_volcano_da(
         kws=scatter_kws,
     )  # fmt: skip
     if color is None:
-        outside_legend(ax, points.legend(view.group, cells), label, pad=BESIDE)
+        outside_legend(ax, points.legend(view.directions, cells), label, pad=BESIDE)
     _name_strips(ax, names, column, points)
     _scale(ax, points, high, len(names))
-    ax.set_xlabel(f"log fold change of density ({view.group} − {view.reference})", fontsize=NORMAL)
+    ax.set_xlabel(f"log fold change of density ({view.difference})", fontsize=NORMAL)
     ax.set_title(view.title, fontsize=TITLE)
     return finish(ax, show, view)
 

@@ -86,14 +86,14 @@ def volcano_da(
         kws=scatter_kws,
     )  # fmt: skip
     if color is None:
-        outside_legend(ax, points.legend(view.group), label)
+        outside_legend(ax, points.legend(view.directions), label)
         ax.set_title(view.title, fontsize=TITLE)
     else:
         ax.set_title(f"{view.title}: {counts['up']:,} up, {counts['down']:,} down", fontsize=TITLE)
     wide, high = points.limits()
     ax.set_xlim(-wide, wide)
     ax.set_ylim(0, high)
-    ax.set_xlabel(f"log fold change of density ({view.group} − {view.reference})", fontsize=NORMAL)
+    ax.set_xlabel(f"log fold change of density ({view.difference})", fontsize=NORMAL)
     ax.set_ylabel(AXIS[points.y], fontsize=NORMAL)
     despine(ax)
     return finish(ax, show, view)

@@ -13,7 +13,20 @@ from kompot_scverse._runs.view import RunView
 from ._artist import check_keywords
 from ._labels import label_points, points_to_label
 from ._scatter import scatter
-from ._style import DOWN, NEUTRAL, NORMAL, TITLE, UP, despine, dot, finish, line, new_axes, outside_legend
+from ._style import (
+    DOWN,
+    NEUTRAL,
+    NORMAL,
+    TITLE,
+    UP,
+    category_colors,
+    despine,
+    dot,
+    finish,
+    line,
+    new_axes,
+    outside_legend,
+)
 from ._values import some_numbers
 
 if TYPE_CHECKING:
@@ -104,6 +117,8 @@ def volcano_de(
     check_not_negative("n_top", n_top)
     check_not_negative("labels", labels if isinstance(labels, int | np.integer) else None)
     wanted = labels if isinstance(labels, int | np.integer) else feature_numbers(view.data, labels, gene_symbols)
+    if view.omnibus and cell_group is None:
+        return _levels(view, wanted, ax, show, gene_symbols, text_kws, scatter_kws)
     if cell_group is None:
         lfc, height, name, threshold = _global(view, y)
         colored, rule = _significant(view, height, n_top)
@@ -119,12 +134,13 @@ def volcano_de(
         scatter(ax, lfc[chosen], height[chosen], color, scatter_kws, **size)
     _axes_limits(ax, lfc[drawn], height[drawn])
     ax.axvline(0, color="0.4", linewidth=0.6, zorder=0)
-    handles = [dot(UP, f"up in {view.group} ({up.sum():,})"), dot(DOWN, f"down in {view.group} ({down.sum():,})")]
+    texts = view.directions
+    handles = [dot(UP, f"{texts['up']} ({up.sum():,})"), dot(DOWN, f"{texts['down']} ({down.sum():,})")]
     handles.append(dot(NEUTRAL, f"other genes ({(drawn & ~colored).sum():,})"))
     if threshold is not None:
         ax.axhline(threshold[0], color="0.4", linewidth=0.8, linestyle="--", zorder=0)
         handles.append(line(threshold[1]))
-    ax.set_xlabel(f"mean log fold change ({view.group} − {view.reference})", fontsize=NORMAL)
+    ax.set_xlabel(f"mean log fold change ({view.difference})", fontsize=NORMAL)
     ax.set_ylabel(name, fontsize=NORMAL)
     ax.set_title(view.title if cell_group is None else f"{view.title}, {cell_group}", fontsize=TITLE)
     despine(ax)
@@ -136,6 +152,47 @@ def volcano_de(
     obstacles = np.column_stack([lfc, height])[drawn]
     weights = np.where(colored[drawn], 1.0, OTHER_WEIGHT)
     label_points(ax, lfc[chosen], height[chosen], list(names), obstacles, weights, text_kws)
+    return finish(ax, show, view)
+
+
+def _levels(
+    view: RunView,
+    wanted: Any,
+    ax: "Axes | None",
+    show: bool | None,
+    gene_symbols: str | None,
+    text_kws: Mapping[str, Any] | None,
+    scatter_kws: dict[str, Any],
+) -> "Axes":
+    """Several contrasts tested together: the largest difference between levels, coloured by the highest level."""
+    size, level = some_numbers(view, "largest_lfc"), view.run.params["fdr_threshold"]
+    cells = view.has("qvalue_cells")
+    height = _minus_log10(some_numbers(view, "qvalue_cells" if cells else "qvalue"))
+    colored, highest = view.read("is_de").to_numpy(dtype=bool), view.read("highest").astype("category")
+    drawn = np.isfinite(size) & np.isfinite(height)
+    ax = new_axes(ax, 6.4, 4.2)
+    scatter(ax, size[drawn & ~colored], height[drawn & ~colored], NEUTRAL, scatter_kws, s=6.0, zorder=1)
+    names = highest.cat.categories
+    handles = []
+    for name, color in category_colors(view.data, "", names).items():
+        own = drawn & colored & (highest == name).to_numpy()
+        scatter(ax, size[own], height[own], color, scatter_kws, s=12.0, zorder=2)
+        handles.append(dot(color, f"highest at {name} ({own.sum():,})"))
+    handles.append(dot(NEUTRAL, f"other genes ({(drawn & ~colored).sum():,})"))
+    _axes_limits(ax, size[drawn], height[drawn])
+    ax.axhline(-np.log10(level), color="0.4", linewidth=0.8, linestyle="--", zorder=0)
+    handles.append(line(f"q = {level:g}"))
+    ax.set_xlabel("largest difference of the mean log expression between levels", fontsize=NORMAL)
+    ax.set_ylabel("−log10 q-value of the cells" if cells else AXIS["qvalue"], fontsize=NORMAL)
+    ax.set_title(view.title, fontsize=TITLE)
+    despine(ax)
+    outside_legend(ax, handles, view.title)
+    chosen = points_to_label(wanted, height, colored)
+    chosen = chosen[drawn[chosen]]
+    labels = feature_names(view.data, gene_symbols)[chosen]
+    obstacles = np.column_stack([size, height])[drawn]
+    weights = np.where(colored[drawn], 1.0, OTHER_WEIGHT)
+    label_points(ax, size[chosen], height[chosen], list(labels), obstacles, weights, text_kws)
     return finish(ax, show, view)
 
 
@@ -163,7 +220,7 @@ def _local(view: RunView, cell_group: object, y: str) -> tuple[np.ndarray, np.nd
     """The same within a category."""
     lfc = view.of_category("mean_lfc", cell_group)
     if not np.isfinite(lfc).any():
-        raise ValueError(f"{cell_group!r} has too few cells in {view.reference!r} or {view.group!r} for statistics.")
+        raise ValueError(f"{cell_group!r} has too few cells in the samples of {view.title!r} for statistics.")
     level: Any = view.run.params.get("fdr_threshold")
     if y == "qvalue":
         q = view.of_category("qvalue", cell_group)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kompot_scverse._arguments import check_arguments
 from kompot_scverse._plan.resource_plan import ResourcePlan
+from kompot_scverse.design import Design
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -14,7 +15,7 @@ __all__ = ["plan"]
 
 
 def plan(
-    data: "AnnData | MuData", tool: Literal["de", "da", "smooth"], groupby: str | None = None, **arguments: Any
+    data: "AnnData | MuData", tool: Literal["de", "da", "smooth"], groupby: str | Design | None = None, **arguments: Any
 ) -> ResourcePlan:
     """
     Predict memory, disk and fields of a call of :func:`kompot_scverse.tl.de`, `da` or `smooth`, without making it.
@@ -28,7 +29,7 @@ def plan(
     tool
         Name of the function of `kp.tl`.
     groupby
-        Obs column of the conditions; None only for `smooth` over all cells.
+        Obs column of the conditions, or a :class:`kompot_scverse.Design`; None only for `smooth` over all cells.
     **arguments
         The other arguments of that function.
 

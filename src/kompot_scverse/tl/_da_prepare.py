@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from kompot_scverse._data.comparison import Comparison, resolve_comparison
+from kompot_scverse._data.formula_design import FormulaDesign
 from kompot_scverse._data.targets import resolve_targets
 from kompot_scverse._results.da_fields import DAPlan, plan_fields
 from kompot_scverse._stats.design import ContrastDesign
@@ -24,6 +25,7 @@ class DARequest(Request, Comparison):
     test: TestSettings
 
     def __post_init__(self) -> None:
+        self.check()
         if self.normalize is not None and self.method == "ratio":
             raise ValueError(
                 f"`normalize={self.normalize!r}` belongs to method='density'; a log ratio (method='ratio') is one of densities "
@@ -38,6 +40,8 @@ class DATask(Task):
 
     contrasts: list[ContrastDesign] | None
     """Design of the samples for each contrast; None without replicates."""
+    formula: FormulaDesign | None
+    """The formula on the samples, where one was given."""
     plan: DAPlan
 
 
@@ -45,11 +49,13 @@ def prepare(data: Any, request: DARequest) -> Prepared:
     """Look up what the call names, where the representation is."""
     targets = resolve_targets(data, request.mod, request.use_rep, several=False).of_states()
     (mod,) = targets.frames
-    design, contrasts = resolve_comparison(targets, mod, request)
+    compared = resolve_comparison(targets, mod, request)
+    design, contrasts = compared.design, compared.contrasts
     plan = DAPlan(request.key_added, request.method)
     planned = [replace(field, mod=mod) for field in plan_fields(plan, design)]
     task = DATask(
-        mod=mod, frame=targets.states, design=design, planned=planned, contrasts=contrasts, plan=plan
+        mod=mod, frame=targets.states, design=design, planned=planned, contrasts=contrasts,
+        formula=compared.formula, plan=plan,
     )  # fmt: skip
     return Prepared(targets, [task], design.cells)
 

@@ -7,6 +7,7 @@ import numpy as np
 from kompot_scverse._gp.lazy import as_dask
 from kompot_scverse._gp.variance_table import VarianceTable
 from kompot_scverse._keys import Keys
+from kompot_scverse._results.de_fields import DEPlan
 from kompot_scverse._results.disk import DiskStore
 from kompot_scverse._results.subsets import SubsetMerger
 from kompot_scverse._stats.component_fit import ComponentFit
@@ -28,6 +29,9 @@ def condition_values(job: Job, fitted: DEFit, merger: SubsetMerger) -> Values:
     task, model = job.task, fitted.model.genes
     basis_key, phi = merger.basis
     values: Values = {("obsm", basis_key): phi}
+    if task.design.formula is not None:
+        assert isinstance(model, ComponentFit)
+        return _without_layers(values | _effect_values(job, model, fitted.features, merger), task.plan)
     weights = []
     for number, condition in enumerate(task.design.conditions):
         keys = task.plan.keys(task.design, condition)
@@ -49,7 +53,31 @@ def condition_values(job: Job, fitted: DEFit, merger: SubsetMerger) -> Values:
             deviation = store_table(values, names, model.fold_change_table(number), fitted.features, merger)
             values["layers", names[-1]] = deviation
             values["layers", keys.field("lfsr", varies=True)] = lazy_lfsr(change, deviation)
-    return {place: value for place, value in values.items() if task.plan.layers or place[0] != "layers"}
+    return _without_layers(values, task.plan)
+
+
+def _without_layers(values: Values, plan: DEPlan) -> Values:
+    """The same, without layers where none are wanted."""
+    return {place: value for place, value in values.items() if plan.layers or place[0] != "layers"}
+
+
+def _effect_values(job: Job, model: ComponentFit, features: np.ndarray, merger: SubsetMerger) -> Values:
+    """Weights of all coefficients, and of each effect its own and its layers."""
+    task, phi = job.task, merger.basis[1]
+    formula = task.design.formula
+    key = task.plan.keys(task.design, None).of("coefficient", "weights")
+    stacked = np.stack([model.weights(number) for number in range(len(formula.coefficients))], axis=2)
+    values: Values = {("varm", key): merger(stacked.astype(np.float32), "varm", key)}
+    for number, effect in enumerate(formula.directed, start=1):
+        keys = task.plan.keys(task.design, effect.key)
+        key = keys.field("effect_weights")
+        own = values["varm", key] = merger(model.fold_change(number).astype(np.float32), "varm", key)
+        change = values["layers", keys.field("fold_change")] = lazy_product(phi, own)
+        names = [keys.field(what, varies=True) for what in ("variances", "variance_weights", "fold_change_std")]
+        deviation = store_table(values, names, model.fold_change_table(number), features, merger)
+        values["layers", names[-1]] = deviation
+        values["layers", keys.field("lfsr", varies=True)] = lazy_lfsr(change, deviation)
+    return values
 
 
 def _given_amplitudes(

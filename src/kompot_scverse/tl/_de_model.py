@@ -119,9 +119,7 @@ def _estimated(
 ) -> DEModel:
     """The varying-coefficient model, its amplitudes and noise estimated for every gene."""
     samples = design.sample_key is not None
-    model = ComponentModel(
-        sums.gram, FieldDesign.of_conditions(design.sample_conditions), samples=samples, points=_places(states)
-    )
+    model = ComponentModel(sums.gram, _field_design(design), samples=samples, points=_places(states))
     own = sums if _is_all(genes) else sums.genes(genes.chosen)
     fit = model.learn_and_fit(sums, genes.reference, genes.chosen)
     nulls = (
@@ -130,6 +128,13 @@ def _estimated(
     if samples:
         return DEModel(fit, nulls)
     return DEModel(fit, nulls, [_cell_test(own, design, number) for number in range(1, len(design.conditions))])
+
+
+def _field_design(design: Design) -> FieldDesign:
+    """Columns of the fields: the conditions, or the coefficients of a formula."""
+    if design.formula is None:
+        return FieldDesign.of_conditions(design.sample_conditions)
+    return FieldDesign.of_matrix(design.formula.matrix, [effect.contrast for effect in design.formula.directed])
 
 
 def _fit(gram: np.ndarray, cross: np.ndarray, sigma: float, design: Design, sums: np.ndarray) -> ExpressionFit:

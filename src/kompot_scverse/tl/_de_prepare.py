@@ -11,6 +11,7 @@ import pandas as pd
 from kompot_scverse._data.cell_groups import group_column
 from kompot_scverse._data.comparison import Comparison, resolve_comparison
 from kompot_scverse._data.errors import in_modality
+from kompot_scverse._data.formula_design import FormulaDesign
 from kompot_scverse._data.matrix import MatrixReader
 from kompot_scverse._data.resolve import expression, gene_numbers
 from kompot_scverse._data.targets import Targets, resolve_targets
@@ -18,6 +19,7 @@ from kompot_scverse._results.de_fields import DEPlan, plan_fields
 from kompot_scverse._stats.design import ContrastDesign
 from kompot_scverse._stats.neighborhoods import default_n_centers
 from kompot_scverse._stats.reference_genes import MAX_GENES
+from kompot_scverse.design import Design as Formula
 from kompot_scverse.settings import TestSettings
 
 from ._steps import Prepared, Request, Task
@@ -35,7 +37,13 @@ class DERequest(Request, Comparison):
     test: TestSettings
 
     def __post_init__(self) -> None:
+        self.check()
         object.__setattr__(self, "test", self.test.of_de())
+        if isinstance(self.groupby, Formula) and not self.gp.estimated:
+            raise ValueError(
+                "The model of Kompot smooths conditions one by one and knows no formulas: leave out `gp=GPSettings.kompot()`, or "
+                "pass a column as `groupby`."
+            )
         if self.test.null == "residuals" and self.test.null_genes and self.gp.estimated:
             raise ValueError(
                 "`null='residuals'` needs amplitudes and noise that are given: pass `gp=GPSettings.kompot()`, or "
@@ -71,6 +79,8 @@ class DETask(Task):
     """The features analysed; None for all."""
     every: MatrixReader
     """All features of the layer."""
+    formula: FormulaDesign | None
+    """The formula on the samples, where one was given."""
     categories: pd.Series | None
     """Category of every cell, for statistics of each."""
     plan: DEPlan
@@ -107,7 +117,8 @@ def prepare(data: Any, request: DERequest) -> Prepared:
 
 def _task(targets: Targets, mod: str, layer: str | None, genes: Any, request: DERequest) -> DETask:
     frame = targets.frames[mod]
-    design, contrasts = resolve_comparison(targets, mod, request)
+    compared = resolve_comparison(targets, mod, request)
+    design, contrasts = compared.design, compared.contrasts
     numbers = gene_numbers(frame, genes)
     every = expression(frame, layer, design.cells)
     categories = group_column(frame, request.cell_groups)
@@ -119,6 +130,7 @@ def _task(targets: Targets, mod: str, layer: str | None, genes: Any, request: DE
         planned=[replace(field, mod=mod) for field in plan_fields(plan, design)],
         layer=layer,
         contrasts=contrasts,
+        formula=compared.formula,
         numbers=numbers,
         every=every,
         categories=categories,

@@ -4,8 +4,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from kompot_scverse._arguments import listed, seed_of
+from kompot_scverse._arguments import seed_of
 from kompot_scverse._data.cell_groups import category_names
+from kompot_scverse._data.comparison import describe_comparison
 from kompot_scverse._data.covariates import sample_covariates
 from kompot_scverse._data.resolve import expression_values
 from kompot_scverse._results.de_fields import GeneResults, gene_values
@@ -15,12 +16,13 @@ from kompot_scverse._runs.fingerprint import array_print, design_prints, matrix_
 from kompot_scverse._stats.category_statistics import GroupStatistics, category_means, group_statistics, mean_features
 from kompot_scverse._stats.component_fit import ComponentFit
 from kompot_scverse._stats.design import MIN_CELLS
+from kompot_scverse._stats.effect import Effect
 from kompot_scverse._stats.lazy_layers import lazy_average
 from kompot_scverse._stats.sample_tests import compare_categories, compare_genes
 
 from ._de_fit import DEFit
 from ._de_layers import condition_values
-from ._de_model import significance
+from ._de_model import DEModel, significance
 from ._de_prepare import DETask
 from ._log import logger
 from ._steps import Job, Results
@@ -47,7 +49,7 @@ def results(job: Job, fitted: DEFit) -> Results:
         summary = summarize(found, task.n_genes, None if is_de is None else merger.chosen(is_de), qvalues)
         summaries.append(summary | _notes(task, fitted, number))
         null = None if found.comparison is None else found.comparison.null
-        diagnostics.append(job.states.diagnostics(np.isin(task.design.condition_codes, (0, number)), null))
+        diagnostics.append(job.states.diagnostics(task.design.compared(number), null))
     merger.warn()
     params["updated_run"] = max(merger.updated, default=None)
     covered = genes_covered(task.frame.var_names, task.numbers, merger.updated)
@@ -57,8 +59,6 @@ def results(job: Job, fitted: DEFit) -> Results:
 def _contrast(job: Job, fitted: DEFit, number: int) -> GeneResults:
     """Everything about the genes of one contrast: condition `number` against the first."""
     task, model = job.task, fitted.model
-    distances = model.genes.distance(number)
-    cells = np.isin(task.design.condition_codes, (0, number))
     found: dict[str, Any] = {}
     if fitted.weights is not None and fitted.sums is not None and task.contrasts is not None:
         arguments = (fitted.sums, fitted.weights, task.design, task.contrasts[number - 1])
@@ -67,15 +67,29 @@ def _contrast(job: Job, fitted: DEFit, number: int) -> GeneResults:
         found["n_neighborhoods"] = fitted.weights.soft.shape[1]
     elif model.cell_pvalues is not None:
         found["cell_pvalue"] = model.cell_pvalues[number - 1]
+    effect, mean = task.design.effect(number), mean_features(fitted.features, task.design.compared(number))
+    if effect is not None and effect.omnibus:
+        return GeneResults(None, None, None, None, levels=_levels(model, effect, mean), **found)
+    if effect is not None:
+        # numbered among those with a direction
+        number = 1 + [one.key for one in task.design.formula.directed].index(effect.key)
+    distances = model.genes.distance(number)
     if isinstance(model.genes, ComponentFit):
         found["standard_deviations"] = model.genes.standard_deviations(number)
     return GeneResults(
         distances,
-        model.genes.fold_change(number) @ mean_features(fitted.features, cells),
+        model.genes.fold_change(number) @ mean,
         significance(model, distances, number, job.request.test),
         _group_statistics(task, fitted, number),
         **found,
     )
+
+
+def _levels(model: DEModel, effect: Effect, mean: np.ndarray) -> np.ndarray:
+    """Mean differences of the levels of an effect over the cells: genes × levels."""
+    assert effect.of_levels is not None
+    coefficients = np.stack([model.genes.weights(number) @ mean for number in range(len(effect.of_levels))], axis=1)
+    return coefficients @ effect.of_levels
 
 
 def _group_statistics(task: DETask, fitted: DEFit, number: int) -> GroupStatistics | None:
@@ -83,8 +97,7 @@ def _group_statistics(task: DETask, fitted: DEFit, number: int) -> GroupStatisti
     if task.categories is None:
         return None
     codes, n = task.categories.cat.codes.to_numpy(), len(task.categories.cat.categories)
-    sides = (task.design.condition_codes == 0, task.design.condition_codes == number)
-    means = category_means(fitted.features, codes, n, sides, MIN_CELLS)
+    means = category_means(fitted.features, codes, n, task.design.sides(number), MIN_CELLS)
     return group_statistics(fitted.model.genes, means, number)
 
 
@@ -128,10 +141,8 @@ def _params(job: Job, fitted: DEFit) -> dict[str, Any]:
         )  # fmt: skip
         params["null_genes_drawn"] = f"{n_null:,} from {task.n_genes:,} features, with replacement"
     if fitted.weights is not None:
-        params |= fitted.weights.describe(job.states.model.frame.scale) | {
-            "paired": request.paired,
-            "covariates": [] if request.covariates is None else listed("covariates", request.covariates),
-        }
+        params |= fitted.weights.describe(job.states.model.frame.scale)
+    params |= describe_comparison(request, task.formula)
     if fitted.sums is not None and fitted.depths is not None:
         params |= {"reference_genes": int(fitted.sums.reference.sum()), "tested_at_equal_depth": fitted.depths.known}
     if isinstance(fitted.model.genes, ComponentFit):
@@ -142,7 +153,7 @@ def _params(job: Job, fitted: DEFit) -> dict[str, Any]:
 def _notes(task: DETask, fitted: DEFit, number: int) -> dict[str, Any]:
     """What the summary of a contrast says about its samples."""
     notes: dict[str, Any] = {} if task.contrasts is None else task.contrasts[number - 1].notes()
-    if fitted.depths is not None:
+    if fitted.depths is not None and task.formula is None:
         name = "depth_ratio" if fitted.depths.known else "detected_ratio"
         notes[name] = round(fitted.depths.ratio(task.design, number), 3)
     return notes
@@ -153,6 +164,8 @@ def _fingerprint(job: Job) -> dict[str, str]:
     task, request = job.task, job.request
     frame, design = task.frame, task.design
     covariates = None if design.sample_key is None else sample_covariates(frame, design, request.covariates)
+    if task.formula is not None:
+        covariates = task.formula.matrix.table
     found = design_prints(frame, design, covariates, task.categories)
     found["representation"] = array_print(job.states.x[design.cells])
     values, _ = expression_values(frame, task.layer)
@@ -183,9 +196,10 @@ def summarize(
     if is_de is not None:
         summary |= {
             "n_de": int(is_de.sum()),
-            "n_up": int((is_de & (results.mean_lfc > 0)).sum()),
-            "n_down": int((is_de & (results.mean_lfc < 0)).sum()),
         }
+        if results.mean_lfc is not None:
+            summary["n_up"] = int((is_de & (results.mean_lfc > 0)).sum())
+            summary["n_down"] = int((is_de & (results.mean_lfc < 0)).sum())
     if qvalues is not None:
         summary["n_genes_in_qvalue"] = int(np.isfinite(qvalues).sum())
     if results.comparison is not None:
@@ -197,7 +211,7 @@ def summarize(
             "n_neighborhoods_tested": int(tested.sum()),
             "n_neighborhoods": results.n_neighborhoods,
         }
-    elif is_de is not None:
+    elif is_de is not None and results.mahalanobis is not None:
         # distances tell the called genes apart only where they are what decides
         summary["threshold_distance"] = float(results.mahalanobis[is_de].min()) if is_de.any() else None
     return summary
@@ -207,12 +221,12 @@ def report(task: DETask, found: Results) -> None:
     """Log how many genes are called, and what the layers would take."""
     layers = [key for slot, key in found.values if slot == "layers"]
     size = sum(np.prod(found.values["layers", key].shape) * 4 for key in layers) / 1e9
-    for group, summary in zip(task.design.groups, found.content.summaries, strict=True):
+    for number, summary in enumerate(found.content.summaries, start=1):
         called = f"{summary['n_de']:,} of " if "n_de" in summary else ""
         logger.info(
-            "%s to %s: %s%s %s differentially expressed. %d layers are computed when read or written (%.2f GB); "
+            "%s: %s%s %s differentially expressed. %d layers are computed when read or written (%.2f GB); "
             "`kp.tl.cleanup` drops them.",
-            task.design.reference, group, called, f"{summary['n_genes']:,}",
+            task.design.title(number), called, f"{summary['n_genes']:,}",
             f"features of {task.mod}" if task.mod else "genes", len(layers), size,
         )  # fmt: skip
         if summary.get("n_neighborhoods_tested", 0) < summary.get("n_neighborhoods", 0):

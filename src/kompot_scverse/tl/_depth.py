@@ -43,7 +43,12 @@ class SampleDepths:
         return EqualDepthReader(y, self.survey.unit, self.share, self.survey.scale)
 
     def ratio(self, design: Design, number: int) -> float:
-        """Depth of a condition in units of that of the reference: of their typical samples, in the same states."""
+        """Depth of a condition in units of that of the reference: of their typical samples, in the same states.
+
+        NaN with a formula.
+        """
+        if design.formula is not None:
+            return np.nan
         of_sample = self.log_depth.mean(axis=1)
         group, reference = (of_sample[design.members(c, usable=True)].mean() for c in (number, 0))
         return float(np.exp(group - reference))

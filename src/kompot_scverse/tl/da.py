@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from kompot_scverse.design import Design
 from kompot_scverse.settings import GPSettings, TestSettings
 
 from ._da_fit import fit
@@ -23,9 +24,9 @@ DA = Tool(DARequest, prepare, fit, results, report, sizes)
 
 def da(
     data: "AnnData | MuData",
-    groupby: str,
+    groupby: str | Design,
     *,
-    reference: object,
+    reference: object = None,
     groups: object | Sequence[object] | None = None,
     sample_key: str | None = None,
     paired: bool = False,
@@ -59,9 +60,9 @@ def da(
     data
         Annotated data; the results are added to it.
     groupby
-        Obs column of the conditions.
+        Obs column of the conditions, or a :class:`kompot_scverse.Design` as in :func:`de`.
     reference
-        Category of `groupby` that the groups are compared with.
+        Category of `groupby` that the groups are compared with; needed with a column.
     groups
         Category or categories to compare with the reference, one contrast each; None for all others.
     sample_key

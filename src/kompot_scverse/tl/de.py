@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kompot_scverse.design import Design
 from kompot_scverse.settings import GPSettings, StorageSettings, TestSettings
 
 from ._de_fit import fit
@@ -23,9 +24,9 @@ DE = Tool(DERequest, prepare, fit, results, report, sizes)
 
 def de(
     data: "AnnData | MuData",
-    groupby: str,
+    groupby: str | Design,
     *,
-    reference: object,
+    reference: object = None,
     groups: object | Sequence[object] | None = None,
     sample_key: str | None = None,
     paired: bool = False,
@@ -65,10 +66,11 @@ def de(
     data
         Annotated data; the results are added to it.
     groupby
-        Obs column of the conditions. A MuData may hold it itself or in its modalities, where all copies must agree;
-        `"rna:column"` names that of one modality.
+        Obs column of the conditions, or a :class:`kompot_scverse.Design`: a formula over the samples, for covariates of interest,
+        time, interactions and repeated measures. A MuData may hold a column itself or in its modalities, where all copies must
+        agree; `"rna:column"` names that of one modality.
     reference
-        Category of `groupby` that the groups are compared with.
+        Category of `groupby` that the groups are compared with; needed with a column.
     groups
         Category or categories to compare with the reference, one contrast each; None for all others.
     sample_key
@@ -129,6 +131,10 @@ def de(
     - varm, with `cell_groups`: `K_R_to_G_<cell_groups>_mean_lfc`, `_lfc_se`\*, `_lfc_zscore`\*, `_lfsr`\*, genes × categories;
       NaN where a condition has fewer than ten cells of the category; with `sample_key` also `_pvalue` and `_qvalue` of
       the replicate test on the category's cells
+    - with a `Design`, one run and these fields for each effect, with its name in the place of `R_to_G` and no fields of
+      conditions; varm `K_<effect>_effect_weights`, and `K_coefficient_weights` with the fields of all coefficients. Effects
+      of several coefficients have `_pvalue`, `_qvalue`, `_is_de`\*, `_neighborhood_zscore` and `_lfc_zscore` (from F, not
+      negative), and of their levels `_level_lfc`, `_largest_lfc` and `_highest`
     - uns: one run per contrast in `kompot`; for a MuData in its own uns, and in each modality for what was written there
 
     Raises

@@ -120,7 +120,8 @@ def rank_genes_groups(
     result: dict[str, Any] = {
         "params": {
             "groupby": first.contrast["groupby"],
-            "reference": first.contrast["reference"],
+            # scanpy's word where there is no reference
+            "reference": first.contrast.get("reference", "rest"),
             "method": "kompot",
             "use_raw": False,
             "layer": first.params.get("layer"),
@@ -160,7 +161,7 @@ def _check_comparable(views: list[RunView]) -> None:
     compared: dict[str, set[Any]] = {
         "modality": {view.mod for view in views},
         "`groupby`": {view.groupby for view in views},
-        "the reference": {view.reference for view in views},
+        "the reference": {view.run.contrast.get("reference") for view in views},
         "the layer": {view.run.params.get("layer") for view in views},
         "their significance": {_significance(view, None)[2] for view in views},
     }
@@ -195,9 +196,13 @@ def _table(view: RunView, cell_group: object) -> pd.DataFrame:
             return view.numbers(statistic)
         return view.of_category(statistic.removeprefix("group_"), cell_group)
 
-    lfc = read("mean_lfc")
+    lfc = read("largest_lfc" if view.omnibus and cell_group is None else "mean_lfc")
     # a gene without any fold change has no direction, and its distance none to rank by
-    scores = np.sign(lfc) * read("mahalanobis") if cell_group is None else read("lfc_zscore")
+    if view.omnibus and cell_group is None:
+        # several contrasts together have no direction
+        scores = -np.log10(read(pvalue))
+    else:
+        scores = np.sign(lfc) * read("mahalanobis") if cell_group is None else read("lfc_zscore")
     table = pd.DataFrame(
         {
             "names": view.data.var_names.to_numpy(dtype=object),

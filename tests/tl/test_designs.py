@@ -1,0 +1,196 @@
+"""Formulas in the place of `groupby`: equal to the shorthand, found where they were planted, and known to everything else."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from anndata import AnnData, read_h5ad
+
+import kompot_scverse as kp
+
+DAYS = kp.Design("~ C(day) + sex", test="C(day)", block="donor")
+TREND = kp.Design("~ time + sex", test=["time", "sex"], block="donor")
+CALL = {"sample_key": "sample", "layer": "logged_counts"}
+
+
+def table() -> pd.DataFrame:
+    rows = pd.DataFrame({"donor": np.repeat(list("abcdef"), 3), "day": np.tile([0, 3, 7], 6)})
+    rows["sex"] = np.where(rows["donor"].isin(list("abc")), "F", "M")
+    rows["time"] = rows["day"] + 0.5
+    rows["change"] = rows["day"] / 7
+    return rows.set_index(rows["donor"] + rows["day"].astype(str))
+
+
+@pytest.fixture(scope="module")
+def study() -> AnnData:
+    return kp.datasets.simulate(
+        1440, 60, samples=table(), donor="donor", frac_de=0.3, effect_size=1.5, density=0.4,
+        settings=kp.datasets.SimulationSettings(frac_local=0, frac_outliers=0),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def days(study: AnnData) -> AnnData:
+    data = study.copy()
+    kp.tl.de(data, DAYS, cell_groups="branch", **CALL)
+    return data
+
+
+@pytest.fixture(scope="module")
+def trend(study: AnnData) -> AnnData:
+    data = study.copy()
+    kp.tl.de(data, TREND, **CALL)
+    return data
+
+
+def test_any_difference_between_days_and_each_against_the_first(days):
+    found = days.var
+    called = found["kompot_de_C_day_is_de_sample_var"]
+    assert called[found["is_de"]].mean() > 0.7
+    assert called[~found["is_de"]].mean() < 0.1
+    up = found["is_de"] & (found["true_lfc_mean"] > 0)
+    assert (found["kompot_de_C_day_highest"][up] == "7").mean() > 0.8
+    late = found["kompot_de_C_day_T.7_mean_lfc"]
+    assert np.corrcoef(late[found["is_de"]], found["true_lfc_mean"][found["is_de"]])[0, 1] > 0.8
+    levels = days.varm["kompot_de_C_day_level_lfc"]
+    assert levels.columns.to_list() == ["0", "3", "7"]
+    np.testing.assert_allclose(levels["7"], late, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found["kompot_de_C_day_largest_lfc"], np.ptp(levels.to_numpy(), axis=1), rtol=1e-6)
+
+
+def test_a_slope_is_per_unit(trend, days):
+    slope, late = trend.var["kompot_de_time_mean_lfc"], days.var["kompot_de_C_day_T.7_mean_lfc"]
+    changed = trend.var["is_de"]
+    assert np.corrcoef(slope[changed], late[changed])[0, 1] > 0.9
+    assert np.polyfit(late[changed], slope[changed], 1)[0] == pytest.approx(1 / 7, rel=0.3)
+    # nothing differs between the sexes
+    assert trend.var["kompot_de_sex_is_de_sample_var"].mean() < 0.1
+    assert trend.var["kompot_de_time_is_de_sample_var"][changed].mean() > 0.7
+
+
+def test_two_conditions_are_the_shorthand(study):
+    """Same p, z and fields; the shorthand names samples by condition and label."""
+    two = study[study.obs["day"] != 3].copy()
+    two.obs["when"] = two.obs["day"].map({0: "before", 7: "later"}).astype("category")
+    short, long = two.copy(), two.copy()
+    kp.tl.de(short, "when", reference="before", groups="later", sample_key="donor", layer="logged_counts")
+    kp.tl.de(long, kp.Design("~ when", test="when"), **CALL)
+    for name in ("pvalue", "qvalue", "mean_lfc", "effect_sd", "noise_sd", "mahalanobis_sample_var", "is_de_sample_var"):
+        np.testing.assert_allclose(
+            long.var[f"kompot_de_when_{name}"], short.var[f"kompot_de_before_to_later_{name}"], rtol=1e-5, atol=1e-7
+        )
+    for name in ("fold_change", "fold_change_std_sample_var", "lfc_zscore"):
+        first, second = (
+            np.asarray(d.layers[f"kompot_de_{c}_{name}"]) for d, c in ((long, "when"), (short, "before_to_later"))
+        )
+        np.testing.assert_allclose(first, second, rtol=1e-3, atol=1e-5)
+    # a number 0 or 1 is the same as a category
+    two.obs["late"] = (two.obs["day"] == 7).astype(float)
+    kp.tl.de(two, kp.Design("~ late", test="late"), **CALL)
+    np.testing.assert_allclose(two.var["kompot_de_late_pvalue"], long.var["kompot_de_when_pvalue"], rtol=1e-8)
+    np.testing.assert_allclose(
+        two.var["kompot_de_late_mean_lfc"], long.var["kompot_de_when_mean_lfc"], rtol=1e-6, atol=1e-9
+    )
+
+
+def test_another_formula_of_the_same_model(days, study):
+    data = study.copy()
+    contrasts = {"late": {"C(day)[7]": 1, "C(day)[0]": -1}}
+    kp.tl.de(data, kp.Design("~ 0 + C(day) + sex", contrasts=contrasts, block="donor"), **CALL)
+    np.testing.assert_allclose(data.var["kompot_de_late_pvalue"], days.var["kompot_de_C_day_T.7_pvalue"], rtol=1e-6)
+    np.testing.assert_allclose(
+        data.var["kompot_de_late_mean_lfc"], days.var["kompot_de_C_day_T.7_mean_lfc"], rtol=1e-4, atol=1e-6
+    )
+
+
+def test_runs_know_designs(days, study):
+    runs = kp.get.runs(days)
+    assert runs["group"].to_list() == ["C_day", "C_day_T.3", "C_day_T.7"]
+    assert (runs["groupby"] == "~ C(day) + sex").all()
+    info = kp.RunInfo(days, 0, analysis="de")
+    assert info.params["block"] == "donor"
+    assert "C(day) of ~ C(day) + sex" in str(info)
+    again = {"kp": kp, "adata": study.copy()}
+    exec(info.call(), again)
+    np.testing.assert_array_equal(again["adata"].var["kompot_de_C_day_pvalue"], days.var["kompot_de_C_day_pvalue"])
+
+
+def test_round_trip_and_layers(days, tmp_path):
+    path = tmp_path / "days.h5ad"
+    kept = days.copy()
+    kept.write_h5ad(path)
+    back = read_h5ad(path)
+    key = "kompot_de_C_day_T.7_fold_change"
+    stored = np.asarray(back.layers[key])
+    np.testing.assert_allclose(kp.get.layer(back, "fold_change", group="C_day_T.7"), stored, rtol=1e-5, atol=1e-6)
+    with pytest.raises(LookupError, match="tests several contrasts together"):
+        kp.get.layer(back, "fold_change", group="C_day")
+    with pytest.raises(LookupError, match="no two conditions"):
+        kp.get.layer(back, "imputed_group", group="C_day_T.7")
+
+
+def test_tables(days):
+    whole = kp.get.de_df(days, group="C_day")
+    assert whole.columns.to_list() == ["largest_lfc", "highest", "pvalue", "qvalue", "is_de"]
+    assert whole["pvalue"].is_monotonic_increasing
+    assert len(kp.get.de_df(days, group="C_day", max_fdr=0.05)) == days.var["kompot_de_C_day_is_de_sample_var"].sum()
+    assert "mean_lfc" in kp.get.de_df(days, group="C_day_T.7")
+    assert set(kp.get.de_df(days)["group"]) == {"C_day", "C_day_T.3", "C_day_T.7"}
+    assert kp.get.de_df(days, group="C_day", cell_group="HSC").columns.to_list() == ["pvalue", "qvalue"]
+    assert "lfsr" in kp.get.de_df(days, group="C_day_T.7", cell_group="HSC")
+
+
+def test_scanpys_format(days):
+    import scanpy as sc
+
+    data = days.copy()
+    kp.tl.rank_genes_groups(data, group=["C_day_T.3", "C_day_T.7"], key_added="days")
+    assert set(sc.get.rank_genes_groups_df(data, group=None, key="days")["group"].astype(str)) == {
+        "C_day_T.3",
+        "C_day_T.7",
+    }
+    kp.tl.rank_genes_groups(data, group="C_day", key_added="any")
+    first = sc.get.rank_genes_groups_df(data, group="C_day", key="any")
+    assert first["scores"].is_monotonic_decreasing
+
+
+def test_plots_know_designs(days, trend):
+    ax = kp.pl.volcano_de(trend, group="time", show=False)
+    assert ax.get_xlabel() == "mean log fold change (per unit of time)"
+    assert any("rises with time" in text.get_text() for text in ax.get_legend().get_texts())
+    ax = kp.pl.volcano_de(days, group="C_day", show=False)
+    assert any("highest at 7" in text.get_text() for text in ax.get_legend().get_texts())
+    kp.pl.embedding(trend, "umap", color=trend.var_names[0], group="time", show=False)
+    kp.pl.heatmap(trend, cell_groups="branch", kind="fold_change", group="time", show=False)
+    with pytest.raises(ValueError, match="kind='fold_change'"):
+        kp.pl.heatmap(trend, cell_groups="branch", group="time", show=False)
+
+
+def test_plan(study):
+    plan = kp.pp.plan(study, "de", DAYS, **CALL)
+    assert "4 coefficients, effects: C(day), C(day)[T.3], C(day)[T.7]" in str(plan)
+
+
+def test_genes_of_another_call_are_kept_with_the_same_design_only(study):
+    data = study.copy()
+    kp.tl.de(data, TREND, genes=list(data.var_names[:20]), **CALL)
+    first = data.var["kompot_de_time_pvalue"].copy()
+    kp.tl.de(data, TREND, genes=list(data.var_names[20:40]), overwrite=True, **CALL)
+    np.testing.assert_array_equal(data.var["kompot_de_time_pvalue"][:20], first[:20])
+    other = kp.Design("~ time", test="time", block="donor")
+    with pytest.warns(UserWarning, match="lose what run"):
+        kp.tl.de(data, other, genes=list(data.var_names[40:]), overwrite=True, **CALL)
+    assert data.var["kompot_de_time_pvalue"][:40].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "match"),
+    [
+        ({"groupby": DAYS, "reference": "x"}, ValueError, "`reference` cannot stand beside a `kp.Design`"),
+        ({"groupby": DAYS, "groups": "x", "paired": True}, ValueError, "`groups` and `paired` cannot stand beside"),
+        ({"groupby": "day"}, TypeError, "`reference` is missing"),
+        ({"groupby": DAYS, "gp": kp.GPSettings.kompot()}, ValueError, "knows no formulas"),
+    ],
+)
+def test_arguments_that_do_not_go_together(study, arguments, error, match):
+    with pytest.raises(error, match=match):
+        kp.tl.de(study, **CALL | arguments)
