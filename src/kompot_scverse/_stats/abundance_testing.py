@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .block_test import fit_blocks
+from .block_testing import fit_blocks
 from .combine import cauchy_combination, spatial_fdr
 from .linear_model import tempered_covariance
 from .neighborhoods import TINY

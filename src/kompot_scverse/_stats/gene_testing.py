@@ -10,7 +10,7 @@ import numpy as np
 from kompot_scverse._gp.parallel import compute_here
 
 from .between_samples import LARGEST, between_samples
-from .block_test import fit_blocks
+from .block_testing import fit_blocks
 from .combine import benjamini_hochberg, cauchy_combination
 from .level_trend import remove_level_trend
 from .linear_model import SampleDesign, tempered_covariance
@@ -20,7 +20,7 @@ from .node_weights import node_probabilities, weights_from_others
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .block_test import BlockFit
+    from .block_testing import BlockFit
     from .moderated import ModeratedTest
     from .neighborhoods import NeighborhoodMoments
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kompot_scverse._stats.block_correlation import block_correlation, block_covariance
-from kompot_scverse._stats.block_test import fit_blocks
+from kompot_scverse._stats.block_testing import fit_blocks
 from kompot_scverse._stats.linear_model import SampleDesign, fit_linear
 from kompot_scverse._stats.moderated import moderated_test
 
