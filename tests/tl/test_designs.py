@@ -194,3 +194,57 @@ def test_genes_of_another_call_are_kept_with_the_same_design_only(study):
 def test_arguments_that_do_not_go_together(study, arguments, error, match):
     with pytest.raises(error, match=match):
         kp.tl.de(study, **CALL | arguments)
+
+
+@pytest.fixture(scope="module")
+def abundance(study: AnnData) -> AnnData:
+    data = study.copy()
+    kp.tl.da(data, DAYS, sample_key="sample")
+    kp.tl.da(data, kp.Design("~ time + sex", test="time", block="donor"), sample_key="sample", key_added="slope")
+    return data
+
+
+def test_abundance_follows_time(abundance):
+    truth = abundance.obs["true_log_density_lfc"].to_numpy()
+    slope = 7 * abundance.obs["slope_time_lfc"].to_numpy()
+    assert np.corrcoef(slope, truth)[0, 1] > 0.8
+    assert 0.4 < np.polyfit(truth, slope, 1)[0] < 1.3
+    late = abundance.obs["kompot_da_C_day_T.7_lfc"].to_numpy()
+    assert np.corrcoef(late, truth)[0, 1] > 0.8
+    found = abundance.obs["kompot_da_C_day_lfc_qvalue"] <= 0.1
+    assert found.mean() > 0.1
+    assert np.abs(truth[found]).mean() > np.abs(truth[~found]).mean()
+    highest = abundance.obs["kompot_da_C_day_highest"].astype(str)
+    assert (highest[truth > 0.5] == "7").mean() > 0.6
+    directions = abundance.obs["slope_time_lfc_direction_sample_var"]
+    assert (truth[directions == "up"] > 0).mean() > 0.9
+
+
+def test_abundance_of_two_conditions_is_the_shorthand(study):
+    two = study[study.obs["day"] != 3].copy()
+    two.obs["when"] = two.obs["day"].map({0: "before", 7: "later"}).astype("category")
+    kp.tl.da(two, "when", reference="before", groups="later", sample_key="donor")
+    kp.tl.da(two, kp.Design("~ when", test="when"), sample_key="sample")
+    for name in ("lfc", "lfc_pvalue", "lfc_qvalue", "neighborhood_lfc", "lfc_zscore_sample_var", "lfsr_sample_var"):
+        np.testing.assert_allclose(
+            two.obs[f"kompot_da_when_{name}"], two.obs[f"kompot_da_before_to_later_{name}"], rtol=1e-3, atol=1e-4
+        )
+
+
+def test_abundance_tables_and_plots(abundance):
+    whole = kp.get.da_df(abundance, group="C_day", run_id=0)
+    assert whole.columns.to_list() == ["pvalue", "qvalue", "largest_lfc", "highest"]
+    assert (kp.get.da_df(abundance, group="C_day", run_id=0, min_lfc=1)["largest_lfc"] >= 1).all()
+    with pytest.raises(LookupError, match="no direction"):
+        kp.get.da_df(abundance, group="C_day", run_id=0, direction="up")
+    assert "direction" in kp.get.da_df(abundance, key_added="slope")
+    ax = kp.pl.volcano_da(abundance, key_added="slope", show=False)
+    assert ax.get_xlabel() == "log fold change of density (per unit of time)"
+    kp.pl.direction_barplot(abundance, "branch", key_added="slope", show=False)
+    kp.pl.embedding(abundance, "umap", color="lfc", key_added="slope", show=False)
+    assert kp.RunInfo(abundance, 0, analysis="da").params["formula"] == "~ C(day) + sex"
+
+
+def test_abundance_by_density_knows_no_formulas(study):
+    with pytest.raises(ValueError, match="method='density'"):
+        kp.tl.da(study, DAYS, sample_key="sample", method="density")

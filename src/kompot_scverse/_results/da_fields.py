@@ -9,7 +9,7 @@ import pandas as pd
 
 from kompot_scverse._keys import DIRECTIONS, Keys
 from kompot_scverse._runs.field import Field
-from kompot_scverse._stats.abundance_estimate import CellResults
+from kompot_scverse._stats.abundance_estimate import CellResults, LevelResults
 from kompot_scverse._stats.design import Design
 
 __all__ = ["THRESHOLDS", "DAPlan", "cell_values", "plan_fields"]
@@ -48,18 +48,20 @@ class DAPlan:
 def plan_fields(plan: DAPlan, design: Design) -> list[Field]:
     """All fields of a call, without values."""
     fields = []
-    for condition in design.conditions:
+    for condition in design.smoothed:
         role = "reference" if condition == design.reference else "group"
         statistic = plan.condition_statistic
         key = plan.keys(design, condition).of(condition, statistic)
         of = "density" if plan.method == "density" else "density, over the mean density of the conditions,"
         text = f"log {of} of the cells of {condition}, natural log"
         fields.append(Field("obs", key, f"{role}_{statistic}", text, condition=condition))
-    for group in design.groups:
-        keys = plan.keys(design, group)
+    for number, group in enumerate(design.groups, start=1):
+        keys, effect = plan.keys(design, group), design.effect(number)
+        rows = plan.contrast_rows + (_TEST_ROWS if design.sample_key is not None else ())
+        if effect is not None and effect.omnibus:
+            rows = _LEVEL_ROWS + (_TEST_ROWS[:2] if design.sample_key is not None else ())
         fields += [
-            Field("obs", keys.field(what, varies=varies), what, text, group=group)
-            for what, varies, text in plan.contrast_rows + (_TEST_ROWS if design.sample_key is not None else ())
+            Field("obs", keys.field(what, varies=varies), what, text, group=group) for what, varies, text in rows
         ]
     return fields
 
@@ -71,6 +73,10 @@ _CONTRAST_ROWS = (
     ("lfc_direction", True, "up or down where the thresholds are passed, else neutral"),
 )
 _RATIO_ROWS = (("lfsr", True, "local false sign rate: probability of no change or one of the other sign"),)
+_LEVEL_ROWS = (
+    ("largest_lfc", False, "largest difference of the log density between two levels, natural log"),
+    ("highest", False, "level with the highest density, relative to its mean over the cells"),
+)
 _TEST_ROWS = (
     ("lfc_pvalue", False, "p-value of the replicate test, combined over the neighbourhoods of the cell"),
     ("lfc_qvalue", False, "false discovery rate of the replicate test over neighbourhoods, at the cell"),
@@ -79,7 +85,7 @@ _TEST_ROWS = (
 
 
 def cell_values(
-    plan: DAPlan, design: Design, conditions: np.ndarray, contrasts: Sequence[CellResults]
+    plan: DAPlan, design: Design, conditions: np.ndarray, contrasts: Sequence[CellResults | LevelResults]
 ) -> dict[tuple[str, str], Any]:
     """
     Values of all fields; missing where the cell has no state.
@@ -96,11 +102,28 @@ def cell_values(
         Results of every group.
     """
     values: dict[tuple[str, str], Any] = {}
-    for condition, field in zip(design.conditions, conditions, strict=True):
+    for condition, field in zip(design.smoothed, conditions, strict=True):
         values["obs", plan.keys(design, condition).of(condition, plan.condition_statistic)] = field
-    for group, results in zip(design.groups, contrasts, strict=True):
-        values |= _contrast_values(plan, design, group, results)
+    for number, (group, results) in enumerate(zip(design.groups, contrasts, strict=True), start=1):
+        if isinstance(results, LevelResults):
+            values |= _level_values(plan, design, number, results)
+        else:
+            values |= _contrast_values(plan, design, group, results)
     return values
+
+
+def _level_values(plan: DAPlan, design: Design, number: int, results: LevelResults) -> dict[tuple[str, str], Any]:
+    keys, effect = plan.keys(design, design.groups[number - 1]), design.effect(number)
+    assert effect is not None
+    known = np.isfinite(results.levels).all(axis=0)
+    codes = np.where(known, np.argmax(np.where(known, results.levels, 0), axis=0), -1)
+    columns: dict[str, Any] = {
+        "largest_lfc": results.levels.max(axis=0) - results.levels.min(axis=0),
+        "highest": pd.Categorical.from_codes(codes, categories=pd.Index(effect.levels)),
+    }
+    if results.pvalue is not None:
+        columns |= {"lfc_pvalue": results.pvalue, "lfc_qvalue": results.qvalue}
+    return {("obs", keys.field(what)): column for what, column in columns.items()}
 
 
 def _contrast_values(plan: DAPlan, design: Design, group: object, results: CellResults) -> dict[tuple[str, str], Any]:

@@ -10,7 +10,7 @@ from .abundance import direction, false_sign_rate, neg_log10_tail
 if TYPE_CHECKING:
     from kompot_scverse.settings import TestSettings
 
-__all__ = ["Abundance", "CellResults", "compare"]
+__all__ = ["Abundance", "CellResults", "LevelResults", "compare"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,19 @@ class Abundance:
     """Probability that nothing changes, for every group; None where it is not estimated."""
     summaries: list[dict[str, Any]] = field(default_factory=list)
     """What a run records of each group."""
+    levels: dict[int, np.ndarray] = field(default_factory=dict)
+    """Of effects of several coefficients, by their number: log densities of the levels less the first, levels × cells."""
+
+
+@dataclass(frozen=True)
+class LevelResults:
+    """What was found for an effect of several coefficients, at every cell."""
+
+    levels: np.ndarray
+    """Log densities less that of the first level: levels × cells."""
+    pvalue: np.ndarray | None = None
+    """Of the replicate test, that any differ; None without replicates."""
+    qvalue: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

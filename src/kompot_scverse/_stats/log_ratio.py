@@ -1,5 +1,7 @@
 """Log ratios of the densities of conditions, estimated themselves."""
 
+from typing import Any
+
 import numpy as np
 from scipy.special import logsumexp
 
@@ -14,7 +16,7 @@ from .abundance_estimate import Abundance
 from .design import Design
 from .neighborhoods import fit_neighborhoods
 
-__all__ = ["fit_rough", "n_rough_centers", "ratio_abundance"]
+__all__ = ["fit_rough", "n_rough_centers", "ratio_abundance", "ratio_summary"]
 
 CELLS_PER_CENTER = 10
 
@@ -54,7 +56,7 @@ def ratio_abundance(states: States, design: Design) -> Abundance:
         variance=variance,
         params={"rough_rank": rough.rank, "rough_residual": rough.residual},
         null_probability=np.array([fit.null_probability for fit in fits]),
-        summaries=[_summary(fit) for fit in fits],
+        summaries=[ratio_summary(fit) for fit in fits],
     )
 
 
@@ -67,10 +69,10 @@ def _fit(phi: np.ndarray, blocks: np.ndarray, design: Design, number: int) -> Ra
     return fit_sample_ratio(rows, codes, design.sample_conditions[samples] == number, blocks)
 
 
-def _summary(fit: RatioFit) -> dict[str, object]:
+def ratio_summary(fit: RatioFit) -> dict[str, Any]:
     """Prior standard deviations of the fields, and the probability that nothing changes."""
     smooth, rough = np.sqrt(fit.amplitudes)
-    found: dict[str, object] = {
+    found: dict[str, Any] = {
         "amplitude_smooth": float(smooth),
         "amplitude_rough": float(rough),
         "null_probability": fit.null_probability,

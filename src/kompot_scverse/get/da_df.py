@@ -28,6 +28,8 @@ COLUMNS = {
     "pvalue": "lfc_pvalue",
     "qvalue": "lfc_qvalue",
     "neighborhood_lfc": "neighborhood_lfc",
+    "largest_lfc": "largest_lfc",
+    "highest": "highest",
     "direction": "lfc_direction",
     "log_ratio_reference": "reference_log_ratio",
     "log_ratio_group": "group_log_ratio",
@@ -38,7 +40,7 @@ COLUMNS = {
 ALWAYS = ("lfc", "lfc_zscore", "neg_log10_lfc_ptp", "direction")
 """Columns of every run; the others depend on its method, and on whether it has replicates."""
 NATURAL_LOGS = (
-    "lfc", "neighborhood_lfc", "log_ratio_reference", "log_ratio_group", "log_density_reference", "log_density_group",
+    "lfc", "neighborhood_lfc", "largest_lfc", "log_ratio_reference", "log_ratio_group", "log_density_reference", "log_density_group",
 )  # fmt: skip
 
 
@@ -121,6 +123,11 @@ def da_df(
     for view in views:
         if max_fdr is not None and not view.has("lfc_qvalue"):
             raise LookupError(f"No q-values of {view.name}, which `max_fdr=` needs; call `{view.call('lfc_qvalue')}`.")
+        if view.omnibus and (direction is not None or max_ptp is not None):
+            raise LookupError(
+                f"{view.name[0].upper()}{view.name[1:]} tests several contrasts together, which have no direction and no tail "
+                "probability; choose cells by `max_fdr=` or `min_lfc=`."
+            )
         table = _table(view)
         if log2:
             table = to_log2(table, NATURAL_LOGS)
@@ -133,10 +140,12 @@ def da_df(
 
 def _table(view: RunView) -> pd.DataFrame:
     """The cells of one run."""
-    wanted = {name: statistic for name, statistic in COLUMNS.items() if name in ALWAYS or view.has(statistic)}
+    always = () if view.omnibus else ALWAYS
+    wanted = {name: statistic for name, statistic in COLUMNS.items() if name in always or view.has(statistic)}
     columns = {name: view.read(statistic).array for name, statistic in wanted.items()}
     # subsetting drops categories without cells, and may have turned the column into text
-    columns["direction"] = pd.Categorical(columns["direction"], categories=list(DIRECTIONS), ordered=True)
+    if "direction" in columns:
+        columns["direction"] = pd.Categorical(columns["direction"], categories=list(DIRECTIONS), ordered=True)
     return pd.DataFrame(columns, index=view.data.obs_names)
 
 
@@ -154,7 +163,8 @@ def _with_columns(view: RunView, table: pd.DataFrame, names: list[str]) -> pd.Da
 
 def _sorted(table: pd.DataFrame) -> pd.DataFrame:
     """The most significant first."""
-    table = table.sort_values("neg_log10_lfc_ptp", ascending=False, kind="stable")
+    by = "neg_log10_lfc_ptp" if "neg_log10_lfc_ptp" in table else "largest_lfc"
+    table = table.sort_values(by, ascending=False, kind="stable")
     return table.sort_values("pvalue", kind="stable") if "pvalue" in table else table
 
 
@@ -178,5 +188,5 @@ def _keep(
     if max_fdr is not None:
         keep &= (table["qvalue"] <= max_fdr).to_numpy()
     if min_lfc is not None:
-        keep &= (table["lfc"].abs() >= min_lfc).to_numpy()
+        keep &= (table["lfc" if "lfc" in table else "largest_lfc"].abs() >= min_lfc).to_numpy()
     return keep

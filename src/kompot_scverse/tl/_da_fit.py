@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from kompot_scverse._stats.abundance_estimate import Abundance
 from kompot_scverse._stats.log_density import density_abundance
+from kompot_scverse._stats.log_effects import effects_abundance
 from kompot_scverse._stats.log_ratio import ratio_abundance
 from kompot_scverse._stats.neighborhoods import ABUNDANCE_WIDTH
 from kompot_scverse._stats.sample_tests import CellWeights, cell_weights
@@ -25,7 +26,9 @@ class DAFit:
 def fit(job: Job) -> DAFit:
     """Estimate log ratios or log densities, by the method asked for."""
     design, request = job.task.design, job.request
-    if request.method == "ratio":
+    if design.formula is not None:
+        estimate = effects_abundance(job.states, design)
+    elif request.method == "ratio":
         estimate = ratio_abundance(job.states, design)
     else:
         estimate = density_abundance(job.states, design, request.normalize or "mass")

@@ -9,6 +9,7 @@ from kompot_scverse._data.targets import resolve_targets
 from kompot_scverse._results.da_fields import DAPlan, plan_fields
 from kompot_scverse._stats.design import ContrastDesign
 from kompot_scverse._stats.log_ratio import n_rough_centers
+from kompot_scverse.design import Design as Formula
 from kompot_scverse.settings import TestSettings
 
 from ._steps import Prepared, Request, Task
@@ -30,6 +31,11 @@ class DARequest(Request, Comparison):
             raise ValueError(
                 f"`normalize={self.normalize!r}` belongs to method='density'; a log ratio (method='ratio') is one of densities "
                 "of mass one. Leave it out, or pass method='density'."
+            )
+        if isinstance(self.groupby, Formula) and self.method == "density":
+            raise ValueError(
+                "`method='density'` estimates the density of each condition and knows no formulas: leave it out, or pass a column as "
+                "`groupby`."
             )
         object.__setattr__(self, "test", self.test.of_da(self.method, replicates=self.sample_key is not None))
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from kompot_scverse._arguments import listed
+from kompot_scverse._data.comparison import describe_comparison
 from kompot_scverse._results.da_fields import THRESHOLDS, cell_values
 from kompot_scverse._runs.build import RunContent
-from kompot_scverse._stats.abundance_estimate import CellResults, compare
+from kompot_scverse._stats.abundance_estimate import CellResults, LevelResults, compare
 from kompot_scverse._stats.sample_tests import compare_abundance
 
 from ._da_fit import DAFit
@@ -25,19 +25,23 @@ def results(job: Job, fitted: DAFit) -> Results:
     values = cell_values(task.plan, task.design, fitted.estimate.fields, found)
     summaries, diagnostics = [], []
     for number, one in enumerate(found):
-        cells = np.isin(task.design.condition_codes, (0, number + 1))
+        cells = task.design.compared(number + 1)
         notes = {} if task.contrasts is None else task.contrasts[number].notes()
         notes |= fitted.estimate.summaries[number] if fitted.estimate.summaries else {}
-        summaries.append(_summary(one, cells) | notes)
+        found_there = _level_summary(one, cells) if isinstance(one, LevelResults) else _summary(one, cells)
+        summaries.append(found_there | notes)
         diagnostics.append(job.states.diagnostics(cells))
     return Results(values, RunContent(_params(job, fitted), summaries, diagnostics))
 
 
-def _contrast(job: Job, fitted: DAFit, number: int) -> CellResults:
-    """What is found at every cell for one group, 0 for the first."""
+def _contrast(job: Job, fitted: DAFit, number: int) -> CellResults | LevelResults:
+    """What is found at every cell for one group or effect, 0 for the first."""
     task, replicates = job.task, None
     if fitted.weights is not None and task.contrasts is not None:
         replicates = compare_abundance(fitted.weights, task.design, task.contrasts[number])
+    if number in fitted.estimate.levels:
+        p, q = (None, None) if replicates is None else replicates[:2]
+        return LevelResults(fitted.estimate.levels[number], p, q)
     return compare(fitted.estimate, number, job.request.test, replicates)
 
 
@@ -48,10 +52,8 @@ def _params(job: Job, fitted: DAFit) -> dict[str, Any]:
     thresholds = THRESHOLDS[request.sample_key is not None]
     params |= {key: getattr(request.test, name) for name, key in thresholds.items()} | fitted.estimate.params
     if fitted.weights is not None:
-        params |= fitted.weights.describe(job.states.model.frame.scale) | {
-            "paired": request.paired,
-            "covariates": [] if request.covariates is None else listed("covariates", request.covariates),
-        }
+        params |= fitted.weights.describe(job.states.model.frame.scale)
+    params |= describe_comparison(request, job.task.formula)
     del params["sigma"]  # the noise of the expression
     return params
 
@@ -68,10 +70,16 @@ def _summary(found: CellResults, cells: np.ndarray) -> dict[str, Any]:
     }
 
 
+def _level_summary(found: LevelResults, cells: np.ndarray) -> dict[str, Any]:
+    """The same of an effect of several coefficients."""
+    return {"n_cells": int(cells.sum()), "largest_lfc": float(np.median(np.ptp(found.levels[:, cells], axis=0)))}
+
+
 def report(task: DATask, found: Results) -> None:
     """Log how many cells are called."""
-    for group, summary in zip(task.design.groups, found.content.summaries, strict=True):
-        logger.info(
-            "%s to %s: %s cells up, %s down, of %s.",
-            task.design.reference, group, f"{summary['n_up']:,}", f"{summary['n_down']:,}", f"{summary['n_cells']:,}",
-        )  # fmt: skip
+    for number, summary in enumerate(found.content.summaries, start=1):
+        if "n_up" in summary:
+            logger.info(
+                "%s: %s cells up, %s down, of %s.",
+                task.design.title(number), f"{summary['n_up']:,}", f"{summary['n_down']:,}", f"{summary['n_cells']:,}",
+            )  # fmt: skip
