@@ -191,7 +191,7 @@ def plain(result: Result) -> str:
     [
         (("de", "SOURCE", *DE), "--output or --table"),
         (("smooth", "SOURCE"), "pass --output."),
-        (("de", "SOURCE", "--groupby", "Age", "--output", "TMP/a.h5ad"), "--reference is needed"),
+        (("de", "SOURCE", "--reference", "Young", "--output", "TMP/a.h5ad"), "--groupby is needed"),
         (("de", "SOURCE", *DE, "--output", "SOURCE"), "pass --overwrite"),
         (("de", "SOURCE", *DE, "--output", "TMP/a.h5mu"), "an AnnData"),
         (("de", "SOURCE", *DE, "--output", "TMP/a.txt"), "must end in"),
