@@ -16,7 +16,7 @@ __all__ = ["call_text", "record_call"]
 
 NOT_REPEATED = ("data", "overwrite")
 """Arguments that say nothing about the result."""
-TOOLS = ("da", "de", "smooth", "threshold_da")
+TOOLS = ("da", "de", "smooth", "threshold_da", "programs")
 """Functions of `kp.tl` whose calls are recorded."""
 MAX_LENGTH = 1000
 """Characters of an argument that is stored with the run."""
@@ -58,7 +58,8 @@ def call_text(call: Mapping[str, Any], data: str | None = None) -> str:
             raise ValueError(call["data"])
         if data is None:
             data = call.get("data", "adata")
-        return "\n".join(_call_text(one, data) for one in (call, call.get("then")) if one)
+        calls = [call, call.get("then"), *dict(call.get("added") or {}).values()]
+        return "\n".join(_call_text(one, data) for one in calls if one)
     except (KeyError, TypeError, ValueError, AttributeError):
         return "# what this run recorded as its call is none of this package"
 

@@ -30,6 +30,10 @@ NEEDS = {
     "test=kp.TestSettings(null_genes=2000)": ("mahalanobis_local_fdr",),
 }  # fmt: skip
 """Arguments of an analysis without which a statistic is not written."""
+ADDED_BY = {
+    "programs": ("program", "program_score", "program_1"),
+}
+"""Tools that add statistics to a run."""
 SHOWN = 6
 """Fields that a warning names."""
 
@@ -136,6 +140,9 @@ class RunView:
 
     def call(self, statistic: str) -> str:
         """The call that writes a statistic."""
+        added = next((tool for tool, names in ADDED_BY.items() if statistic in names), None)
+        if added is not None:
+            return f"kp.tl.{added}(...)"
         needed = next((argument for argument, names in NEEDS.items() if statistic in names), "")
         return f"kp.tl.{self.run.analysis}(..., {needed})" if needed else f"kp.tl.{self.run.analysis}(...)"
 
@@ -151,6 +158,10 @@ class RunView:
         """Whether the run wrote a statistic and it has not been deleted."""
         entry = self._entries.get(statistic)
         return entry is not None and entry["key"] in getattr(self.own, entry["slot"])
+
+    def is_at(self, slot: str, key: str) -> bool:
+        """Whether there is anything at a key."""
+        return key in getattr(self.own, slot)
 
     def read(self, statistic: str) -> Any:
         """

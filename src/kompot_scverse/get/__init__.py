@@ -3,7 +3,8 @@
 from .da_df import da_df
 from .de_df import de_df
 from .layer import layer
+from .programs import programs
 from .runs import runs
 from .sample_covariance import sample_covariance
 
-__all__ = ["da_df", "de_df", "layer", "runs", "sample_covariance"]
+__all__ = ["da_df", "de_df", "layer", "programs", "runs", "sample_covariance"]

@@ -8,6 +8,7 @@ from .embedding import embedding
 from .expression import expression
 from .heatmap import heatmap
 from .multi_volcano_da import multi_volcano_da
+from .programs import programs
 from .replicates import replicates
 from .variance import variance
 from .volcano_da import volcano_da
@@ -22,6 +23,7 @@ __all__ = [
     "expression",
     "heatmap",
     "multi_volcano_da",
+    "programs",
     "replicates",
     "variance",
     "volcano_da",

@@ -3,9 +3,10 @@
 from .cleanup import cleanup
 from .da import da
 from .de import de
+from .programs import programs
 from .rank_genes_groups import rank_genes_groups
 from .restore_layers import restore_layers
 from .smooth import smooth
 from .threshold_da import threshold_da
 
-__all__ = ["cleanup", "da", "de", "rank_genes_groups", "restore_layers", "smooth", "threshold_da"]
+__all__ = ["cleanup", "da", "de", "programs", "rank_genes_groups", "restore_layers", "smooth", "threshold_da"]

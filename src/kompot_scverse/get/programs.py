@@ -1,0 +1,72 @@
+"""Programs of genes as a table."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from anndata import AnnData
+
+from kompot_scverse._arguments import check_arguments
+from kompot_scverse._runs.find import find_views
+from kompot_scverse._runs.view import RunView
+
+from ._tables import joined
+
+if TYPE_CHECKING:
+    from mudata import MuData
+
+__all__ = ["programs"]
+
+
+def programs(
+    data: "AnnData | MuData",
+    *,
+    run_id: int | None = None,
+    key_added: str | None = None,
+    group: object = None,
+    mod: str | None = None,
+) -> pd.DataFrame:
+    """
+    The programs that :func:`kompot_scverse.tl.programs` found, one row each.
+
+    Parameters
+    ----------
+    data
+        Annotated data with programs.
+    run_id, key_added, group
+        Which run: its number (negative ones count from the end of those that match), its prefix, the group of its
+        contrast. None of them: all contrasts of the last call.
+    mod
+        Modality of a MuData; None for all that the run wrote to, one after the other.
+
+    Returns
+    -------
+    Table with the program as index, the largest first: the number of genes, the direction of its mean field over the cells, the share of
+    its genes with a mean log fold change above 0, their mean log fold change (natural log), where categories were named the one in
+    which it is strongest (empty if that is hardly more than elsewhere), and the most significant genes of those that are like it. Which genes are in it is in var, as `program`.
+
+    Raises
+    ------
+    LookupError
+        If there is no such run, or it has no programs.
+
+    Examples
+    --------
+    >>> import kompot_scverse as kp
+    >>> adata = kp.datasets.simulate(600, 100)
+    >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
+    >>> kp.tl.programs(adata, 2, max_fdr=0.5)
+    >>> kp.get.programs(adata).index.to_list()
+    ['1', '2']
+    """
+    check_arguments(programs, locals())
+    views = find_views(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
+    tables = [_of_run(view) for view in views]
+    return joined(views, tables, by_mod=mod is None and not isinstance(data, AnnData))
+
+
+def _of_run(view: RunView) -> pd.DataFrame:
+    rows = view.run.summary.get("programs")
+    if not rows:
+        raise LookupError(f"No programs of {view.name}; call `{view.call('program')}`.")
+    names = pd.Index([str(number + 1) for number in range(len(rows))], name="program")
+    return pd.DataFrame([row | {"genes": ", ".join(row["genes"])} for row in rows], index=names)

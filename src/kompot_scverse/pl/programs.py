@@ -1,0 +1,126 @@
+"""Programs of genes on an embedding."""
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from kompot_scverse._arguments import check_arguments
+from kompot_scverse._runs.find import find_view
+
+from ._artist import check_keywords
+from ._embedding import embedding_coordinates, embedding_frame
+from ._panels import Panels
+from ._scatter import color_scatter
+from ._style import SMALL, TITLE, finish, grid
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from mudata import MuData
+
+__all__ = ["programs"]
+
+LINE = 34
+"""Letters of a line of genes."""
+LINES = 2
+
+
+def programs(
+    data: "AnnData | MuData",
+    basis: str = "umap",
+    *,
+    run_id: int | None = None,
+    key_added: str | None = None,
+    group: object = None,
+    mod: str | None = None,
+    ncols: int = 3,
+    show: bool | None = None,
+    **scatter_kws: Any,
+) -> Panels:
+    """
+    Where the programs of :func:`kompot_scverse.tl.programs` change, and the genes that lead them.
+
+    Parameters
+    ----------
+    data
+        Annotated data with programs.
+    basis
+        Embedding in obsm, with or without `X_`.
+    run_id, key_added, group
+        Which run: its number (negative ones count from the end of those that match), its prefix, the group of its
+        contrast. None of them: that of the last call, which must have one contrast.
+    mod
+        Modality of a MuData; needed if the run wrote to several.
+    ncols
+        Panels per row.
+    show
+        Whether to call `plt.show`.
+    **scatter_kws
+        For `ax.scatter`, for example `s`, `alpha`, `cmap`, or `vmin` and `vmax`: numbers or percentiles such as "p1". Scales
+        stay centred at zero.
+
+    Returns
+    -------
+    The figure and its axes by program. Colours are the mean log fold change of the genes, each first divided by its root mean square
+    over the cells: 1 is as strong as in the average cell.
+
+    Examples
+    --------
+    >>> import kompot_scverse as kp
+    >>> adata = kp.datasets.simulate(600, 100)
+    >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
+    >>> kp.tl.programs(adata, 2, max_fdr=0.5)
+    >>> panels = kp.pl.programs(adata)
+    """
+    check_arguments(programs, locals())
+    from matplotlib.collections import PathCollection
+
+    check_keywords(programs, scatter_kws, PathCollection)
+    if ncols < 1:
+        raise ValueError(f"`ncols` must be at least 1, not {ncols}.")
+    view = find_view(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
+    view.check_one_modality()
+    rows = view.run.summary.get("programs")
+    if not rows:
+        raise LookupError(f"No programs of {view.name}; call `{view.call('program')}`.")
+    points, name = embedding_coordinates(view.data, basis)
+    axes = grid([str(number + 1) for number in range(len(rows))], min(ncols, len(rows)), 4.3, 3.7)
+    for number, row in enumerate(rows, start=1):
+        ax, values = axes[str(number)], pd.Series(view.numbers(f"program_{number}"))
+        color_scatter(
+            ax,
+            points,
+            values,
+            data=view.data,
+            key="",
+            label="standardised\nlog fold change",
+            signed=True,
+            kws=scatter_kws,
+        )
+        embedding_frame(ax, name, "")
+        ax.set_title(_title(number, row), fontsize=TITLE, pad=6 + 1.35 * SMALL * LINES)
+        ax.annotate(
+            _lines(row["genes"]), (0.5, 1.0), xytext=(0, 4), xycoords="axes fraction", textcoords="offset points", ha="center", va="bottom",
+            fontsize=SMALL, fontstyle="italic", color="0.35",
+        )  # fmt: skip
+    return finish(Panels(axes), show, view)
+
+
+def _title(number: int, row: dict[str, Any]) -> str:
+    where = f", most in {row['strongest']}" if row.get("strongest") else ""
+    genes = "1 gene" if row["n_genes"] == 1 else f"{row['n_genes']} genes"
+    return f"{number}: {genes} {row['direction']}{where}"
+
+
+def _lines(genes: list[str]) -> str:
+    """As many genes as fit in the lines."""
+    lines, current = [], ""
+    for gene in genes:
+        longer = f"{current}, {gene}" if current else gene
+        if len(longer) <= LINE or not current:
+            current = longer
+            continue
+        lines.append(f"{current},")
+        current = gene
+        if len(lines) == LINES:
+            return "\n".join([*lines[:-1], f"{lines[-1]} …"])
+    return "\n".join([*lines, current])

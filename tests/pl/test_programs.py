@@ -1,0 +1,35 @@
+"""Panels of programs show the fields and the leading genes."""
+
+import numpy as np
+import pytest
+
+import kompot_scverse as kp
+from kompot_scverse.pl.programs import LINE, _lines
+
+
+def test_a_panel_for_each_program_with_its_field(replicated, assert_not_clipped):
+    kp.tl.programs(replicated, 2, genes=replicated.var_names[:20])
+    panels = kp.pl.programs(replicated)
+    assert list(panels.axes) == ["1", "2"]
+    table = kp.get.programs(replicated)
+    for number, ax in panels.axes.items():
+        field = replicated.obs[f"kompot_de_Young_to_Old_program_{number}"].to_numpy()
+        drawn = ax.collections[-1]
+        np.testing.assert_allclose(np.sort(drawn.get_array()), np.sort(field[np.isfinite(field)]))
+        assert ax.get_title().startswith(f"{number}: {table.loc[number, 'n_genes']} genes")
+        assert table.loc[number, "genes"].split(", ")[0] in ax.texts[0].get_text()
+    assert_not_clipped(panels.figure)
+
+
+def test_without_programs_it_says_what_to_call(replicated):
+    with pytest.raises(LookupError, match=r"kp\.tl\.programs"):
+        kp.pl.programs(replicated)
+
+
+def test_lines_hold_as_many_genes_as_fit():
+    assert _lines(["A", "B"]) == "A, B"
+    found = _lines([f"Gene{number:03}" for number in range(20)]).split("\n")
+    assert len(found) == 2
+    assert found[1].endswith(", …")
+    assert max(map(len, found)) <= LINE + 3
+    assert _lines(["X" * 50]) == "X" * 50
