@@ -6,7 +6,7 @@ import numpy as np
 
 from .neighborhoods import Neighborhoods, fit_neighborhoods
 
-__all__ = ["SUPPORTED", "SupportMap", "fit_support"]
+__all__ = ["SUPPORTED", "SupportMap", "fit_support", "sides_of"]
 
 SUPPORTED = 0.1
 """Support below which a fold change counts as extrapolated: about one cell of a condition in the neighbourhood."""
@@ -16,6 +16,8 @@ CELLS_PER_NEIGHBORHOOD, MAX_NEIGHBORHOODS, WIDTH = 15, 256, 0.2
 """Cells of the smallest condition in a neighbourhood, were they spread as all others. On Kang's data without the stimulated B
 cells 0 to 2 % of the cells of other types are below `SUPPORTED` so, and 73 % of the B cells; with twice the cells half of them."""
 BLOCK = 8192
+TINY = 1e-9
+"""Share of the largest coefficient below which one is 0 but for rounding."""
 
 
 class SupportMap:
@@ -33,50 +35,68 @@ class SupportMap:
     neighborhoods
         Where.
     n_cells
-        Soft number of cells of every condition: conditions × neighbourhoods.
+        Soft number of cells of every sample: samples × neighbourhoods.
     """
 
     def __init__(self, neighborhoods: Neighborhoods, n_cells: np.ndarray) -> None:
-        self.neighborhoods = neighborhoods
-        self.known = EFFECT_VARIANCE * n_cells / (1 + EFFECT_VARIANCE * n_cells)
+        self.neighborhoods, self.n_cells = neighborhoods, n_cells
 
-    def of_conditions(self, x: np.ndarray, conditions: Sequence[int]) -> np.ndarray:
+    def at(self, x: np.ndarray, sides: Sequence[np.ndarray]) -> np.ndarray:
         """
-        The least support that some conditions have at every cell; NaN for cells without a state.
+        The least support that the sides of a contrast have at every cell; NaN for cells without a state.
 
         Parameters
         ----------
         x
             Representation in the frame of the model: cells × dimensions.
-        conditions
-            Numbers of the conditions on the sides of the contrast.
+        sides
+            Numbers of the samples on each side.
         """
-        found = np.empty(len(x))
+        n = EFFECT_VARIANCE * np.stack([self.n_cells[members].sum(axis=0) for members in sides])
+        known, found = (n / (1 + n)).T, np.empty(len(x))
         for start in range(0, len(x), BLOCK):
             rows = slice(start, start + BLOCK)
-            found[rows] = (self.neighborhoods.weights(x[rows]) @ self.known[list(conditions)].T).min(axis=1)
+            found[rows] = (self.neighborhoods.weights(x[rows]) @ known).min(axis=1)
         return found
 
 
-def fit_support(x: np.ndarray, codes: np.ndarray, n_conditions: int) -> SupportMap:
+def fit_support(x: np.ndarray, codes: np.ndarray, contrasts: Sequence[Sequence[np.ndarray]]) -> SupportMap:
     """
-    Place the neighbourhoods and count the cells of every condition.
+    Place the neighbourhoods and count the cells of every sample.
 
     Parameters
     ----------
     x
         Representation of the cells of the analysis, in an order that belongs to the data: cells × dimensions.
     codes
-        Condition of each cell.
-    n_conditions
-        Their number.
+        Sample of each cell.
+    contrasts
+        Numbers of the samples on each side of each contrast.
     """
-    smallest = int(np.bincount(codes, minlength=n_conditions).min())
+    sizes = np.bincount(codes)
+    smallest = int(min(sizes[members].sum() for sides in contrasts for members in sides))
     n = min(max(smallest // CELLS_PER_NEIGHBORHOOD, 1), MAX_NEIGHBORHOODS)
     neighborhoods = fit_neighborhoods(x, n, WIDTH)
-    n_cells = np.zeros((n_conditions, len(neighborhoods.centers)))
+    n_cells = np.zeros((len(sizes), len(neighborhoods.centers)))
     for start in range(0, len(x), BLOCK):
-        weights, own = neighborhoods.weights(x[start : start + BLOCK]), codes[start : start + BLOCK]
-        for condition in range(n_conditions):
-            n_cells[condition] += weights[own == condition].sum(axis=0)
+        np.add.at(n_cells, codes[start : start + BLOCK], neighborhoods.weights(x[start : start + BLOCK]))
     return SupportMap(neighborhoods, n_cells)
+
+
+def sides_of(matrix: np.ndarray, contrast: np.ndarray) -> list[np.ndarray]:
+    """
+    Samples on the sides of a contrast of coefficients: those that its estimate adds, and those that it takes off.
+
+    Parameters
+    ----------
+    matrix
+        Design: samples × coefficients.
+    contrast
+        Coefficients, or coefficients × contrasts, each with two sides.
+    """
+    found = []
+    for column in np.atleast_2d(contrast.T):
+        own = np.linalg.pinv(matrix).T @ column
+        least = TINY * np.abs(own).max()
+        found += [np.flatnonzero(own > least), np.flatnonzero(own < -least)]
+    return [members for members in found if len(members)]
