@@ -6,12 +6,13 @@ import numpy as np
 from calibration_data import load_kang, plant, two_groups
 from calibration_de import average_precision
 from calibration_report import Bounds, Report
+from moments import collect_neighborhood_moments
 
 from kompot_scverse._stats.combine import benjamini_hochberg
 from kompot_scverse._stats.gene_testing import LARGEST_IN_CATEGORY, GeneTestSettings, gene_test
 from kompot_scverse._stats.linear_model import SampleDesign, fit_linear
 from kompot_scverse._stats.moderated import moderated_test
-from kompot_scverse._stats.neighborhoods import NeighborhoodMoments, collect_neighborhood_moments
+from kompot_scverse._stats.neighborhoods import NeighborhoodMoments
 from kompot_scverse._stats.node_means import node_means
 
 __all__ = ["de_categories"]

@@ -1,6 +1,7 @@
 """Data of the calibration benchmark: real cells, planted changes, designs."""
 
 import itertools
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from kompot_scverse._stats.linear_model import SampleDesign
 __all__ = ["DATA", "Cells", "draw_split", "halves", "load_kang", "load_melanoma", "plant", "two_groups"]
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+# sums of cells in memory, as the tests take them
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "_fixtures"))
 DETECTED = 0.05
 """Share of the cells in which a gene must be found."""
 FOLD = 0.5

@@ -12,13 +12,13 @@ import numpy as np
 import scipy.sparse as sp
 from calibration_data import Cells, draw_split, halves, load_kang, plant, two_groups
 from calibration_report import Bounds, Report
+from moments import collect_neighborhood_moments
 
 import kompot_scverse as kp
 from kompot_scverse._stats.combine import benjamini_hochberg, cauchy_combination
 from kompot_scverse._stats.gene_testing import GeneTestSettings, gene_test
 from kompot_scverse._stats.linear_model import SampleDesign
 from kompot_scverse._stats.neighborhoods import (
-    collect_neighborhood_moments,
     default_n_centers,
     fit_neighborhoods,
     neighborhood_tree,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from kompot_scverse._stats.linear_model import LinearFit, SampleDesign, fit_linear
-from kompot_scverse._stats.moderated import moderated_test
+from kompot_scverse._stats.moderated import SMALLEST_P, moderated_test, supported_tail
 from kompot_scverse._stats.variance_prior import fit_f_dist
 
 PRIORS = ["npmle", "limma"]
@@ -107,11 +107,30 @@ def test_swapping_conditions_flips_signs_and_units_do_not_matter(seed: int, prio
     np.testing.assert_allclose(scaled.stderr, first.stderr * factor, rtol=1e-6)
 
 
-def test_z_matches_p_far_in_the_tail() -> None:
-    fit = LinearFit(np.concatenate([[30.0, -30.0], np.full(200, 0.1)]), 1.0, np.ones(202), 6)
-    z = moderated_test(fit, np.zeros(202), "npmle").z
-    np.testing.assert_allclose(z[:2], [30, -30], rtol=0.1)
-    assert z[2] > 0
+def test_extreme_p_is_what_the_samples_support_in_one_of_all_tests() -> None:
+    """Witness: t with 6 degrees of freedom at the normal deviate, divided by the number of genes and nodes."""
+    effect = np.concatenate([[30.0, -30.0, 20.0], np.full(197, 0.1)])
+    fit = LinearFit(effect, 1.0, np.ones(200), 6)
+    for n_nodes in (1, 40):
+        test = moderated_test(fit, np.zeros(200), "npmle", n_nodes=n_nodes)
+        np.testing.assert_allclose(test.pvalue[:3], 2 * stats.t.sf([30, 30, 20], 6) / (200 * n_nodes), rtol=0.05)
+        np.testing.assert_allclose(2 * stats.norm.sf(np.abs(test.z)), test.pvalue, rtol=1e-9)
+        assert test.z[0] == pytest.approx(-test.z[1])
+        assert test.z[3] > 0
+    # far in the tail of a normal statistic nothing overflows
+    assert 0 < supported_tail(np.array([SMALLEST_P]), 1, 10**7)[0] < 1e-8
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.floats(1e-290, 1), min_size=20, max_size=60), st.integers(1, 12), st.integers(1, 60))
+def test_supported_tail_keeps_the_order_and_the_q_of_what_is_called(values: list[float], df: int, n_nodes: int) -> None:
+    p = np.sort(np.array(values))
+    supported = supported_tail(p, df, len(p) * n_nodes)
+    assert (np.diff(supported) >= -1e-15 * supported[1:]).all()
+    assert ((supported > 0) & (supported <= 1 + 1e-12)).all()
+    room = 2 * stats.t.sf(stats.norm.isf(p / 2), df) / np.arange(1, len(p) + 1) / n_nodes
+    q, before = (stats.false_discovery_control(np.minimum(values, 1)) for values in (supported, p))
+    assert (q <= before + room + 1e-12).all()
 
 
 @pytest.mark.parametrize("prior", PRIORS)

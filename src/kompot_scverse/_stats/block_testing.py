@@ -56,9 +56,10 @@ class BlockFit:
         prior: Literal["npmle", "limma"] = "npmle",
         reference: NDArray[np.bool_] | None = None,
         few_prior_df: float | None = None,
+        n_nodes: int = 1,
     ) -> ModeratedTest:
         """:func:`moderated_test` at every correlation; effects, squared errors and p averaged over them."""
-        tests = [moderated_test(fit, covariate, prior, reference, few_prior_df) for fit in self.fits]
+        tests = [moderated_test(fit, covariate, prior, reference, few_prior_df, n_nodes) for fit in self.fits]
         if len(tests) == 1:
             return tests[0]
         effect, variance, pvalue = (

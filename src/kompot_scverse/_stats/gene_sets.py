@@ -73,7 +73,7 @@ def set_test(
     tested = np.zeros(len(sets), dtype=bool)
 
     def one(members: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]] | None:
-        node = fit_node(moments, members, design, settings, reference)
+        node = fit_node(moments, members, design, settings, reference, len(nodes))
         if node is None:
             return None
         return node.genes, *camera(node.test.z, residual_directions(node), sets[node.genes])

@@ -119,7 +119,7 @@ def gene_test(
 
     # the moments in a closure: as an argument, dask would look for its own objects in all of them
     def tested(members: NDArray[np.bool_]) -> tuple[NDArray[np.intp], ModeratedTest] | None:
-        found = fit_node(moments, members, design, settings, known)
+        found = fit_node(moments, members, design, settings, known, len(nodes))
         return None if found is None else (found.genes, found.test)
 
     task = dask.delayed(tested, pure=False)
@@ -154,8 +154,9 @@ def fit_node(
     design: SampleDesign,
     settings: GeneTestSettings = GeneTestSettings(),
     reference: NDArray[np.bool_] | None = None,
+    n_nodes: int = 1,
 ) -> NodeFit | None:
-    """Fit and test the genes in one group of neighbourhoods, as :func:`gene_test`; None where nothing can be tested."""
+    """Fit and test the genes in one of `n_nodes` groups of neighbourhoods, as :func:`gene_test`; None where nothing can be tested."""
     reference = np.ones(moments.sums.shape[2], dtype=bool) if reference is None else reference
     use = _usable(effective_cells(moments, members), design, settings)
     if use is None:
@@ -182,7 +183,7 @@ def fit_node(
     covariate = np.log(data.cell_variance[genes])
     largest_df = fit.df * max(1.0, known.sum() / GENES_PER_DF)
     fit = fit.subset(np.flatnonzero(varies))
-    test = fit.test(covariate, settings.prior, known, largest_df)
+    test = fit.test(covariate, settings.prior, known, largest_df, n_nodes)
     return NodeFit(genes, np.flatnonzero(use), means, covariance, rest, fit, test)
 
 

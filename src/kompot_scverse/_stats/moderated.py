@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .linear_model import LinearFit
 
-__all__ = ["SMALLEST_P", "ModeratedTest", "moderated_test"]
+__all__ = ["SMALLEST_P", "ModeratedTest", "moderated_test", "supported_tail"]
 
 SMALLEST_P = 1e-300
 """Lower bound of p-values: keeps z and the Cauchy statistics finite."""
@@ -51,6 +51,7 @@ def moderated_test(
     prior: Literal["npmle", "limma"] = "npmle",
     reference: NDArray[np.bool_] | None = None,
     few_prior_df: float | None = None,
+    n_nodes: int = 1,
 ) -> ModeratedTest:
     r"""Test the contrast of every gene, or several contrasts together, with empirical-Bayes shrinkage of the variances.
 
@@ -61,6 +62,7 @@ def moderated_test(
     :math:`F = b^\top M^{-1} b / (k \tilde s^2)` with k and :math:`d_0 + d` degrees of freedom, and otherwise by
     :math:`E_G[P(\chi^2_k > b^\top M^{-1} b / \sigma^2) \mid s^2]`. Limma's p-value is the special case of an
     inverse χ² prior, which does not fit real data, where a few genes vary much more between donors than the rest.
+    The tail is that of :func:`supported_tail`.
 
     Parameters
     ----------
@@ -74,6 +76,8 @@ def moderated_test(
         Genes that the prior is learnt from; None for all.
     few_prior_df
         Largest :math:`d_0` with fewer than ``FEW_GENES`` genes; None for the residual degrees of freedom d.
+    n_nodes
+        How many times the genes are tested, each time with a prior of its own.
     """
     known = np.ones(len(covariate), dtype=bool) if reference is None else reference
     few = known.sum() < FEW_GENES
@@ -97,4 +101,27 @@ def moderated_test(
     unit, ratio = unit * larger, ratio / larger**2
     length = np.abs(fit.effect) / fit.scale if fit.squared is None else np.sqrt(fit.squared)
     pvalue, variance = fit_npmle(ratio[known], fit.df).test(length / unit, ratio, fit.n_contrasts)
-    return ModeratedTest(fit.effect, fit.scale * unit * np.sqrt(variance), np.maximum(pvalue, SMALLEST_P))
+    pvalue = supported_tail(np.maximum(pvalue, SMALLEST_P), fit.df, int(known.sum()) * n_nodes)
+    return ModeratedTest(fit.effect, fit.scale * unit * np.sqrt(variance), pvalue)
+
+
+def supported_tail(pvalue: NDArray[np.float64], df: int, n_tests: int) -> NDArray[np.float64]:
+    r"""Largest p that a prior learnt from so many tests cannot rule out.
+
+    What one test in n does, n tests hardly show: that their variances all follow the prior, and the sample means the normal
+    law, is known up to a share :math:`\epsilon = 1/n`. For that share the samples have to speak for themselves, with the tail
+    of t with their own degrees of freedom d, :math:`p' = (1 - \epsilon) p + \epsilon\, 2 T_d(-|z|)` with the normal deviate z of p.
+    The order of genes is the same, the level is kept, and a gene among k called ones gets a q larger by at most
+    :math:`2 T_d(-|z|) / k`. Without this, 8 pairs of samples gave p = 1e-93, where the t test of the differences had 7e-9.
+
+    Parameters
+    ----------
+    pvalue
+        Two-sided, at least ``SMALLEST_P``.
+    df
+        Residual degrees of freedom of the samples.
+    n_tests
+        Tests of all genes, in all places.
+    """
+    z = special.ndtri_exp(np.log(pvalue / 2))
+    return pvalue + (2 * special.stdtr(df, z) - pvalue) / n_tests
