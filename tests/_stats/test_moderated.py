@@ -108,12 +108,12 @@ def test_swapping_conditions_flips_signs_and_units_do_not_matter(seed: int, prio
 
 
 def test_extreme_p_is_what_the_samples_support_in_one_of_all_tests() -> None:
-    """Witness: t with 6 degrees of freedom at the normal deviate, divided by the number of genes and nodes."""
+    """Witness: t with 6 + 2 degrees of freedom at the normal deviate, divided by the number of genes and nodes."""
     effect = np.concatenate([[30.0, -30.0, 20.0], np.full(197, 0.1)])
     fit = LinearFit(effect, 1.0, np.ones(200), 6)
     for n_nodes in (1, 40):
         test = moderated_test(fit, np.zeros(200), "npmle", n_nodes=n_nodes)
-        np.testing.assert_allclose(test.pvalue[:3], 2 * stats.t.sf([30, 30, 20], 6) / (200 * n_nodes), rtol=0.05)
+        np.testing.assert_allclose(test.pvalue[:3], 2 * stats.t.sf([30, 30, 20], 8) / (200 * n_nodes), rtol=0.05)
         np.testing.assert_allclose(2 * stats.norm.sf(np.abs(test.z)), test.pvalue, rtol=1e-9)
         assert test.z[0] == pytest.approx(-test.z[1])
         assert test.z[3] > 0
@@ -128,7 +128,7 @@ def test_supported_tail_keeps_the_order_and_the_q_of_what_is_called(values: list
     supported = supported_tail(p, df, len(p) * n_nodes)
     assert (np.diff(supported) >= -1e-15 * supported[1:]).all()
     assert ((supported > 0) & (supported <= 1 + 1e-12)).all()
-    room = 2 * stats.t.sf(stats.norm.isf(p / 2), df) / np.arange(1, len(p) + 1) / n_nodes
+    room = 2 * stats.t.sf(stats.norm.isf(p / 2), df + 2) / np.arange(1, len(p) + 1) / n_nodes
     q, before = (stats.false_discovery_control(np.minimum(values, 1)) for values in (supported, p))
     assert (q <= before + room + 1e-12).all()
 
