@@ -2,7 +2,8 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 
@@ -10,17 +11,16 @@ from kompot_scverse._data.errors import choices
 
 from ._style import percentile_limits
 
-if TYPE_CHECKING:
-    from matplotlib.artist import Artist
-
 __all__ = ["check_keywords", "color_scale", "without_scale"]
 
+ARTISTS = {"PathCollection": "collections", "PolyCollection": "collections", "Line2D": "lines", "Rectangle": "patches"}
+"""What plots draw, and the modules of matplotlib that have it."""
 SCALE = ("cmap", "norm", "vmin", "vmax")
 EXTRA = {"PathCollection": ("s", "marker", "edgecolors", "linewidths"), "Rectangle": ("height",)}
 """Arguments of the axes' methods that are not properties of what they draw."""
 
 
-def check_keywords(function: Callable, kws: Mapping[str, Any], artist: "type[Artist]", *, scale: bool = True) -> None:
+def check_keywords(function: Callable, kws: Mapping[str, Any], artist: str, *, scale: bool = True) -> None:
     """
     Raise a TypeError for keywords that neither the plot nor matplotlib knows, closest names first.
 
@@ -31,20 +31,20 @@ def check_keywords(function: Callable, kws: Mapping[str, Any], artist: "type[Art
     kws
         What was given beyond them.
     artist
-        Class of what is drawn.
+        Name of the class of what is drawn, one of those of `ARTISTS`.
     scale
         Whether it has a colour scale.
     """
     from matplotlib.artist import ArtistInspector
 
-    inspector = ArtistInspector(artist)
-    known = {*inspector.get_setters(), *EXTRA.get(artist.__name__, ()), *(SCALE if scale else ())}
+    inspector = ArtistInspector(getattr(import_module(f"matplotlib.{ARTISTS[artist]}"), artist))
+    known = {*inspector.get_setters(), *EXTRA.get(artist, ()), *(SCALE if scale else ())}
     known |= {alias for aliases in inspector.aliasd.values() for alias in aliases}
     own = [p.name for p in inspect.signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]
     for name in kws:
         if name not in known:
             raise TypeError(
-                f"`kp.pl.{function.__name__}` has no argument {name!r}, nor has matplotlib's {artist.__name__}; "
+                f"`kp.pl.{function.__name__}` has no argument {name!r}, nor has matplotlib's {artist}; "
                 f"{choices(name, [*own, *sorted(known)])}."
             )
 

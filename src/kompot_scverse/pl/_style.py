@@ -75,6 +75,14 @@ def finish(result: Any, show: bool | None, *views: RunView) -> Any:
     return result
 
 
+def texts(ax: "Axes", *, title: str, x: str, y: str = "") -> None:
+    """Title and names of the axes, of which only the left and the lower have a line."""
+    ax.set_title(title, fontsize=TITLE)
+    ax.set_xlabel(x, fontsize=NORMAL)
+    ax.set_ylabel(y, fontsize=NORMAL)
+    despine(ax)
+
+
 def despine(ax: "Axes") -> None:
     """Only the left and the lower line, and small tick labels."""
     for side in ("top", "right"):

@@ -13,7 +13,7 @@ from kompot_scverse._runs.find import find_view
 
 from ._artist import check_keywords
 from ._categories import drawn_categories
-from ._style import DIRECTION_COLORS, NORMAL, TITLE, despine, finish, new_axes, outside_legend
+from ._style import DIRECTION_COLORS, NORMAL, finish, new_axes, outside_legend, texts
 from ._values import some_values
 
 if TYPE_CHECKING:
@@ -70,9 +70,7 @@ def direction_barplot(
     >>> ax = kp.pl.direction_barplot(adata, "celltype")
     """
     check_arguments(direction_barplot, locals())
-    from matplotlib.patches import Rectangle
-
-    check_keywords(direction_barplot, bar_kws, Rectangle, scale=False)
+    check_keywords(direction_barplot, bar_kws, "Rectangle", scale=False)
     view = find_view(data, "da", run_id=run_id, key_added=key_added, group=group, mod=mod)
     calls = some_values(view, "lfc_direction")
     column = obs_column(view.data, cell_groups, "cell_groups")
@@ -101,9 +99,7 @@ def direction_barplot(
     ax.set_yticks(rows, [f"{name} (n = {totals[name]:,})" for name in names], fontsize=NORMAL)
     ax.set_ylim(len(table) - 0.5, -0.5)
     ax.set_xlim(0, left.max(initial=0) or 1)
-    ax.set_xlabel("share of cells" if normalize else "cells", fontsize=NORMAL)
-    ax.set_title(view.title, fontsize=TITLE)
-    despine(ax)
+    texts(ax, title=view.title, x="share of cells" if normalize else "cells")
     ax.tick_params(axis="y", length=0, labelsize=NORMAL)
     outside_legend(ax, handles)
     return finish(ax, show, view)

@@ -72,9 +72,7 @@ def dotplot(
     >>> ax = kp.pl.dotplot(adata, "celltype", n_genes=10)
     """
     check_arguments(dotplot, locals())
-    from matplotlib.collections import PathCollection
-
-    check_keywords(dotplot, dot_kws, PathCollection)
+    check_keywords(dotplot, dot_kws, "PathCollection")
     return heatmap(
         data, cell_groups, run_id=run_id, key_added=key_added, group=group, mod=mod, genes=genes, n_genes=n_genes,
         kind="dots", cluster=cluster, exclude=exclude, gene_symbols=gene_symbols, ax=ax, show=show, **dot_kws,

@@ -133,9 +133,7 @@ def embedding(
     >>> ax = kp.pl.embedding(adata, "umap", color="lfc_zscore", highlight={"branch": ["Monocyte", "HSC"]})
     """
     check_arguments(embedding, locals())
-    from matplotlib.collections import PathCollection
-
-    check_keywords(embedding, scatter_kws, PathCollection)
+    check_keywords(embedding, scatter_kws, "PathCollection")
     colors = listed("color", color, str)
     if not colors:
         raise ValueError("`color` is empty; name at least one statistic, gene or obs column.")

@@ -73,9 +73,7 @@ def expression(
     >>> panels = kp.pl.expression(adata, adata.var_names[0], basis="umap")
     """
     check_arguments(expression, locals())
-    from matplotlib.collections import PathCollection
-
-    check_keywords(expression, scatter_kws, PathCollection)
+    check_keywords(expression, scatter_kws, "PathCollection")
     if mod is None and isinstance(data, MuData):
         mod = split_name(data, gene)[0] or None
     view = find_view(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)

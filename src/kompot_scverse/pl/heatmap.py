@@ -92,9 +92,7 @@ def heatmap(
     >>> ax = kp.pl.heatmap(adata, "celltype", n_genes=10)
     """
     check_arguments(heatmap, locals())
-    from matplotlib.collections import PathCollection, PolyCollection
-
-    check_keywords(heatmap, patch_kws, PathCollection if kind == "dots" else PolyCollection)
+    check_keywords(heatmap, patch_kws, "PathCollection" if kind == "dots" else "PolyCollection")
     view = find_view(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
     numbers = top_genes(view, genes, n_genes, gene_symbols)
     layer = view.run.params.get("layer") if layer == "run" else layer

@@ -88,9 +88,7 @@ def multi_volcano_da(
     >>> ax = kp.pl.multi_volcano_da(adata, "celltype")
     """
     check_arguments(multi_volcano_da, locals())
-    from matplotlib.collections import PathCollection
-
-    check_keywords(multi_volcano_da, scatter_kws, PathCollection)
+    check_keywords(multi_volcano_da, scatter_kws, "PathCollection")
     view = find_view(data, "da", run_id=run_id, key_added=key_added, group=group, mod=mod)
     points = da_points(view, y)
     values = points.colors(view.data, color)

@@ -88,7 +88,7 @@ def replicates(
     check_arguments(replicates, locals())
     from matplotlib.lines import Line2D
 
-    check_keywords(replicates, line_kws, Line2D, scale=False)
+    check_keywords(replicates, line_kws, "Line2D", scale=False)
     view = find_view(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
     ((view, _, own),) = view.of_features(feature_numbers(view.data, gene, gene_symbols))
     number = int(own[0])

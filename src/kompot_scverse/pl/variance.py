@@ -11,7 +11,7 @@ from kompot_scverse._runs.find import find_view
 
 from ._artist import check_keywords
 from ._matrix import top_genes
-from ._style import NORMAL, TITLE, despine, finish, new_axes, outside_legend
+from ._style import NORMAL, finish, new_axes, outside_legend, texts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,13 +31,13 @@ def variance(
     data: Any,
     genes: Sequence[str] | str | None = None,
     *,
-    n_genes: int = 20,
-    noise: bool = True,
-    gene_symbols: str | None = None,
     run_id: int | None = None,
     key_added: str | None = None,
     group: object = None,
     mod: str | None = None,
+    n_genes: int = 20,
+    noise: bool = True,
+    gene_symbols: str | None = None,
     ax: "Axes | None" = None,
     show: bool | None = None,
     **bar_kws: Any,
@@ -53,16 +53,16 @@ def variance(
         Annotated data with a run of :func:`kompot_scverse.tl.de` with the default model.
     genes
         Names of genes, from top to bottom; None for those with the largest Mahalanobis distance.
+    run_id, key_added, group
+        Which run: its number (negative ones count from the end), its prefix, the group of its contrast. None: the last.
+    mod
+        Modality of a MuData.
     n_genes
         Their number where `genes` is None.
     noise
         Whether to draw the noise between cells; False for the shares of the rest.
     gene_symbols
         Var column with other names of the genes.
-    run_id, key_added, group
-        Which run: its number (negative ones count from the end), its prefix, the group of its contrast. None: the last.
-    mod
-        Modality of a MuData.
     ax, show
         Axes to draw on; whether to call `plt.show`.
     **bar_kws
@@ -85,9 +85,7 @@ def variance(
     >>> ax = kp.pl.variance(adata, n_genes=10)
     """
     check_arguments(variance, locals())
-    from matplotlib.patches import Rectangle
-
-    check_keywords(variance, bar_kws, Rectangle, scale=False)
+    check_keywords(variance, bar_kws, "Rectangle", scale=False)
     view = find_view(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
     if not view.has("state_sd"):
         raise LookupError(
@@ -117,9 +115,7 @@ def variance(
     ax.set_yticks(rows, list(names), fontsize=NORMAL)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlim(0, 1)
-    ax.set_xlabel("share of the variance" if noise else "share of the variance without noise", fontsize=NORMAL)
-    ax.set_title(view.title, fontsize=TITLE)
-    despine(ax)
+    texts(ax, title=view.title, x="share of the variance" if noise else "share of the variance without noise")
     ax.tick_params(axis="y", length=0, labelsize=NORMAL)
     outside_legend(ax, handles)
     return finish(ax, show, view)

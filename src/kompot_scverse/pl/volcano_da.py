@@ -8,7 +8,7 @@ from kompot_scverse._runs.find import find_view
 from ._artist import check_keywords
 from ._da import AXIS, da_points, draw_thresholds
 from ._scatter import color_legend_width, color_scatter
-from ._style import NORMAL, TITLE, despine, finish, new_axes, outside_legend
+from ._style import finish, new_axes, outside_legend, texts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,9 +70,7 @@ def volcano_da(
     >>> ax = kp.pl.volcano_da(adata, color="celltype")
     """
     check_arguments(volcano_da, locals())
-    from matplotlib.collections import PathCollection
-
-    check_keywords(volcano_da, scatter_kws, PathCollection)
+    check_keywords(volcano_da, scatter_kws, "PathCollection")
     view = find_view(data, "da", run_id=run_id, key_added=key_added, group=group, mod=mod)
     points = da_points(view, y, max_fdr=max_fdr, max_ptp=max_ptp, min_lfc=min_lfc)
     values, counts = points.colors(view.data, color), points.counts()
@@ -85,15 +83,13 @@ def volcano_da(
         ax, points.xy, values[points.cells], data=view.data, key=color or "", label=label, legend=color is not None,
         kws=scatter_kws,
     )  # fmt: skip
+    title = view.title
     if color is None:
         outside_legend(ax, points.legend(view.directions), label)
-        ax.set_title(view.title, fontsize=TITLE)
     else:
-        ax.set_title(f"{view.title}: {counts['up']:,} up, {counts['down']:,} down", fontsize=TITLE)
+        title = f"{title}: {counts['up']:,} up, {counts['down']:,} down"
     wide, high = points.limits()
     ax.set_xlim(-wide, wide)
     ax.set_ylim(0, high)
-    ax.set_xlabel(f"log fold change of density ({view.difference})", fontsize=NORMAL)
-    ax.set_ylabel(AXIS[points.y], fontsize=NORMAL)
-    despine(ax)
+    texts(ax, title=title, x=f"log fold change of density ({view.difference})", y=AXIS[points.y])
     return finish(ax, show, view)

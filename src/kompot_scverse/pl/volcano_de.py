@@ -13,20 +13,7 @@ from kompot_scverse._runs.view import RunView
 from ._artist import check_keywords
 from ._labels import label_points, points_to_label
 from ._scatter import scatter
-from ._style import (
-    DOWN,
-    NEUTRAL,
-    NORMAL,
-    TITLE,
-    UP,
-    category_colors,
-    despine,
-    dot,
-    finish,
-    line,
-    new_axes,
-    outside_legend,
-)
+from ._style import DOWN, NEUTRAL, UP, category_colors, dot, finish, line, new_axes, outside_legend, texts
 from ._values import some_numbers
 
 if TYPE_CHECKING:
@@ -110,9 +97,7 @@ def volcano_de(
     >>> ax = kp.pl.volcano_de(adata, labels=5)
     """
     check_arguments(volcano_de, locals())
-    from matplotlib.collections import PathCollection
-
-    check_keywords(volcano_de, scatter_kws, PathCollection, scale=False)
+    check_keywords(volcano_de, scatter_kws, "PathCollection", scale=False)
     view = find_view(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
     check_not_negative("n_top", n_top)
     check_not_negative("labels", labels if isinstance(labels, int | np.integer) else None)
@@ -140,10 +125,8 @@ def volcano_de(
     if threshold is not None:
         ax.axhline(threshold[0], color="0.4", linewidth=0.8, linestyle="--", zorder=0)
         handles.append(line(threshold[1]))
-    ax.set_xlabel(f"mean log fold change ({view.difference})", fontsize=NORMAL)
-    ax.set_ylabel(name, fontsize=NORMAL)
-    ax.set_title(view.title if cell_group is None else f"{view.title}, {cell_group}", fontsize=TITLE)
-    despine(ax)
+    title = view.title if cell_group is None else f"{view.title}, {cell_group}"
+    texts(ax, title=title, x=f"mean log fold change ({view.difference})", y=name)
     outside_legend(ax, handles, rule)
 
     chosen = points_to_label(wanted, height, colored)
