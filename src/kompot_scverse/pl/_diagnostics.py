@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._style import DOWN, NORMAL, SMALL, UP, texts
+from ._style import DOWN, NORMAL, SMALL, UP, name_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +44,7 @@ def null_panel(
     null = np.log10(np.maximum(null_quantiles, 1e-6))
     if not ok.any() or np.ptp(null) == 0:
         # a matrix of zeros
-        texts(ax, title="distances", x="Mahalanobis distance", y="density of log distance")
+        name_axes(ax, title="distances", x="Mahalanobis distance", y="density of log distance")
         ax.text(0.5, 0.5, "the distances do not differ", ha="center", transform=ax.transAxes, fontsize=NORMAL)
         return ax
     logs = np.log10(distance[ok])
@@ -57,7 +57,7 @@ def null_panel(
     ax.plot(10**grid, curve, color=DOWN, linewidth=1.4, label=f"null genes × {null_share:.2f}")
     ax.set_xscale("log")
     ax.set_ylim(0, max(heights.max(), curve.max()) * ROOM)
-    texts(ax, title="distances", x="Mahalanobis distance", y="density of log distance")
+    name_axes(ax, title="distances", x="Mahalanobis distance", y="density of log distance")
     right = ax.twinx()
     order = np.argsort(distance[ok])
     (drawn,) = right.plot(distance[ok][order], local_fdr[ok][order], color="black", linewidth=1.2, label="local FDR")
@@ -89,7 +89,7 @@ def fitted_panel(
     ax.set_xlim(0, 1)
     # the part near π₀ is what tells whether the nulls fit
     _cut(ax, heights, HIGHEST * max(null_share, 0.125))
-    texts(ax, title="fit of the null genes", x="share of null genes farther away", y="density")
+    name_axes(ax, title="fit of the null genes", x="share of null genes farther away", y="density")
     _legend(ax, loc="upper right")
 
 
@@ -102,7 +102,7 @@ def histogram_panel(ax: "Axes", pvalue: np.ndarray, title: str, unit: str) -> No
     ax.axhline(1, color=DOWN, linewidth=1.2, linestyle="--", label="no change")
     ax.set_xlim(0, 1)
     _cut(ax, heights, HIGHEST)
-    texts(ax, title=title, x=f"p-value ({len(p):,} {unit})", y="density")
+    name_axes(ax, title=title, x=f"p-value ({len(p):,} {unit})", y="density")
     _legend(ax, loc="upper right")
 
 
@@ -123,7 +123,7 @@ def qq_panel(ax: "Axes", pvalue: np.ndarray, *, band: bool) -> None:
     ax.plot([0, top], [0, top], color=DOWN, linewidth=1.0, linestyle="--", label="no change")
     ax.scatter(expected, observed, s=5, color="black", linewidths=0, rasterized=n > 50_000, zorder=3)
     inflation = chi2.isf(np.median(p), 1) / chi2.isf(0.5, 1) if n else np.nan
-    texts(ax, title=f"QQ plot, λ = {inflation:.2f}", x="expected −log10 p", y="observed −log10 p")
+    name_axes(ax, title=f"QQ plot, λ = {inflation:.2f}", x="expected −log10 p", y="observed −log10 p")
     ax.set_xlim(0, top)
     ax.set_ylim(bottom=0)
     _legend(ax, loc="lower right")
@@ -143,7 +143,7 @@ def zscore_panel(ax: "Axes", z: np.ndarray) -> None:
     ax.plot(grid, norm.pdf(grid), color=DOWN, linewidth=1.4, label="standard normal")
     ax.set_xlim(low, high)
     ax.set_ylim(0, max(heights.max(), norm.pdf(0)) * ROOM)
-    texts(
+    name_axes(
         ax, title=f"z: median {np.median(z):.2f}, SD {np.std(z):.2f}", x="z of log fold change of density", y="density"
     )
     _legend(ax, loc="upper right")
@@ -160,5 +160,5 @@ def residual_panel(ax: "Axes", quantiles: np.ndarray, mean: float, tolerance: fl
         ax.axvline(tolerance, color=UP, linewidth=1.2, linestyle=":", label=f"rtol {tolerance:.1g}")
     ax.set_xscale("log")
     ax.set_ylim(0, 1)
-    texts(ax, title=f"residual of the basis, rank {rank}", x="prior variance left out", y="share of cells")
+    name_axes(ax, title=f"residual of the basis, rank {rank}", x="prior variance left out", y="share of cells")
     _legend(ax, loc="upper left")

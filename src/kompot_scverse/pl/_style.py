@@ -75,7 +75,7 @@ def finish(result: Any, show: bool | None, *views: RunView) -> Any:
     return result
 
 
-def texts(ax: "Axes", *, title: str, x: str, y: str = "") -> None:
+def name_axes(ax: "Axes", *, title: str, x: str, y: str = "") -> None:
     """Title and names of the axes, of which only the left and the lower have a line."""
     ax.set_title(title, fontsize=TITLE)
     ax.set_xlabel(x, fontsize=NORMAL)

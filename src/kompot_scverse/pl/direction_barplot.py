@@ -13,7 +13,7 @@ from kompot_scverse._runs.find import find_view
 
 from ._artist import check_keywords
 from ._categories import drawn_categories
-from ._style import DIRECTION_COLORS, NORMAL, finish, new_axes, outside_legend, texts
+from ._style import DIRECTION_COLORS, NORMAL, finish, name_axes, new_axes, outside_legend
 from ._values import some_values
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def direction_barplot(
     ax.set_yticks(rows, [f"{name} (n = {totals[name]:,})" for name in names], fontsize=NORMAL)
     ax.set_ylim(len(table) - 0.5, -0.5)
     ax.set_xlim(0, left.max(initial=0) or 1)
-    texts(ax, title=view.title, x="share of cells" if normalize else "cells")
+    name_axes(ax, title=view.title, x="share of cells" if normalize else "cells")
     ax.tick_params(axis="y", length=0, labelsize=NORMAL)
     outside_legend(ax, handles)
     return finish(ax, show, view)

@@ -11,7 +11,7 @@ from kompot_scverse._runs.find import find_view
 
 from ._artist import check_keywords
 from ._matrix import top_genes
-from ._style import NORMAL, finish, new_axes, outside_legend, texts
+from ._style import NORMAL, finish, name_axes, new_axes, outside_legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -115,7 +115,7 @@ def variance(
     ax.set_yticks(rows, list(names), fontsize=NORMAL)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlim(0, 1)
-    texts(ax, title=view.title, x="share of the variance" if noise else "share of the variance without noise")
+    name_axes(ax, title=view.title, x="share of the variance" if noise else "share of the variance without noise")
     ax.tick_params(axis="y", length=0, labelsize=NORMAL)
     outside_legend(ax, handles)
     return finish(ax, show, view)

@@ -8,7 +8,7 @@ from kompot_scverse._runs.find import find_view
 from ._artist import check_keywords
 from ._da import AXIS, da_points, draw_thresholds
 from ._scatter import color_legend_width, color_scatter
-from ._style import finish, new_axes, outside_legend, texts
+from ._style import finish, name_axes, new_axes, outside_legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,5 +91,5 @@ def volcano_da(
     wide, high = points.limits()
     ax.set_xlim(-wide, wide)
     ax.set_ylim(0, high)
-    texts(ax, title=title, x=f"log fold change of density ({view.difference})", y=AXIS[points.y])
+    name_axes(ax, title=title, x=f"log fold change of density ({view.difference})", y=AXIS[points.y])
     return finish(ax, show, view)

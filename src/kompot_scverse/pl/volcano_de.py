@@ -13,7 +13,7 @@ from kompot_scverse._runs.view import RunView
 from ._artist import check_keywords
 from ._labels import label_points, points_to_label
 from ._scatter import scatter
-from ._style import DOWN, NEUTRAL, UP, category_colors, dot, finish, line, new_axes, outside_legend, texts
+from ._style import DOWN, NEUTRAL, UP, category_colors, dot, finish, line, name_axes, new_axes, outside_legend
 from ._values import some_numbers
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def volcano_de(
         ax.axhline(threshold[0], color="0.4", linewidth=0.8, linestyle="--", zorder=0)
         handles.append(line(threshold[1]))
     title = view.title if cell_group is None else f"{view.title}, {cell_group}"
-    texts(ax, title=title, x=f"mean log fold change ({view.difference})", y=name)
+    name_axes(ax, title=title, x=f"mean log fold change ({view.difference})", y=name)
     outside_legend(ax, handles, rule)
 
     chosen = points_to_label(wanted, height, colored)
@@ -165,10 +165,8 @@ def _levels(
     _axes_limits(ax, size[drawn], height[drawn])
     ax.axhline(-np.log10(level), color="0.4", linewidth=0.8, linestyle="--", zorder=0)
     handles.append(line(f"q = {level:g}"))
-    ax.set_xlabel("largest difference of the mean log expression between levels", fontsize=NORMAL)
-    ax.set_ylabel("−log10 q-value of the cells" if cells else AXIS["qvalue"], fontsize=NORMAL)
-    ax.set_title(view.title, fontsize=TITLE)
-    despine(ax)
+    y = "−log10 q-value of the cells" if cells else AXIS["qvalue"]
+    name_axes(ax, title=view.title, x="largest difference of the mean log expression between levels", y=y)
     outside_legend(ax, handles, view.title)
     chosen = points_to_label(wanted, height, colored)
     chosen = chosen[drawn[chosen]]
