@@ -61,6 +61,7 @@ def in_child(work: Callable[[], object]) -> str:
         lambda adata: kp.tl.smooth(adata),
         lambda adata: kp.pp.plan(adata, "de", "Age", **CONTRAST),
     ],
+    ids=["da", "de", "smooth", "plan"],
 )
 def test_forked_after_a_run(analysed: AnnData, call) -> None:
     assert 'start processes with multiprocessing.get_context("spawn")' in in_child(lambda: call(analysed))

@@ -50,7 +50,9 @@ def test_a_missing_file_is_an_error(tmp_path: Path, number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda b: b"", lambda b: b[:-3], lambda b: b[:-1] + bytes([b[-1] ^ 1]), lambda b: b[:12] + b"x" + b[13:]]
+    "damage",
+    [lambda b: b"", lambda b: b[:-3], lambda b: b[:-1] + bytes([b[-1] ^ 1]), lambda b: b[:12] + b"x" + b[13:]],
+    ids=["empty", "too short", "last bit", "a byte"],
 )
 def test_a_damaged_file_is_an_error(tmp_path: Path, damage) -> None:
     layer = saved(tmp_path)

@@ -26,6 +26,7 @@ def _with_stored_zeros(y: np.ndarray) -> sp.csr_matrix:
         np.array, np.asfortranarray, np.float64, sp.csr_matrix, sp.csc_matrix, sp.csr_array, sp.csc_array, _with_stored_zeros,
         lambda y: da.from_array(y, chunks=(7, 9)), lambda y: da.from_array(y, chunks=(31, 25)).map_blocks(sp.csr_matrix),
     ],
+    ids=["dense", "columns first", "double", "csr_matrix", "csc_matrix", "csr_array", "csc_array", "stored zeros", "dask dense", "dask csr"],
 )  # fmt: skip
 def test_any_container_has_the_same_print(container) -> None:
     assert matrix_print(container(Y), CELLS, NAMES) == PRINT
