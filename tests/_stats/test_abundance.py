@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from kompot_scverse._stats.abundance import DIRECTIONS, direction, mass_offsets, neg_log10_tail
+from kompot_scverse._keys import DIRECTIONS
+from kompot_scverse._stats.abundance import direction, mass_offsets, neg_log10_tail
 
 
 def test_tail_is_the_normal_distributions():
