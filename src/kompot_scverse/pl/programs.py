@@ -72,9 +72,7 @@ def programs(
     >>> panels = kp.pl.programs(adata)
     """
     check_arguments(programs, locals())
-    from matplotlib.collections import PathCollection
-
-    check_keywords(programs, scatter_kws, PathCollection)
+    check_keywords(programs, scatter_kws, "PathCollection")
     if ncols < 1:
         raise ValueError(f"`ncols` must be at least 1, not {ncols}.")
     view = find_view(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
