@@ -43,7 +43,8 @@ def dotplot(
     cell_groups
         Obs column of the categories.
     run_id, key_added, group
-        Which run: its number (negative ones count from the end), its prefix, the group of its contrast. None: the last.
+        Which run: its number (negative ones count from the end of those that match), its prefix, the group of its
+        contrast. None of them: that of the last call, which must have one contrast.
     mod
         Modality of a MuData.
     genes, n_genes

@@ -95,7 +95,8 @@ def embedding(
     basis
         Embedding in obsm, with or without `X_`.
     run_id, key_added, group
-        Which run: its number (negative ones count from the end), its prefix, the group of its contrast. None: the last.
+        Which run: its number (negative ones count from the end of those that match), its prefix, the group of its
+        contrast. None of them: that of the last call, which must have one contrast.
     mod
         Modality of a MuData.
     color

@@ -40,7 +40,8 @@ def volcano_da(
     data
         Annotated data with a run of :func:`kompot_scverse.tl.da`.
     run_id, key_added, group
-        Which run: its number (negative ones count from the end), its prefix, the group of its contrast. None: the last.
+        Which run: its number (negative ones count from the end of those that match), its prefix, the group of its
+        contrast. None of them: that of the last call, which must have one contrast.
     mod
         Modality of a MuData.
     color
