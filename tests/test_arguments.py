@@ -39,12 +39,13 @@ WHOLE = (*NUMBER, 0.5, "0", None)
 NAMES = (*NOTHING[:1], *NOTHING[3:], 0, 1.5, True, (name for name in "ab"), np.ma.masked_array(["a"], [True]))
 SETTINGS = (*NOTHING, True, 0, "GPSettings", kp.GPSettings, [kp.GPSettings()], kp.TestSettings().__dict__)
 WRONG = (
-    dict.fromkeys(("copy", "paired", "sort", "log2"), (*FLAG, None))
+    dict.fromkeys(("paired", "sort", "log2"), (*FLAG, None))
     | dict.fromkeys(("overwrite", "show", "normalize"), FLAG)
-    | dict.fromkeys(("sample_key", "cell_groups", "use_rep", "gene_symbols"), TEXT)
+    | dict.fromkeys(("sample_key", "cell_groups", "use_rep", "gene_symbols", "neighbors_key"), TEXT)
     | {"tool": (*TEXT, "nope", None)}
     | dict.fromkeys(("groupby", "statistic", "gene", "key_added", "basis"), TEXT)
     | dict.fromkeys(("n_genes", "n_top", "ncols"), WHOLE)
+    | {"n_neighbors": (*WHOLE, 0, -1), "n_components": (*WHOLE[:-1], 0)}
     | dict.fromkeys(("max_fdr", "max_ptp", "min_lfc"), NUMBER)
     | dict.fromkeys(("genes", "covariates", "mask_obs", "cells", "obs_columns", "keep", "color"), NAMES)
     | dict.fromkeys(("gp", "storage", "test"), SETTINGS)
@@ -60,22 +61,27 @@ WRONG = (
 
 
 def wrong(name: str, argument: str) -> tuple:
+    if name == "pp.joint_states" and argument in ("use_rep", "mod"):
+        # a representation of each modality, and several modalities
+        takes = dict if argument == "use_rep" else list
+        return tuple(value for value in WRONG[argument] if not isinstance(value, takes))
     if (name, argument) == ("tl.rank_genes_groups", "run_id"):
         return (*NOTHING, 0.5, "0", True, ["0"])
     return (*WRONG[argument], "nope") if (name, argument) == ("tl.da", "normalize") else WRONG[argument]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_wrong_types(simulated, unchanged, name):
+def test_wrong_types(simulated, citeseq_once, unchanged, name):
     """The data have no run: what is not caught at the door says so instead."""
+    data = citeseq_once if name == "pp.joint_states" else simulated
     function, tried = FUNCTIONS[name], 0
     parameters = inspect.signature(function).parameters.values()
     needed = {one.name: NEEDED[one.name] for one in parameters if one.default is one.empty and one.name in NEEDED}
-    with unchanged(simulated):
+    with unchanged(data):
         for parameter in parameters:
             for value in wrong(name, parameter.name) if parameter.name in WRONG else ():
                 with pytest.raises((TypeError, ValueError), match=rf"^`{parameter.name}` must (be|hold) .*, not .*\.$"):
-                    function(simulated, **(needed | {parameter.name: value}))
+                    function(data, **(needed | {parameter.name: value}))
                 tried += 1
     assert tried > 10
 
@@ -170,3 +176,9 @@ def test_comparison_and_call_of_a_run(simulated):
             run.compare_with(value)
     with pytest.raises(TypeError, match="`data` must be text or None, not 3"):
         run.call(3)
+
+
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name.startswith(("pp.", "tl."))])
+def test_nothing_makes_copies(name):
+    """What writes, writes in place: who wants a copy passes one."""
+    assert "copy" not in inspect.signature(FUNCTIONS[name]).parameters

@@ -47,7 +47,7 @@ def check_argument(name: str, value: Any, annotation: Any) -> None:
     parts = _parts(annotation)
     texts = [text for part in parts for text in _texts(part)]
     if not all(texts) or any(_fits(value, part) for part in parts):
-        if isinstance(value, Integral) and value < 0 and np.random.Generator in parts:
+        if name == "rng" and isinstance(value, Integral) and value < 0:
             raise ValueError(f"`{name}` must be 0 or a positive whole number where it is a seed, not {value}.")
         return
     literals = [get_args(part) for part in parts if get_origin(part) is Literal]

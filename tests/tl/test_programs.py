@@ -82,12 +82,6 @@ def test_after_writing_and_reading(analysed, tmp_path):
     pd.testing.assert_series_equal(again.obs[f"{K}_program_1"], before, rtol=1e-4)
 
 
-def test_copy_leaves_the_data(analysed, unchanged):
-    with unchanged(analysed):
-        changed = kp.tl.programs(analysed, copy=True)
-    assert f"{K}_program" in changed.var
-
-
 def test_each_modality_by_itself(analysed_once):
     adata, truth = planted()
     parts = {"rna": adata[:, truth < 2].copy(), "prot": adata[:, truth == 2].copy()}

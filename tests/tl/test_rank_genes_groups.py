@@ -159,12 +159,6 @@ def test_enrichment_with_decoupler(data: AnnData) -> None:
     assert adjusted.loc["scores", "neither"] > 0.05
 
 
-def test_copy(data: AnnData, unchanged) -> None:
-    with unchanged(data):
-        changed = kp.tl.rank_genes_groups(data, key_added="other", copy=True)
-    assert "other" in changed.uns
-
-
 def test_runs_that_do_not_fit(data: AnnData) -> None:
     with pytest.raises(ValueError, match="different genes"):
         kp.tl.rank_genes_groups(data, run_id=[1, 4])

@@ -42,28 +42,14 @@ def _check_mudata(mdata: MuData) -> None:
             raise TypeError(f"Modality {name!r} is a {type(own).__name__}; pass it on its own, as mdata[{name!r}].")
 
 
-def check_changeable(data: AnnData | MuData, *, copy: bool = False) -> None:
-    """
-    Raise if results could not be written in the end.
-
-    Parameters
-    ----------
-    data
-        Where they go.
-    copy
-        Whether they go to a copy.
-    """
-    if not data.isbacked or not (copy or data.is_view):
-        return
-    instead = "data.copy(filename=...)"
-    instead = (
-        f"{instead}, or open the file without `backed`"
-        if isinstance(data, MuData)
-        else f"data.to_memory() or {instead}"
-    )
-    if copy:
-        raise ValueError(f"Data that are backed by a file cannot be copied by `copy=True`; pass {instead}.")
-    raise ValueError(f"`data` is a view of data that are backed by a file and cannot hold results; pass {instead}.")
+def check_changeable(data: AnnData | MuData) -> None:
+    """Raise if results could not be written in the end."""
+    if data.isbacked and data.is_view:
+        instead = "or open the file without `backed`" if isinstance(data, MuData) else "or data.to_memory()"
+        raise ValueError(
+            "`data` is a view of data that are backed by a file and cannot hold results; pass data.copy(filename=...), "
+            f"{instead}."
+        )
 
 
 def modality_names(mdata: MuData, mod: object) -> list[str]:

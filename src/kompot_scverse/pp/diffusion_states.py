@@ -33,8 +33,7 @@ def diffusion_states(
     neighbors_key: str | None = None,
     key_added: str = "X_diffusion",
     rng: int = 0,
-    copy: bool = False,
-) -> "AnnData | MuData | None":
+) -> None:
     r"""
     Multiscale diffusion components as the representation of cell states.
 
@@ -45,7 +44,7 @@ def diffusion_states(
     Parameters
     ----------
     data
-        Annotated data; changed in place unless `copy`.
+        Annotated data; changed in place.
     use_rep
         What the neighbours are found in, a key of obsm; None for `X_pca`.
     mod
@@ -61,13 +60,11 @@ def diffusion_states(
         Key in obsm; what the states were made of is in uns as JSON, under the same name without `X_`.
     rng
         Seed of the neighbour search and of the eigenvectors.
-    copy
-        Return changed data instead of changing `data`.
 
     Returns
     -------
-    None, or the changed copy. Written are obsm `X_diffusion` (cells × components) and uns `diffusion`; and, where the graph
-    was computed, what `sc.pp.neighbors` writes under `kompot_neighbors`. Of a MuData, in the modality.
+    None. Written are obsm `X_diffusion` (cells × components) and uns `diffusion`; and, where the graph was computed, what
+    `sc.pp.neighbors` writes under `kompot_neighbors`. In a MuData, all of it is in the modality.
 
     Raises
     ------
@@ -92,11 +89,11 @@ def diffusion_states(
     """
     check_arguments(diffusion_states, locals())
     check_key(key_added)
-    if n_components is not None and n_components < 1:
-        raise ValueError(f"`n_components` must be at least 1, not {n_components}.")
-    check_changeable(check_data(data, mod), copy=copy)
-    target = data.copy() if copy else data
-    name, own, use_rep = _holder(target, mod, use_rep)
+    for name, number in (("n_components", n_components), ("n_neighbors", n_neighbors)):
+        if number is not None and number < 1:
+            raise ValueError(f"`{name}` must be at least 1, not {number}.")
+    check_changeable(check_data(data, mod))
+    name, own, use_rep = _holder(data, mod, use_rep)
     with in_modality(name):
         record: dict[str, Any] = {"rng": seed_of(rng)}
         if neighbors_key is None:
@@ -107,7 +104,6 @@ def diffusion_states(
         record["neighbors_key"] = neighbors_key
         store_states(own, connectivities(own, neighbors_key), None, n_components, key_added, rng, record)
     logger.info("%d diffusion components are in obsm[%r].", own.obsm[key_added].shape[1], key_added)
-    return target if copy else None
 
 
 def _holder(data: Any, mod: str | None, use_rep: str | None) -> tuple[str, Any, str | None]:

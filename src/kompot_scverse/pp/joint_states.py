@@ -32,8 +32,7 @@ def joint_states(
     neighbors_key: str | None = None,
     key_added: str = "X_joint",
     rng: int = 0,
-    copy: bool = False,
-) -> "MuData | None":
+) -> None:
     r"""
     Joint cell states of several modalities: diffusion components of their weighted nearest neighbours.
 
@@ -44,7 +43,7 @@ def joint_states(
     Parameters
     ----------
     data
-        MuData; changed in place unless `copy`.
+        MuData; changed in place.
     use_rep
         Representation of each modality, one key of obsm for all or a dict; None for `X_pca`.
     mod
@@ -60,14 +59,12 @@ def joint_states(
         Key in `mdata.obsm`; what the states were made of is in uns as JSON, under the same name without `X_`.
     rng
         Seed of the neighbour search and of the eigenvectors.
-    copy
-        Return changed data instead of changing `data`.
 
     Returns
     -------
-    None, or the changed copy. Written are obsm `X_joint` (cells × components) and uns `joint`; and, where the graph was
-    computed, what `mu.pp.neighbors` writes under `kompot_neighbors`, without the weights of the modalities. Cells that lack
-    a modality have no joint state: they get NaN, a warning counts them, and analyses have to leave them out (`mask_obs=`).
+    None. Written are obsm `X_joint` (cells × components) and uns `joint`; and, where the graph was computed, what
+    `mu.pp.neighbors` writes under `kompot_neighbors`, without the weights of the modalities. Cells that lack a modality
+    have no joint state: they get NaN, a warning counts them, and analyses have to leave them out (`mask_obs=`).
 
     Raises
     ------
@@ -98,34 +95,33 @@ def joint_states(
     """
     check_arguments(joint_states, locals())
     check_key(key_added)
-    if n_components is not None and n_components < 1:
-        raise ValueError(f"`n_components` must be at least 1, not {n_components}.")
+    for name, number in (("n_components", n_components), ("n_neighbors", n_neighbors)):
+        if number is not None and number < 1:
+            raise ValueError(f"`{name}` must be at least 1, not {number}.")
     if not hasattr(data, "mod"):
         raise TypeError(
             f"`data` must be a MuData, not {type(data).__name__}; `kp.pp.diffusion_states` is for one modality."
         )
-    check_changeable(check_data(data, mod), copy=copy)
+    check_changeable(check_data(data, mod))
     names = modality_names(data, mod)
     if len(names) < 2:
         raise ValueError("Joint states need two modalities; `kp.pp.diffusion_states` is for one.")
-    target = data.copy() if copy else data
     record: dict[str, Any] = {"mod": names, "rng": rng}
     if neighbors_key is None:
         neighbors_key = OWN_GRAPH
-        record |= add_joint_neighbors(target, names, use_rep, n_neighbors, rng)
+        record |= add_joint_neighbors(data, names, use_rep, n_neighbors, rng)
     elif use_rep is not None:
         raise TypeError("The graph that `neighbors_key` names has its representations already; leave out `use_rep`.")
-    graph = sp.csr_array(connectivities(target, neighbors_key))
+    graph = sp.csr_array(connectivities(data, neighbors_key))
     # cells that lack a modality are in no graph
     rows = np.flatnonzero(graph.sum(axis=1) > 0)
     record |= {"neighbors_key": neighbors_key, "n_cells": len(rows)}
-    if len(rows) == target.n_obs:
-        store_states(target, graph, None, n_components, key_added, rng, record)
+    if len(rows) == data.n_obs:
+        store_states(data, graph, None, n_components, key_added, rng, record)
     else:
         logger.warning(
             "%s of %s cells lack a modality and have no joint state (NaN in obsm[%r]); leave them out with `mask_obs=`.",
-            f"{target.n_obs - len(rows):,}", f"{target.n_obs:,}", key_added,
+            f"{data.n_obs - len(rows):,}", f"{data.n_obs:,}", key_added,
         )  # fmt: skip
-        store_states(target, graph[rows][:, rows], rows, n_components, key_added, rng, record)
-    logger.info("%d joint components are in obsm[%r].", target.obsm[key_added].shape[1], key_added)
-    return target if copy else None
+        store_states(data, graph[rows][:, rows], rows, n_components, key_added, rng, record)
+    logger.info("%d joint components are in obsm[%r].", data.obsm[key_added].shape[1], key_added)

@@ -49,8 +49,7 @@ def programs(
     genes: str | Sequence[str] | np.ndarray | None = None,
     max_fdr: float | None = None,
     cell_groups: str | None = None,
-    copy: bool = False,
-) -> "AnnData | MuData | None":
+) -> None:
     r"""
     Group the genes that change by the shape of their change over the cell states.
 
@@ -63,7 +62,7 @@ def programs(
     Parameters
     ----------
     data
-        Annotated data with a run of :func:`de`; changed in place unless `copy`.
+        Annotated data with a run of :func:`de`; changed in place.
     n_programs
         Number of programs; None finds it.
     run_id, key_added, group
@@ -77,12 +76,10 @@ def programs(
         Largest false discovery rate of the genes; None for those that the run calls.
     cell_groups
         Obs column in whose categories it is said where a program is strongest; None for that of the run, if it has one.
-    copy
-        Return changed data instead of changing `data`.
 
     Returns
     -------
-    None, or the changed copy. Added to the run, and written with its prefix:
+    None. Added to the run, and written with its prefix:
 
     - var: `K_R_to_G_program` ("1" for the largest; missing for genes that are in none) and `K_R_to_G_program_score`, the
       correlation of the gene with the mean field of its program
@@ -115,17 +112,15 @@ def programs(
     if n_programs is not None and n_programs < 1:
         raise ValueError(f"`n_programs` must be at least 1, not {n_programs}.")
     call = record_call(programs, locals())
-    check_changeable(check_data(data, mod), copy=copy)
-    target = data.copy() if copy else data
+    check_changeable(check_data(data, mod))
     found = []
-    for view in find_views(target, "de", run_id=run_id, key_added=key_added, group=group, mod=mod):
+    for view in find_views(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod):
         found.append(_of_run(view, n_programs, genes, max_fdr, cell_groups))
         view.warn()
     extend(found, "programs", call["arguments"])
     for one in found:
         sizes = [row["n_genes"] for row in one.summary["programs"]]
         logger.info("%s: %d programs of %s genes.", one.view.title, len(sizes), ", ".join(map(str, sizes)))
-    return target if copy else None
 
 
 def _of_run(

@@ -40,8 +40,7 @@ def rank_genes_groups(
     mod: str | None = None,
     cell_group: object = None,
     key_added: str = "kompot_rank_genes_groups",
-    copy: bool = False,
-) -> "AnnData | MuData | None":
+) -> None:
     r"""
     Write a run of differential expression as `sc.tl.rank_genes_groups` writes its results.
 
@@ -51,7 +50,7 @@ def rank_genes_groups(
     Parameters
     ----------
     data
-        Annotated data with a run of :func:`de`; changed in place unless `copy`.
+        Annotated data with a run of :func:`de`; changed in place.
     run_id
         Number of the run, or several that share `groupby` and reference (one column for each group); negative numbers
         count from the last run of differential expression. None: all contrasts of the last call.
@@ -63,12 +62,10 @@ def rank_genes_groups(
         A category of the runs' `cell_groups`, for the statistics within it.
     key_added
         Key in uns; what is there is replaced.
-    copy
-        Return changed data instead of changing `data`.
 
     Returns
     -------
-    None, or the changed copy. `uns[key_added]` holds, with one column per group and the genes that were analysed from
+    None. `uns[key_added]` holds, with one column per group and the genes that were analysed from
     the most significant up to the most significant down:
 
     - `names`
@@ -108,7 +105,7 @@ def rank_genes_groups(
     check_key(key_added)
     if key_added == UNS_KEY:
         raise ValueError(f"`key_added={key_added!r}` is where the runs are recorded; pass another.")
-    check_changeable(check_data(data, mod), copy=copy)
+    check_changeable(check_data(data, mod))
     views = _views(data, run_id, group, mod)
     _check_comparable(views)
     found, first = _significance(views[0], cell_group), views[0].run
@@ -133,9 +130,7 @@ def rank_genes_groups(
     for name, dtype in DTYPES.items():
         columns = pd.DataFrame({group: table[name] for group, table in tables.items()})
         result[name] = columns.to_records(index=False, column_dtypes=dtype)
-    target = data.copy() if copy else data
-    holder(target, views[0].mod).uns[key_added] = result
-    return target if copy else None
+    holder(data, views[0].mod).uns[key_added] = result
 
 
 def _views(data: Any, run_id: int | Sequence[int] | None, group: object, mod: str | None) -> list[RunView]:

@@ -35,15 +35,14 @@ def threshold_da(
     max_fdr: float | None = None,
     max_ptp: float | None = None,
     min_lfc: float | None = None,
-    copy: bool = False,
-) -> "AnnData | MuData | None":
+) -> None:
     """
     Call cells of a differential abundance up or down by other thresholds, without computing it again.
 
     Parameters
     ----------
     data
-        Annotated data with a run of :func:`da`; changed in place unless `copy`.
+        Annotated data with a run of :func:`da`; changed in place.
     run_id, key_added, group
         Which run: its number (negative ones count from the end of those that match), its prefix, the group of its
         contrast. None of them: all contrasts of the last call.
@@ -55,12 +54,10 @@ def threshold_da(
         Largest posterior tail probability of the other sign, of runs without; None keeps that of the run.
     min_lfc
         Smallest absolute log fold change of the density, natural log; None keeps that of the run.
-    copy
-        Return changed data instead of changing `data`.
 
     Returns
     -------
-    None, or the changed copy. Replaced are `lfc_direction` in obs and, in the run, its thresholds and numbers of cells;
+    None. Replaced are `lfc_direction` in obs and, in the run, its thresholds and numbers of cells;
     `kp.RunInfo(...).call()` then gives the call of :func:`da` and that of this function.
 
     Raises
@@ -82,9 +79,8 @@ def threshold_da(
     check_arguments(threshold_da, locals())
     if max_fdr is None and max_ptp is None and min_lfc is None:
         raise ValueError("Pass at least one threshold: `max_fdr=`, `max_ptp=` or `min_lfc=`.")
-    check_changeable(check_data(data, mod), copy=copy)
-    target = data.copy() if copy else data
-    views = find_views(target, "da", run_id=run_id, key_added=key_added, group=group, mod=mod)
+    check_changeable(check_data(data, mod))
+    views = find_views(data, "da", run_id=run_id, key_added=key_added, group=group, mod=mod)
     fields, runs = [], []
     for view in views:
         calls = da_calls(view, max_fdr=max_fdr, max_ptp=max_ptp, min_lfc=min_lfc)
@@ -96,7 +92,6 @@ def threshold_da(
     for run in runs:
         counts = [f"{run.summary[name]:,}" for name in ("n_up", "n_down", "n_cells")]
         logger.info("%s: %s cells up, %s down, of %s.", run.title, *counts)
-    return target if copy else None
 
 
 def _field(view: RunView, calls: DACalls) -> Field:
