@@ -138,7 +138,7 @@ def test_several_contrasts_are_one_long_table(analysed):
 
 def test_statistics_of_a_category(analysed):
     table = de_df(analysed, run_id=1, cell_group="HSC", sort=False)
-    assert table.columns.to_list() == ["mean_lfc", "lfc_se", "lfc_zscore", "lfsr", "pvalue", "qvalue"]
+    assert table.columns.to_list() == ["mean_lfc", "lfc_se", "lfc_zscore", "lfsr", "pvalue", "qvalue", "n_supported"]
     prefix = "kompot_de_Young_to_Old_branch"
     for column, key in {"mean_lfc": "mean_lfc", "lfc_zscore": "lfc_zscore_sample_var", "qvalue": "qvalue"}.items():
         np.testing.assert_array_equal(table[column], analysed.varm[f"{prefix}_{key}"]["HSC"].loc[table.index])

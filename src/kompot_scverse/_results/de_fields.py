@@ -96,7 +96,7 @@ def _omnibus_fields(plan: DEPlan, design: Design, group: object) -> list[Field]:
     keys = plan.keys(design, group)
     rows = [row for row in _TEST_ROWS if plan.tested and row[1] != "neighborhood_lfc"]
     rows += [row for row in _CELL_TEST_ROWS if plan.cells_tested]
-    rows += [*_OMNIBUS_ROWS, ("var", "is_de", True, IS_DE.format("q-value"))]
+    rows += [*_OMNIBUS_ROWS, SUPPORT, ("var", "is_de", True, IS_DE.format("q-value"))]
     fields = [
         Field(slot, keys.field(what, varies=varies), what, text, group=group) for slot, what, varies, text in rows
     ]
@@ -162,6 +162,7 @@ def _contrast_fields(plan: DEPlan, design: Design, group: object) -> list[Field]
     rows = [
         ("var", "mahalanobis", True, "Mahalanobis distance of the fold change from zero"),
         ("var", "mean_lfc", False, "mean log fold change over the cells of the contrast, natural log"),
+        SUPPORT,
     ]
     if design.formula is not None:
         rows.append(("varm", "effect_weights", False, "weights of the effect, genes × features"))
@@ -205,6 +206,7 @@ COMPONENTS = {
 }
 """Variance components of each gene."""
 ZSCORE = "moderated z of the replicate test, averaged over the neighbourhoods of each cell"
+SUPPORT = ("obs", "support", False, "support of the fold change by cells on every side of the contrast, 0 to 1")
 IS_DE = "differentially expressed: {} at most the threshold"
 _OMNIBUS_ROWS = (
     ("var", "largest_lfc", False, "largest difference between two levels, mean over the cells, natural log"),

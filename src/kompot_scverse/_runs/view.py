@@ -15,6 +15,7 @@ from kompot_scverse._data.protocol import AnnDataLike
 from kompot_scverse._data.resolve import match_label, obs_column
 from kompot_scverse._data.tables import value_of
 from kompot_scverse._keys import column_name
+from kompot_scverse._stats.support import SUPPORTED
 
 from .history import iterate_runs, overwriter
 from .run import Run
@@ -188,6 +189,10 @@ class RunView:
     def numbers(self, statistic: str) -> np.ndarray:
         """The values of a statistic of genes or cells as float64."""
         return self.read(statistic).to_numpy(dtype=np.float64)
+
+    def unsupported(self) -> np.ndarray | None:
+        """Cells whose fold changes are extrapolated; None where the run does not say."""
+        return self.numbers("support") < SUPPORTED if self.is_there("support") else None
 
     def of_category(self, statistic: str, cell_group: object) -> np.ndarray:
         """A statistic of every gene within one of the categories that the run was asked for."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from .neighborhoods import Neighborhoods, fit_neighborhoods
 
@@ -79,7 +80,9 @@ def fit_support(x: np.ndarray, codes: np.ndarray, contrasts: Sequence[Sequence[n
     neighborhoods = fit_neighborhoods(x, n, WIDTH)
     n_cells = np.zeros((len(sizes), len(neighborhoods.centers)))
     for start in range(0, len(x), BLOCK):
-        np.add.at(n_cells, codes[start : start + BLOCK], neighborhoods.weights(x[start : start + BLOCK]))
+        own = codes[start : start + BLOCK]
+        indicator = csr_array((np.ones(len(own)), (own, np.arange(len(own)))), shape=(len(sizes), len(own)))
+        n_cells += indicator @ neighborhoods.weights(x[start : start + BLOCK])
     return SupportMap(neighborhoods, n_cells)
 
 

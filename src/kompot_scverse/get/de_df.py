@@ -1,6 +1,6 @@
 """Differential expression as a table."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from anndata import AnnData
@@ -85,8 +85,9 @@ def de_df(
     -------
     Table with the genes as index and the columns `mahalanobis`, `mean_lfc` (natural log, group − reference) and, if the
     run has them, `pvalue` and `qvalue` (replicate test), `pvalue_cells` and `qvalue_cells` (test of the cells), `local_fdr`,
-    `is_de`, `mahalanobis_pvalue` and `tail_fdr`; with `cell_group` `mean_lfc`, `lfc_se`, `lfc_zscore`, `lfsr`, and with
-    replicates `pvalue` and `qvalue`. Genes that were not analysed are left out. Of several contrasts with the column
+    `is_de`, `mahalanobis_pvalue` and `tail_fdr`; with `cell_group` `mean_lfc`, `lfc_se`, `lfc_zscore`, `lfsr`, with
+    replicates `pvalue` and `qvalue`, and `n_supported`, how many of its cells have both conditions around them (`K_R_to_G_support` of
+    at least 0.1). Genes that were not analysed are left out. Of several contrasts with the column
     `group`, of a MuData without `mod` with the column `mod` in front.
 
     Raises
@@ -146,7 +147,10 @@ def _of_category(view: RunView, cell_group: object, max_fdr: float | None) -> tu
         )
     optional = IN_CATEGORY if view.omnibus else ("pvalue", "qvalue")
     wanted = [name for name in IN_CATEGORY if name not in optional or view.has(f"group_{name}")]
-    columns = {name: view.of_category(name, cell_group) for name in wanted}
+    columns: dict[str, Any] = {name: view.of_category(name, cell_group) for name in wanted}
+    # runs of early versions do not have it
+    if str(cell_group) in (supported := view.run.summary.get("n_supported_in_categories", {})):
+        columns["n_supported"] = supported[str(cell_group)]
     return pd.DataFrame(columns, index=view.data.var_names), "qvalue"
 
 

@@ -16,9 +16,9 @@ __all__ = ["runs"]
 
 COLUMNS = [
     "analysis", "key_added", "groupby", "reference", "group", "sample_key", "use_rep", "layer", "n_cells", "rank",
-    "n_de", "n_up", "n_down", "n_fields", "time",
+    "n_supported", "n_de", "n_up", "n_down", "n_fields", "time",
 ]  # fmt: skip
-INTEGERS = ["n_cells", "rank", "n_de", "n_up", "n_down", "n_fields"]
+INTEGERS = ["n_cells", "rank", "n_supported", "n_de", "n_up", "n_down", "n_fields"]
 
 
 def runs(data: "AnnData | MuData", *, mod: str | None = None) -> pd.DataFrame:
@@ -35,7 +35,7 @@ def runs(data: "AnnData | MuData", *, mod: str | None = None) -> pd.DataFrame:
     Returns
     -------
     Table with the run's number as index: the analysis (de, da or smooth), `key_added`, what was compared, the
-    representation and layer used, numbers of cells, of genes (de) or cells (da) found up and down, and of fields written,
+    representation and layer used, numbers of cells, of those with a supported fold change (de), of genes (de) or cells (da) found up and down, and of fields written,
     and when. Missing where an analysis has no such entry; empty if there are no runs. Of a MuData without `mod`, with the
     modality in front, in the column `mod`: empty for runs on joint cell states.
 
@@ -62,7 +62,7 @@ def _row(run: Run) -> dict[str, Any]:
     row |= {name: run.contrast.get(name) or None for name in ("groupby", "reference")}
     row["group"] = run.group
     row |= {name: run.params.get(name) for name in ("sample_key", "use_rep", "layer", "rank")}
-    row |= {name: run.summary.get(name) for name in ("n_de", "n_up", "n_down")}
+    row |= {name: run.summary.get(name) for name in ("n_supported", "n_de", "n_up", "n_down")}
     row["n_cells"] = sum(run.cells.get("conditions", {}).values())
     row["n_fields"] = len(run.fields)
     row["time"] = run.time

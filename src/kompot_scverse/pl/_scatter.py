@@ -7,7 +7,17 @@ import numpy as np
 import pandas as pd
 
 from ._artist import color_scale, without_scale
-from ._style import NEUTRAL, RASTERIZE, category_colors, dot, legend_width, outside_legend, small_colorbar
+from ._style import (
+    NEUTRAL,
+    RASTERIZE,
+    UNSUPPORTED,
+    below_legend,
+    category_colors,
+    dot,
+    legend_width,
+    outside_legend,
+    small_colorbar,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,6 +66,7 @@ def color_scatter(
     label: str,
     signed: bool = False,
     shown: np.ndarray | None = None,
+    unsupported: np.ndarray | None = None,
     background: bool = True,
     legend: bool = True,
     pad: float | None = None,
@@ -80,6 +91,8 @@ def color_scatter(
         Whether the colours are centred at zero.
     shown
         Which points are in the foreground; None for all.
+    unsupported
+        Which points have values that are extrapolated: drawn in grey, with an entry of the legend that says so.
     background
         Whether the others are drawn in grey.
     legend
@@ -95,6 +108,11 @@ def color_scatter(
     if shown is not None:
         front &= shown
     size: dict[str, Any] = {"s": point_size(len(points)), "rasterized": len(points) > RASTERIZE}
+    if unsupported is not None and (front & unsupported).any():
+        own, front = points[front & unsupported], front & ~unsupported
+        scatter(ax, own[:, 0], own[:, 1], UNSUPPORTED, kws, **(size | {"zorder": 1.5, "label": "_unsupported"}))
+        if legend:
+            below_legend(ax, [dot(UNSUPPORTED, "hardly any cells\nof one side")])
     if background and not front.all():
         scatter(ax, points[~front, 0], points[~front, 1], "0.92", kws, **(size | {"zorder": 1, "label": "_background"}))
     if not _is_numeric(values):

@@ -17,6 +17,8 @@ __all__ = ["DIRECTION_COLORS", "category_colors", "finish", "new_axes", "outside
 
 # ends of RdBu_r, which the common kinds of colour blindness tell apart
 UP, DOWN, NEUTRAL = "#B2182B", "#2166AC", "#B4B4B4"
+UNSUPPORTED = "0.78"
+"""Of cells whose values are extrapolated."""
 DIRECTION_COLORS = {"down": DOWN, "neutral": NEUTRAL, "up": UP}
 # Okabe & Ito, in an order that keeps neighbours apart; the yellow is darkened for white paper
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#B8A800", "#555555")
@@ -107,6 +109,14 @@ def outside_legend(ax: "Axes", handles: Sequence[Any], title: str | None = None,
     )
     legend.set_in_layout(True)
     legend.set_alignment("left")
+
+
+def below_legend(ax: "Axes", handles: Sequence[Any]) -> None:
+    """A legend to the right of the lower end of the axes, below a colour bar."""
+    legend = ax.legend(
+        handles=handles, loc="upper left", bbox_to_anchor=(1.0, 0.07), frameon=False, fontsize=SMALL, handletextpad=0.2
+    )
+    legend.set_in_layout(True)
 
 
 def legend_width(names: Sequence[object], title: str | None = None) -> float:

@@ -65,6 +65,8 @@ class _Panel:
     key: str = ""
     """Obs column whose palette is used."""
     view: RunView | None = None
+    unsupported: np.ndarray | None = None
+    """Cells whose values are extrapolated."""
 
 
 def embedding(
@@ -124,7 +126,8 @@ def embedding(
 
     Returns
     -------
-    The axes; if `color` is a list, the figure and its axes by color.
+    The axes; if `color` is a list, the figure and its axes by color. Of the log fold change and z of genes, cells with a support below
+    0.1 are grey: one condition has hardly any cells there.
 
     Examples
     --------
@@ -159,7 +162,7 @@ def embedding(
     for one, panel in panels.items():
         color_scatter(
             axes[one], points, panel.values, data=own, key=panel.key, label=panel.label, signed=panel.signed,
-            shown=shown, kws=scatter_kws,
+            shown=shown, unsupported=panel.unsupported, kws=scatter_kws,
         )  # fmt: skip
         embedding_frame(axes[one], name, panel.title)
     views = [panel.view for panel in panels.values() if panel.view is not None]
@@ -200,13 +203,22 @@ def _panel(
             rebuilt = analysed(view, number, (layer,), color)[0]
         values = _on_cells(pd.Series(rebuilt, index=view.data.obs_names), view.data, own)
         suffix = view.roles.get(value, view.title)
-        return _Panel(values, f"{color}, {suffix}", label, value in ("fold_change", "zscore"), view=view)
+        compared = value in ("fold_change", "zscore")
+        unsupported = _unsupported(view, own) if compared else None
+        return _Panel(values, f"{color}, {suffix}", label, compared, view=view, unsupported=unsupported)
     if color in own.obs:
         return _Panel(column_of(own.obs, color), color, "", key=color)
     if color in LABELS:
         call = "de" if color.endswith("std") else "da"
         raise LookupError(f"No run has {color!r}; call `kp.tl.{call}` first.")
     raise missing("statistic, gene or obs column (`color`)", color, [*LABELS, *own.obs.columns, *own.var_names])
+
+
+def _unsupported(view: RunView, own: Any) -> np.ndarray | None:
+    cells = view.unsupported()
+    if cells is None:
+        return None
+    return _on_cells(pd.Series(cells.astype(float), index=view.data.obs_names), view.data, own).to_numpy() > 0
 
 
 def _on_cells(values: pd.Series, source: Any, own: Any) -> pd.Series:

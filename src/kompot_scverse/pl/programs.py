@@ -61,7 +61,7 @@ def programs(
     Returns
     -------
     The figure and its axes by program. Colours are the mean log fold change of the genes, each first divided by its root mean square
-    over the cells: 1 is as strong as in the average cell.
+    over the cells: 1 is as strong as in the average cell. Cells with a support below 0.1 are grey.
 
     Examples
     --------
@@ -81,6 +81,7 @@ def programs(
     if not rows:
         raise LookupError(f"No programs of {view.name}; call `{view.call('program')}`.")
     points, name = embedding_coordinates(view.data, basis)
+    unsupported = view.unsupported()
     axes = grid([str(number + 1) for number in range(len(rows))], min(ncols, len(rows)), 4.3, 3.7)
     for number, row in enumerate(rows, start=1):
         ax, values = axes[str(number)], pd.Series(view.numbers(f"program_{number}"))

@@ -26,6 +26,7 @@ from ._de_model import DEModel, significance
 from ._de_prepare import DETask
 from ._log import logger
 from ._steps import Job, Results
+from ._support import describe_support, supports, warn_of_support
 
 __all__ = ["report", "results"]
 
@@ -39,7 +40,7 @@ def results(job: Job, fitted: DEFit) -> Results:
     values = condition_values(job, fitted, merger)
     if fitted.weights is not None:
         values["obsm", task.plan.keys(task.design, None).neighborhoods] = fitted.weights.soft.astype(np.float32)
-    summaries, diagnostics = [], []
+    summaries, diagnostics, support = [], [], supports(job)
     for number in range(1, len(task.design.conditions)):
         found = _contrast(job, fitted, number)
         values |= _contrast_values(job, fitted, found, merger, number)
@@ -47,13 +48,19 @@ def results(job: Job, fitted: DEFit) -> Results:
             values.get(("var", key)) for key in task.plan.called(task.design, task.design.conditions[number])
         )
         summary = summarize(found, task.n_genes, None if is_de is None else merger.chosen(is_de), qvalues)
-        summaries.append(summary | _notes(task, fitted, number))
+        of_cells = describe_support(task, number, support[number - 1])
+        summaries.append(summary | _notes(task, fitted, number) | of_cells)
+        values["obs", _support_key(task, number)] = support[number - 1]
         null = None if found.comparison is None else found.comparison.null
         diagnostics.append(job.states.diagnostics(task.design.compared(number), null))
     merger.warn()
     params["updated_run"] = max(merger.updated, default=None)
     covered = genes_covered(task.frame.var_names, task.numbers, merger.updated)
     return Results(values, RunContent(params, [one | covered for one in summaries], diagnostics, prints))
+
+
+def _support_key(task: DETask, number: int) -> str:
+    return task.plan.keys(task.design, task.design.conditions[number]).field("support")
 
 
 def _contrast(job: Job, fitted: DEFit, number: int) -> GeneResults:
@@ -218,7 +225,9 @@ def summarize(
 
 
 def report(task: DETask, found: Results) -> None:
-    """Log how many genes are called, and what the layers would take."""
+    """Log how many genes are called, what the layers would take, and where fold changes are extrapolated."""
+    keys = [_support_key(task, number) for number in range(1, len(task.design.conditions))]
+    warn_of_support(task, found.content.summaries, keys)
     layers = [key for slot, key in found.values if slot == "layers"]
     size = sum(np.prod(found.values["layers", key].shape) * 4 for key in layers) / 1e9
     for number, summary in enumerate(found.content.summaries, start=1):

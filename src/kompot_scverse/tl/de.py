@@ -122,6 +122,7 @@ def de(
     - layers: `K_{R,G}_imputed`, `K_{R,G}_std`\*, `K_R_to_G_fold_change` (natural log), `K_R_to_G_fold_change_std`\*,
       `K_R_to_G_lfsr`\* (local false sign rate) and, with `sample_key`, `K_R_to_G_lfc_zscore` (of the replicate test,
       averaged over the neighbourhoods of the cell); lazy dask arrays that are computed when read or written
+    - obs: `K_R_to_G_support`, how far cells of both sides support a fold change (0 to 1; below 0.1 it is extrapolated)
     - obsm: `K_basis`, cells × features, and `K_{R,G}_variances`\*, `K_R_to_G_variances`\*; varm: `K_{R,G}_weights`, genes ×
       features, and `K_{R,G}_variance_weights`\*, `K_R_to_G_variance_weights`\*, from which the layers are built
     - with `GPSettings.kompot()` instead of the variances: obs `K_{R,G}_std`, the posterior standard deviation that all genes
