@@ -254,8 +254,10 @@ def test_round_trip_and_a_modality_alone(citeseq, tmp_path, suffix):
     info = RunInfo(alone)
     assert (info.run_id, set(info.fields["status"])) == (0, {"present"})
     assert {entry for entry in info.fields["key"] if entry.startswith(K)} == {
-        f"{K}_support",
-        key for slot in ("var", "varm", "obsm", "layers") for key in getattr(alone, slot) if str(key).startswith(K)
+        key
+        for slot in ("obs", "var", "varm", "obsm", "layers")
+        for key in getattr(alone, slot)
+        if str(key).startswith(K)
     }
     pd.testing.assert_frame_equal(get.de_df(alone), get.de_df(citeseq, mod="prot"), check_names=False)
     np.testing.assert_allclose(get.layer(alone, "fold_change"), expected["prot"], rtol=1e-5)
