@@ -3,6 +3,8 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Iterable
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -26,9 +28,14 @@ ABOVE["_gp"].append("_keys")
 
 def imports(path: Path) -> set[str]:
     """Absolute names of everything a file imports, wherever in the file."""
+    return imported(path, ast.walk(ast.parse(path.read_text())))
+
+
+def imported(path: Path, nodes: Iterable[ast.AST]) -> set[str]:
+    """Absolute names of what parts of a file import."""
     package = ["kompot_scverse", *path.relative_to(SOURCE).parent.parts]
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -59,6 +66,19 @@ def test_arrows_point_downward(part, above):
         if any(name == target or name.startswith(f"{target}.") for target in forbidden)
     }
     assert not wrong
+
+
+def test_modules_import_each_other_in_one_direction():
+    """Without imports in functions and for type checkers; what a room offers is imported from the room by others only."""
+    modules = {
+        ".".join(["kompot_scverse", *path.relative_to(SOURCE).with_suffix("").parts]): path
+        for path in SOURCE.rglob("*.py")
+        if path.name != "__init__.py"
+    }
+    graph = {name: imported(path, ast.parse(path.read_text()).body) & modules.keys() for name, path in modules.items()}
+    assert sum(map(len, graph.values())) > len(graph)
+    # raises an error that names a circle
+    TopologicalSorter(graph).prepare()
 
 
 @pytest.mark.parametrize("part", ["_gp", "_stats"])

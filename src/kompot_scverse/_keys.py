@@ -41,7 +41,7 @@ def is_safe(name: object) -> bool:
     return isinstance(name, str) and slug(name) == name and name not in RESERVED
 
 
-def check_key(key: object, argument: str = "key_added") -> None:
+def check_key(key: object) -> None:
     """
     Raise if a name that the user chose cannot be written to a file.
 
@@ -53,11 +53,11 @@ def check_key(key: object, argument: str = "key_added") -> None:
         If it is empty, reserved, or has a slash.
     """
     if not isinstance(key, str):
-        raise TypeError(f"`{argument}` must be text, not {key!r}.")
+        raise TypeError(f"`key_added` must be text, not {key!r}.")
     if not is_safe(key):
         instead = f" Pass {slug(key)!r} instead." if is_safe(slug(key)) else ""
         raise ValueError(
-            f"`{argument}={key!r}` cannot be part of the names in a file: it must be neither empty nor reserved, and have no "
+            f"`key_added={key!r}` cannot be part of the names in a file: it must be neither empty nor reserved, and have no "
             f"slash, backslash or NUL.{instead}"
         )
 

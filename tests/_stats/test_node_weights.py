@@ -13,9 +13,14 @@ from kompot_scverse._stats.node_weights import (
     PSEUDO_GENES,
     PSEUDO_SHARE,
     node_probabilities,
-    node_weights,
     weights_from_others,
 )
+
+
+def node_weights(z: np.ndarray) -> np.ndarray:
+    """Those of a gene that is not among these, learnt from all of them."""
+    beside = np.column_stack([z, np.full(len(z), np.nan)])
+    return weights_from_others(beside, np.arange(beside.shape[1]) < z.shape[1])[:, -1]
 
 
 def draw(rng: np.random.Generator, changed: dict[int, int], genes: int = 3000) -> np.ndarray:

@@ -106,7 +106,6 @@ def test_everything_is_computed_once(moments, monkeypatch, kept):
         assert covariance.kept.dtype == np.float32
         np.testing.assert_allclose(covariance.kept, values, rtol=1e-6, atol=1e-7)
         assert covariance.factor.chunks == ((4, 4, 1), (RANK,), (values.shape[2],))
-    np.testing.assert_allclose(done.distance(2, 1), lazy.distance(2, 1), rtol=1e-5)
 
 
 def test_nothing_to_compute_without_replicates(moments):

@@ -38,7 +38,6 @@ class FormulaDesign:
     block: str | None
     blocks: np.ndarray | None
     """Number of the block of each sample."""
-    block_names: tuple[str, ...] = ()
 
     def describe(self) -> dict[str, Any]:
         """What a run records: enough to evaluate the formula again."""
@@ -102,14 +101,11 @@ def resolve_formula(
     used = samples.usable if sample_key is not None else np.ones(len(samples.samples), dtype=bool)
     matrix = formula_matrix(design.formula, table, used, replicates=sample_key is not None)
     effects = find_effects(matrix, design, used)
-    blocks: np.ndarray | None = None
-    block_names: tuple[str, ...] = ()
-    if design.block is not None:
-        blocks, block_names = _blocks(adata, design.block, samples)
-    warn_of_numbers(table, matrix.plain, len(block_names) or len(table))
+    blocks = None if design.block is None else _blocks(adata, design.block, samples)
+    warn_of_numbers(table, matrix.plain, len(table) if blocks is None else int(blocks.max()) + 1)
     rows = FormulaRows(matrix.columns, matrix.values, tuple(effects))
     whole = replace(samples, groupby=design.formula, conditions=(ALL, *(e.key for e in effects)), formula=rows)
-    return FormulaDesign(whole, matrix, tuple(effects), design.block, blocks, block_names)
+    return FormulaDesign(whole, matrix, tuple(effects), design.block, blocks)
 
 
 def _samples(adata: AnnDataLike, sample_key: str, mask: np.ndarray) -> Design:
@@ -171,11 +167,10 @@ def _one_condition(sample_key: str | None, codes: np.ndarray, names: Sequence[st
     )
 
 
-def _blocks(adata: AnnDataLike, block: str, samples: Design) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Number of the block of each sample, and their names."""
+def _blocks(adata: AnnDataLike, block: str, samples: Design) -> np.ndarray:
+    """Number of the block of each sample."""
     labels = sample_table(adata, [block], samples.sample_codes, samples.samples, "block")[block].astype(str)
-    found, codes = np.unique(labels.to_numpy(dtype=str), return_inverse=True)
-    names = tuple(str(name) for name in found)
+    names, codes = np.unique(labels.to_numpy(dtype=str), return_inverse=True)
     if len(names) == len(codes):
         raise ValueError(
             f"obs[{block!r}] (`block`) has another value in each of the {len(codes)} samples of obs[{samples.sample_key!r}], so no "
@@ -183,7 +178,7 @@ def _blocks(adata: AnnDataLike, block: str, samples: Design) -> tuple[np.ndarray
         )
     if len(names) == 1:
         raise ValueError(
-            f"obs[{block!r}] (`block`) is {names[0]!r} in all samples, so they differ in nothing that it could explain. Leave "
+            f"obs[{block!r}] (`block`) is {str(names[0])!r} in all samples, so they differ in nothing that it could explain. Leave "
             "`block` out."
         )
-    return codes, names
+    return codes

@@ -31,15 +31,13 @@ def shortened(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
-def text_table(rows: Iterable[Sequence[str]], indent: str = "  ", width: int = 100) -> list[str]:
+def text_table(rows: Iterable[Sequence[str]], width: int = 100) -> list[str]:
     """Rows with aligned columns; the last is cut so that a line stays readable."""
     rows = [[shortened(str(cell), width) for cell in row] for row in rows]
     if not rows:
         return []
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        indent + "  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    return ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def html_table(rows: Iterable[Sequence[str]], header: Sequence[str] = (), notice: Sequence[str] = ()) -> str:

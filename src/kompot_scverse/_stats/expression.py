@@ -80,18 +80,18 @@ class ExpressionFit:
         chunks = [compute_here(factor[start:stop])[0] for start, stop in zip(edges[:-1], edges[1:], strict=True)]
         return variance + np.concatenate([factor_variance(features, chunk).T for chunk in chunks])
 
-    def distance(self, group: int, reference: int = 0) -> np.ndarray:
-        """Mahalanobis distance of the fold change of every gene between two conditions."""
-        if self.distances is not None and reference == 0:
+    def distance(self, group: int) -> np.ndarray:
+        """Mahalanobis distance of the fold change of every gene from zero."""
+        if self.distances is not None:
             return self.distances[group - 1]
-        a, b = self.posteriors[reference], self.posteriors[group]
+        a, b = self.posteriors[0], self.posteriors[group]
         if self.covariances is None:
             return mahalanobis(a, b)
-        return mahalanobis(a, b, self.covariances[reference].joined(self.covariances[group]))
+        return mahalanobis(a, b, self.covariances[0].joined(self.covariances[group]))
 
-    def fold_change(self, group: int, reference: int = 0) -> np.ndarray:
+    def fold_change(self, group: int) -> np.ndarray:
         """Weights of the fold change, group − reference: genes × rank."""
-        return self.posteriors[group].weights - self.posteriors[reference].weights
+        return self.posteriors[group].weights - self.posteriors[0].weights
 
 
 def fit_expression(

@@ -73,16 +73,11 @@ def default_n_centers(n_cells: int, n_samples: int) -> int:
     return max(1, round(min(8 * per_sample**0.2, per_sample / 3, MAX_CENTERS)))
 
 
-def fit_neighborhoods(
-    x: NDArray[np.floating],
-    n_centers: int = 25,
-    width: float = EXPRESSION_WIDTH,
-    rng: np.random.Generator | None = None,
-) -> Neighborhoods:
+def fit_neighborhoods(x: NDArray[np.floating], n_centers: int, width: float = EXPRESSION_WIDTH) -> Neighborhoods:
     """Place the centres by k-means and set the width from the spread of the cells around them.
 
-    k-means starts from principal-direction bisection (Su & Dy 2007) and not from random cells: the centres do not depend
-    on the order of the cells, and up to ``MAX_CELLS_FOR_CENTERS`` cells not on ``rng`` either.
+    k-means starts from principal-direction bisection (Su & Dy 2007) and not from random cells, so that the centres of up to
+    ``MAX_CELLS_FOR_CENTERS`` cells do not depend on chance or order. Of more, some are drawn.
 
     Parameters
     ----------
@@ -92,14 +87,12 @@ def fit_neighborhoods(
         Number of neighbourhoods m; fewer result where there are fewer distinct cells.
     width
         Width in units of the median distance between a cell and its nearest centre.
-    rng
-        Draws the subset of cells when there are very many.
     """
     from sklearn.cluster import KMeans
 
     cells: NDArray[np.float64] = np.asarray(x, dtype=np.float64)
     if len(cells) > MAX_CELLS_FOR_CENTERS:
-        cells = cells[(rng or np.random.default_rng(0)).choice(len(cells), MAX_CELLS_FOR_CENTERS, replace=False)]
+        cells = cells[np.random.default_rng(0).choice(len(cells), MAX_CELLS_FOR_CENTERS, replace=False)]
     start = _bisect(cells, n_centers)
     centers = KMeans(len(start), init=start, n_init=1, algorithm="lloyd").fit(cells).cluster_centers_.astype(np.float64)
     typical = float(np.median(cdist(cells, centers).min(axis=1)))

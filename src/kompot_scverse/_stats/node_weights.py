@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["node_probabilities", "node_weights", "weights_from_others"]
+__all__ = ["node_probabilities", "weights_from_others"]
 
 EFFECT_SD = 6.0
 """Standard deviation of the expected z of a gene that changes. From 2.5 to 8 the average precision on
@@ -18,8 +18,8 @@ LARGEST_LOG_RATIO = 50.0
 """Upper bound that keeps the likelihood ratios finite."""
 
 
-def node_weights(z: NDArray[np.float64]) -> NDArray[np.float64]:
-    r"""Share of the genes whose change each node explains best, estimated from all genes.
+def weights_from_others(z: NDArray[np.float64], reference: NDArray[np.bool_]) -> NDArray[np.float64]:
+    r"""Weights of the nodes for every gene: the share of the other genes whose change each node explains best.
 
     If hardly any gene changes, the nodes have equal weights. If many genes change in one cell type, its node gets most of the
     weight in the tests of all genes, and little power is lost to the other nodes (data-driven hypothesis weighting:
@@ -28,21 +28,6 @@ def node_weights(z: NDArray[np.float64]) -> NDArray[np.float64]:
     :math:`z_{gk} \sim N(0, 1 + \tau^2)`. With the likelihood ratios
     :math:`B_{gk} = (1 + \tau^2)^{-1/2} \exp(\tfrac12 z_{gk}^2 \tau^2 / (1 + \tau^2))` the shares are those of the mixture
     :math:`\prod_g (\pi_0 + \sum_k \pi_k B_{gk})` by expectation-maximisation.
-
-    Parameters
-    ----------
-    z
-        Moderated z, nodes x genes; NaN where not tested.
-
-    Returns
-    -------
-    Positive weights, one per node.
-    """
-    return _shares(_ratios(z), np.ones((1, z.shape[1])))[0]
-
-
-def weights_from_others(z: NDArray[np.float64], reference: NDArray[np.bool_]) -> NDArray[np.float64]:
-    r"""Weights of the nodes for every gene, estimated from the other genes of a reference.
 
     If a gene took part in the estimate of its own weights, they would favour the nodes where it seems changed by chance. Of 10
     unchanged genes, 10 to 13 % then had a combined p-value below 0.05; with weights from the other genes it is 5 %.
@@ -73,7 +58,7 @@ def weights_from_others(z: NDArray[np.float64], reference: NDArray[np.bool_]) ->
 def node_probabilities(z: NDArray[np.float64], reference: NDArray[np.bool_]) -> NDArray[np.float64]:
     r"""Probability of every gene that it changes and that each node explains its change best, nodes x genes.
 
-    The posterior :math:`\pi_k B_{gk} / (\pi_0 + \sum_l \pi_l B_{gl})` of the mixture of :func:`node_weights`; what is left to one
+    The posterior :math:`\pi_k B_{gk} / (\pi_0 + \sum_l \pi_l B_{gl})` of the mixture of :func:`weights_from_others`; what is left to one
     is the probability that the gene does not change. NaN for genes that are tested in no node.
 
     Parameters
@@ -114,6 +99,7 @@ def _shares(ratio: NDArray[np.float64], use: NDArray[np.float64]) -> NDArray[np.
     share = np.full((len(use), n_nodes), 0.1 / n_nodes)
     for _ in range(ITERATIONS):
         likelihood = 1 - share.sum(axis=1, keepdims=True) + share @ ratio
-        explained = share * ((use / likelihood) @ ratio.T)
+        # without other genes the shares sum to one, and a gene that is not tested has no likelihood
+        explained = share * ((use / np.maximum(likelihood, np.finfo(float).tiny)) @ ratio.T)
         share = (explained + extra / n_nodes) / (n_genes + extra)
     return share

@@ -25,8 +25,6 @@ class Programs:
     """Program of each gene, from 0."""
     scores: np.ndarray
     """Correlation of each gene's field with the mean field of its program."""
-    strengths: dict[int, float]
-    """Prediction strength by number of programs, as far as tried."""
 
 
 def field_shapes(weights: np.ndarray, gram: np.ndarray) -> np.ndarray:
@@ -62,17 +60,15 @@ def find_programs(shapes: np.ndarray, n_programs: int | None = None, seed: int =
     seed
         Of the random halves.
     """
-    strengths: dict[int, float] = {}
     tree = shapes[:GENES_IN_TREE]
     if n_programs is None:
-        for k in range(2, min(MOST, len(tree) // 4) + 1):
-            strengths[k] = stability(tree, k, seed)
-        n_programs = max((k for k, strength in strengths.items() if strength >= STABLE), default=1)
+        tried = range(2, min(MOST, len(tree) // 4) + 1)
+        n_programs = max((k for k in tried if stability(tree, k, seed) >= STABLE), default=1)
     labels = _nearest(shapes, _centers(tree, _groups(tree, n_programs)))
     order = np.argsort(-np.bincount(labels), kind="stable")
     labels = np.argsort(order)[labels]
     centers = _centers(shapes, labels)
-    return Programs(labels, np.einsum("gr,gr->g", shapes, centers[labels]), strengths)
+    return Programs(labels, np.einsum("gr,gr->g", shapes, centers[labels]))
 
 
 def stability(shapes: np.ndarray, k: int, seed: int = 0) -> float:
