@@ -3,7 +3,7 @@
 import argparse
 
 import numpy as np
-from calibration_data import load_kang, plant, two_groups
+from calibration_data import collect_neighborhood_moments, load_kang, plant, two_groups
 from calibration_de import average_precision
 from calibration_report import Bounds, Report
 from moments import collect_neighborhood_moments

@@ -12,7 +12,21 @@ import scipy.sparse as sp
 
 from kompot_scverse._stats.linear_model import SampleDesign
 
-__all__ = ["DATA", "Cells", "draw_split", "halves", "load_kang", "load_melanoma", "plant", "two_groups"]
+# sums over cells in memory, which the package itself takes from files in blocks
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "_fixtures"))
+from moments import collect_neighborhood_moments
+
+__all__ = [
+    "DATA",
+    "Cells",
+    "collect_neighborhood_moments",
+    "draw_split",
+    "halves",
+    "load_kang",
+    "load_melanoma",
+    "plant",
+    "two_groups",
+]
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 # sums of cells in memory, as the tests take them

@@ -10,7 +10,7 @@ from unittest import mock
 import anndata as ad
 import numpy as np
 import scipy.sparse as sp
-from calibration_data import Cells, draw_split, halves, load_kang, plant, two_groups
+from calibration_data import Cells, collect_neighborhood_moments, draw_split, halves, load_kang, plant, two_groups
 from calibration_report import Bounds, Report
 from moments import collect_neighborhood_moments
 

@@ -10,6 +10,8 @@ __all__ = ["Cells", "Fields", "State"]
 MAX_CELLS = 4000
 """Cells that the information about the samples is taken from; of several thousand it does not change visibly."""
 MAX_STEPS = 50
+SLIGHT = 1e-9
+"""Share of the cells of a sample that its information is at least taken for."""
 TOLERANCE = 1e-9
 """Largest error of a level at which to stop."""
 
@@ -97,8 +99,12 @@ class Cells:
             expected = probability.sum(axis=0)
             # Newton's step; a level common to all is not determined, which the last term settles
             curvature = np.diag(expected) - probability.T @ probability + np.full((len(expected),) * 2, expected.mean())
-            change = np.linalg.solve(curvature, self.counts - expected)
-            if np.abs(change).max() < TOLERANCE:
+            # of a sample that no cell is likely to be of yet
+            curvature[np.diag_indices_from(curvature)] += SLIGHT * self.counts
+            missing = self.counts - expected
+            change = np.linalg.solve(curvature, missing)
+            # levels of samples that share no states are hardly determined, and do not matter
+            if min(np.abs(change).max(), np.abs(missing / self.counts).max()) < TOLERANCE:
                 break
             levels = levels + np.clip(change, -1, 1)
         value = float((eta[np.arange(len(eta)), self.codes] - top[:, 0] - np.log(total[:, 0])).sum())

@@ -68,6 +68,8 @@ class EffectsFit:
     """Prior variance of every block of weights."""
     sample_amplitudes: np.ndarray | None
     """Prior variance of the samples' own fields, by block; None where they do not differ."""
+    levels: np.ndarray
+    """Log levels of the samples."""
 
     def contrast(self, coefficients: np.ndarray, share: float = 0.5) -> RatioFit:
         r"""
@@ -169,7 +171,7 @@ def fit_sample_effects(
     pooled = _fit_scaled(cells, first, blocks, np.zeros(phi.shape[1]))
     if not samples or not pooled.amplitudes.any():
         return pooled
-    now = cells.at(Fields(pooled.weights, start.own), first.levels)
+    now = cells.at(Fields(pooled.weights, start.own), pooled.levels)
     return _fit_with_samples(cells, now, blocks) or pooled
 
 
@@ -210,7 +212,7 @@ def _fit_scaled(cells: Cells, now: State, blocks: np.ndarray, shape: np.ndarray)
     assert chosen is not None
     assert scale is not None
     prior = _Prior(values[chosen][of_effects], SCALES[scale] * shape)
-    fields, expansion = _newton(cells, now, prior, shape, SCALES[scale])
+    fields, expansion, levels = _newton(cells, now, prior, shape, SCALES[scale])
     information = expansion.curvature.effects
     return EffectsFit(
         phi=cells.phi,
@@ -223,6 +225,7 @@ def _fit_scaled(cells: Cells, now: State, blocks: np.ndarray, shape: np.ndarray)
         sample_amplitudes=None
         if scale == 0
         else np.array([prior.own[blocks == b][0] for b in range(blocks.max() + 1)]),
+        levels=levels,
     )
 
 
@@ -231,7 +234,17 @@ def _no_effects(cells: Cells, blocks: np.ndarray) -> EffectsFit:
     n_effects, rank = cells.design.shape[1], cells.phi.shape[1]
     size, none = n_effects * rank, np.zeros(blocks.max() + 1)
     empty = np.zeros((size, size))
-    return EffectsFit(cells.phi, np.zeros((n_effects, rank)), empty, empty, np.zeros(size), np.zeros(size), none, None)
+    return EffectsFit(
+        cells.phi,
+        np.zeros((n_effects, rank)),
+        empty,
+        empty,
+        np.zeros(size),
+        np.zeros(size),
+        none,
+        None,
+        np.log(cells.counts),
+    )
 
 
 def _nothing_between(cells: Cells, now: State, blocks: np.ndarray) -> EffectsFit:
@@ -247,7 +260,9 @@ def _choose_scale(known: Information, now: State, design: np.ndarray, start: int
     return tried[int(np.argmax(evidence))]
 
 
-def _newton(cells: Cells, now: State, prior: _Prior, shape: np.ndarray, scale: float) -> tuple[Fields, Expansion]:
+def _newton(
+    cells: Cells, now: State, prior: _Prior, shape: np.ndarray, scale: float
+) -> tuple[Fields, Expansion, np.ndarray]:
     """The mode of the exact likelihood with given variances, in steps of the expected curvature."""
     on = (prior.effects > 0).reshape(now.fields.delta.shape)
     now = cells.at(Fields(now.fields.delta * on, now.fields.own * (prior.own > 0)), now.levels)
@@ -259,7 +274,7 @@ def _newton(cells: Cells, now: State, prior: _Prior, shape: np.ndarray, scale: f
         step = expansion.mode(covariance @ expansion.linear) - now.fields
         decrement = float(np.sum(now.score * step.of_samples(cells.design))) + prior.slope(now.fields, step)
         if decrement <= TOLERANCE:
-            return now.fields, expansion
+            return now.fields, expansion, now.levels
         size, value = 1.0, now.value + prior.log_density(now.fields)
         while True:
             new = cells.at(now.fields + step * size, now.levels)
@@ -269,7 +284,7 @@ def _newton(cells: Cells, now: State, prior: _Prior, shape: np.ndarray, scale: f
             size /= 2
         now = new
     logger.warning("The fields of the samples did not converge in %d steps (decrement %.2g).", MAX_STEPS, decrement)
-    return now.fields, expansion
+    return now.fields, expansion, now.levels
 
 
 def _level(phi: np.ndarray, weights: np.ndarray, n_late: float) -> tuple[float, np.ndarray, float]:
