@@ -15,6 +15,7 @@ from kompot_scverse._runs.history import readable_runs
 
 from . import files
 from .config import read_config
+from .design import design_options, take_design
 from .layers import drop_layers
 from .options import arguments_of, options_of
 from .session import session
@@ -141,11 +142,18 @@ def runs(
 def _arguments(function: Callable, options: dict[str, Any], config: Path | None) -> tuple[dict[str, Any], bool]:
     """What the function is called with, and whether layers were asked for."""
     from_file = {} if config is None else read_config(config, function)
+    design = take_design(options)
+    if design is not None:
+        if function is tl.smooth:
+            raise typer.BadParameter("--design is no argument of kp.tl.smooth.")
+        from_file["groupby"] = design
     with_layers = options.get("layers") is not None or "layers" in (from_file.get("storage") or {})
     arguments = arguments_of(function, options, from_file)
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.default is parameter.empty and name != "data" and arguments.get(name) is None:
             raise typer.BadParameter(f"--{name.replace('_', '-')} is needed (or `{name}:` in a --config file).")
+    if function is not tl.smooth and isinstance(arguments["groupby"], str) and arguments.get("reference") is None:
+        raise typer.BadParameter("--reference is needed with --groupby (or `reference:` in a --config file).")
     return arguments, with_layers
 
 
@@ -157,7 +165,8 @@ def _with_options(command: Callable, *functions: Callable, without: tuple[str, .
         for parameter in own.parameters.values()
         if parameter.kind is not parameter.VAR_KEYWORD and parameter.name not in without
     ]
-    parameters = [*first, *options_of(*functions).values()]
+    designs = design_options() if any("groupby" in inspect.signature(one).parameters for one in functions) else {}
+    parameters = [*first, *options_of(*functions).values(), *designs.values()]
     command.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return command

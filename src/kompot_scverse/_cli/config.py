@@ -9,8 +9,9 @@ from typing import Any
 import typer
 
 from kompot_scverse._data.errors import choices
+from kompot_scverse.design import Design
 
-from .values import as_taken, settings_type
+from .values import as_taken, parts, settings_type
 from .yaml_core import load
 
 __all__ = ["GIVEN_OTHERWISE", "read_config"]
@@ -47,6 +48,12 @@ def read_config(path: Path, function: Callable) -> dict[str, Any]:
 
 def _value(value: Any, annotation: Any, where: str) -> Any:
     kind = settings_type(annotation)
+    if isinstance(value, Mapping) and Design in parts(annotation):
+        _check_keys(value, {field.name: field.type for field in fields(Design)}, where)
+        try:
+            return Design(**value)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{where}: {error}") from error
     if kind is None or value is None:
         return as_taken(value, annotation, where)
     types = {field.name: field.type for field in fields(kind)}
