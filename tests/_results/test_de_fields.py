@@ -73,7 +73,9 @@ def test_every_planned_field_of_genes_is_filled(cell_groups, significance, estim
     planned = {
         (field.slot, field.key)
         for field in plan_fields(plan, own)
-        if field.group == "Old" and "variance" not in field.statistic and field.statistic != "lfc_zscore"
+        if field.group == "Old"
+        and "variance" not in field.statistic
+        and field.statistic not in ("lfc_zscore", "support")
     }
     filled = gene_values(plan, own, "Old", results(plan, PVALUE), Everything(), NAMES, 0.05)
     assert set(filled) == planned

@@ -9,6 +9,7 @@ from kompot_scverse.get import de_df
 
 CELLS = ["mahalanobis", "mean_lfc", "local_fdr", "is_de"]
 REPLICATES = ["mahalanobis", "mean_lfc", "pvalue", "qvalue", "local_fdr", "is_de", "mahalanobis_pvalue", "tail_fdr"]
+REPLICATES += ["region", "region_probability", "region_lfc", "region_cells"]
 
 
 def test_values_are_those_of_the_run(analysed):
@@ -155,6 +156,8 @@ def test_statistics_of_a_category(analysed):
 def test_log2(analysed):
     natural, log2 = (de_df(analysed, run_id=1, log2=log2, sort=False) for log2 in (False, True))
     np.testing.assert_allclose(2 ** log2["mean_lfc"], np.exp(natural["mean_lfc"]))
-    assert log2.drop(columns="mean_lfc").equals(natural.drop(columns="mean_lfc"))
+    np.testing.assert_allclose(2 ** log2["region_lfc"], np.exp(natural["region_lfc"]))
+    changed = ["mean_lfc", "region_lfc"]
+    assert log2.drop(columns=changed).equals(natural.drop(columns=changed))
     kept = de_df(analysed, run_id=1, log2=True, min_lfc=0.3)
     assert len(kept) == (natural["mean_lfc"].abs() >= 0.3 * np.log(2)).sum() > 0

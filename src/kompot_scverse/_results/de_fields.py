@@ -94,7 +94,7 @@ def plan_fields(plan: DEPlan, design: Design) -> list[Field]:
 def _omnibus_fields(plan: DEPlan, design: Design, group: object) -> list[Field]:
     """Of several contrasts tested together, which have no single direction."""
     keys = plan.keys(design, group)
-    rows = [row for row in _TEST_ROWS if plan.tested and row[1] != "neighborhood_lfc"]
+    rows = [row for row in _TEST_ROWS if plan.tested and row[1] not in ("neighborhood_lfc", "region_lfc")]
     rows += [row for row in _CELL_TEST_ROWS if plan.cells_tested]
     rows += [*_OMNIBUS_ROWS, SUPPORT, ("var", "is_de", True, IS_DE.format("q-value"))]
     fields = [
@@ -229,6 +229,9 @@ _CELL_TEST_ROWS = [
 _TEST_ROWS = (
     ("var", "pvalue", False, "p-value of the replicate test, combined over neighbourhoods"),
     ("var", "qvalue", False, "false discovery rate of the replicate test, Benjamini-Hochberg"),
+    ("var", "region", False, "node of the tree of neighbourhoods that explains the change of the gene best"),
+    ("var", "region_probability", False, "probability that the gene changes, and this node explains it best"),
+    ("var", "region_lfc", False, "log fold change of the sample means in this node, natural log"),
     ("varm", "neighborhood_lfc", False, "log fold change of the sample means per neighbourhood, natural log"),
     ("varm", "neighborhood_zscore", False, "moderated z of the sample means per neighbourhood"),
 )
@@ -277,6 +280,7 @@ def gene_values(
         columns[keys.field("pvalue_cells")] = results.cell_pvalue
     if results.test is not None:
         columns[keys.field("pvalue")] = results.test.pvalue
+        columns |= {keys.field(f"region{what}"): values for what, values in _regions(results).items()}
     values: dict[tuple[str, str], Any] = {("var", key): place(column, "var", key) for key, column in columns.items()}
     rate = None
     if results.test is not None:
@@ -316,6 +320,17 @@ def gene_values(
     if results.levels is not None:
         values |= _level_values(plan, design, group, results.levels, place)
     return values
+
+
+def _regions(results: GeneResults) -> dict[str, np.ndarray]:
+    """Where each gene changes: the node of the tree, its probability and, of one contrast, the effect there."""
+    test = results.test
+    assert test is not None
+    places = test.places()
+    found = {"": np.where(places >= 0, places, np.nan), "_probability": test.at_places(test.probability)}
+    if results.levels is None:
+        found["_lfc"] = test.at_places(test.effect)
+    return found
 
 
 def _level_values(

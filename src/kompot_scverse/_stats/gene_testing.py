@@ -74,6 +74,16 @@ class GeneTest:
     probability: NDArray[np.float64]
     """That a gene changes and that a node explains its change best (:func:`node_probabilities`), nodes x genes."""
 
+    def places(self) -> NDArray[np.intp]:
+        """Node that explains the change of each gene best; -1 for genes that are tested nowhere."""
+        known = np.isfinite(self.probability).any(axis=0)
+        return np.where(known, np.where(known, self.probability, 0).argmax(axis=0), -1)
+
+    def at_places(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values by nodes and genes at the place of each gene; NaN where it has none."""
+        places, genes = self.places(), np.arange(values.shape[1])
+        return np.where(places >= 0, values[np.maximum(places, 0), genes], np.nan)
+
     def subset(self, genes: NDArray[np.intp]) -> GeneTest:
         """The test of some of the genes, with q over them alone."""
         p = self.pvalue[genes]

@@ -15,6 +15,8 @@ from scipy.spatial.distance import cdist, pdist
 from scipy.special import softmax
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 __all__ = [
@@ -24,7 +26,9 @@ __all__ = [
     "Neighborhoods",
     "default_n_centers",
     "fit_neighborhoods",
+    "neighborhood_merges",
     "neighborhood_tree",
+    "nodes_of",
 ]
 
 MAX_CELLS_FOR_CENTERS = 50_000
@@ -128,11 +132,29 @@ def neighborhood_tree(neighborhoods: Neighborhoods) -> NDArray[np.bool_]:
     -------
     Membership, shape (2 m - 1, m): first the m single neighbourhoods, the last row is everything.
     """
-    m = len(neighborhoods.centers)
+    return nodes_of(neighborhood_merges(neighborhoods), len(neighborhoods.centers))
+
+
+def neighborhood_merges(neighborhoods: Neighborhoods) -> list[tuple[int, int]]:
+    """Pairs of nodes that are put together, in their order; of each a new node comes."""
+    if len(neighborhoods.centers) < 2:
+        return []
+    return [(int(first), int(second)) for first, second, *_ in linkage(neighborhoods.centers, "ward")]
+
+
+def nodes_of(merges: Sequence[Sequence[int]], m: int) -> NDArray[np.bool_]:
+    """Membership of all nodes, as in :func:`neighborhood_tree`, from the pairs that are put together.
+
+    Parameters
+    ----------
+    merges
+        From :func:`neighborhood_merges`.
+    m
+        Number of neighbourhoods.
+    """
     nodes = list(np.eye(m, dtype=bool))
-    if m > 1:
-        for first, second, *_ in linkage(neighborhoods.centers, "ward"):
-            nodes.append(nodes[int(first)] | nodes[int(second)])
+    for first, second in merges:
+        nodes.append(nodes[first] | nodes[second])
     return np.array(nodes)
 
 

@@ -16,6 +16,7 @@ from .neighborhoods import (
     Neighborhoods,
     default_n_centers,
     fit_neighborhoods,
+    neighborhood_merges,
     neighborhood_tree,
 )
 
@@ -47,6 +48,11 @@ class CellWeights:
     def columns(self) -> np.ndarray:
         """Both side by side: cells × (m + categories)."""
         return np.hstack([self.soft, self.hard])
+
+    @property
+    def merges(self) -> list[tuple[int, int]]:
+        """The tree over the neighbourhoods, as pairs of nodes that are put together."""
+        return neighborhood_merges(self.neighborhoods)
 
     def describe(self, unit: float) -> dict[str, Any]:
         """For the run: number and width of the neighbourhoods, with the size of a unit in the representation."""

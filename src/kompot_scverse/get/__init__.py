@@ -4,7 +4,9 @@ from .da_df import da_df
 from .de_df import de_df
 from .layer import layer
 from .programs import programs
+from .region_cells import region_cells
+from .regions import regions
 from .runs import runs
 from .sample_covariance import sample_covariance
 
-__all__ = ["da_df", "de_df", "layer", "programs", "runs", "sample_covariance"]
+__all__ = ["da_df", "de_df", "layer", "programs", "region_cells", "regions", "runs", "sample_covariance"]

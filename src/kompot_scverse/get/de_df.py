@@ -9,6 +9,7 @@ from kompot_scverse._arguments import check_arguments, check_fraction, check_not
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.tables import column_of
 from kompot_scverse._runs.find import find_views
+from kompot_scverse._runs.regions import described, find_regions, region_labels
 from kompot_scverse._runs.view import RunView
 
 from ._tables import joined, to_log2
@@ -31,12 +32,15 @@ COLUMNS = {
     "is_de": "is_de",
     "mahalanobis_pvalue": "mahalanobis_pvalue",
     "tail_fdr": "mahalanobis_tail_fdr",
+    "region": "region",
+    "region_probability": "region_probability",
+    "region_lfc": "region_lfc",
 }
 """Columns of the table and the statistics of a run that they hold."""
 ALWAYS = ("mahalanobis", "mean_lfc")
 IN_CATEGORY = ("mean_lfc", "lfc_se", "lfc_zscore", "lfsr", "pvalue", "qvalue")
 """Columns of the table of one category."""
-NATURAL_LOGS = ("mean_lfc", "lfc_se", "largest_lfc")
+NATURAL_LOGS = ("mean_lfc", "lfc_se", "region_lfc", "largest_lfc")
 
 
 def de_df(
@@ -47,6 +51,7 @@ def de_df(
     group: object = None,
     mod: str | None = None,
     cell_group: object = None,
+    annotate: str | None = None,
     max_fdr: float | None = None,
     min_lfc: float | None = None,
     log2: bool = False,
@@ -67,6 +72,8 @@ def de_df(
         Modality of a MuData; None for all that the run wrote to, one after the other.
     cell_group
         A category of the run's `cell_groups`, for the statistics within it.
+    annotate
+        Obs column, such as the cell type, that says what the region of a gene is.
     max_fdr
         Keep genes with at most this false discovery rate: the q-value of the replicate test where the run has one, else
         that of the test of the cells, else the local rate of the distance.
@@ -85,7 +92,9 @@ def de_df(
     -------
     Table with the genes as index and the columns `mahalanobis`, `mean_lfc` (natural log, group − reference) and, if the
     run has them, `pvalue` and `qvalue` (replicate test), `pvalue_cells` and `qvalue_cells` (test of the cells), `local_fdr`,
-    `is_de`, `mahalanobis_pvalue` and `tail_fdr`; with `cell_group` `mean_lfc`, `lfc_se`, `lfc_zscore`, `lfsr`, with
+    `is_de`, `mahalanobis_pvalue`, `tail_fdr`, and with replicates where the gene changes: `region` (the node of the tree of
+    neighbourhoods that explains its change best, see :func:`regions`), `region_probability`, `region_lfc`, `region_cells` and, with
+    `annotate`, `region_annotation`; with `cell_group` `mean_lfc`, `lfc_se`, `lfc_zscore`, `lfsr`, with
     replicates `pvalue` and `qvalue`, and `n_supported`, how many of its cells have both conditions around them (`K_R_to_G_support` of
     at least 0.1). Genes that were not analysed are left out. Of several contrasts with the column
     `group`, of a MuData without `mod` with the column `mod` in front.
@@ -113,10 +122,16 @@ def de_df(
     check_arguments(de_df, locals())
     check_fraction("max_fdr", max_fdr)
     check_not_negative("min_lfc", min_lfc)
+    if annotate is not None and cell_group is not None:
+        raise ValueError(
+            "`annotate` is about regions, which the table of one `cell_group` has none of; leave out one of them."
+        )
     views = find_views(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
     tables = []
     for view in views:
-        table, rate = _of_run(view, max_fdr) if cell_group is None else _of_category(view, cell_group, max_fdr)
+        table, rate = (
+            _of_run(view, max_fdr, annotate) if cell_group is None else _of_category(view, cell_group, max_fdr)
+        )
         view.warn()
         if log2:
             table = to_log2(table, NATURAL_LOGS)
@@ -124,7 +139,7 @@ def de_df(
     return joined(views, tables, by_mod=mod is None and not isinstance(data, AnnData))
 
 
-def _of_run(view: RunView, max_fdr: float | None) -> tuple[pd.DataFrame, str]:
+def _of_run(view: RunView, max_fdr: float | None, annotate: str | None) -> tuple[pd.DataFrame, str]:
     """The genes of one run on one modality, and the column of their false discovery rate."""
     always = () if view.omnibus else ALWAYS
     wanted = [name for name, statistic in COLUMNS.items() if name in always or view.has(statistic)]
@@ -135,7 +150,24 @@ def _of_run(view: RunView, max_fdr: float | None) -> tuple[pd.DataFrame, str]:
             f"`{view.call('mahalanobis_local_fdr')}`, or with `sample_key=`."
         )
     columns = {name: view.read(COLUMNS[name]).to_numpy() for name in wanted}
-    return pd.DataFrame(columns, index=view.data.var_names), rate
+    table = pd.DataFrame(columns, index=view.data.var_names)
+    return (_with_regions(view, table, annotate) if "region" in table else table), rate
+
+
+def _with_regions(view: RunView, table: pd.DataFrame, annotate: str | None) -> pd.DataFrame:
+    """With the number of cells of each gene's region, and what they are."""
+    region = table["region"].astype("Int64")
+    if annotate is None and not view.is_there("neighborhoods"):
+        return table.assign(region=region)
+    regions = find_regions(view)
+    numbers = [int(number) for number in region.dropna().unique()]
+    sizes = {number: int(regions.cells(number).sum()) for number in numbers}
+    table = table.assign(region=region, region_cells=region.map(sizes).astype("Int64"))
+    if annotate is None:
+        return table
+    labels = region_labels(view, annotate)
+    names = {number: described(*regions.composition(number, labels)) for number in numbers}
+    return table.assign(region_annotation=region.map(names))
 
 
 def _of_category(view: RunView, cell_group: object, max_fdr: float | None) -> tuple[pd.DataFrame, str]:

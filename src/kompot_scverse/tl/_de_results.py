@@ -52,7 +52,10 @@ def results(job: Job, fitted: DEFit) -> Results:
         summaries.append(summary | _notes(task, fitted, number) | of_cells)
         values["obs", _support_key(task, number)] = support[number - 1]
         null = None if found.comparison is None else found.comparison.null
-        diagnostics.append(job.states.diagnostics(task.design.compared(number), null))
+        kept: dict[str, Any] = dict(job.states.diagnostics(task.design.compared(number), null))
+        if fitted.weights is not None:
+            kept["neighborhood_tree"] = fitted.weights.merges
+        diagnostics.append(kept)
     merger.warn()
     params["updated_run"] = max(merger.updated, default=None)
     covered = genes_covered(task.frame.var_names, task.numbers, merger.updated)
