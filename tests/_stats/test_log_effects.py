@@ -59,7 +59,7 @@ def test_a_slope_is_per_unit_and_rises_where_the_cells_move_to(states):
     difference = decades.lfc - 10 * found.lfc
     np.testing.assert_allclose(difference, difference[0, 0], atol=1e-8)
     assert abs(difference[0, 0]) < 0.01
-    np.testing.assert_allclose(decades.variance, 100 * found.variance, rtol=0.01)
+    np.testing.assert_allclose(decades.variance, 100 * found.variance, rtol=0.05)
     assert np.corrcoef(found.lfc[0], X[:, 0])[0, 1] > 0.9
 
 
