@@ -12,6 +12,7 @@ from kompot_scverse._runs.da_calls import DACalls, da_calls, heights
 from kompot_scverse._runs.view import RunView
 
 from ._style import DIRECTION_COLORS, dot, line
+from ._theme import shade
 from ._values import some_numbers
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def da_points(view: RunView, y: Literal["tail", "qvalue"] | None, **limits: floa
 
 def draw_thresholds(ax: "Axes", points: DAPoints) -> None:
     """Dashed lines at both fold changes and at the height."""
-    style: dict[str, Any] = {"color": "0.4", "linewidth": 0.8, "linestyle": "--", "zorder": 0}
+    style: dict[str, Any] = {"color": shade(0.6), "linewidth": 0.8, "linestyle": "--", "zorder": 0}
     if points.threshold is not None:
         ax.axhline(points.threshold, **style)
     for sign in (-1, 1) if points.min_lfc > 0 else ():

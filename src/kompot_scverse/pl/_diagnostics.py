@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._style import DOWN, NORMAL, SMALL, UP, name_axes
+from ._theme import shade
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["fitted_panel", "histogram_panel", "null_panel", "qq_panel", "residual_panel", "zscore_panel"]
 
-GREY = "0.8"
+GREY = 0.2
+"""Shade of what is filled."""
 ROOM = 1.6
 """Height of an axis with a legend above what is drawn."""
 HIGHEST = 8.0
@@ -50,7 +52,7 @@ def null_panel(
     logs = np.log10(distance[ok])
     edges = np.linspace(min(logs.min(), null.min()), max(logs.max(), null.max()), 60)
     heights, _ = np.histogram(logs, edges, density=True)
-    ax.stairs(heights, 10**edges, fill=True, color=GREY, label="genes")
+    ax.stairs(heights, 10**edges, fill=True, color=shade(GREY), label="genes")
     grid = np.linspace(edges[0], edges[-1], 400)
     # the quantiles stand for the null genes: equally spaced in probability, as a sample is on average
     curve = null_share * gaussian_kde(null)(grid)
@@ -60,7 +62,7 @@ def null_panel(
     name_axes(ax, title="distances", x="Mahalanobis distance", y="density of log distance")
     right = ax.twinx()
     order = np.argsort(distance[ok])
-    (drawn,) = right.plot(distance[ok][order], local_fdr[ok][order], color="black", linewidth=1.2, label="local FDR")
+    (drawn,) = right.plot(distance[ok][order], local_fdr[ok][order], color=shade(1.0), linewidth=1.2, label="local FDR")
     right.set_ylim(0, ROOM)
     right.set_yticks([0, 0.5, 1])
     right.set_ylabel("local FDR", fontsize=NORMAL)
@@ -81,7 +83,7 @@ def fitted_panel(
     p = 1 - np.interp(distance[ok], null_quantiles, levels)
     edges = np.linspace(0, 1, 26)
     heights, _ = np.histogram(p, edges, density=True)
-    ax.stairs(heights, edges, fill=True, color=GREY, label="genes")
+    ax.stairs(heights, edges, fill=True, color=shade(GREY), label="genes")
     order = np.argsort(p, kind="stable")
     fit = null_share / np.maximum(local_fdr[ok][order], FLOOR)
     ax.step(p[order], fit, where="post", color=UP, linewidth=1.4, label="fitted density")
@@ -98,7 +100,7 @@ def histogram_panel(ax: "Axes", pvalue: np.ndarray, title: str, unit: str) -> No
     p = pvalue[np.isfinite(pvalue)]
     edges = np.linspace(0, 1, 26)
     heights, _ = np.histogram(p, edges, density=True)
-    ax.stairs(heights, edges, fill=True, color=GREY)
+    ax.stairs(heights, edges, fill=True, color=shade(GREY))
     ax.axhline(1, color=DOWN, linewidth=1.2, linestyle="--", label="no change")
     ax.set_xlim(0, 1)
     _cut(ax, heights, HIGHEST)
@@ -118,10 +120,10 @@ def qq_panel(ax: "Axes", pvalue: np.ndarray, *, band: bool) -> None:
         ranks = np.unique(np.geomspace(1, n, min(n, QQ_POINTS)).astype(int))
         x = -np.log10((ranks - 0.5) / n)
         low, high = (-np.log10(beta.ppf(level, ranks, n - ranks + 1)) for level in (0.975, 0.025))
-        ax.fill_between(x, low, high, color=GREY, linewidth=0, label="95 % without change")
+        ax.fill_between(x, low, high, color=shade(GREY), linewidth=0, label="95 % without change")
     top = expected.max(initial=1.0) * 1.03
     ax.plot([0, top], [0, top], color=DOWN, linewidth=1.0, linestyle="--", label="no change")
-    ax.scatter(expected, observed, s=5, color="black", linewidths=0, rasterized=n > 50_000, zorder=3)
+    ax.scatter(expected, observed, s=5, color=shade(1.0), linewidths=0, rasterized=n > 50_000, zorder=3)
     inflation = chi2.isf(np.median(p), 1) / chi2.isf(0.5, 1) if n else np.nan
     name_axes(ax, title=f"QQ plot, λ = {inflation:.2f}", x="expected −log10 p", y="observed −log10 p")
     ax.set_xlim(0, top)
@@ -138,7 +140,7 @@ def zscore_panel(ax: "Axes", z: np.ndarray) -> None:
     low, high = min(low, -3.5), max(high, 3.5)
     edges = np.linspace(low, high, 61)
     heights, _ = np.histogram(np.clip(z, low, high), edges, density=True)
-    ax.stairs(heights, edges, fill=True, color=GREY, label="cells")
+    ax.stairs(heights, edges, fill=True, color=shade(GREY), label="cells")
     grid = np.linspace(low, high, 400)
     ax.plot(grid, norm.pdf(grid), color=DOWN, linewidth=1.4, label="standard normal")
     ax.set_xlim(low, high)
@@ -154,7 +156,7 @@ def residual_panel(ax: "Axes", quantiles: np.ndarray, mean: float, tolerance: fl
     # at the landmarks nothing is left but rounding
     lowest = max(float(quantiles.max()), mean, tolerance) / 1e4
     values = np.maximum(quantiles, lowest)
-    ax.plot(values, np.linspace(0, 1, len(values)), color="black", linewidth=1.4, label="cells")
+    ax.plot(values, np.linspace(0, 1, len(values)), color=shade(1.0), linewidth=1.4, label="cells")
     ax.axvline(mean, color=DOWN, linewidth=1.2, linestyle="--", label=f"mean {mean:.1g}")
     if tolerance > 0:
         ax.axvline(tolerance, color=UP, linewidth=1.2, linestyle=":", label=f"rtol {tolerance:.1g}")

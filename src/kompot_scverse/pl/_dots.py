@@ -8,6 +8,7 @@ import pandas as pd
 
 from ._artist import color_scale, without_scale
 from ._style import SMALL, corner_inches
+from ._theme import shade
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,11 +30,11 @@ def draw_dots(
     values, sizes = color.to_numpy(), share.to_numpy()
     top = _round_up(np.nanmax(sizes, initial=0.0))
     shown = np.isfinite(values) & np.isfinite(sizes)
-    options: dict[str, Any] = {"linewidths": 0.4, "edgecolors": "0.3"}
+    options: dict[str, Any] = {"linewidths": 0.4, "edgecolors": shade(0.7)}
     options |= color_scale(values, kws, signed=True) | without_scale(kws)
     dots = ax.scatter(columns[shown], rows[shown], s=LARGEST * sizes[shown] / top, c=values[shown], **options)
     gone = ~shown
-    ax.scatter(columns[gone], rows[gone], s=12, c="0.6", marker="x", linewidths=0.6)
+    ax.scatter(columns[gone], rows[gone], s=12, c=shade(0.4), marker="x", linewidths=0.6)
     ax.set_axisbelow(True)
     return dots, top
 
@@ -48,7 +49,7 @@ def size_key(ax: "Axes", top: float, below: float) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], marker="o", linestyle="", color="0.6", markeredgecolor="0.3", markeredgewidth=0.4,
+        Line2D([], [], marker="o", linestyle="", color=shade(0.4), markeredgecolor=shade(0.7), markeredgewidth=0.4,
                markersize=np.sqrt(LARGEST * part), label=f"{top * part:.0%}" if top * part >= 0.01 else f"{top * part:.1%}")
         for part in (0.25, 0.5, 1.0)
     ]  # fmt: skip

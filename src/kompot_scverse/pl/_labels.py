@@ -10,6 +10,7 @@ from kompot_scverse._data.errors import INSIDE
 
 from ._spread import ends, spread
 from ._style import SMALL
+from ._theme import paper, shade
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,8 +74,8 @@ def label_points(
     from adjustText import adjust_text
     from matplotlib.patheffects import withStroke
 
-    options: dict[str, Any] = {"fontsize": SMALL, "color": "black", "zorder": 5, "ha": "center", "va": "center"}
-    options |= {"path_effects": [withStroke(linewidth=1.5, foreground="white")]} | dict(kws or {})
+    options: dict[str, Any] = {"fontsize": SMALL, "color": shade(1.0), "zorder": 5, "ha": "center", "va": "center"}
+    options |= {"path_effects": [withStroke(linewidth=1.5, foreground=paper())]} | dict(kws or {})
     texts = [ax.text(px, py, name, **options) for px, py, name in zip(x, y, names, strict=True)]
     for text in texts:
         text.set_in_layout(False)
@@ -125,5 +126,5 @@ def _part(ax: "Axes", texts: list[Any], points: np.ndarray, obstacles: np.ndarra
     starts = inverse.transform(ends(centres, sizes, targets))
     for start, point in zip(starts[placed], points[placed], strict=True):
         # above the points, or lines would be lost among many
-        ax.add_artist(Line2D(*np.transpose([start, point]), color="0.4", linewidth=0.5, zorder=4))
+        ax.add_artist(Line2D(*np.transpose([start, point]), color=shade(0.6), linewidth=0.5, zorder=4))
     return placed

@@ -7,17 +7,8 @@ import numpy as np
 import pandas as pd
 
 from ._artist import color_scale, without_scale
-from ._style import (
-    NEUTRAL,
-    RASTERIZE,
-    UNSUPPORTED,
-    below_legend,
-    category_colors,
-    dot,
-    legend_width,
-    outside_legend,
-    small_colorbar,
-)
+from ._style import NEUTRAL, RASTERIZE, UNSUPPORTED, below_legend, category_colors, dot, legend_width, outside_legend, small_colorbar
+from ._theme import shade
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -114,7 +105,9 @@ def color_scatter(
         if legend:
             below_legend(ax, [dot(UNSUPPORTED, "hardly any cells\nof one side")])
     if background and not front.all():
-        scatter(ax, points[~front, 0], points[~front, 1], "0.92", kws, **(size | {"zorder": 1, "label": "_background"}))
+        scatter(
+            ax, points[~front, 0], points[~front, 1], shade(0.08), kws, **(size | {"zorder": 1, "label": "_background"})
+        )
     if not _is_numeric(values):
         drawn, handles = _categories(ax, points, values, front, data, key, size, kws)
         if legend:

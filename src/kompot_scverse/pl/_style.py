@@ -10,6 +10,8 @@ from kompot_scverse._arguments import check_argument
 from kompot_scverse._data.tables import column_of
 from kompot_scverse._runs.view import RunView
 
+from ._theme import shade
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -138,7 +140,7 @@ def line(label: str, style: Literal["-", "--"] = "--") -> Any:
     """A legend entry for a threshold."""
     from matplotlib.lines import Line2D
 
-    return Line2D([], [], color="0.4", linewidth=0.8, linestyle=style, label=label)
+    return Line2D([], [], color=shade(0.6), linewidth=0.8, linestyle=style, label=label)
 
 
 def category_colors(data: Any, key: str, categories: pd.Index) -> dict[Any, Any]:

@@ -14,6 +14,7 @@ from ._artist import check_keywords, color_scale, without_scale
 from ._dots import draw_dots, size_key
 from ._matrix import cluster_order, frame, gene_table, matrix_height, matrix_size, standardize, top_genes
 from ._style import LETTER, SMALL, corner_inches, finish, new_axes
+from ._theme import paper, shade
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -173,7 +174,7 @@ def _patches(ax: "Axes", shown: tuple[pd.DataFrame, ...], kws: Mapping[str, Any]
     polygons = np.concatenate([centers[:, None, :] + shape for shape in shapes])
     values = np.ma.masked_invalid(np.concatenate([f.to_numpy().ravel() for f in shown]))
     scale = color_scale(values.filled(np.nan), kws, signed=signed)
-    colors = mpl.colormaps.get_cmap(scale["cmap"]).with_extremes(bad="0.85")
+    colors = mpl.colormaps.get_cmap(scale["cmap"]).with_extremes(bad=shade(0.15))
     options: dict[str, Any] = {"edgecolors": "face", "linewidths": 0.6, "norm": scale.get("norm")} | without_scale(kws)
     drawn = PolyCollection(list(polygons), array=values, cmap=colors, **options)
     if "norm" not in scale:
@@ -181,8 +182,8 @@ def _patches(ax: "Axes", shown: tuple[pd.DataFrame, ...], kws: Mapping[str, Any]
     ax.add_collection(drawn, autolim=False)
     # white between the cells, nothing on the diagonal, so that the two halves read as one cell
     n, m = shown[0].shape
-    ax.hlines(np.arange(n - 1) + 0.5, -0.5, m - 0.5, color="white", linewidth=1.5)
-    ax.vlines(np.arange(m - 1) + 0.5, -0.5, n - 0.5, color="white", linewidth=1.5)
+    ax.hlines(np.arange(n - 1) + 0.5, -0.5, m - 0.5, color=paper(), linewidth=1.5)
+    ax.vlines(np.arange(m - 1) + 0.5, -0.5, n - 0.5, color=paper(), linewidth=1.5)
     return drawn
 
 
@@ -201,7 +202,7 @@ def _fill_colorbar(inset: "Axes", drawn: Any, label: str) -> None:
 def _split_key(key: "Axes", names: tuple[str, str]) -> None:
     """A cell of the heatmap, with the name of each half."""
     for half, corners in enumerate(([(0, 0), (0, 1), (1, 1)], [(0, 0), (1, 0), (1, 1)])):
-        key.fill(*zip(*corners, strict=True), color=("0.85", "0.55")[half], linewidth=0)
+        key.fill(*zip(*corners, strict=True), color=shade((0.15, 0.45)[half]), linewidth=0)
     key.set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
     for spine in key.spines.values():
         spine.set_linewidth(0.5)

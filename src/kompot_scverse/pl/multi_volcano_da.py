@@ -15,6 +15,7 @@ from ._categories import drawn_categories
 from ._da import AXIS, DAPoints, da_points
 from ._scatter import color_legend_width, color_scatter
 from ._style import LETTER, NORMAL, SMALL, TITLE, despine, finish, new_axes, outside_legend
+from ._theme import shade
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -128,10 +129,10 @@ def _background(ax: "Axes", points: DAPoints, strips: Sequence[tuple[np.ndarray,
     """The density of each strip, the lines between the strips and the thresholds."""
     from scipy.stats import gaussian_kde
 
-    style: dict[str, Any] = {"color": "0.4", "linewidth": 0.7, "linestyle": "--", "zorder": 0.5}
+    style: dict[str, Any] = {"color": shade(0.6), "linewidth": 0.7, "linestyle": "--", "zorder": 0.5}
     grid = np.linspace(*ax.get_xlim(), 300)
     for lfc, level in strips:
-        ax.axhline(level, color="0.8", linewidth=0.6, zorder=0.5)
+        ax.axhline(level, color=shade(0.2), linewidth=0.6, zorder=0.5)
         if points.threshold is not None:
             ax.axhline(level + FILLED * points.threshold / high, **style)
         if len(lfc) > DENSITY_CELLS:
@@ -139,7 +140,7 @@ def _background(ax: "Axes", points: DAPoints, strips: Sequence[tuple[np.ndarray,
         if len(lfc) < 3 or np.ptp(lfc) == 0:
             continue
         density = gaussian_kde(lfc, lambda kde: kde.scotts_factor() / 2)(grid)
-        ax.fill_between(grid, level, level + FILLED * density / density.max(), color="0.9", linewidth=0, zorder=0)
+        ax.fill_between(grid, level, level + FILLED * density / density.max(), color=shade(0.1), linewidth=0, zorder=0)
     for sign in (-1, 1) if points.min_lfc > 0 else ():
         ax.axvline(sign * points.min_lfc, **style)
 

@@ -12,6 +12,7 @@ from ._embedding import embedding_coordinates, embedding_frame
 from ._panels import Panels
 from ._scatter import color_scatter
 from ._style import SMALL, TITLE, finish, grid
+from ._theme import shade
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -99,7 +100,7 @@ def programs(
         ax.set_title(_title(number, row), fontsize=TITLE, pad=6 + 1.35 * SMALL * LINES)
         ax.annotate(
             _lines(row["genes"]), (0.5, 1.0), xytext=(0, 4), xycoords="axes fraction", textcoords="offset points", ha="center", va="bottom",
-            fontsize=SMALL, fontstyle="italic", color="0.35",
+            fontsize=SMALL, fontstyle="italic", color=shade(0.65),
         )  # fmt: skip
     return finish(Panels(axes), show, view)
 

@@ -17,6 +17,7 @@ from kompot_scverse._runs.view import RunView
 
 from ._artist import check_keywords
 from ._style import NORMAL, TITLE, category_colors, despine, finish, line, new_axes, outside_legend
+from ._theme import paper, shade
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -119,7 +120,7 @@ def replicates(
         handles.append(
             Line2D(
                 [], [], label=f"fewer than {MIN_CELLS} cells", marker="o", linestyle="", markerfacecolor="none",
-                markeredgecolor="0.3", markersize=5,
+                markeredgecolor=shade(0.7), markersize=5,
             )
         )  # fmt: skip
     if fits.paired and isinstance(position.dtype, pd.CategoricalDtype):
@@ -187,12 +188,12 @@ def _categories(
             ax.plot([center - 0.15, center + 0.15], [level, level], color=colors[role], linewidth=2.5, zorder=2)
             for full in (True, False):
                 own = (roles == role) & ((sizes >= MIN_CELLS) == full)
-                style = options | {"color": colors[role], "markerfacecolor": colors[role] if full else "white"} | kws
+                style = options | {"color": colors[role], "markerfacecolor": colors[role] if full else paper()} | kws
                 ax.plot(center + spread[own], values[own], label=f"{role}_{full}", **style)
         for label in labels[roles == "reference"].intersection(labels[roles == "group"]):
             pair = [list(fits.names).index((role, label)) for role in ROLES]
             x = number + np.array([-DODGE, DODGE]) + spread[pair]
-            ax.plot(x, values[pair], color="0.4", linewidth=0.6, alpha=0.4, zorder=1, label="_pair")
+            ax.plot(x, values[pair], color=shade(0.6), linewidth=0.6, alpha=0.4, zorder=1, label="_pair")
     ax.set_xticks(range(len(categories)), [str(c) for c in categories], rotation=45, ha="right", rotation_mode="anchor")
     ax.set_xlim(-0.6, len(categories) - 0.4)
     return hollow

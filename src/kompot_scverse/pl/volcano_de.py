@@ -14,6 +14,7 @@ from ._artist import check_keywords
 from ._labels import label_points, points_to_label
 from ._scatter import scatter
 from ._style import DOWN, NEUTRAL, UP, category_colors, dot, finish, line, name_axes, new_axes, outside_legend
+from ._theme import shade
 from ._values import some_numbers
 
 if TYPE_CHECKING:
@@ -119,12 +120,12 @@ def volcano_de(
         size = {"s": 6.0 if order == 1 else 12.0, "zorder": order, "rasterized": drawn.sum() > 50_000}
         scatter(ax, lfc[chosen], height[chosen], color, scatter_kws, **size)
     _axes_limits(ax, lfc[drawn], height[drawn])
-    ax.axvline(0, color="0.4", linewidth=0.6, zorder=0)
+    ax.axvline(0, color=shade(0.6), linewidth=0.6, zorder=0)
     texts = view.directions
     handles = [dot(UP, f"{texts['up']} ({up.sum():,})"), dot(DOWN, f"{texts['down']} ({down.sum():,})")]
     handles.append(dot(NEUTRAL, f"other genes ({(drawn & ~colored).sum():,})"))
     if threshold is not None:
-        ax.axhline(threshold[0], color="0.4", linewidth=0.8, linestyle="--", zorder=0)
+        ax.axhline(threshold[0], color=shade(0.6), linewidth=0.8, linestyle="--", zorder=0)
         handles.append(line(threshold[1]))
     title = view.title if cell_group is None else f"{view.title}, {cell_group}"
     name_axes(ax, title=title, x=f"mean log fold change ({view.difference})", y=name)
@@ -164,7 +165,7 @@ def _levels(
         handles.append(dot(color, f"highest at {name} ({own.sum():,})"))
     handles.append(dot(NEUTRAL, f"other genes ({(drawn & ~colored).sum():,})"))
     _axes_limits(ax, size[drawn], height[drawn])
-    ax.axhline(-np.log10(level), color="0.4", linewidth=0.8, linestyle="--", zorder=0)
+    ax.axhline(-np.log10(level), color=shade(0.6), linewidth=0.8, linestyle="--", zorder=0)
     handles.append(line(f"q = {level:g}"))
     y = "−log10 q-value of the cells" if cells else AXIS["qvalue"]
     name_axes(ax, title=view.title, x="largest difference of the mean log expression between levels", y=y)

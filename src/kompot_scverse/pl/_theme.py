@@ -1,0 +1,22 @@
+"""Shades between the background and the text of the style in use, so that plots can be read in a dark one, too."""
+
+import numpy as np
+
+__all__ = ["paper", "shade"]
+
+
+def paper() -> str:
+    """Colour of what lies behind the data."""
+    return shade(0.0)
+
+
+def shade(level: float) -> str:
+    """A colour from that of the background (0) to that of the text (1); in a light style a grey, `1 - level`."""
+    import matplotlib as mpl
+    from matplotlib.colors import to_hex, to_rgba
+
+    behind = to_rgba(mpl.rcParams["axes.facecolor"])
+    if behind[3] == 0:
+        behind = to_rgba(mpl.rcParams["figure.facecolor"])
+    ends = np.array([behind[:3], to_rgba(mpl.rcParams["text.color"])[:3]])
+    return to_hex(np.array([1 - level, level]) @ ends)
