@@ -16,7 +16,9 @@ PREFIX = "kompot_de_Young_to_Old"
 def boxes(ax) -> np.ndarray:
     """Lower left and upper right corner of each label."""
     ax.figure.canvas.draw()
-    return np.array([text.get_window_extent().get_points() for text in ax.texts if text.get_text()])
+    return np.array(
+        [text.get_window_extent().get_points() for text in ax.texts if text.get_text() and text.get_visible()]
+    )
 
 
 def n_overlaps(ax) -> int:
@@ -33,7 +35,7 @@ def assert_clean(ax, n: int) -> None:
     frame = ax.bbox.get_points()
     assert (corners[:, 0] >= frame[0]).all()
     assert (corners[:, 1] <= frame[1]).all()
-    lines = np.array([line.get_xydata() for line in ax.lines if line.get_zorder() == 4])
+    lines = np.array([line.get_xydata() for line in ax.lines if line.get_zorder() == 4 and line.get_visible()])
     starts, stops = (ax.transData.transform(end) for end in lines.swapaxes(0, 1))
     np.testing.assert_array_less(corners[:, 0] - 0.01, starts)
     np.testing.assert_array_less(starts, corners[:, 1] + 0.01)
@@ -116,13 +118,31 @@ def test_no_room():
     assert 0 < left_out < 60
     assert_clean(ax, 60 - left_out)
     # the first label is the most important one
-    assert "Gene0" in [text.get_text() for text in ax.texts]
+    assert "Gene0" in [text.get_text() for text in ax.texts if text.get_visible()]
+    # and all are there where there is room
+    ax.figure.set_size_inches(9, 8)
+    assert_clean(ax, 60)
 
 
 def test_longer_than_the_axes():
     with pytest.warns(UserWarning, match="1 of 2 labels were left out"):
         ax = draw(np.zeros(2), np.arange(2.0), ["long" * 30, "short"], size=(3, 3))
-    assert [text.get_text() for text in ax.texts] == ["short"]
+    assert [text.get_text() for text in ax.texts if text.get_visible()] == ["short"]
+
+
+def test_apart_after_the_axes_have_changed(tmp_path):
+    """`tight_layout`, another size, other limits and another resolution."""
+    rng = np.random.default_rng(0)
+    ax = draw(*rng.normal(size=(2, 25)), size=(7, 6))
+    assert_clean(ax, 25)
+    ax.figure.tight_layout(pad=4)
+    assert_clean(ax, 25)
+    ax.figure.set_size_inches(4.5, 4)
+    ax.set_xlim(-6, 6)
+    assert_clean(ax, 25)
+    before = boxes(ax)
+    ax.figure.savefig(tmp_path / "plot.png", dpi=150)
+    np.testing.assert_allclose(boxes(ax), before, atol=1)
 
 
 def test_same_every_time():

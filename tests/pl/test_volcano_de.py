@@ -130,15 +130,19 @@ def test_replicate_test_decides(replicated, assert_not_clipped):
     q, lfc = var[f"{PREFIX}_qvalue"].to_numpy(), var[f"{PREFIX}_mean_lfc"].to_numpy()
     ax = pl.volcano_de(replicated, labels=3)
     assert ax.get_legend().get_title().get_text() == "q ≤ 0.3"
-    assert not [line for line in ax.lines if line.get_linestyle() == "--"]
-    ax = pl.volcano_de(replicated, y="qvalue", labels=3)
     assert (q <= 0.3).any()
     for color, sign in (("#B2182B", 1), ("#2166AC", -1)):
         called = (q <= 0.3) & (np.sign(lfc) == sign)
         if called.any():
             np.testing.assert_allclose(points(ax)[color], np.column_stack([lfc, -np.log10(q)])[called])
     assert "q = 0.3" in [text.get_text() for text in ax.get_legend().get_texts()]
+    (threshold,) = [line for line in ax.lines if line.get_linestyle() == "--"]
+    assert threshold.get_ydata()[0] == pytest.approx(-np.log10(0.3))
+    assert ax.get_ylim()[1] > -np.log10(0.3)
     assert_not_clipped(ax.figure)
+    ax = pl.volcano_de(replicated, y="mahalanobis", labels=3)
+    assert ax.get_ylabel() == "Mahalanobis distance"
+    assert not [line for line in ax.lines if line.get_linestyle() == "--"]
     with pytest.raises(ValueError, match="`y` must be one of"):
         pl.volcano_de(replicated, y="pvalue")
 

@@ -13,6 +13,20 @@ from ._style import percentile_limits
 
 __all__ = ["check_keywords", "color_scale", "without_scale"]
 
+OF_AXES = {
+    "title": "ax.set_title(...)",
+    "xlabel": "ax.set_xlabel(...)",
+    "ylabel": "ax.set_ylabel(...)",
+    "xlim": "ax.set_xlim(...)",
+    "ylim": "ax.set_ylim(...)",
+    "save": 'ax.figure.savefig("plot.pdf")',
+    "savefig": 'ax.figure.savefig("plot.pdf")',
+    "filename": 'ax.figure.savefig("plot.pdf")',
+    "dpi": 'ax.figure.savefig("plot.png", dpi=300)',
+    "figsize": "ax.figure.set_size_inches(8, 5)",
+    "legend_loc": 'ax.get_legend().set_loc("upper left")',
+}
+"""What plots of other packages take as arguments, and how it is said to the axes that these return."""
 ARTISTS = {"PathCollection": "collections", "PolyCollection": "collections", "Line2D": "lines", "Rectangle": "patches"}
 """What plots draw, and the modules of matplotlib that have it."""
 SCALE = ("cmap", "norm", "vmin", "vmax")
@@ -42,6 +56,11 @@ def check_keywords(function: Callable, kws: Mapping[str, Any], artist: str, *, s
     known |= {alias for aliases in inspector.aliasd.values() for alias in aliases}
     own = [p.name for p in inspect.signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]
     for name in kws:
+        if name in OF_AXES:
+            raise TypeError(
+                f"`kp.pl.{function.__name__}` has no argument {name!r}: call `{OF_AXES[name]}` on the `ax` that it returns "
+                "(of several panels, `panels.axes` and `panels.figure`)."
+            )
         if name not in known:
             raise TypeError(
                 f"`kp.pl.{function.__name__}` has no argument {name!r}, nor has matplotlib's {artist}; "

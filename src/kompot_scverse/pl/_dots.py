@@ -17,6 +17,8 @@ __all__ = ["draw_dots", "size_key"]
 
 LARGEST = 130.0
 """Area of a dot for all cells, in square points."""
+RING = 14.0
+"""What is added to it for the ring of a gene that is called."""
 
 
 def draw_dots(
@@ -24,8 +26,9 @@ def draw_dots(
     color: pd.DataFrame,
     share: pd.DataFrame,
     kws: Mapping[str, Any],
+    called: np.ndarray | None = None,
 ) -> tuple[Any, float]:
-    """Dots at rows and columns; returns them and the share that the largest dot stands for."""
+    """Dots at rows and columns, those called with a ring; returns them and the share that the largest dot stands for."""
     rows, columns = np.indices(color.shape)
     values, sizes = color.to_numpy(), share.to_numpy()
     top = _round_up(np.nanmax(sizes, initial=0.0))
@@ -33,6 +36,12 @@ def draw_dots(
     options: dict[str, Any] = {"linewidths": 0.4, "edgecolors": shade(0.7)}
     options |= color_scale(values, kws, signed=True) | without_scale(kws)
     dots = ax.scatter(columns[shown], rows[shown], s=LARGEST * sizes[shown] / top, c=values[shown], **options)
+    if called is not None:
+        rings = shown & called
+        ax.scatter(
+            columns[rings], rows[rings], s=LARGEST * sizes[rings] / top + RING, facecolors="none", edgecolors=shade(1.0),
+            linewidths=1.2, label="_called",
+        )  # fmt: skip
     gone = ~shown
     ax.scatter(columns[gone], rows[gone], s=12, c=shade(0.4), marker="x", linewidths=0.6)
     ax.set_axisbelow(True)
@@ -44,8 +53,8 @@ def _round_up(share: float) -> float:
     return next((level for level in (0.1, 0.25, 0.5, 0.75) if share <= level), 1.0)
 
 
-def size_key(ax: "Axes", top: float, below: float) -> None:
-    """What the areas mean, beside the axes; `below` in inches from its upper right corner."""
+def size_key(ax: "Axes", top: float, below: float, rule: str | None = None) -> None:
+    """What the areas and rings (by their rule) mean, beside the axes; `below` in inches from its upper right corner."""
     from matplotlib.lines import Line2D
 
     handles = [
@@ -53,6 +62,20 @@ def size_key(ax: "Axes", top: float, below: float) -> None:
                markersize=np.sqrt(LARGEST * part), label=f"{top * part:.0%}" if top * part >= 0.01 else f"{top * part:.1%}")
         for part in (0.25, 0.5, 1.0)
     ]  # fmt: skip
+    if rule is not None:
+        handles.append(
+            Line2D(
+                [],
+                [],
+                marker="o",
+                linestyle="",
+                color="none",
+                markeredgecolor=shade(1.0),
+                markeredgewidth=1.2,
+                markersize=8,
+                label=rule,
+            )
+        )
     legend = ax.legend(
         handles=handles, title="cells expressing", loc="upper left", bbox_to_anchor=(0.1, -below),
         bbox_transform=corner_inches(ax), frameon=False,

@@ -8,7 +8,6 @@ import numpy as np
 
 from kompot_scverse._data.errors import INSIDE
 
-from ._spread import ends, spread
 from ._style import SMALL
 from ._theme import paper, shade
 
@@ -52,7 +51,8 @@ def label_points(
     """
     Write names next to points, none over another, each with a thin line to its point.
 
-    Names for which there is no room are left out, with a warning.
+    Names for which there is no room are left out, with a warning. Where the axes change their size or limits later, the labels
+    are placed again as they are drawn.
 
     Parameters
     ----------
@@ -73,6 +73,8 @@ def label_points(
         return []
     from adjustText import adjust_text
     from matplotlib.patheffects import withStroke
+
+    from ._placed import PlacedLabels
 
     options: dict[str, Any] = {"fontsize": SMALL, "color": shade(1.0), "zorder": 5, "ha": "center", "va": "center"}
     options |= {"path_effects": [withStroke(linewidth=1.5, foreground=paper())]} | dict(kws or {})
@@ -96,10 +98,8 @@ def label_points(
         # done below, and complained of through a deprecated call
         ensure_inside_axes=False,
     )
-    placed = _part(ax, texts, np.column_stack([x, y]), obstacles, weights)
+    placed = PlacedLabels(ax, texts, np.column_stack([x, y]), obstacles, weights).place()
     left_out = [text for text, found in zip(texts, placed, strict=True) if not found]
-    for text in left_out:
-        text.remove()
     if left_out:
         warnings.warn(
             f"{len(left_out)} of {len(texts)} labels were left out, since there is no room for them: "
@@ -109,22 +109,3 @@ def label_points(
             skip_file_prefixes=INSIDE,
         )
     return [text for text, found in zip(texts, placed, strict=True) if found]
-
-
-def _part(ax: "Axes", texts: list[Any], points: np.ndarray, obstacles: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Move labels that adjustText left in a bad place, and draw the lines; which labels have a place."""
-    from matplotlib.lines import Line2D
-
-    transform, inverse = ax.transData, ax.transData.inverted()
-    boxes = np.array([text.get_window_extent().get_points() for text in texts])
-    sizes, targets = boxes[:, 1] - boxes[:, 0], transform.transform(points)
-    unit = ax.figure.dpi / 72
-    frame = ax.bbox.get_points() + [[unit], [-unit]]
-    centres, placed = spread(boxes.mean(axis=1), sizes, targets, transform.transform(obstacles), weights, frame, unit)
-    for text, centre in zip(texts, centres, strict=True):
-        text.set_position(inverse.transform(centre))
-    starts = inverse.transform(ends(centres, sizes, targets))
-    for start, point in zip(starts[placed], points[placed], strict=True):
-        # above the points, or lines would be lost among many
-        ax.add_artist(Line2D(*np.transpose([start, point]), color=shade(0.6), linewidth=0.5, zorder=4))
-    return placed

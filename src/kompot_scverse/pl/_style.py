@@ -44,16 +44,25 @@ def new_axes(ax: "Axes | None", width: float, height: float) -> "Axes":
         return ax
     import matplotlib.pyplot as plt
 
-    _, ax = plt.subplots(figsize=(width, height), layout=layout())
+    _, ax = plt.subplots(figsize=chosen_size() or (width, height), layout=layout())
     return ax
 
 
+def chosen_size() -> tuple[float, float] | None:
+    """Size of a figure that the user has set in matplotlib's `rcParams`; None where it is matplotlib's own."""
+    import matplotlib as mpl
+
+    size = tuple(mpl.rcParams["figure.figsize"])
+    return None if size == tuple(mpl.rcParamsDefault["figure.figsize"]) else size
+
+
 def grid(names: Iterable[str], columns: int, width: float, height: float) -> "dict[str, Axes]":
-    """Panels of a new figure by name, each of a size in inches."""
+    """Panels of a new figure by name, each of a size in inches, or of the one that the user has set for figures."""
     import matplotlib.pyplot as plt
 
     names = list(names)
     rows = -(-len(names) // columns)
+    width, height = chosen_size() or (width, height)
     size = (width * columns, height * rows)
     figure, axes = plt.subplots(rows, columns, figsize=size, layout=layout(), squeeze=False)
     for unused in axes.ravel()[len(names) :]:
@@ -158,9 +167,12 @@ def category_colors(data: Any, key: str, categories: pd.Index) -> dict[Any, Any]
             return {category: known[category] for category in categories}
     if len(categories) <= len(OKABE_ITO):
         return dict(zip(categories, OKABE_ITO, strict=False))
-    import seaborn as sns
+    from scanpy.plotting import palettes
 
-    return dict(zip(categories, sns.husl_palette(len(categories), l=0.6, s=0.85), strict=True))
+    many = next(
+        (p for p in (palettes.default_20, palettes.default_28) if len(categories) <= len(p)), palettes.default_102
+    )
+    return {category: many[number % len(many)] for number, category in enumerate(categories)}
 
 
 def percentile_limits(
@@ -213,11 +225,25 @@ def small_colorbar(ax: "Axes", mappable: Any, label: str, *, pad: float | None =
         inset = ax.inset_axes((1.03, 0.1, 0.035, 0.8))
     else:
         inset = ax.inset_axes((pad, -1.5, 0.12, 1.4), transform=corner_inches(ax))
-    bar = ax.figure.colorbar(mappable, cax=inset)
+    bar = ax.figure.colorbar(mappable, cax=inset, extend=beyond(mappable), extendfrac=0.06)
     bar.outline.set_linewidth(0.5)
     bar.ax.tick_params(labelsize=SMALL, width=0.5, length=3)
     bar.set_label(label, fontsize=SMALL)
     return inset
+
+
+def beyond(mappable: Any) -> Literal["neither", "min", "max", "both"]:
+    """At which ends of its colour scale values are cut off, which an arrow of the colour bar says."""
+    values = np.ma.masked_invalid(mappable.get_array()).compressed()
+    low, high = mappable.norm.vmin, mappable.norm.vmax
+    if values.size == 0 or low is None or high is None:
+        return "neither"
+    room = 1e-6 * (high - low)
+    cut = (bool(values.min() < low - room), bool(values.max() > high + room))
+    ends: dict[tuple[bool, bool], Literal["neither", "min", "max", "both"]] = {
+        (True, True): "both", (True, False): "min", (False, True): "max", (False, False): "neither",
+    }  # fmt: skip
+    return ends[cut]
 
 
 def corner_inches(ax: "Axes") -> Any:

@@ -63,7 +63,8 @@ def dotplot(
 
     Returns
     -------
-    The axes. A cross stands where a condition has fewer than ten cells.
+    The axes. A cross stands where a condition has fewer than ten cells, and a ring around the dot where the run has a
+    replicate test within these categories (`cell_groups=` of :func:`kompot_scverse.tl.de`) and calls the gene there.
 
     Examples
     --------

@@ -13,7 +13,7 @@ from kompot_scverse._runs.view import RunView
 from ._artist import check_keywords, color_scale, without_scale
 from ._dots import draw_dots, size_key
 from ._matrix import cluster_order, frame, gene_table, matrix_height, matrix_size, standardize, top_genes
-from ._style import LETTER, SMALL, corner_inches, finish, new_axes
+from ._style import LETTER, SMALL, beyond, corner_inches, finish, new_axes
 from ._theme import paper, shade
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ def heatmap(
         Genes to draw; None for the `n_genes` with the largest Mahalanobis distance.
     kind
         "split": mean expression in the reference (upper left) and in the group (lower right); "fold_change": the
-        model's mean log fold change; "dots": the same as colour, with the share of expressing cells as size.
+        model's mean log fold change; "dots": the same as colour, with the share of expressing cells as size,
+        and a ring where the run has tested samples within these categories and calls the gene there.
     levels
         Obs column and its two categories to compare instead of the conditions of the run, such as
         `("sex", "female", "male")`; with a dictionary of what to call them, `("Age", {"Young": "3 months", "Old":
@@ -70,6 +71,7 @@ def heatmap(
         Expression; by default the layer of the run. None for X.
     standard_scale
         Scale each gene over all its values ("split" only): to mean 0 and variance 1, to 0 to 1, or not.
+        With a single category a gene has two values, and they are not scaled.
     cluster
         Order genes and categories by similarity, one of the two, or neither (then as given).
     exclude
@@ -102,6 +104,8 @@ def heatmap(
     shown: tuple[pd.DataFrame, ...]
     table = gene_table(view, numbers, cell_groups, levels=pair, layer=layer, exclude=exclude, gene_symbols=gene_symbols)
     if kind == "split":
+        # of one category each gene has two values, which any scale of the gene makes the same for all
+        standard_scale = standard_scale if table.fold_change.notna().any().sum() > 1 else None
         shown, label = standardize(table.means, standard_scale)
     else:
         shown, label = (table.fold_change,), "mean log\nfold change"
@@ -115,7 +119,9 @@ def heatmap(
     frame(ax, names, categories, level_names)
     signed = kind != "split" or standard_scale == "zscore"
     if kind == "dots":
-        drawn, top = draw_dots(ax, shown[0], table.share.iloc[rows, columns], patch_kws)
+        called, rule = _called(view, numbers, cell_groups, table.fold_change.columns) if pair is None else (None, None)
+        called = None if called is None else called[np.ix_(rows, columns)]
+        drawn, top = draw_dots(ax, shown[0], table.share.iloc[rows, columns], patch_kws, called)
     else:
         drawn = _patches(ax, shown, patch_kws, signed=signed)
     bar_height = min(1.0, 0.5 * matrix_height(len(shown[0])))
@@ -124,8 +130,19 @@ def heatmap(
     if kind == "split":
         _split_key(_inset(ax, top=bar_height + 0.3, height=0.32, width=0.32), level_names)
     elif kind == "dots":
-        size_key(ax, top, bar_height + 0.3)
+        size_key(ax, top, bar_height + 0.3, rule)
     return finish(ax, show, view)
+
+
+def _called(
+    view: RunView, numbers: np.ndarray, cell_groups: str, categories: pd.Index
+) -> tuple[np.ndarray | None, str | None]:
+    """Which genes the replicate test within the categories calls, and the rule; None where the run has none of them."""
+    if not view.has("group_qvalue") or view.run.params.get("cell_groups") != cell_groups:
+        return None, None
+    level = view.run.params["fdr_threshold"]
+    q = np.column_stack([view.of_category("qvalue", category)[numbers] for category in categories])
+    return q <= level, f"q ≤ {level:g}"
 
 
 def _order(shown: tuple[pd.DataFrame, ...], cluster: bool | str) -> tuple[np.ndarray, np.ndarray]:
@@ -193,7 +210,7 @@ def _inset(ax: "Axes", *, top: float, height: float, width: float) -> "Axes":
 
 
 def _fill_colorbar(inset: "Axes", drawn: Any, label: str) -> None:
-    bar = inset.figure.colorbar(drawn, cax=inset)
+    bar = inset.figure.colorbar(drawn, cax=inset, extend=beyond(drawn), extendfrac=0.08)
     bar.outline.set_linewidth(0.5)
     inset.tick_params(labelsize=SMALL, width=0.5, length=3)
     bar.set_label(label, fontsize=SMALL)

@@ -26,6 +26,8 @@ FILLED = 0.88
 """Part of a strip's height that the largest value reaches."""
 BESIDE = 0.55
 """Inches that the scale to the right of the axes takes."""
+TICK = 0.15
+"""Least inches between the numbers of the scale."""
 DENSITY_CELLS = 3000
 """Cells of a category that its density is drawn from."""
 
@@ -161,7 +163,11 @@ def _scale(ax: "Axes", points: DAPoints, high: float, n: int) -> None:
     """What the heights mean: ticks of every strip to the right, with one label for all."""
     from matplotlib.ticker import MaxNLocator
 
-    ticks = [tick for tick in MaxNLocator(2, steps=[1, 2, 5, 10]).tick_values(0, high) if 0 <= tick <= high]
+    inches = ax.bbox.height / ax.figure.dpi / n
+    # the next strip begins with its zero
+    highest = high * (1 - TICK / inches) / FILLED
+    ticks = [tick for tick in MaxNLocator(2, steps=[1, 2, 5, 10]).tick_values(0, high) if 0 <= tick <= highest]
+    ticks = [tick for tick in ticks if tick == 0 or FILLED * tick / high * inches >= TICK]
     right = ax.secondary_yaxis("right")
     places = [(level + FILLED * tick / high, f"{tick:g}") for level in range(n) for tick in ticks]
     right.set_yticks(*map(list, zip(*places, strict=True)), fontsize=SMALL - 1)

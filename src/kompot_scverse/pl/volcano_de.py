@@ -42,7 +42,7 @@ def volcano_de(
     key_added: str | None = None,
     group: object = None,
     mod: str | None = None,
-    y: Literal["mahalanobis", "local_fdr", "qvalue"] = "mahalanobis",
+    y: Literal["mahalanobis", "local_fdr", "qvalue"] | None = None,
     labels: int | str | Sequence[str] = 10,
     n_top: int = 100,
     cell_group: object = None,
@@ -53,7 +53,7 @@ def volcano_de(
     **scatter_kws: Any,
 ) -> "Axes":
     """
-    Mean log fold change of every gene against its Mahalanobis distance.
+    Mean log fold change of every gene against its q-value between replicates or its Mahalanobis distance.
 
     Coloured are the genes that the run calls differentially expressed: by the q-value of the replicate test where the
     run has a `sample_key`, else by the local false discovery rate of the distance. The legend says which.
@@ -69,14 +69,15 @@ def volcano_de(
         Modality of a MuData.
     y
         Mahalanobis distance, or −log10 of the local false discovery rate or of the q-value: of the replicate test or,
-        without replicates, of the test of the cells.
+        without replicates, of the test of the cells. None: the q-value of the replicate test, which the calls rest on,
+        and the distance in runs without a `sample_key`.
     labels
         Number of genes to label, largest first, or the genes, which are labelled whether significant or not.
     n_top
         Number of genes coloured where the run has no false discovery rate.
     cell_group
-        A category of the run's `cell_groups`: draw the statistics within it, with |z| as y (or −log10 q with
-        `y="qvalue"`). Coloured are, with replicates, genes with a small q-value in the category; without, genes that
+        A category of the run's `cell_groups`: draw the statistics within it, with −log10 q as y or, without
+        replicates or with another `y`, |z|. Coloured are, with replicates, genes with a small q-value in the category; without, genes that
         are differentially expressed in the run and have |z| ≥ 2 in the category.
     gene_symbols
         Var column with the names to write.
@@ -106,8 +107,10 @@ def volcano_de(
     wanted = labels if isinstance(labels, int | np.integer) else feature_numbers(view.data, labels, gene_symbols)
     if view.omnibus and cell_group is None:
         return _levels(view, wanted, ax, show, gene_symbols, text_kws, scatter_kws)
+    if y is None and view.has("qvalue" if cell_group is None else "group_qvalue"):
+        y = "qvalue"
     if cell_group is None:
-        lfc, height, name, threshold = _global(view, y)
+        lfc, height, name, threshold = _global(view, y or "mahalanobis")
         colored, rule = _significant(view, height, n_top)
     else:
         lfc, height, name, threshold = _local(view, cell_group, y)
@@ -119,7 +122,7 @@ def volcano_de(
     for chosen, color, order in ((drawn & ~colored, NEUTRAL, 1), (drawn & down, DOWN, 2), (drawn & up, UP, 2)):
         size = {"s": 6.0 if order == 1 else 12.0, "zorder": order, "rasterized": drawn.sum() > 50_000}
         scatter(ax, lfc[chosen], height[chosen], color, scatter_kws, **size)
-    _axes_limits(ax, lfc[drawn], height[drawn])
+    _axes_limits(ax, lfc[drawn], height[drawn], 0.0 if threshold is None else threshold[0])
     ax.axvline(0, color=shade(0.6), linewidth=0.6, zorder=0)
     texts = view.directions
     handles = [dot(UP, f"{texts['up']} ({up.sum():,})"), dot(DOWN, f"{texts['down']} ({down.sum():,})")]
@@ -164,7 +167,7 @@ def _levels(
         scatter(ax, size[own], height[own], color, scatter_kws, s=12.0, zorder=2)
         handles.append(dot(color, f"highest at {name} ({own.sum():,})"))
     handles.append(dot(NEUTRAL, f"other genes ({(drawn & ~colored).sum():,})"))
-    _axes_limits(ax, size[drawn], height[drawn])
+    _axes_limits(ax, size[drawn], height[drawn], -np.log10(level))
     ax.axhline(-np.log10(level), color=shade(0.6), linewidth=0.8, linestyle="--", zorder=0)
     handles.append(line(f"q = {level:g}"))
     y = "−log10 q-value of the cells" if cells else AXIS["qvalue"]
@@ -199,7 +202,9 @@ def _global(view: RunView, y: str) -> tuple[np.ndarray, np.ndarray, str, tuple[f
     return lfc, distance, AXIS[y], threshold
 
 
-def _local(view: RunView, cell_group: object, y: str) -> tuple[np.ndarray, np.ndarray, str, tuple[float, str] | None]:
+def _local(
+    view: RunView, cell_group: object, y: str | None
+) -> tuple[np.ndarray, np.ndarray, str, tuple[float, str] | None]:
     """The same within a category."""
     lfc = view.of_category("mean_lfc", cell_group)
     if not np.isfinite(lfc).any():
@@ -246,11 +251,11 @@ def _rate(view: RunView) -> str:
     return "q" if view.has("qvalue") else "local FDR"
 
 
-def _axes_limits(ax: "Axes", x: np.ndarray, y: np.ndarray) -> None:
-    """Zero in the middle would waste space; only leave room for labels."""
+def _axes_limits(ax: "Axes", x: np.ndarray, y: np.ndarray, threshold: float) -> None:
+    """Zero in the middle would waste space; only leave room for labels, and for the threshold."""
     if len(x) == 0:
         return
     low, high = min(x.min(), 0), max(x.max(), 0)
     pad = 0.12 * ((high - low) or 1)
     ax.set_xlim(low - pad, high + pad)
-    ax.set_ylim(min(0, y.min()), y.max() * 1.08 or 1)
+    ax.set_ylim(min(0, y.min()), max(y.max(), threshold) * 1.08 or 1)
