@@ -31,7 +31,12 @@ def test_means_are_those_of_the_functions_at_the_cells(adata):
     own = cells & adata.obs["Age"].isin(["Young", "Old"]).to_numpy()
     np.testing.assert_allclose(fits.means(cells), (fits.phi[own] @ fits.weights.T).mean(axis=0))
     imputed = np.asarray(adata.layers[f"{PREFIX}_Old_imputed"][:, 3])
-    np.testing.assert_allclose(fits.condition_mean("group", cells), imputed[own].mean(), rtol=1e-5)
+    np.testing.assert_allclose((fits.phi[own] @ fits.condition_weights["group"]).mean(), imputed[own].mean(), rtol=1e-5)
+    y = adata.layers["logged_counts"][:, 3].toarray()[:, 0]
+    old_1 = own & (adata.obs["Replicate"] == "Old_1").to_numpy()
+    observed = dict(zip(fits.names, fits.observed_means(cells), strict=True))
+    assert observed["group", "Old_1"] == pytest.approx(y[old_1].mean())
+    assert np.isnan(fits.observed_means(np.zeros(len(y), dtype=bool))).all()
     assert not fits.paired
 
 

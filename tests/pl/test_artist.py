@@ -1,6 +1,9 @@
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from matplotlib.colors import SymLogNorm
+from matplotlib.colors import SymLogNorm, to_rgb
+from matplotlib.text import Text
 
 import kompot_scverse.pl as pl
 from kompot_scverse.pl._artist import color_scale
@@ -27,6 +30,49 @@ def test_unknown_keyword(analysed, function, arguments):
         arguments = (analysed.var_names[0],)
     with pytest.raises(TypeError, match=rf"kp\.pl\.{function}` has no argument 'keyy'.*existing: 'key_added'"):
         getattr(pl, function)(analysed, *arguments, keyy=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("title", r"ax\.set_title"), ("figsize", "set_size_inches"), ("save", "savefig"), ("dpi", "dpi=300")],
+)
+def test_arguments_of_other_packages_are_told_where_they_belong(analysed, name, hint):
+    for plot, arguments in ((pl.volcano_da, ()), (pl.heatmap, ("branch",)), (pl.expression, (analysed.var_names[0],))):
+        with pytest.raises(TypeError, match=rf"has no argument '{name}': call `.*{hint}"):
+            plot(analysed, *arguments, **{name: "x"})
+
+
+def test_the_size_that_the_user_set_is_that_of_the_figure(analysed):
+    own = pl.volcano_da(analysed).figure.get_size_inches()
+    with mpl.rc_context({"figure.figsize": (5.0, 4.5)}):
+        np.testing.assert_allclose(pl.volcano_da(analysed).figure.get_size_inches(), (5.0, 4.5))
+        panels = pl.embedding(analysed, color=["lfc", "lfc_zscore"])
+        np.testing.assert_allclose(panels.figure.get_size_inches(), (10.0, 4.5))
+    assert own.tolist() != [5.0, 4.5]
+
+
+def test_arrows_where_values_are_beyond_the_scale(analysed):
+    def ends(**limits):
+        pl.embedding(analysed, **limits)
+        return plt.gcf().axes[0].child_axes[0]._colorbar.extend
+
+    assert ends(vmin=-1e3, vmax=1e3) == "neither"
+    assert ends(vmin=-0.01, vmax=0.01) == "both"
+    largest = analysed.obs["kompot_da_Young_to_Old_lfc"].abs().max()
+    assert ends(vmin=-2 * largest, vmax=2 * largest) == "neither"
+
+
+@pytest.mark.parametrize("plot", ["volcano_de", "embedding", "heatmap", "diagnostics", "multi_volcano_da", "dotplot"])
+def test_texts_and_lines_stand_out_in_a_dark_style(analysed, plot):
+    """Black on black is what a colour fixed for white paper gives."""
+    with mpl.rc_context(), plt.style.context("dark_background"):
+        getattr(pl, plot)(analysed, *(("branch",) if plot in ("heatmap", "multi_volcano_da", "dotplot") else ()))
+        figure = plt.gcf()
+        artists = [*figure.findobj(Text), *(line for ax in figure.axes for line in ax.lines)]
+        drawn = [one for one in artists if one.get_visible() and not (isinstance(one, Text) and not one.get_text())]
+        dark = [one for one in drawn if max(to_rgb(one.get_color())) < 0.15]
+        assert drawn
+        assert dark == []
 
 
 def test_keywords_reach_the_artist(analysed):

@@ -1,5 +1,6 @@
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
 import kompot_scverse.pl as pl
@@ -108,3 +109,20 @@ def test_expression_shares_a_scale(analysed, assert_not_clipped):
     )
     assert len(foreground(panels.axes["observed"]).get_offsets()) == analysed.obs["Age"].isin(["Young", "Old"]).sum()
     assert_not_clipped(panels.axes["observed"].figure)
+
+
+def test_many_categories_are_named_on_the_data_in_colors_that_differ(analysed):
+    """Branch by sample; eight categories or fewer need no names on them."""
+    many = analysed.obs["branch"].astype(str) + " " + analysed.obs["Replicate"].astype(str)
+    analysed.obs["many"] = pd.Categorical(many)
+    ax = pl.embedding(analysed, color="many")
+    names = set(analysed.obs["many"].cat.categories)
+    assert len(names) > 8
+    assert {text.get_text() for text in ax.texts} == names
+    colors = {handle.get_color() for handle in ax.get_legend().legend_handles}
+    assert len(colors) == len(names)
+    # a line from each to a cell of its own
+    for text, line in zip(ax.texts, ax.lines, strict=True):
+        own = analysed.obsm["X_umap"][(analysed.obs["many"] == text.get_text()).to_numpy()]
+        assert np.abs(own - line.get_xydata()[1]).sum(axis=1).min() < 1e-6
+    assert [text.get_text() for text in pl.embedding(analysed, color="branch").texts] == []

@@ -1,5 +1,6 @@
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
 import kompot_scverse.pl as pl
@@ -129,3 +130,35 @@ def test_one_gene_and_one_category(analysed, assert_not_clipped, drawn_tables):
         ax = pl.heatmap(analysed, "branch", genes=[analysed.var_names[0]], exclude=others, kind=kind)
         assert drawn_tables(ax)[0].shape == (1, 1)
         assert_not_clipped(ax.figure)
+
+
+def test_one_category_is_not_scaled(analysed, drawn_tables):
+    """Two values a gene, which z-scores would make -1 and 1."""
+    others = [name for name in analysed.obs["branch"].cat.categories if name != "HSC"]
+    ax = pl.heatmap(analysed, "branch", n_genes=5, exclude=others)
+    plain = drawn_tables(pl.heatmap(analysed, "branch", n_genes=5, exclude=others, standard_scale=None))
+    for drawn, expected in zip(drawn_tables(ax), plain, strict=True):
+        pd.testing.assert_frame_equal(drawn, expected)
+    assert "z per gene" not in {inset.get_ylabel() for inset in ax.child_axes}
+
+
+def test_one_category_to_leave_out_is_a_string(analysed):
+    ax = pl.heatmap(analysed, "branch", n_genes=3, exclude="HSC")
+    assert "HSC" not in [text.get_text() for text in ax.get_xticklabels()]
+
+
+def test_rings_around_dots_that_are_called(replicated, drawn_tables):
+    ax = pl.dotplot(replicated, "branch", n_genes=10)
+    q = replicated.varm["kompot_de_Young_to_Old_branch_qvalue"]
+    genes, categories = ([text.get_text() for text in axis.get_ticklabels()] for axis in (ax.yaxis, ax.xaxis))
+    drawn = np.isfinite(drawn_tables(ax)[0].to_numpy())
+    expected = (q.loc[genes, categories].to_numpy() <= 0.3) & drawn
+    (rings,) = [one for one in ax.collections if one.get_label() == "_called"]
+    columns, rows = np.asarray(rings.get_offsets()).astype(int).T
+    found = np.zeros_like(expected)
+    found[rows, columns] = True
+    np.testing.assert_array_equal(found, expected)
+    assert expected.any()
+    assert "q ≤ 0.3" in [text.get_text() for text in ax.get_legend().get_texts()]
+    # other categories than those of the test have none
+    assert "_called" not in {one.get_label() for one in pl.dotplot(replicated, "celltype", n_genes=4).collections}

@@ -1,5 +1,6 @@
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
@@ -102,3 +103,14 @@ def test_overwritten_fields_warn_at_the_call(analysed):
     with pytest.warns(UserWarning, match="run 1 .* were overwritten and now hold the values of run 3") as caught:
         pl.multi_volcano_da(analysed, "branch", run_id=1)
     assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_numbers_of_neighboring_strips_do_not_touch(analysed):
+    many = analysed.obs["branch"].astype(str) + " " + analysed.obs["Age"].astype(str)
+    analysed.obs["many"] = pd.Categorical(many)
+    ax = pl.multi_volcano_da(analysed, "many", y="tail")
+    ax.figure.canvas.draw()
+    (scale,) = ax.child_axes
+    boxes = sorted(text.get_window_extent().get_points()[:, 1].tolist() for text in scale.get_yticklabels())
+    assert len(boxes) >= 2 * contrast(analysed)["many"].nunique()
+    assert all(low[1] < high[0] for low, high in zip(boxes, boxes[1:], strict=False))

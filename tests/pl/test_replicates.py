@@ -88,15 +88,19 @@ def test_hollow_points_are_samples_with_few_cells(replicated):
     assert hollow == (sizes < 10).to_numpy().sum()
 
 
-def test_bars_are_the_conditions(replicated):
+def test_bars_are_the_means_of_their_points_and_dashes_those_of_the_cells(replicated):
     gene = replicated.var_names[5]
     ax = pl.replicates(replicated, gene, along="branch")
     bars = {round(line.get_xdata().mean(), 3): line.get_ydata()[0] for line in ax.lines if line.get_linewidth() == 2.5}
-    cells = (replicated.obs["branch"] == "HSC").to_numpy() & replicated.obs["Age"].isin(["Young", "Old"]).to_numpy()
     number = list(replicated.obs["branch"].cat.categories).index("HSC")
-    for age, side in (("Young", -0.2), ("Old", 0.2)):
-        expected = np.asarray(replicated.layers[f"{PREFIX}_{age}_imputed"][:, 5])[cells].mean()
-        np.testing.assert_allclose(bars[round(number + side, 3)], expected, rtol=1e-4)
+    values, of_samples = of_category(ax, number), replicated.obs["Replicate"].astype(str)
+    cells, y = replicated.obs["branch"] == "HSC", replicated[:, gene].layers["logged_counts"].toarray()[:, 0]
+    for age, side, role in (("Young", -0.2, "reference"), ("Old", 0.2, "group")):
+        assert bars[round(number + side, 3)] == pytest.approx(values[age].mean())
+        dashes = [line for line in ax.lines if line.get_label() == f"{role}_observed"][number].get_ydata()
+        labels = sorted(label for label in of_samples.unique() if label.startswith(age))
+        expected = [y[(cells & (of_samples == label)).to_numpy()].mean() for label in labels]
+        np.testing.assert_allclose(dashes, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("along", ["pseudotime", ("DM_EigenVectors", 1), ("X_DM_EigenVectors", 1)])

@@ -38,6 +38,8 @@ class SampleFits:
     """Features: cells × rank."""
     codes: np.ndarray
     """Sample of each cell, -1 for cells that take no part."""
+    values: np.ndarray
+    """Expression of each cell."""
 
     @property
     def cells(self) -> np.ndarray:
@@ -48,9 +50,14 @@ class SampleFits:
         """Mean of the function of each sample over cells of the two conditions, the same for all."""
         return self.phi[self.cells & cells].mean(axis=0) @ self.weights.T
 
-    def condition_mean(self, role: str, cells: np.ndarray) -> float:
-        """The same of a condition."""
-        return float(self.phi[self.cells & cells].mean(axis=0) @ self.condition_weights[role])
+    def observed_means(self, cells: np.ndarray) -> np.ndarray:
+        """Mean expression of each sample's own cells among them; NaN for samples without any."""
+        own = self.cells & cells
+        sizes, sums = (
+            np.bincount(self.codes[own], weights=weights, minlength=len(self.names))
+            for weights in (None, self.values[own])
+        )
+        return np.divide(sums, sizes, out=np.full(len(sums), np.nan), where=sizes > 0)
 
     @property
     def paired(self) -> bool:
@@ -99,7 +106,7 @@ def sample_fits(view: RunView, gene: int) -> SampleFits:
             own = phi[rows]
             weights.append(_sample_weights(own, y[rows], own_weights[role], ratio, view.run.params["sigma"]))
     fits = SampleFits(
-        pd.MultiIndex.from_tuples(names, names=["role", "sample"]), np.array(weights), own_weights, phi, codes
+        pd.MultiIndex.from_tuples(names, names=["role", "sample"]), np.array(weights), own_weights, phi, codes, y
     )
     _compare_with_stored(view, gene, fits)
     return fits

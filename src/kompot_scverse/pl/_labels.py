@@ -47,6 +47,8 @@ def label_points(
     obstacles: np.ndarray,
     weights: np.ndarray,
     kws: Mapping[str, Any] | None,
+    *,
+    complain: bool = True,
 ) -> list[Any]:
     """
     Write names next to points, none over another, each with a thin line to its point.
@@ -64,6 +66,8 @@ def label_points(
         Points × 2 that labels should not hide, and how much each of them matters.
     kws
         For `ax.text`.
+    complain
+        Whether to warn of names without room.
 
     Returns
     -------
@@ -100,7 +104,7 @@ def label_points(
     )
     placed = PlacedLabels(ax, texts, np.column_stack([x, y]), obstacles, weights).place()
     left_out = [text for text, found in zip(texts, placed, strict=True) if not found]
-    if left_out:
+    if left_out and complain:
         warnings.warn(
             f"{len(left_out)} of {len(texts)} labels were left out, since there is no room for them: "
             f"{', '.join(text.get_text() for text in left_out)}. Draw a larger figure, "

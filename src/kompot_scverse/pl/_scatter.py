@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from ._artist import color_scale, without_scale
-from ._style import NEUTRAL, RASTERIZE, UNSUPPORTED, below_legend, category_colors, dot, legend_width, outside_legend, small_colorbar
+from ._style import NEUTRAL, RASTERIZE, UNSUPPORTED, below_legend, category_colors, dot, legend_width, outside_legend, small_colorbar, OKABE_ITO
+from ._labels import label_points
 from ._theme import shade
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def color_scatter(
     unsupported: np.ndarray | None = None,
     background: bool = True,
     legend: bool = True,
+    on_data: bool = False,
     pad: float | None = None,
     kws: Mapping[str, Any] | None = None,
 ) -> Any:
@@ -88,6 +90,8 @@ def color_scatter(
         Whether the others are drawn in grey.
     legend
         Whether to draw a legend or a colour bar.
+    on_data
+        Whether to write the names of many categories on their points, since no palette keeps them all apart.
     pad
         Inches between the axes and the legend, where something else stands there.
     kws
@@ -110,6 +114,8 @@ def color_scatter(
         )
     if not _is_numeric(values):
         drawn, handles = _categories(ax, points, values, front, data, key, size, kws)
+        if on_data and len(handles) > len(OKABE_ITO):
+            _name_on_data(ax, points[front], values[front])
         if legend:
             outside_legend(ax, handles, label, **({} if pad is None else {"pad": pad}))
         return drawn
@@ -147,6 +153,16 @@ def _categories(
         ax, points[order, 0], points[order, 1], table[values.cat.codes.to_numpy()[order]], kws, **(size | {"zorder": 2})
     )
     return drawn, [dot(colors[category], str(category)) for category in present]
+
+
+def _name_on_data(ax: "Axes", points: np.ndarray, values: pd.Series) -> None:
+    """The name of each category beside the point nearest to the median of its points."""
+    names, places = [], []
+    for name, own in pd.DataFrame(points).groupby(values.astype(str).to_numpy(), sort=False):
+        xy = own.to_numpy()
+        names.append(str(name))
+        places.append(xy[np.abs(xy - np.median(xy, axis=0)).sum(axis=1).argmin()])
+    label_points(ax, *np.transpose(places), names, np.empty((0, 2)), np.empty(0), None, complain=False)
 
 
 def _rgba(color: Any) -> tuple[float, ...]:

@@ -161,7 +161,7 @@ def embedding(
         axes = grid(panels, min(ncols, len(panels)), width, 3.3)
     for one, panel in panels.items():
         color_scatter(
-            axes[one], points, panel.values, data=own, key=panel.key, label=panel.label, signed=panel.signed,
+            axes[one], points, panel.values, data=own, key=panel.key, label=panel.label, signed=panel.signed, on_data=True,
             shown=shown, unsupported=panel.unsupported, kws=scatter_kws,
         )  # fmt: skip
         embedding_frame(axes[one], name, panel.title)

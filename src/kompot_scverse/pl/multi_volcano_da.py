@@ -163,11 +163,13 @@ def _scale(ax: "Axes", points: DAPoints, high: float, n: int) -> None:
     """What the heights mean: ticks of every strip to the right, with one label for all."""
     from matplotlib.ticker import MaxNLocator
 
-    inches = ax.bbox.height / ax.figure.dpi / n
+    inches = FILLED * ax.bbox.height / ax.figure.dpi / n
     # the next strip begins with its zero
-    highest = high * (1 - TICK / inches) / FILLED
-    ticks = [tick for tick in MaxNLocator(2, steps=[1, 2, 5, 10]).tick_values(0, high) if 0 <= tick <= highest]
-    ticks = [tick for tick in ticks if tick == 0 or FILLED * tick / high * inches >= TICK]
+    highest = high * (inches / FILLED - TICK) / inches
+    fewest = max(1, min(2, int(inches / TICK) - 1))
+    ticks = [tick for tick in MaxNLocator(fewest, steps=[1, 2, 5, 10]).tick_values(0, highest) if 0 <= tick <= highest]
+    if len(ticks) < 2 and highest > 0:
+        ticks = [0.0, float(f"{highest:.1g}") if float(f"{highest:.1g}") <= highest else 0.5 * highest]
     right = ax.secondary_yaxis("right")
     places = [(level + FILLED * tick / high, f"{tick:g}") for level in range(n) for tick in ticks]
     right.set_yticks(*map(list, zip(*places, strict=True)), fontsize=SMALL - 1)

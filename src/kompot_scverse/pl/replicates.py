@@ -27,6 +27,15 @@ __all__ = ["replicates"]
 ROLES = ("reference", "group")
 BINS = 60
 """Bins of an axis, with equal numbers of cells."""
+OBSERVED: dict[str, Any] = {
+    "marker": "_",
+    "markersize": 6.0,
+    "markeredgewidth": 1.0,
+    "linestyle": "",
+    "alpha": 0.55,
+    "zorder": 2.5,
+}
+"""Marks of the plain means."""
 DODGE = 0.2
 """Distance of a condition from the middle of a category."""
 
@@ -51,7 +60,8 @@ def replicates(
     The function of a sample is that of the run, :math:`\Phi(x)^\top w_s` with :math:`w_s = (G_s + \sigma^2 I)^{-1} B_s`
     from the cells of the sample alone, rebuilt exactly from the stored basis and the expression in the data. All
     samples are averaged over the same cells, those of both conditions in a category or stretch of the axis, so they
-    differ in expression and not in composition. Bars and thick lines are the condition's function, from all its cells.
+    differ in expression and not in composition. Bars are the mean of the samples' points; thick lines are the
+    condition's function, from all its cells. In categories, a dash shows the plain mean of the sample's own cells there.
 
     Parameters
     ----------
@@ -123,6 +133,8 @@ def replicates(
                 markeredgecolor=shade(0.7), markersize=5,
             )
         )  # fmt: skip
+    if isinstance(position.dtype, pd.CategoricalDtype):
+        handles.append(Line2D([], [], color=shade(0.7), label="mean of its cells", **OBSERVED))
     if fits.paired and isinstance(position.dtype, pd.CategoricalDtype):
         handles.append(line(f"same {view.run.params['sample_key']}", "-"))
     outside_legend(ax, handles, view.groupby)
@@ -181,15 +193,19 @@ def _categories(
     hollow = False
     for number, category in enumerate(categories):
         cells = (position == category).to_numpy()
+        observed = fits.observed_means(cells)
         values, sizes = fits.means(cells), np.bincount(fits.codes[fits.cells & cells], minlength=len(labels))
         hollow |= bool((sizes < MIN_CELLS).any())
         for role, sign in (("reference", -1), ("group", 1)):
-            center, level = number + sign * DODGE, fits.condition_mean(role, cells)
+            # the mean of the points, among which that of all cells need not lie where samples differ in size
+            center, level = number + sign * DODGE, values[roles == role].mean()
             ax.plot([center - 0.15, center + 0.15], [level, level], color=colors[role], linewidth=2.5, zorder=2)
             for full in (True, False):
                 own = (roles == role) & ((sizes >= MIN_CELLS) == full)
                 style = options | {"color": colors[role], "markerfacecolor": colors[role] if full else paper()} | kws
                 ax.plot(center + spread[own], values[own], label=f"{role}_{full}", **style)
+            own = roles == role
+            ax.plot(center + spread[own], observed[own], color=colors[role], label=f"{role}_observed", **OBSERVED)
         for label in labels[roles == "reference"].intersection(labels[roles == "group"]):
             pair = [list(fits.names).index((role, label)) for role in ROLES]
             x = number + np.array([-DODGE, DODGE]) + spread[pair]
