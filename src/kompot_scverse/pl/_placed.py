@@ -78,8 +78,10 @@ class PlacedLabels(Artist):
     def _state(self) -> np.ndarray:
         """Size of the axes in inches and their limits."""
         ax = self._own_axes()
-        return np.concatenate([ax.bbox.size / ax.figure.dpi, ax.get_xlim(), ax.get_ylim()])
+        return np.concatenate([np.asarray(ax.bbox.size) / ax.figure.dpi, ax.get_xlim(), ax.get_ylim()])
 
     def _own_axes(self) -> "Axes":
-        assert self.axes is not None
+        from matplotlib.axes import Axes
+
+        assert isinstance(self.axes, Axes)
         return self.axes

@@ -7,8 +7,19 @@ import numpy as np
 import pandas as pd
 
 from ._artist import color_scale, without_scale
-from ._style import NEUTRAL, RASTERIZE, UNSUPPORTED, below_legend, category_colors, dot, legend_width, outside_legend, small_colorbar, OKABE_ITO
 from ._labels import label_points
+from ._style import (
+    NEUTRAL,
+    OKABE_ITO,
+    RASTERIZE,
+    UNSUPPORTED,
+    below_legend,
+    category_colors,
+    dot,
+    legend_width,
+    outside_legend,
+    small_colorbar,
+)
 from ._theme import shade
 
 if TYPE_CHECKING:
@@ -162,7 +173,8 @@ def _name_on_data(ax: "Axes", points: np.ndarray, values: pd.Series) -> None:
         xy = own.to_numpy()
         names.append(str(name))
         places.append(xy[np.abs(xy - np.median(xy, axis=0)).sum(axis=1).argmin()])
-    label_points(ax, *np.transpose(places), names, np.empty((0, 2)), np.empty(0), None, complain=False)
+    x, y = np.transpose(places)
+    label_points(ax, x, y, names, np.empty((0, 2)), np.empty(0), None, complain=False)
 
 
 def _rgba(color: Any) -> tuple[float, ...]:
