@@ -6,7 +6,6 @@ import numpy as np
 from calibration_data import collect_neighborhood_moments, load_kang, plant, two_groups
 from calibration_de import average_precision
 from calibration_report import Bounds, Report
-from moments import collect_neighborhood_moments
 
 from kompot_scverse._stats.combine import benjamini_hochberg
 from kompot_scverse._stats.gene_testing import LARGEST_IN_CATEGORY, GeneTestSettings, gene_test

@@ -12,7 +12,6 @@ import numpy as np
 import scipy.sparse as sp
 from calibration_data import Cells, collect_neighborhood_moments, draw_split, halves, load_kang, plant, two_groups
 from calibration_report import Bounds, Report
-from moments import collect_neighborhood_moments
 
 import kompot_scverse as kp
 from kompot_scverse._stats.combine import benjamini_hochberg, cauchy_combination

@@ -117,7 +117,7 @@ def power(args: argparse.Namespace) -> None:
         for seed in range(args.seeds):
             table = ages(24, np.random.default_rng(seed))
             local = {"everywhere": 0.0, "along a branch": 1.0}.get(place, 0.0)
-            size = 0.9 if place == "along a branch" else 0.6
+            size = 2.5 if place == "along a branch" else 0.9
             adata = study(
                 table, 100, 10 + seed, frac_de=0.0 if place == "in one type" else 0.1, effect_size=size,
                 settings={"frac_local": local},
@@ -129,6 +129,7 @@ def power(args: argparse.Namespace) -> None:
             kp.tl.de(adata, kp.Design("~ age + sex", test="age"), sample_key="sample", layer="logged_counts")
             kp.tl.de(
                 adata, "old", reference="young", groups="old", sample_key="sample", covariates="sex", layer="logged_counts",
+                key_added="split",
             )  # fmt: skip
             cells = Cells(adata.X, np.ones(1), np.ones(1), np.ones(1), adata.obs["celltype"].astype(str).to_numpy())
             codes = adata.obs["sample"].cat.codes.to_numpy()

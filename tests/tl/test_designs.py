@@ -135,7 +135,7 @@ def test_tables(days):
     assert len(kp.get.de_df(days, group="C_day", max_fdr=0.05)) == days.var["kompot_de_C_day_is_de_sample_var"].sum()
     assert "mean_lfc" in kp.get.de_df(days, group="C_day_T.7")
     assert set(kp.get.de_df(days)["group"]) == {"C_day", "C_day_T.3", "C_day_T.7"}
-    assert kp.get.de_df(days, group="C_day", cell_group="HSC").columns.to_list() == ["pvalue", "qvalue"]
+    assert kp.get.de_df(days, group="C_day", cell_group="HSC").columns.to_list() == ["pvalue", "qvalue", "n_supported"]
     assert "lfsr" in kp.get.de_df(days, group="C_day_T.7", cell_group="HSC")
 
 
@@ -248,3 +248,24 @@ def test_abundance_tables_and_plots(abundance):
 def test_abundance_by_density_knows_no_formulas(study):
     with pytest.raises(ValueError, match="method='density'"):
         kp.tl.da(study, DAYS, sample_key="sample", method="density")
+
+
+def test_cells_without_samples(study, caplog):
+    """The test of the cells: of two conditions that of the shorthand, and of a formula adjusted for the rest."""
+    data = study[study.obs["day"] != 3].copy()
+    data.obs["when"] = data.obs["day"].map({0: "before", 7: "later"}).astype("category")
+    kp.tl.de(data, "when", reference="before", groups="later", layer="logged_counts")
+    kp.tl.de(data, kp.Design("~ when", test="when"), layer="logged_counts", key_added="same")
+    assert "about the cells measured" in caplog.text
+    np.testing.assert_allclose(
+        data.var["same_when_mean_lfc"], data.var["kompot_de_before_to_later_mean_lfc"], rtol=1e-5, atol=1e-7
+    )
+    first, second = data.var["same_when_pvalue_cells"], data.var["kompot_de_before_to_later_pvalue_cells"]
+    assert np.corrcoef(np.log(first), np.log(second))[0, 1] > 0.999
+    kp.tl.de(study.copy(), kp.Design("~ C(day)", test="C(day)"), layer="logged_counts")
+    kp.tl.da(data, kp.Design("~ when", test="when"))
+    assert "kompot_da_when_lfc" in data.obs
+    rng = np.random.default_rng(0)
+    data.obs["random"] = rng.permutation(np.tile([0.5, 1, 2.5, 4], len(data))[: len(data)])
+    kp.tl.de(data, kp.Design("~ random + when", test="random"), layer="logged_counts", key_added="noise")
+    assert (data.var["noise_random_pvalue_cells"] < 0.05).mean() < 0.2

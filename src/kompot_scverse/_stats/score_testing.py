@@ -36,7 +36,7 @@ class _Null:
     """Of the information about the effect, M."""
 
 
-def score_test(sums: SampleSums, is_group: np.ndarray) -> np.ndarray:
+def score_test(sums: SampleSums, effect: np.ndarray) -> np.ndarray:
     r"""
     p-value of every gene for an effect field of the condition; about cells, not individuals.
 
@@ -49,20 +49,20 @@ def score_test(sums: SampleSums, is_group: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     sums
-        Sums of the cells; every row belongs to one of the two conditions.
-    is_group
-        Whether a row belongs to the group: rows.
+        Sums of the cells; of two conditions, every row belongs to one of them.
+    effect
+        Whether a row belongs to the group, or how much of the effect it has: rows.
 
     Returns
     -------
     p-values; NaN for genes that do not vary.
     """
     n = sums.gram[:, 0, 0]
-    centred = is_group.astype(float) - n[is_group].sum() / n.sum()
+    centred = effect - n @ effect / n.sum()
     of_state, of_effect, spread = _axes(sums.gram.sum(axis=0))
-    between, effect = (np.tensordot(centred**power, sums.gram, 1) for power in (1, 2))
-    between, effect = of_state.T @ between @ of_effect, of_effect.T @ effect @ of_effect
-    nulls = [_null_model(n.sum(), spread, between, effect, state) for state in STATES]
+    between, within = (np.tensordot(centred**power, sums.gram, 1) for power in (1, 2))
+    between, within = of_state.T @ between @ of_effect, of_effect.T @ within @ of_effect
+    nulls = [_null_model(n.sum(), spread, between, within, state) for state in STATES]
     n_genes, degrees = sums.cross.shape[1], n.sum() - 1
     pvalue = np.full(n_genes, np.nan)
     means = sums.means()

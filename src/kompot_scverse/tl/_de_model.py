@@ -15,8 +15,11 @@ from kompot_scverse._gp.progress import progress_bar
 from kompot_scverse._gp.states import States
 from kompot_scverse._gp.varying_coefficients import SampleSums, with_constant
 from kompot_scverse._results.disk import DiskStore
+from kompot_scverse._stats.combine import cauchy_combination
 from kompot_scverse._stats.component_fit import ComponentFit, ComponentModel, FieldDesign
 from kompot_scverse._stats.design import Design
+from kompot_scverse._stats.design_matrix import with_unit_columns
+from kompot_scverse._stats.effect import Effect
 from kompot_scverse._stats.expression import ExpressionFit, fit_expression
 from kompot_scverse._stats.fdr import compare_with_null
 from kompot_scverse._stats.null_genes import choose_null_genes, residual_null_moments
@@ -145,10 +148,30 @@ def _fit(gram: np.ndarray, cross: np.ndarray, sigma: float, design: Design, sums
 
 
 def _cell_test(sums: SampleSums, design: Design, number: int) -> np.ndarray:
-    """The score test of a condition against the first."""
+    """The score test of a condition against the first, or of an effect of a formula."""
+    effect = design.effect(number)
+    if effect is not None:
+        return _effect_test(sums, design, effect)
     members = np.concatenate([design.members(0), design.members(number)])
     own = SampleSums(sums.gram[members], sums.cross[members], sums.square[members], sums.rounding)
     return score_test(own, design.sample_conditions[members] == number)
+
+
+def _effect_test(sums: SampleSums, design: Design, effect: Effect) -> np.ndarray:
+    """The score test of an effect, adjusted for the rest of the design; several contrasts are combined."""
+    assert design.formula is not None
+    matrix = with_unit_columns(design.formula.matrix)
+    contrasts = effect.contrast / np.linalg.norm(design.formula.matrix, axis=0).reshape(
+        -1, *[1] * (effect.contrast.ndim - 1)
+    )
+    cells = sums.gram[:, 0, 0]
+    # what least squares takes of each row for the contrasts; orthogonal to all that is not tested
+    rows = (matrix @ np.linalg.solve((matrix.T * cells) @ matrix, contrasts)).reshape(len(matrix), -1)
+    root = np.sqrt(cells)[:, None]
+    directions = np.linalg.qr(rows * root)[0] / root
+    # as far apart as two conditions of the same number of cells
+    scaled = directions * np.sqrt(cells.sum()) / 2
+    return cauchy_combination(np.stack([score_test(sums, column) for column in scaled.T]))
 
 
 def _places(states: States) -> np.ndarray:
