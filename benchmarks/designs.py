@@ -138,8 +138,8 @@ def power(args: argparse.Namespace) -> None:
             methods = {
                 "slope": (adata.var["kompot_de_age_pvalue"], adata.var["kompot_de_age_qvalue"]),
                 "old against young": (
-                    adata.var["kompot_de_young_to_old_pvalue"],
-                    adata.var["kompot_de_young_to_old_qvalue"],
+                    adata.var["split_young_to_old_pvalue"],
+                    adata.var["split_young_to_old_qvalue"],
                 ),
                 "pseudobulk per type": (bulk["pseudobulk per type"].score, bulk["pseudobulk per type"].q),
             }
