@@ -12,12 +12,17 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-__all__ = ["call_text", "record_call"]
+from kompot_scverse.design import Design
+from kompot_scverse.settings import GPSettings, StorageSettings, TestSettings
+
+__all__ = ["call_text", "record_call", "restore_arguments"]
 
 NOT_REPEATED = ("data", "overwrite")
 """Arguments that say nothing about the result."""
-TOOLS = ("da", "de", "smooth", "threshold_da", "programs")
+TOOLS = ("da", "de", "smooth", "threshold_da", "programs", "influence")
 """Functions of `kp.tl` whose calls are recorded."""
+SETTINGS = {kind.__name__: kind for kind in (Design, GPSettings, StorageSettings, TestSettings)}
+"""Classes that arguments of a call may have."""
 MAX_LENGTH = 1000
 """Characters of an argument that is stored with the run."""
 
@@ -62,6 +67,35 @@ def call_text(call: Mapping[str, Any], data: str | None = None) -> str:
         return "\n".join(_call_text(one, data) for one in calls if one)
     except (KeyError, TypeError, ValueError, AttributeError):
         return "# what this run recorded as its call is none of this package"
+
+
+def restore_arguments(call: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    The arguments of a recorded call as values; settings as objects.
+
+    Raises
+    ------
+    LookupError
+        If the call was not recorded, or one of its arguments was not stored with it.
+    """
+    if not call:
+        raise LookupError("This run did not record its call.")
+    return {name: _restore(value, name) for name, value in dict(call["arguments"]).items()}
+
+
+def _restore(value: Any, name: str) -> Any:
+    if isinstance(value, list):
+        return [_restore(one, name) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if "not_stored" in value:
+        if value.get("left_out"):
+            return None
+        raise LookupError(f"`{name}` of this run was {value['not_stored']}, which is not stored with it.")
+    if "mapping" in value:
+        return {key: _restore(one, name) for key, one in value["mapping"].items()}
+    arguments = {key: _restore(one, key) for key, one in value["arguments"].items()}
+    return SETTINGS[value["settings"]](**arguments)
 
 
 def _call_text(call: Mapping[str, Any], data: str) -> str:

@@ -33,6 +33,7 @@ NEEDS = {
 }  # fmt: skip
 """Arguments of an analysis without which a statistic is not written."""
 ADDED_BY = {
+    "influence": ("influence_sample", "influence_pvalue", "without_pvalue", "without_lfc"),
     "programs": ("program", "program_score", "program_1"),
 }
 """Tools that add statistics to a run."""

@@ -11,6 +11,7 @@ from kompot_scverse._gp.order import canonical_order
 from .abundance_testing import abundance_test
 from .design import ContrastDesign, Design
 from .gene_testing import LARGEST_IN_CATEGORY, GeneTest, GeneTestSettings, gene_test
+from .influence import SampleParts
 from .neighborhoods import (
     NeighborhoodMoments,
     Neighborhoods,
@@ -20,7 +21,15 @@ from .neighborhoods import (
     neighborhood_tree,
 )
 
-__all__ = ["CellWeights", "SumsOfGenes", "cell_weights", "compare_abundance", "compare_categories", "compare_genes"]
+__all__ = [
+    "CellWeights",
+    "SumsOfGenes",
+    "cell_weights",
+    "compare_abundance",
+    "compare_categories",
+    "compare_genes",
+    "sample_parts",
+]
 
 
 @dataclass(frozen=True)
@@ -110,6 +119,14 @@ def compare_abundance(
     """Test every neighbourhood for a change of its share of the sample's cells: p, q and effect at every cell."""
     mass, gram = _weight_sums(weights.soft, design, contrast)
     return abundance_test(mass, gram, contrast.matrix).to_cells(weights.soft)
+
+
+def sample_parts(moments: Moments, weights: np.ndarray, design: Design, contrast: ContrastDesign) -> SampleParts:
+    """The sums of every sample of a contrast by itself, in the neighbourhoods that come first."""
+    mass, gram = _weight_sums(weights, design, contrast)
+    m = weights.shape[1]
+    sums, squares = (values[contrast.members, :, :m].transpose(0, 2, 1) for values in (moments.sums, moments.squares))
+    return SampleParts(mass, gram, sums, squares)
 
 
 def _weight_sums(weights: np.ndarray, design: Design, contrast: ContrastDesign) -> tuple[np.ndarray, np.ndarray]:

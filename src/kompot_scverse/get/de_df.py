@@ -35,6 +35,8 @@ COLUMNS = {
     "region": "region",
     "region_probability": "region_probability",
     "region_lfc": "region_lfc",
+    "influence_sample": "influence_sample",
+    "influence_pvalue": "influence_pvalue",
 }
 """Columns of the table and the statistics of a run that they hold."""
 ALWAYS = ("mahalanobis", "mean_lfc")
@@ -52,6 +54,7 @@ def de_df(
     mod: str | None = None,
     cell_group: object = None,
     annotate: str | None = None,
+    influence: bool = False,
     max_fdr: float | None = None,
     min_lfc: float | None = None,
     log2: bool = False,
@@ -74,6 +77,8 @@ def de_df(
         A category of the run's `cell_groups`, for the statistics within it.
     annotate
         Obs column, such as the cell type, that says what the region of a gene is.
+    influence
+        Add the sample without which the p-value changes most, and the p-value without it: after :func:`kompot_scverse.tl.influence`.
     max_fdr
         Keep genes with at most this false discovery rate: the q-value of the replicate test where the run has one, else
         that of the test of the cells, else the local rate of the distance.
@@ -130,7 +135,9 @@ def de_df(
     tables = []
     for view in views:
         table, rate = (
-            _of_run(view, max_fdr, annotate) if cell_group is None else _of_category(view, cell_group, max_fdr)
+            _of_run(view, max_fdr, annotate, influence=influence)
+            if cell_group is None
+            else _of_category(view, cell_group, max_fdr)
         )
         view.warn()
         if log2:
@@ -139,10 +146,13 @@ def de_df(
     return joined(views, tables, by_mod=mod is None and not isinstance(data, AnnData))
 
 
-def _of_run(view: RunView, max_fdr: float | None, annotate: str | None) -> tuple[pd.DataFrame, str]:
+def _of_run(view: RunView, max_fdr: float | None, annotate: str | None, *, influence: bool) -> tuple[pd.DataFrame, str]:
     """The genes of one run on one modality, and the column of their false discovery rate."""
     always = () if view.omnibus else ALWAYS
     wanted = [name for name, statistic in COLUMNS.items() if name in always or view.has(statistic)]
+    if influence and not view.has("influence_sample"):
+        raise LookupError(f"No influence of samples on {view.name}; call `{view.call('influence_sample')}`.")
+    wanted = [name for name in wanted if influence or not name.startswith("influence")]
     rate = next((name for name in ("qvalue", "qvalue_cells") if name in wanted), "local_fdr")
     if max_fdr is not None and rate not in wanted:
         raise LookupError(

@@ -3,10 +3,21 @@
 from .cleanup import cleanup
 from .da import da
 from .de import de
+from .influence import influence
 from .programs import programs
 from .rank_genes_groups import rank_genes_groups
 from .restore_layers import restore_layers
 from .smooth import smooth
 from .threshold_da import threshold_da
 
-__all__ = ["cleanup", "da", "de", "programs", "rank_genes_groups", "restore_layers", "smooth", "threshold_da"]
+__all__ = [
+    "cleanup",
+    "da",
+    "de",
+    "influence",
+    "programs",
+    "rank_genes_groups",
+    "restore_layers",
+    "smooth",
+    "threshold_da",
+]

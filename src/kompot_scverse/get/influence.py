@@ -1,0 +1,88 @@
+"""What a result is without each sample."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from anndata import AnnData
+
+from kompot_scverse._arguments import check_arguments
+from kompot_scverse._data.resolve import name_numbers, own_names
+from kompot_scverse._runs.find import find_views
+from kompot_scverse._runs.view import RunView
+
+from ._tables import joined
+
+if TYPE_CHECKING:
+    from mudata import MuData
+
+__all__ = ["influence"]
+
+
+def influence(
+    data: "AnnData | MuData",
+    gene: str | None = None,
+    *,
+    run_id: int | None = None,
+    key_added: str | None = None,
+    group: object = None,
+    mod: str | None = None,
+) -> pd.DataFrame:
+    """
+    What :func:`kompot_scverse.tl.influence` found without each sample: for one gene, or how many calls are lost.
+
+    Parameters
+    ----------
+    data
+        Annotated data after :func:`kompot_scverse.tl.influence`.
+    gene
+        Name of a gene; None for all genes together.
+    run_id, key_added, group
+        Which run: its number (negative ones count from the end of those that match), its prefix, the group of its
+        contrast. None of them: all contrasts of the last call, one below the other.
+    mod
+        Modality of a MuData; None for all that the run wrote to, one after the other.
+
+    Returns
+    -------
+    Table with the sample (or donor, where the test blocks on them) that is left out as index. For a gene: `lfc`, the effect in its
+    region, and `pvalue`, with the empty index for nothing left out. For all genes: `n_lost`, called genes that are not called without
+    the sample, and `n_resting`, those of them that stay without any other.
+
+    Raises
+    ------
+    LookupError
+        If there is no such run, or it has not been asked for influence.
+
+    Examples
+    --------
+    >>> import kompot_scverse as kp
+    >>> adata = kp.datasets.simulate(600, 100)
+    >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", sample_key="Replicate")
+    >>> kp.tl.influence(adata, genes=["Gene0001", "Gene0002"])
+    >>> kp.get.influence(adata).columns.to_list()
+    ['n_lost', 'n_resting']
+    """
+    check_arguments(influence, locals())
+    views = find_views(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
+    tables = []
+    for view in views:
+        tables.append(_of_run(view) if gene is None else _of_gene(view, gene))
+        view.warn()
+    return joined(views, tables, by_mod=mod is None and not isinstance(data, AnnData))
+
+
+def _of_run(view: RunView) -> pd.DataFrame:
+    found = view.run.summary.get("influence")
+    if found is None:
+        raise LookupError(f"No influence of samples on {view.name}; call `{view.call('influence_sample')}`.")
+    table = pd.DataFrame({name: found[name] for name in ("n_lost", "n_resting")})
+    return table.rename_axis(index="without").sort_values("n_resting", ascending=False, kind="stable")
+
+
+def _of_gene(view: RunView, gene: str) -> pd.DataFrame:
+    number = name_numbers(view.data.var_names, own_names(view.data, [gene]))[0]
+    columns = {name: view.read(f"without_{name}").iloc[number] for name in ("lfc", "pvalue")}
+    every = pd.DataFrame(
+        {"lfc": [view.numbers("region_lfc")[number]], "pvalue": [view.numbers("pvalue")[number]]}, index=[""]
+    )
+    return pd.concat([every, pd.DataFrame(columns)]).rename_axis(index="without")

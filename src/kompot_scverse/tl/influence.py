@@ -1,0 +1,194 @@
+"""How much what a differential expression calls rests on one sample."""
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from kompot_scverse._arguments import check_arguments
+from kompot_scverse._data.holders import check_changeable, check_data
+from kompot_scverse._data.resolve import gene_numbers
+from kompot_scverse._keys import Keys, column_name
+from kompot_scverse._results.extend import Extension, extend
+from kompot_scverse._runs.call import record_call
+from kompot_scverse._runs.field import Field
+from kompot_scverse._runs.find import find_views
+from kompot_scverse._runs.rates import called_genes
+from kompot_scverse._runs.view import RunView
+from kompot_scverse._stats.gene_testing import GeneTestSettings, gene_test
+from kompot_scverse._stats.influence import LeftOut, genes_without, rests_on
+
+from ._replay import Replay, replay
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from mudata import MuData
+
+__all__ = ["influence"]
+
+logger = logging.getLogger("kompot_scverse")
+
+MUCH = 1 / 3
+"""Share of the calls that rest on one sample from which on it is said."""
+CHANGED = 0.01
+"""Relative difference of log p from the stored one, in the median, from which on the data have changed."""
+
+
+def influence(
+    data: "AnnData | MuData",
+    *,
+    run_id: int | None = None,
+    key_added: str | None = None,
+    group: object = None,
+    mod: str | None = None,
+    genes: str | Sequence[str] | np.ndarray | None = None,
+) -> None:
+    """
+    Repeat the replicate test without each sample in turn, for the genes that a run calls.
+
+    Everything is learnt anew without the sample: normalisation, variances and their prior, weights of the neighbourhoods. Where the
+    test blocks on donors, a donor is left out with all samples. The sums over the cells of each sample are collected again,
+    in one pass over the data, and the test is made as often as there are samples.
+
+    Parameters
+    ----------
+    data
+        Annotated data with a run of :func:`de` with `sample_key`, as they were then; changed in place.
+    run_id, key_added, group
+        Which run: its number (negative ones count from the end of those that match), its prefix, the group of its
+        contrast. None of them: all contrasts of the last call.
+    mod
+        Modality of a MuData; None for all that the run wrote to.
+    genes
+        Names, a boolean mask, or the name of a boolean var column; None for the genes that the run calls.
+
+    Returns
+    -------
+    None. Added to the run, and written with its prefix:
+
+    - var: `K_R_to_G_influence_sample`, the sample whose removal changes the p-value most, and `K_R_to_G_influence_pvalue`, the p-value
+      without it; missing for other genes
+    - varm: `K_R_to_G_without_pvalue` and `K_R_to_G_without_lfc`, genes × samples: p-value without each sample, and the effect in the
+      region of the gene
+
+    Raises
+    ------
+    LookupError
+        If there is no such run, it has no replicates, or an argument of its call is not stored.
+    ValueError
+        If there are no genes, or the run tested several contrasts together.
+
+    Warns
+    -----
+    UserWarning
+        If the data are not as they were.
+
+    Examples
+    --------
+    >>> import kompot_scverse as kp
+    >>> adata = kp.datasets.simulate(600, 100)
+    >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", sample_key="Replicate")
+    >>> kp.tl.influence(adata, genes=["Gene0001", "Gene0002"])
+    >>> kp.get.influence(adata, "Gene0001").columns.to_list()
+    ['lfc', 'pvalue']
+    """
+    check_arguments(influence, locals())
+    call = record_call(influence, locals())
+    check_changeable(check_data(data, mod))
+    found = []
+    for view in find_views(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod):
+        found.append(_of_run(view, genes))
+        view.warn()
+    extend(found, "influence", call["arguments"])
+    for one in found:
+        _say(one)
+
+
+def _of_run(view: RunView, genes: Any) -> Extension:
+    if view.omnibus:
+        raise ValueError(f"{view.name} tests several contrasts together, which have no single effect.")
+    called, pvalue = called_genes(view).called, view.numbers("pvalue")
+    chosen = np.flatnonzero(called) if genes is None else gene_numbers(view.data, genes)
+    numbers = np.arange(view.data.n_vars) if chosen is None else chosen
+    numbers = numbers[np.isfinite(pvalue[numbers])]
+    if len(numbers) == 0:
+        raise ValueError(f"{view.name} calls no genes; name some with `genes=`.")
+    again = replay(view, numbers)
+    everyone = np.ones(len(again.samples), dtype=bool)
+    settings = GeneTestSettings()
+    whole = gene_test(again.parts.of(everyone), again.nodes, again.contrast.matrix, settings, again.reference)
+    _check_unchanged(view, whole.pvalue[again.chosen], pvalue[numbers])
+    places = np.maximum(whole.places(), 0)
+    left_out = genes_without(
+        again.parts, again.nodes, again.contrast.matrix, again.donors, places, settings, again.reference
+    )
+    own = LeftOut(
+        *(values[:, again.chosen] for values in (left_out.effect, left_out.z, left_out.pvalue, left_out.qvalue))
+    )
+    threshold = float(pvalue[called].max(initial=0.0))
+    return Extension(
+        view,
+        _fields(view, again, numbers, own, pvalue[numbers]),
+        {"influence": _summary(again, own, called[numbers], threshold)},
+    )
+
+
+def _check_unchanged(view: RunView, found: np.ndarray, stored: np.ndarray) -> None:
+    logs = np.log(np.maximum([found, stored], 1e-300))
+    if np.nanmedian(np.abs(logs[0] - logs[1]) / np.maximum(np.abs(logs[1]), 0.1)) > CHANGED:
+        logger.warning(
+            "The p-values of %s are not found again: expression, labels or cells are not as they were. Influence is that of the data as "
+            "they are now.",
+            view.name,
+        )
+
+
+def _fields(view: RunView, again: Replay, numbers: np.ndarray, own: LeftOut, pvalue: np.ndarray) -> list[Field]:
+    keys = Keys(view.run.key_added, view.run.contrast.get("reference"), view.group)
+    change = np.abs(np.log(np.maximum(own.pvalue, 1e-300)) - np.log(np.maximum(pvalue, 1e-300)))
+    most = np.nan_to_num(change, nan=-1).argmax(axis=0)
+    codes, without = np.full(view.data.n_vars, -1), np.full(view.data.n_vars, np.nan)
+    codes[numbers], without[numbers] = most, own.pvalue[most, np.arange(len(numbers))]
+    names = [column_name(name, view.data.var_names.name) for name in again.donor_names]
+    tables = {}
+    for what, values in (("pvalue", own.pvalue), ("lfc", own.effect)):
+        table = np.full((view.data.n_vars, len(names)), np.nan)
+        table[numbers] = values.T
+        tables[what] = pd.DataFrame(table, index=view.data.var_names, columns=names)
+    rows: list[tuple[str, str, str, Any]] = [
+        (
+            "var",
+            "influence_sample",
+            "sample without which the p-value changes most",
+            pd.Categorical.from_codes(codes, categories=pd.Index(names)),
+        ),
+        ("var", "influence_pvalue", "p-value without that sample", without),
+        ("varm", "without_pvalue", "p-value of the replicate test without each sample", tables["pvalue"]),
+        ("varm", "without_lfc", "effect in the region of the gene without each sample, natural log", tables["lfc"]),
+    ]
+    return [Field(slot, keys.field(what), what, text, value=value) for slot, what, text, value in rows]
+
+
+def _summary(again: Replay, own: LeftOut, called: np.ndarray, threshold: float) -> dict[str, Any]:
+    """How many calls are lost without each sample, and how many without it only."""
+    lost = (~(own.pvalue <= threshold) & called).sum(axis=1)
+    alone = np.bincount(rests_on(own.pvalue, called, threshold) + 1, minlength=len(lost) + 1)[1:]
+    return {
+        "n_called": int(called.sum()),
+        "n_lost": dict(zip(again.donor_names, map(int, lost), strict=True)),
+        "n_resting": dict(zip(again.donor_names, map(int, alone), strict=True)),
+    }
+
+
+def _say(extension: Extension) -> None:
+    """Warn where a large part of the calls rests on one sample."""
+    summary = extension.summary["influence"]
+    for name, n in summary["n_resting"].items():
+        if n > MUCH * summary["n_called"]:
+            logger.warning(
+                "%s: %s of %s called genes rest on %s: they are not called without it, but without any other sample. Look at "
+                "`kp.get.influence` and at its cells.",
+                extension.view.title, f"{n:,}", f"{summary['n_called']:,}", name,
+            )  # fmt: skip
