@@ -3,16 +3,20 @@
 import os
 import re
 import shutil
+import sys
+import tomllib
 from pathlib import Path
 
-from kompot_scverse import __version__
-
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_ext"))
 
-project = "kompot-scverse"
+import array_types  # noqa: E402
+
+info = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
+project = info["name"]
 author = "The kompot-scverse developers"
 copyright = f"2026, {author}"
-version = release = __version__
+version = release = info["version"]
 
 extensions = [
     "myst_nb",
@@ -21,20 +25,26 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
+    "sphinx_design",
+    "sphinxcontrib.bibtex",
     # formulas without a network
     "sphinx-mathjax-offline",
 ]
-exclude_patterns = ["_build", "**.ipynb_checkpoints"]
+exclude_patterns = ["_build", "_ecosystem", "generated/array_types.md", "**.ipynb_checkpoints"]
+bibtex_bibfiles = ["references.bib"]
+bibtex_reference_style = "author_year"
 templates_path = ["_templates"]
 # a name in single backticks is code, in docstrings as in Markdown
 default_role = "literal"
 
+# a link within these pages that leads nowhere is a warning, and with -W an error; others need a network
+nitpicky = True
+nitpick_ignore_regex = [("py:.*", r"(?!kompot_scverse\b).*")]
 if os.environ.get("READTHEDOCS"):
-    # elsewhere the build needs no network
     extensions.append("sphinx.ext.intersphinx")
     intersphinx_mapping = {
         "python": ("https://docs.python.org/3", None),
-        "anndata": ("https://anndata.readthedocs.io/en/stable", None),
+        "anndata": ("https://anndata.scverse.org/en/stable", None),
         "mudata": ("https://mudata.readthedocs.io/stable", None),
         "matplotlib": ("https://matplotlib.org/stable", None),
         "numpy": ("https://numpy.org/doc/stable", None),
@@ -64,7 +74,15 @@ html_theme = "sphinx_book_theme"
 html_title = "kompot-scverse"
 html_static_path = ["_static"]
 html_css_files = ["wide.css"]
-html_theme_options = {"home_page_in_toc": True, "navbar_persistent": [], "show_navbar_depth": 1, "show_toc_level": 2}
+html_extra_path = ["llms.txt"]
+html_theme_options = {
+    "home_page_in_toc": True,
+    "navbar_persistent": [],
+    "repository_url": info["urls"]["Source"],
+    "use_repository_button": True,
+    "show_navbar_depth": 1,
+    "show_toc_level": 2,
+}
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
@@ -79,6 +97,7 @@ def _copy_tutorials() -> None:
 
 
 _copy_tutorials()
+array_types.write()
 
 
 def _prepare_docstring(app, what, name, obj, options, lines) -> None:
