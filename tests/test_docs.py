@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import re
+import runpy
 import sys
 from pathlib import Path
 
@@ -63,6 +64,48 @@ def test_python_blocks_of_pages(path, tmp_path, monkeypatch):
     namespace = {}
     for number, block in enumerate(PYTHON_BLOCK.findall(path.read_text()), start=1):
         exec(compile(block, f"{path.name}, block {number}", "exec"), namespace)
+    if path.stem == "reading":
+        check_five_cases(namespace)
+
+
+def check_five_cases(made: dict) -> None:
+    """What the page says of its five cases."""
+    assert not made["nothing"]["is_de"].any()
+    assert made["by_cells"]["is_de"].sum() > 10
+    assert (made["apart"]["direction"] != "neutral").all()
+    assert (made["right"]["direction"] == "neutral").all()
+    assert made["one_donor"]["is_de"].sum() > 10
+    assert made["by_type"]["Monocyte"] < -1
+    assert made["means"]["Monocyte"].isna().all()
+    assert made["supported"]["Monocyte"] == made["supported"].min()
+    called = {name: kp.get.de_df(made[name], sort=False)["is_de"] for name in ("confounded", "balanced")}
+    assert called["confounded"].sum() > 3
+    assert not called["balanced"].any()
+    design = {"reference": "Young", "groups": "Old", "sample_key": "Replicate", "layer": "logged_counts"}
+    with pytest.raises(ValueError, match="batch"):
+        kp.tl.de(made["confounded"], "Age", covariates=["batch"], **design)
+    with pytest.raises(ValueError, match="2 per condition"):
+        kp.tl.de(kp.datasets.simulate(200, 5, samples={"Young": 1, "Old": 1}), "Age", **design)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if "](" in page.read_text()], ids=lambda p: p.stem)
+def test_pictures_of_pages_exist(page):
+    pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", page.read_text())
+    assert [name for name in pictures if not (page.parent / name).is_file()] == []
+
+
+def test_gallery_has_every_plot():
+    shown = re.findall(r"_static/gallery/(\w+)\.png", (DOCS / "gallery.md").read_text())
+    assert sorted(shown) == sorted(set(kp.pl.__all__) - {"Panels"})
+
+
+def test_table_of_array_types_has_every_container():
+    path = DOCS / "_ext" / "array_types.py"
+    made = runpy.run_path(str(path))
+    matrix = made["load"]()
+    rows = made["table"](matrix).splitlines()[2:]
+    assert len(rows) == 1 + len(matrix.CONVERT) + len(matrix.OPEN)
+    assert all(any(f": {name} |" in row for row in rows) for name in (*matrix.CONVERT, *matrix.OPEN))
 
 
 def test_fields_page_explains_every_field(adata):
