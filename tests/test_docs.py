@@ -55,7 +55,7 @@ def test_docstring_examples(name):
 
 
 @pytest.mark.parametrize(
-    "path", [page for page in PAGES if PYTHON_BLOCK.search(page.read_text())], ids=lambda p: p.stem
+    "path", [page for page in (*PAGES, DOCS / "llms.txt") if PYTHON_BLOCK.search(page.read_text())], ids=lambda p: p.stem
 )
 @pytest.mark.usefixtures("drawing")
 @pytest.mark.filterwarnings("default::UserWarning")
