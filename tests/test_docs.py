@@ -5,10 +5,12 @@ import importlib
 import re
 import runpy
 import sys
+import tomllib
 from pathlib import Path
 
 import matplotlib as mpl
 import pytest
+import yaml
 
 import kompot_scverse as kp
 
@@ -55,7 +57,9 @@ def test_docstring_examples(name):
 
 
 @pytest.mark.parametrize(
-    "path", [page for page in (*PAGES, DOCS / "llms.txt") if PYTHON_BLOCK.search(page.read_text())], ids=lambda p: p.stem
+    "path",
+    [page for page in (*PAGES, DOCS / "llms.txt") if PYTHON_BLOCK.search(page.read_text())],
+    ids=lambda p: p.stem,
 )
 @pytest.mark.usefixtures("drawing")
 @pytest.mark.filterwarnings("default::UserWarning")
@@ -106,6 +110,42 @@ def test_table_of_array_types_has_every_container():
     rows = made["table"](matrix).splitlines()[2:]
     assert len(rows) == 1 + len(matrix.CONVERT) + len(matrix.OPEN)
     assert all(any(f": {name} |" in row for row in rows) for name in (*matrix.CONVERT, *matrix.OPEN))
+
+
+def test_readme_decides_in_a_minute():
+    text = (DOCS.parent / "README.md").read_text()
+    assert len(text.splitlines()) <= 120
+    names = set(re.findall(r"`kp\.([a-z]+\.\w+|Design)", text))
+    assert names - set(public_names()) == set()
+    _, after = text.split("<!-- comparison -->")
+    rows = after.split("<!-- end of comparison -->")[0].strip().splitlines()[2:]
+    guide = (DOCS / "guide" / "estimates.md").read_text()
+    assert len(rows) == 4
+    assert [row for row in rows if row.rstrip("| ") not in guide] == []
+
+
+def test_addresses_are_those_of_the_project():
+    """`pyproject.toml` is the one place; what cannot read it says the same."""
+    urls = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())["project"]["urls"]
+    listing = yaml.safe_load((DOCS / "_ecosystem" / "meta.yaml").read_text())
+    assert listing["project_home"] == urls["Source"]
+    assert listing["documentation_home"] == urls["Documentation"]
+    assert listing["tutorials_home"].startswith(urls["Documentation"])
+    assert urls["Homepage"] == urls["Source"]
+    assert all(urls[name].startswith(urls["Source"]) for name in ("Changelog", "Issues"))
+    assert listing["publications"] == [
+        urls[name].removeprefix("https://doi.org/") for name in ("Kompot (method)", "Mellon (method)")
+    ]
+
+
+def test_map_of_the_source_has_every_room():
+    text = (DOCS / "contributing.md").read_text()
+    source = Path(kp.__file__).parent
+    rooms = [path.name for path in source.iterdir() if path.is_dir() and (path / "__init__.py").is_file()]
+    table = text[text.index("## Map of the source") : text.index("## Releases")]
+    assert [room for room in rooms if f"`{room}`" not in table] == []
+    files = re.findall(r"`((?:_\w+|tl|pl|pp|get)/\w+\.py)`", table)
+    assert [name for name in files if not (source / name).is_file()] == []
 
 
 def test_fields_page_explains_every_field(adata):

@@ -8,7 +8,11 @@ from types import ModuleType
 ROOT = Path(__file__).parents[2]
 MATRIX = ROOT / "tests" / "tl" / "test_every_container.py"
 PAGE = Path(__file__).parents[1] / "generated" / "array_types.md"
-COLUMNS = ("expression (X or `layer`)", "`tl.de`, `tl.smooth`, and what reads the expression", "all tools, tables and plots")
+COLUMNS = (
+    "expression (X or `layer`)",
+    "`tl.de`, `tl.smooth`, and what reads the expression",
+    "all tools, tables and plots",
+)
 
 
 def load(path: Path = MATRIX) -> ModuleType:

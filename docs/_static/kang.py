@@ -24,7 +24,7 @@ design = {"reference": "ctrl", "groups": "stim", "sample_key": "donor", "paired"
 kp.tl.da(adata, "condition", **design)
 kp.tl.de(adata, "condition", cell_groups="cell_type", **design)
 genes = kp.get.de_df(adata)
-print(f"{adata.n_obs:,} cells, {genes["qvalue"].notna().sum():,} genes tested, {genes['is_de'].sum():,} called")
+print(f"{adata.n_obs:,} cells, {genes['qvalue'].notna().sum():,} genes tested, {genes['is_de'].sum():,} called")
 print("cells called by abundance:", (kp.get.da_df(adata)["direction"] != "neutral").sum())
 
 figure, axes = plt.subplots(1, 4, figsize=(19, 4.2), layout="constrained")
