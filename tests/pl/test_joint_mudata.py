@@ -92,12 +92,13 @@ def test_heatmap_of_features_of_both_modalities(analysed, drawn_tables):
             joint.loc[[f"{mod}:{name}" for name in names[mod]], own.columns], own, rtol=1e-4, atol=1e-6
         )
     dots = pl.dotplot(analysed, "celltype", genes=features, **SHOW)
-    assert dots is not None
+    assert {label.get_text() for label in dots.get_yticklabels()} == set(features)
 
 
 def test_volcano_needs_a_modality(analysed):
-    ax = pl.volcano_de(analysed, mod="prot", labels=3, **SHOW)
-    assert ax is not None
+    names = list(analysed["prot"].var_names[:3])
+    ax = pl.volcano_de(analysed, mod="prot", labels=names, **SHOW)
+    assert {text.get_text() for text in ax.texts} >= set(names)
     for draw in (lambda: pl.volcano_de(analysed, **SHOW), lambda: pl.heatmap(analysed, "celltype", **SHOW)):
         with pytest.raises(LookupError, match="'rna' and 'prot'; pass one of them as `mod=`"):
             draw()
@@ -107,13 +108,17 @@ def test_volcano_needs_a_modality(analysed):
 
 def test_single_modality_needs_none(analysed):
     tl.de(analysed, **CALL, mod="rna", key_added="single", test=FAST)
-    assert pl.volcano_de(analysed, key_added="single", **SHOW) is not None
     name = analysed["rna"].var_names[0]
+    ax = pl.volcano_de(analysed, key_added="single", labels=[name], **SHOW)
+    assert name in [text.get_text() for text in ax.texts]
     for feature in (name, f"rna:{name}"):
         ax = pl.heatmap(analysed, "celltype", genes=[feature], **SHOW)
         assert [label.get_text() for label in ax.get_yticklabels()] == [name]
 
 
 def test_abundance_plots(analysed):
-    assert pl.volcano_da(analysed, color="celltype", **SHOW) is not None
-    assert pl.direction_barplot(analysed, "celltype", **SHOW) is not None
+    categories = set(analysed.obs["celltype"].cat.categories)
+    ax = pl.volcano_da(analysed, color="celltype", **SHOW)
+    assert {text.get_text() for text in ax.get_legend().get_texts()} == categories
+    ax = pl.direction_barplot(analysed, "celltype", **SHOW)
+    assert {label.get_text().partition(" (n = ")[0] for label in ax.get_yticklabels()} == categories

@@ -1,0 +1,51 @@
+"""Evidence of amplitudes against the density of a normal distribution, and their choice against the whole grid."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy.stats import multivariate_normal
+
+from kompot_scverse._gp.amplitudes import GRID, choose_amplitudes, solve_prior
+
+RNG = np.random.default_rng(0)
+PHI = RNG.normal(size=(60, 5))
+BLOCKS = np.array([0, 0, 0, 1, 1])
+Y = PHI[:, :3] @ RNG.normal(size=3) + RNG.normal(size=60)
+HESSIAN, LINEAR = PHI.T @ PHI, PHI.T @ Y
+
+
+@pytest.mark.parametrize("values", [(1.0, 0.1), (10.0, 0.0), (0.0, 0.0)])
+def test_evidence_and_mode_are_those_of_linear_regression(values):
+    """Of y = Φw + noise of variance 1, the likelihood of w is H = ΦᵀΦ and b = Φᵀy up to what does not depend on w."""
+    variances = np.array(values)[BLOCKS]
+    mode, covariance, evidence, determinant = solve_prior(HESSIAN, LINEAR, variances)
+    marginal = np.eye(60) + PHI @ np.diag(variances) @ PHI.T
+    expected = multivariate_normal(cov=marginal).logpdf(Y) - multivariate_normal(cov=np.eye(60)).logpdf(Y)
+    assert evidence == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    np.testing.assert_allclose(mode, variances * (PHI.T @ np.linalg.solve(marginal, Y)), atol=1e-10)
+    prior = np.diag(variances)
+    np.testing.assert_allclose(
+        covariance, prior - prior @ PHI.T @ np.linalg.solve(marginal, PHI @ prior), rtol=1e-8, atol=1e-10
+    )
+    assert determinant == pytest.approx(-np.linalg.slogdet(marginal)[1] / 2)
+
+
+def test_the_choice_is_the_best_of_the_whole_grid():
+    values = np.append(GRID, 0.0)
+    every = list(product(range(len(values)), repeat=2))
+    evidence = [solve_prior(HESSIAN, LINEAR, values[list(one)][BLOCKS])[2] for one in every]
+    best = every[int(np.argmax(evidence))]
+    found = choose_amplitudes(HESSIAN, LINEAR, BLOCKS)
+    np.testing.assert_array_equal(values[found], values[list(best)])
+    # a block that changes nothing has amplitude 0, and a good start ends where the search over all does
+    assert choose_amplitudes(HESSIAN, np.zeros(5), BLOCKS).tolist() == [-1, -1]
+    np.testing.assert_array_equal(choose_amplitudes(HESSIAN, LINEAR, BLOCKS, start=found), found)
+
+
+def test_several_fields_of_one_amplitude_add_their_evidence():
+    twice = np.column_stack([LINEAR, LINEAR])
+    doubled = choose_amplitudes(HESSIAN, twice, BLOCKS)
+    values = np.append(GRID, 0.0)
+    # two of one kind are as one with twice the evidence: the same best amplitudes
+    np.testing.assert_array_equal(values[doubled], values[choose_amplitudes(HESSIAN, LINEAR, BLOCKS)])
