@@ -49,7 +49,7 @@ def failures_raised(path: Path) -> Iterator[None]:
 
 
 def array_bytes(data: Any) -> int:
-    """What the arrays of an AnnData or MuData take in a file at least."""
+    """Fewest bytes that the arrays of an AnnData or MuData take in a file."""
     slots = [getattr(data, name) for name in ("layers", "obsm", "varm", "obsp", "varp")]
     # the layers of an AnnData include X, those of a MuData are None
     arrays = [value for slot in slots if slot is not None for value in slot.values()]

@@ -11,10 +11,10 @@ __all__ = ["argument_texts", "field_texts"]
 
 HERE = {
     "genes": "Gene, or the true/false var column that marks them; left out, all. The others keep the results of an "
-    "earlier run with the same cells, basis and settings. Of a MuData, with the modality in front (prot:CD3) if needed.",
+    "earlier run with the same cells, basis and settings. In a MuData, write the modality in front (prot:CD3) if needed.",
     "mask_obs": "The true/false obs column that marks the cells to use; left out, all.",
-    "layer": "Layer of the log-normalised expression; left out, X. Of a MuData, layers that differ between modalities "
-    "come from --config.",
+    "layer": "Layer of the log-normalised expression; left out, X. If the modalities of a MuData have different layers, "
+    "name them in --config.",
     "rng": "Seed of what is drawn at random.",
     "layers": "Write the smoothed expression and fold change of all cells and genes into the output: computed while "
     "writing (lazy), or before, in memory or on disk. Left out, the file holds what kp.tl.restore_layers builds them from.",

@@ -66,7 +66,7 @@ def feature_values(data: AnnDataLike, numbers: Sequence[int] | np.ndarray, layer
 
 
 def by_modality(data: AnnDataLike, numbers: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Features of a MuData as a whole by modality: places in `numbers`, and numbers there; of other data all as they are."""
+    """Features by modality: places in `numbers`, and numbers in the modality; an AnnData counts as one without a name."""
     return data.by_modality(numbers) if isinstance(data, JointFrame) else {"": (np.arange(len(numbers)), numbers)}
 
 

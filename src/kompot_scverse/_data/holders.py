@@ -17,7 +17,7 @@ __all__ = [
 
 
 def check_data(data: object, mod: object = None) -> AnnData | MuData:
-    """`data` if it is an AnnData or MuData with cells, else an error that says what to pass."""
+    """Return `data`; raise an error if they are no AnnData or MuData, or have no cells."""
     if isinstance(data, MuData):
         _check_mudata(data)
     elif not isinstance(data, AnnData):
@@ -43,7 +43,7 @@ def _check_mudata(mdata: MuData) -> None:
 
 
 def check_changeable(data: AnnData | MuData) -> None:
-    """Raise if results could not be written in the end."""
+    """Raise if results cannot be written to the data; called before anything is computed."""
     if data.isbacked and data.is_view:
         instead = "or open the file without `backed`" if isinstance(data, MuData) else "or data.to_memory()"
         raise ValueError(
@@ -64,7 +64,7 @@ def modality_names(mdata: MuData, mod: object) -> list[str]:
 
 
 def check_names(names: Iterable[str]) -> None:
-    """Raise if results would be in a modality that cannot be written."""
+    """Raise if a modality has a name with which its results could not be written to a file."""
     for name in names:
         if not is_safe(name):
             raise ValueError(
@@ -74,7 +74,7 @@ def check_names(names: Iterable[str]) -> None:
 
 
 def one_modality(mdata: MuData, mod: object) -> str | None:
-    """The modality that `mod` names, where only one can be asked for; None if it is None."""
+    """The one modality that `mod` names; None if `mod` is None."""
     if mod is None:
         return None
     if not isinstance(mod, str):
@@ -91,12 +91,12 @@ def split_name(mdata: MuData, name: str) -> tuple[str, str]:
 
 
 def whole(data: Any) -> Any:
-    """The object that a frame is of; any other data themselves."""
+    """The object that a frame shows; other data are returned as they are."""
     return getattr(data, "mdata", data)
 
 
 def holder(data: Any, mod: str = "") -> Any:
-    """The object whose slots hold a field: a modality, or `data` itself; of a frame what it is a frame of."""
+    """The object that holds a field: a modality, or the data themselves; for a frame, the object that it shows."""
     if mod:
         return whole(data).mod[mod]
     return getattr(data, "sink", data)

@@ -75,7 +75,7 @@ def expression_values(adata: AnnDataLike, layer: str | None) -> tuple[Any, str]:
     """The expression matrix as it is, and what to call it."""
     if adata.n_vars == 0:
         raise ValueError(
-            "There are no genes to analyse (0 columns); of a MuData, leave such a modality out with `mod=`."
+            "There are no genes to analyse (0 columns). If the data are a MuData, leave such a modality out with `mod=`."
         )
     existing = [key for key in adata.layers.keys() if key is not None]
     if layer is None:

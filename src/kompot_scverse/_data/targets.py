@@ -78,7 +78,7 @@ class Targets:
         return used
 
     def mask(self, mod: str, mask_obs: Any) -> Any:
-        """`mask_obs` (of a MuData for all its cells) for a modality, whose cells without a state are left out."""
+        """The cells of a modality that `mask_obs` leaves, without those that have no state."""
         if not self.of_modalities:
             return mask_obs
         frame, positions = self.frames[mod], self.positions(mod)

@@ -38,7 +38,7 @@ class ResourcePlan(Cost):
     available: float
     """Bytes of memory that can still be taken."""
     fields: list[tuple[str, str, str]]
-    """Slot (of a MuData with the modality in front), key and, where it replaces something, by whom that was written."""
+    """Slot (for a MuData with the modality in front), key, and which run wrote what it replaces."""
     notes: list[str]
     warnings: list[str] = field(default_factory=list)
 

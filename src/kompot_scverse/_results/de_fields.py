@@ -1,4 +1,4 @@
-"""The fields that a differential expression writes: first planned, then filled."""
+"""The fields of a differential expression: planned without values, and filled."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -43,7 +43,7 @@ class DEPlan:
         return Keys(self.key_added, design.reference, group, design.sample_key is not None)
 
     def called(self, design: Design, group: object) -> tuple[str, str]:
-        """Names of what says which genes are called, and of their q."""
+        """Names of the columns of the called genes and of the q-value."""
         keys = self.keys(design, group)
         return keys.field("is_de", varies=True), keys.field("qvalue")
 
@@ -67,7 +67,7 @@ class GeneResults:
     standard_deviations: dict[str, np.ndarray] | None = None
     """Of each component."""
     levels: np.ndarray | None = None
-    """Of several contrasts: mean differences of the levels from the first, genes × levels."""
+    """For several contrasts tested together: mean differences of the levels from the first, genes × levels."""
 
 
 def plan_fields(plan: DEPlan, design: Design) -> list[Field]:
@@ -92,7 +92,7 @@ def plan_fields(plan: DEPlan, design: Design) -> list[Field]:
 
 
 def _omnibus_fields(plan: DEPlan, design: Design, group: object) -> list[Field]:
-    """Of several contrasts tested together, which have no single direction."""
+    """Fields of several contrasts tested together, which have no single direction."""
     keys = plan.keys(design, group)
     rows = [row for row in _TEST_ROWS if plan.tested and row[1] not in ("neighborhood_lfc", "region_lfc")]
     rows += [row for row in _CELL_TEST_ROWS if plan.cells_tested]
@@ -108,7 +108,7 @@ def _omnibus_fields(plan: DEPlan, design: Design, group: object) -> list[Field]:
 
 
 def _group_fields(plan: DEPlan, keys: Keys, group: object, rows: tuple[tuple[str, bool, str], ...]) -> list[Field]:
-    """Statistics of each of the `cell_groups`."""
+    """Fields of the statistics within each category of `cell_groups`."""
     return [
         Field(
             "varm",
@@ -150,7 +150,7 @@ def _condition_fields(plan: DEPlan, design: Design, condition: object) -> list[F
 
 
 def variance_rows(function: str) -> list[tuple[str, str, bool, str]]:
-    """The table of posterior variances of a function: what it takes at each cell, and its weights in each gene."""
+    """Fields of posterior variances: a few variances at each cell, and how every gene combines them."""
     return [
         ("obsm", "variances", True, f"posterior variances of {function} at each cell, cells × combined"),
         ("varm", "variance_weights", True, "weights of these variances in each gene, genes × combined"),
@@ -259,7 +259,8 @@ def gene_values(
     """
     Values of the gene-level fields of one contrast, on all genes.
 
-    q, and what is called at the threshold, are of all genes that have a p by now, also from earlier runs.
+    Genes that an earlier run tested and this one did not keep their p-values. The q-values, and which genes are called, are
+    computed anew from the p-values of all genes.
     """
     keys = plan.keys(design, group)
     columns: dict[str, np.ndarray] = {}
@@ -336,7 +337,7 @@ def _regions(results: GeneResults) -> dict[str, np.ndarray]:
 def _level_values(
     plan: DEPlan, design: Design, group: object, levels: np.ndarray, place: SubsetMerger
 ) -> dict[tuple[str, str], Any]:
-    """What an effect of several coefficients says of its levels."""
+    """Fields of the levels of an effect with several coefficients."""
     keys, effect = plan.keys(design, group), design.effect(design.groups.index(group) + 1)
     assert effect is not None
     key = keys.field("level_lfc")

@@ -21,15 +21,16 @@ __all__ = ["DiskStore"]
 
 class DiskStore:
     """
-    A zarr store for the large results of one call, made when first needed and deleted unless committed.
+    A zarr store for the large results of one call.
 
-    Once committed, it is deleted when no array of the process that made it reads from it any more (unless it is to be
-    kept): copies and parts of the data share it, and pickled data carry the values.
+    It is made when it is first needed, and deleted if the call fails. After a call that succeeds, it is deleted when the last
+    array that reads from it is gone, unless the settings keep it. Copies and parts of the data share the store. Pickled data
+    hold the values instead.
 
     Parameters
     ----------
     storage
-        Folder, and whether the store outlives the data.
+        The folder, and whether the store is kept.
     """
 
     def __init__(self, storage: StorageSettings | None) -> None:
@@ -39,7 +40,7 @@ class DiskStore:
 
     def create(self, name: str, shape: tuple[int, ...], chunks: tuple[int, ...]) -> StoredArray:
         """
-        An empty zarr array, float32, compressed; to be filled inside :meth:`writing`.
+        An empty, compressed zarr array of float32, to be filled inside :meth:`writing`.
 
         Raises
         ------
@@ -70,7 +71,7 @@ class DiskStore:
         Raises
         ------
         OSError
-            If the folder cannot be written or is full; nothing is left behind once the store is closed.
+            If the folder cannot be written or is full. What has been written is deleted when the store is closed.
         """
         targets = {
             name: self.create(name, array.shape, tuple(map(int, array.chunksize))) for name, array in arrays.items()
@@ -91,7 +92,7 @@ class DiskStore:
             ) from error
 
     def commit(self) -> None:
-        """The arrays are in use: leave the store until nothing reads from it, or for good."""
+        """Keep the store after this call, until no array reads from it any more, or for good if the settings say so."""
         if self._folder is not None:
             self._folder.release()
         self._folder = None

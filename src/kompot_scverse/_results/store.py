@@ -39,9 +39,18 @@ def check_overwrite(
     data: Any, fields: Iterable[Field], overwrite: bool | None, call: dict[str, Any] | None = None
 ) -> None:
     """
-    Decide what happens to fields that exist already: None warns, True is silent, False raises.
+    Warn about fields that exist already, or raise an error; called before anything is computed.
 
-    To be called before anything is computed. With `call`, says so if the call only adds `sample_key` to an earlier one.
+    Parameters
+    ----------
+    data
+        What the fields are to be written to.
+    fields
+        All fields of the call.
+    overwrite
+        None warns, True is silent, False raises.
+    call
+        Record of the call. If it only adds `sample_key` to an earlier call, the warning says what stays the same.
     """
     fields = list(fields)
     _check_names(fields)
@@ -106,7 +115,7 @@ def _check_other_tools(data: Any, existing: list[Field], function: str) -> None:
 
 
 def _only_adds_samples(data: Any, known: list[tuple[str, int]], call: dict[str, Any] | None) -> str:
-    """What to say if a call is an earlier one (by modality and number) with `sample_key` added; else nothing."""
+    """A sentence if the call only adds `sample_key` to an earlier run (`known`, by modality and number), else nothing."""
     if call is None or "sample_key" not in call["arguments"]:
         return ""
     others = {name: value for name, value in call["arguments"].items() if name != "sample_key"}
@@ -135,10 +144,10 @@ def fill(fields: Iterable[Field], values: dict[tuple[str, str], Any]) -> list[Fi
 
 def write(data: AnnData | MuData, fields: list[Field], runs: Sequence[Run], disk: DiskStore | None = None) -> None:
     """
-    Put all fields and runs into the data; on any interruption put back what was there before, in all modalities.
+    Write all fields and runs, or nothing: after an error or an interruption the data are as they were before.
 
-    Lazy layers are computed into memory or to disk first, if the settings of `disk` say so; nothing of them, or of what
-    is in `disk` already, stays if that fails.
+    If the settings of `disk` say so, lazy layers are first computed into memory or to disk. If that fails, everything in
+    `disk` is deleted.
     """
     with disk or DiskStore(None) as disk:
         values = _layer_values(fields, disk)
@@ -157,7 +166,7 @@ def write(data: AnnData | MuData, fields: list[Field], runs: Sequence[Run], disk
 
 
 def _is_there(data: AnnData | MuData, field: Field, value: Any) -> bool:
-    """Whether the data have the values of a field already, up to rounding; layers are not read for this."""
+    """Whether a field has these values already, up to rounding. Layers count as changed, since reading them takes long."""
     if field.slot == "layers" or not field.is_in(data):
         return False
     there = value_of(holder(data, field.mod), field.slot, field.key)
@@ -174,7 +183,7 @@ def _is_there(data: AnnData | MuData, field: Field, value: Any) -> bool:
 
 
 def _same(before: np.ndarray, now: np.ndarray) -> bool:
-    """Whether values are equal, numbers up to rounding; what is missing in both is the same."""
+    """Whether values are equal, numbers up to rounding; two missing values are equal."""
     if before.dtype.kind != "f" or now.dtype.kind != "f":
         return bool(((before == now) | (pd.isna(before) & pd.isna(now))).all())
     room = SAME * np.abs(now).max(initial=0, where=np.isfinite(now))
@@ -182,7 +191,7 @@ def _same(before: np.ndarray, now: np.ndarray) -> bool:
 
 
 def drop(data: AnnData | MuData, places: Sequence[tuple[str, str, str]]) -> None:
-    """Delete fields, given by modality, slot and key; on any interruption put back what was there before."""
+    """Delete all of some fields, given by modality, slot and key, or none if there is an error."""
     _actualize_view(data)
     with _unchanged_on_error(data, places):
         for mod, slot, key in places:
@@ -190,7 +199,7 @@ def drop(data: AnnData | MuData, places: Sequence[tuple[str, str, str]]) -> None
 
 
 def _layer_values(fields: list[Field], disk: DiskStore) -> list[Any]:
-    """Values of all fields, with layers as they are to be kept."""
+    """Values of all fields, with layers lazy, in memory or on disk, as the settings say."""
     lazy = {field.place: field.value for field in fields if field.slot == "layers" and hasattr(field.value, "dask")}
     kept = lazy
     if lazy and disk.storage.layers == "disk":
@@ -210,7 +219,7 @@ _ABSENT: Any = object()
 def _unchanged_on_error(
     data: AnnData | MuData, places: Sequence[tuple[str, str, str]], modalities: Sequence[str] = ()
 ) -> Iterator[None]:
-    """Put fields and runs back as they were if anything goes wrong."""
+    """Restore fields and runs if there is an error."""
     before = []
     for mod, slot_name, key in places:
         slot = getattr(holder(data, mod), slot_name)
@@ -244,7 +253,7 @@ def _restore(slot: Any, key: str, value: Any) -> None:
 
 
 def _actualize_view(data: AnnData | MuData) -> None:
-    """Turn a view into data of its own: this happens on the first assignment."""
+    """Turn a view into data of its own, by a first assignment."""
     check_changeable(data)
     if not data.is_view:
         return

@@ -1,4 +1,4 @@
-"""Arrays in a zarr store, read chunk by chunk; a missing chunk is an error, never a number."""
+"""Arrays in a zarr store, read chunk by chunk. A missing chunk is an error and not filled with a number."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ class Folder:
     path
         Where it is.
     keep
-        Whether it outlives the arrays that read from it.
+        Whether it stays when no array reads from it any more.
     """
 
     def __init__(self, path: Path, *, keep: bool) -> None:
@@ -146,7 +146,7 @@ class StoredArray:
 
 
 class StoredChunk:
-    """A chunk of a stored array; pickled as its values, unless the store is there for good."""
+    """A chunk of a stored array. Pickling saves its values or, if the store is kept, its place in the store."""
 
     def __init__(self, array: StoredArray, numbers: tuple[int, ...]) -> None:
         self.array, self.numbers = array, numbers

@@ -27,7 +27,7 @@ def find_view(
     mod: str | None = None,
 ) -> RunView:
     """
-    One run; of a MuData the whole of what it did, unless that is on one modality or `mod` names one.
+    One run: all that it did to a MuData, or the part in one modality if `mod` names it or there is only one.
 
     Parameters
     ----------

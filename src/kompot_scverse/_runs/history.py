@@ -24,7 +24,7 @@ def iterate_runs(data: Any) -> Iterator[Run]:
     """
     All runs, oldest first.
 
-    Those of a MuData are its own and those of its modalities that it does not know, with their modality.
+    A MuData has its own runs, and those that are recorded in its modalities only.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def store_runs(data: AnnData | MuData, runs: Sequence[Run]) -> None:
     """
     Append runs, in place of those with the same number.
 
-    Of a MuData, those of modalities also go to their modalities, so that these explain themselves when taken out.
+    In a MuData, a run on modalities is also recorded in each of them, so that they explain themselves when taken out.
     """
     data = whole(data)
     if not isinstance(data, MuData):

@@ -46,7 +46,7 @@ class Run:
     fingerprint: dict[str, str] = field(default_factory=dict)
     """Short texts that are the same for equal cells, representation and expression; empty in early versions."""
     row_prints: dict[str, str] = field(default_factory=dict)
-    """By slot and key, which rows of basis and weights are of this run; of a MuData in the runs of its modalities."""
+    """By slot and key, which rows of basis and weights this run has written; for a MuData, in the runs of its modalities."""
 
     def to_json(self) -> str:
         """As one line of JSON; numpy scalars become numbers."""

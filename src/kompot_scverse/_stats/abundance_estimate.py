@@ -1,4 +1,4 @@
-"""What both estimates of abundance give, and what follows from it at every cell."""
+"""Estimates of abundance by either method, and the statistics of every cell that follow."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast

@@ -1,4 +1,4 @@
-"""Samples of one block (a donor measured repeatedly) are alike: how much, and what that does to their covariance."""
+"""Correlation of samples of one block, such as a donor measured repeatedly, and the covariance that follows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Moderated tests of samples in blocks: the correlation of each gene is not known, and differs between genes."""
+"""Moderated tests of samples in blocks, where genes differ in their correlation within blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Smoothed expression by the varying-coefficient model: fitted to genes, and what is asked of the fit."""
+"""Smoothed expression by the varying-coefficient model, and the statistics of its fit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ __all__ = ["ComponentFit", "ComponentModel", "FieldDesign"]
 
 @dataclass(frozen=True)
 class FieldDesign:
-    """The design of the fields, and which functions are asked for, each as numbers of the columns."""
+    """The design of the coefficient fields, and the functions to compute, each as a combination of its columns."""
 
     matrix: np.ndarray
     """Samples × columns; the first is 1. All other columns have effects of one prior variance."""

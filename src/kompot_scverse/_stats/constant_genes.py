@@ -10,9 +10,9 @@ TOLERANCE = 1e-5
 
 def constant_levels(cross: np.ndarray, sums: np.ndarray) -> np.ndarray:
     """
-    The value of each gene that has the same in all cells; NaN for the others.
+    The value of each gene that has one value in all cells; NaN for other genes.
 
-    The moments of a constant c are Σ yΦ = c ΣΦ. A gene whose moments are so close to this is constant, for the smoothed
+    The moments of a constant c are Σ yΦ = c ΣΦ. A gene whose moments are this close to it is treated as constant, since the smoothed
     expression is made of nothing else.
 
     Parameters

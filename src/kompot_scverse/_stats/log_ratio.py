@@ -1,4 +1,4 @@
-"""Log ratios of the densities of conditions, estimated themselves."""
+"""Log ratios of the densities of conditions, estimated directly and not as differences of two densities."""
 
 from typing import Any
 

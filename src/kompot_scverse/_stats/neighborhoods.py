@@ -136,14 +136,14 @@ def neighborhood_tree(neighborhoods: Neighborhoods) -> NDArray[np.bool_]:
 
 
 def neighborhood_merges(neighborhoods: Neighborhoods) -> list[tuple[int, int]]:
-    """Pairs of nodes that are put together, in their order; of each a new node comes."""
+    """Pairs of nodes that are merged, in order; each merge makes a new node."""
     if len(neighborhoods.centers) < 2:
         return []
     return [(int(first), int(second)) for first, second, *_ in linkage(neighborhoods.centers, "ward")]
 
 
 def nodes_of(merges: Sequence[Sequence[int]], m: int) -> NDArray[np.bool_]:
-    """Membership of all nodes, as in :func:`neighborhood_tree`, from the pairs that are put together.
+    """Membership of all nodes, as in :func:`neighborhood_tree`, from the pairs that are merged.
 
     Parameters
     ----------

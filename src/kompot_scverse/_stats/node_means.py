@@ -24,7 +24,7 @@ def effective_cells(moments: NeighborhoodMoments, members: NDArray[np.bool_]) ->
 
 
 def sample_laplacian(mass: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    r"""What two-way models of samples and neighbourhoods need, see :func:`node_means`.
+    r"""The matrices of a two-way model of samples and neighbourhoods, see :func:`node_means`.
 
     Returns
     -------

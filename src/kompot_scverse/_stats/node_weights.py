@@ -58,8 +58,8 @@ def weights_from_others(z: NDArray[np.float64], reference: NDArray[np.bool_]) ->
 def node_probabilities(z: NDArray[np.float64], reference: NDArray[np.bool_]) -> NDArray[np.float64]:
     r"""Probability of every gene that it changes and that each node explains its change best, nodes x genes.
 
-    The posterior :math:`\pi_k B_{gk} / (\pi_0 + \sum_l \pi_l B_{gl})` of the mixture of :func:`weights_from_others`; what is left to one
-    is the probability that the gene does not change. NaN for genes that are tested in no node.
+    The posterior :math:`\pi_k B_{gk} / (\pi_0 + \sum_l \pi_l B_{gl})` of the mixture of :func:`weights_from_others`; one minus
+    their sum is the probability that the gene does not change. NaN for genes that are tested in no node.
 
     Parameters
     ----------

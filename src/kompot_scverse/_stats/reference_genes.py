@@ -1,4 +1,4 @@
-"""The genes that others borrow from: chosen by what they are, not by where they stand or what is asked for."""
+"""The genes that priors are learnt from: the same ones whatever their order and whichever genes are tested."""
 
 from collections.abc import Sequence
 from hashlib import blake2b

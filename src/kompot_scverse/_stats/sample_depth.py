@@ -1,4 +1,4 @@
-"""Sequencing depth of the samples over the cell states, and what share of it all of them have."""
+"""Sequencing depth of the samples over the cell states, and the share of it that all samples have."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -60,7 +60,7 @@ class CellWeights:
 
     @property
     def merges(self) -> list[tuple[int, int]]:
-        """The tree over the neighbourhoods, as pairs of nodes that are put together."""
+        """The tree over the neighbourhoods, as pairs of nodes that are merged."""
         return neighborhood_merges(self.neighborhoods)
 
     def describe(self, unit: float) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What log-normalised expression would be at a lower sequencing depth."""
+"""Expected log-normalised expression at a lower sequencing depth."""
 
 import numpy as np
 from numpy.typing import NDArray

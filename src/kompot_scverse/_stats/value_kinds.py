@@ -1,4 +1,4 @@
-"""What the values of some cells are: logs of scaled counts, counts, scaled or logged once too often."""
+"""Which kind of values an expression matrix holds: logs of scaled counts, counts, scaled values or logs taken twice."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MIN_GENES = 20
 
 @dataclass(frozen=True)
 class ValueKinds:
-    """What was seen in some cells."""
+    """Kinds of values that were found in a few cells."""
 
     n_cells: int
     n_counts: int

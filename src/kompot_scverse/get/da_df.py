@@ -92,7 +92,8 @@ def da_df(
     Table with the cells as index and the columns `lfc` (natural log, group − reference), `lfc_zscore`,
     `neg_log10_lfc_ptp`, `lfsr`, with replicates `pvalue`, `qvalue` and `neighborhood_lfc` (the effect) of their test, `direction`, `log_ratio_reference`, `log_ratio_group` (with
     `method="density"` instead of them and of lfsr `log_density_reference`, `log_density_group`), then those of `obs_columns`. Cells
-    without a state have missing values; any filter leaves them out. Of several contrasts with the column `group` in front.
+    without a state have missing values; any filter leaves them out. If there are several contrasts, the column `group`
+    stands in front.
 
     Raises
     ------

@@ -101,8 +101,8 @@ def de_df(
     neighbourhoods that explains its change best, see :func:`regions`), `region_probability`, `region_lfc`, `region_cells` and, with
     `annotate`, `region_annotation`; with `cell_group` `mean_lfc`, `lfc_se`, `lfc_zscore`, `lfsr`, with
     replicates `pvalue` and `qvalue`, and `n_supported`, how many of its cells have both conditions around them (`K_R_to_G_support` of
-    at least 0.1). Genes that were not analysed are left out. Of several contrasts with the column
-    `group`, of a MuData without `mod` with the column `mod` in front.
+    at least 0.1). Genes that were not analysed are left out. If there are several contrasts, the
+    column `group` stands in front; for a MuData without `mod`, the column `mod`.
 
     Raises
     ------

@@ -36,8 +36,8 @@ def runs(data: "AnnData | MuData", *, mod: str | None = None) -> pd.DataFrame:
     -------
     Table with the run's number as index: the analysis (de, da or smooth), `key_added`, what was compared, the
     representation and layer used, numbers of cells, of those with a supported fold change (de), of genes (de) or cells (da) found up and down, and of fields written,
-    and when. Missing where an analysis has no such entry; empty if there are no runs. Of a MuData without `mod`, with the
-    modality in front, in the column `mod`: empty for runs on joint cell states.
+    and when. Missing where an analysis has no such entry; empty if there are no runs. For a MuData without `mod`, the
+    column `mod` with the modality stands in front; it is empty for runs on joint cell states.
 
     Examples
     --------

@@ -37,9 +37,9 @@ def cleanup(
     Drop the large fields of runs: layers, and the replicates' weights (`sample_weights` in varm).
 
     Summary columns, basis, weights and the runs themselves stay, so that :func:`restore_layers` can attach the layers of
-    smoothed expression and fold change again; those of the standard deviation with replicates need the replicates'
-    weights: keep these with `keep="sample_weights"`. Fields that a later run has overwritten belong to that run. Files of
-    `StorageSettings(layers="disk")` are deleted with the data, not here, since copies of the data may read them.
+    smoothed expression and fold change again. Layers of the standard deviation with replicates can only be attached again
+    if the replicates' weights are kept (`keep="sample_weights"`). Fields that a later run has overwritten belong to that
+    run. Files of `StorageSettings(layers="disk")` stay until the data are deleted, since copies of the data may read them.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def cleanup(
     Returns
     -------
     One row per dropped field: run_id, slot, key, statistic, how it was held (lazy or memory), and its bytes, which for
-    a lazy field are those it would have taken once read or written. Of a MuData, with the modality in front.
+    a lazy field are those it would take in memory or in a file. For a MuData, the modality stands in front.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A run of differential expression in scanpy's own format."""
+"""A run of differential expression in the format of scanpy."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -27,9 +27,9 @@ SIGNIFICANCE = [
     ("mahalanobis_pvalue", "mahalanobis_tail_fdr", "tail false discovery rate"),
     (None, "mahalanobis_local_fdr", "local false discovery rate"),
 ]
-"""Statistics of a run that are written as p-values and as adjusted p-values, the first that exist, and their name."""
+"""Statistics that are written as p-values and as adjusted p-values, and the name of the latter; the first that a run has."""
 IN_CATEGORY = [("group_pvalue", "group_qvalue", "benjamini-hochberg"), (None, "group_lfsr", "local false sign rate")]
-"""The same of the statistics of one category."""
+"""The same for the statistics of one category."""
 
 
 def rank_genes_groups(
@@ -42,10 +42,11 @@ def rank_genes_groups(
     key_added: str = "kompot_rank_genes_groups",
 ) -> None:
     r"""
-    Write a run of differential expression as `sc.tl.rank_genes_groups` writes its results.
+    Write a run of differential expression in the format of `sc.tl.rank_genes_groups`.
 
-    What reads those then reads this: `sc.get.rank_genes_groups_df(adata, None, key="kompot_rank_genes_groups")`,
-    `sc.pl.rank_genes_groups_dotplot(adata, key=...)`, and the recipes of decoupler and gseapy, which take the table.
+    Functions that read scanpy's results can then read it, such as
+    `sc.get.rank_genes_groups_df(adata, None, key="kompot_rank_genes_groups")` and
+    `sc.pl.rank_genes_groups_dotplot(adata, key=...)`; decoupler and gseapy take the table.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Attaching layers again."""
+"""Layers of a run attached again."""
 
 import logging
 from typing import TYPE_CHECKING
@@ -21,9 +21,10 @@ logger = logging.getLogger("kompot_scverse")
 
 def restore_layers(data: "AnnData | MuData", run_id: int = -1, *, mod: str | None = None) -> None:
     """
-    Attach the layers of a run again, after :func:`cleanup` or after reading, from its basis and weights.
+    Attach the layers of a run again, after :func:`cleanup` or after reading a file.
 
-    The layers are lazy: they take no memory until they are read, and also replace layers that were read from a file.
+    They are computed from the basis and the weights of the run when they are read, and take no memory before. Layers of the
+    run that are there already are replaced.
 
     Parameters
     ----------
