@@ -108,3 +108,21 @@ def test_levels_are_the_coefficients(slopes: ComponentFit):
     np.testing.assert_allclose(slopes.weights(2), slopes.fold_change(2), rtol=0, atol=1e-10)
     design, back = canonical_design(MATRIX)
     np.testing.assert_allclose(MATRIX @ back, design, atol=1e-10)
+
+
+def test_covariances_of_the_coefficients_give_the_variance_of_every_combination(slopes: ComponentFit):
+    """Of one coefficient that of its own table; of the expression at the samples that of its own function."""
+    joint = slopes.components.joint
+    assert joint is not None
+    forms = joint.forms(FEATURES).reshape(len(FEATURES), joint.loads.shape[1], 6)
+    first, second = np.triu_indices(3)
+
+    def variance(row: np.ndarray) -> np.ndarray:
+        pairs = row[first] * row[second] * np.where(first == second, 1, 2)
+        return joint.loads @ (forms @ pairs).T
+
+    np.testing.assert_allclose(variance(np.array([0.0, 1, 0])), slopes.fold_change_variance(FEATURES, 1), rtol=0.15)
+    for sample in (0, 5):
+        own = fit(FieldDesign.of_matrix(MATRIX, [np.array([0.0, 1, 0]), MATRIX[sample] - MATRIX[1]]))
+        difference = MATRIX[sample] - MATRIX[1]
+        np.testing.assert_allclose(variance(difference), own.fold_change_variance(FEATURES, 2), rtol=0.15)

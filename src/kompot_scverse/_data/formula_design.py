@@ -18,7 +18,7 @@ from .errors import INSIDE
 from .formula import FormulaMatrix, formula_matrix, formula_variables
 from .protocol import AnnDataLike
 from .resolve import cell_mask, obs_column
-from .sample_table import sample_table, warn_of_numbers
+from .sample_table import is_number, sample_table, warn_of_numbers
 
 __all__ = ["FormulaDesign", "resolve_formula"]
 
@@ -52,6 +52,7 @@ class FormulaDesign:
                 for effect in self.effects
             },
             "variables": {str(name): table[name].astype(object).tolist() for name in table},
+            "categories": {str(name): list(table[name].cat.categories) for name in table if not is_number(table[name])},
         }
 
     @property

@@ -7,10 +7,10 @@ import numpy as np
 
 from .evidence import FLOOR, Grid, is_flat, run_in_blocks, squares_about_mean
 from .parallel import compute_here
-from .variance_table import VarianceTable, compress
+from .variance_table import JointTable, VarianceTable, compress
 from .varying_coefficients import Factor, RightHands, SampleSums, VaryingCoefficients
 
-__all__ = ["Components", "Function", "fit_components"]
+__all__ = ["Components", "Function", "Joint", "fit_components"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,18 @@ class Components:
     """Variance of the sample processes."""
     noise: np.ndarray
     """Variance of the noise."""
+    joint: JointTable | None = None
+    """Covariances of the functions of which combinations are asked for later."""
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Functions of which combinations are asked for later."""
+
+    columns: np.ndarray
+    """Functions × columns of the design."""
+    typical: np.ndarray
+    """Combinations for which the table of covariances must be good: combinations × functions."""
 
 
 def fit_components(
@@ -50,6 +62,7 @@ def fit_components(
     probability: np.ndarray,
     functions: list[Function],
     points: np.ndarray,
+    joint: Joint | None = None,
 ) -> Components:
     """
     Average the posterior over the grid.
@@ -64,6 +77,8 @@ def fit_components(
         What is wanted.
     points
         Features of places that cover the cell states, on which the few covariances are chosen that stand for those of all ratios.
+    joint
+        Functions whose covariances are wanted, too.
     """
     import dask
 
@@ -138,7 +153,30 @@ def fit_components(
         effect=amplitudes[:, 2],
         sample=amplitudes[:, 0],
         noise=loads.sum(axis=1),
+        joint=None if joint is None else _joint_table(model, grid, joint, points, loads),
     )
+
+
+def _joint_table(
+    model: VaryingCoefficients, grid: Grid, joint: Joint, points: np.ndarray, loads: np.ndarray
+) -> JointTable:
+    """Covariances of all pairs of functions at the few points of the grid that stand for all."""
+    forms = [_forms(model, grid, Function(columns), points) for columns in joint.typical @ joint.columns]
+    chosen, mixing = compress(np.vstack(forms))
+    n = len(joint.columns)
+    pairs = np.transpose(np.triu_indices(n))
+    matrices = []
+    for k in chosen:
+        own = [_covariance(model, grid, int(k), Function(columns)) for columns in joint.columns]
+        of_pairs = []
+        for i, j in pairs:
+            if i == j:
+                of_pairs.append(own[i])
+                continue
+            both = _covariance(model, grid, int(k), Function(joint.columns[i] + joint.columns[j]))
+            of_pairs.append((both - own[i] - own[j]) / 2)
+        matrices.append(of_pairs)
+    return JointTable(np.array(matrices), loads @ mixing)
 
 
 def _factor(model: VaryingCoefficients, grid: Grid, numbers: np.ndarray) -> tuple[Factor, np.ndarray]:

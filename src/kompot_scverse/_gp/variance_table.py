@@ -6,7 +6,7 @@ import numpy as np
 from scipy.linalg import qr
 from scipy.optimize import lsq_linear, nnls
 
-__all__ = ["VarianceTable", "compress"]
+__all__ = ["JointTable", "VarianceTable", "compress"]
 
 TOLERANCE = 0.03
 """Relative error of a variance, root mean square over the cell states."""
@@ -37,6 +37,26 @@ class VarianceTable:
     def variances(self, features: np.ndarray) -> np.ndarray:
         """Genes × cells."""
         return self.loads @ self.forms(features).T
+
+
+@dataclass(frozen=True)
+class JointTable:
+    r"""Covariances of several functions of each gene, :math:`\sum_k c_{gk} F(x)^\top V_k^{ij} F(x)` for every pair of them."""
+
+    matrices: np.ndarray
+    r"""V of the pairs with :math:`i \le j`, in the order of `np.triu_indices`: covariances × pairs × features × features."""
+    loads: np.ndarray
+    """c, not negative: genes × covariances."""
+
+    def forms(self, features: np.ndarray) -> np.ndarray:
+        """FᵀVF of every covariance and pair: cells × (covariances · pairs), NaN where the features are."""
+        flat = self.matrices.reshape(-1, *self.matrices.shape[2:])
+        out = np.empty((len(features), len(flat)))
+        for start in range(0, len(features), BLOCK):
+            rows = features[start : start + BLOCK]
+            for k, matrix in enumerate(flat):
+                out[start : start + BLOCK, k] = np.einsum("cr,cr->c", rows @ matrix, rows)
+        return out
 
 
 def compress(forms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from kompot_scverse._keys import Keys, column_name, slug
 from kompot_scverse._runs.field import Field
 from kompot_scverse._stats.category_statistics import GroupStatistics
 from kompot_scverse._stats.combine import benjamini_hochberg
+from kompot_scverse._stats.component_fit import MAX_JOINT
 from kompot_scverse._stats.design import Design
 from kompot_scverse._stats.fdr import NullComparison
 from kompot_scverse._stats.gene_testing import GeneTest
@@ -82,6 +83,14 @@ def plan_fields(plan: DEPlan, design: Design) -> list[Field]:
         text = "weights of the field of each coefficient of the design, genes × features × coefficients"
         key = plan.keys(design, None).of("coefficient", "weights")
         fields.append(Field("varm", key, "coefficient_weights", text))
+        if len(design.formula.coefficients) <= MAX_JOINT:
+            keys = plan.keys(design, None)
+            text = "posterior covariances of the coefficients at each cell, cells × (combined · pairs)"
+            key = keys.of("coefficient", "covariances", varies=True)
+            fields.append(Field("obsm", key, "coefficient_covariances", text))
+            key = keys.of("coefficient", "covariance_weights", varies=True)
+            text = "weights of these covariances in each gene, genes × combined"
+            fields.append(Field("varm", key, "coefficient_covariance_weights", text))
     for number, group in enumerate(design.groups, start=1):
         effect = design.effect(number)
         if effect is None or not effect.omnibus:

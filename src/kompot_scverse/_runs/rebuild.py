@@ -22,7 +22,7 @@ from .view import RunView
 if TYPE_CHECKING:
     import dask.array as da
 
-__all__ = ["build_layer", "layer_name", "layer_values", "rebuild_layers", "smoothed"]
+__all__ = ["build_layer", "layer_at", "layer_name", "layer_values", "rebuild_layers", "smoothed"]
 
 BASIS = ("use_rep", "ls", "kernel", "n_landmarks", "rtol", "rank", "residual")
 """Parameters that two runs share if their bases are the same."""
@@ -83,6 +83,28 @@ def build_layer(view: RunView, name: str, rows: Chosen = EVERYTHING, columns: Ch
 def layer_values(view: RunView, name: str, rows: Chosen, columns: Chosen) -> np.ndarray:
     """A layer as :func:`build_layer` describes it, computed; warns of what a later run has overwritten."""
     (values,) = compute_here(build_layer(view, name, rows, columns))
+    view.warn()
+    return values
+
+
+def layer_at(view: RunView, what: str, row: np.ndarray, rows: Chosen, columns: Chosen) -> np.ndarray:
+    """
+    Smoothed expression of a design at one row of its matrix, or its standard deviation, computed: cells × genes.
+
+    Parameters
+    ----------
+    view
+        A run of a design.
+    what
+        imputed or std.
+    row
+        What the coefficients are multiplied by.
+    rows, columns
+        As in :func:`build_layer`.
+    """
+    check_rows(view, rows, columns)
+    parts = _Parts(view, rows, columns)
+    (values,) = compute_here(parts.mean_at(row) if what == "imputed" else parts.std_at(row))
     view.warn()
     return values
 
@@ -154,6 +176,20 @@ class _Parts:
         """Smoothed expression; of two roles, the first minus the second."""
         weights = [self._part(f"{role}_weights", self.columns) for role in roles]
         return lazy_product(self._basis(), weights[0] if len(weights) == 1 else weights[0] - weights[1])
+
+    def mean_at(self, row: np.ndarray) -> "da.Array":
+        """Smoothed expression at a row of the design."""
+        weights = self._part("coefficient_weights", self.columns) @ row.astype(np.float32)
+        return lazy_product(self._basis(), weights)
+
+    def std_at(self, row: np.ndarray) -> "da.Array":
+        """Standard deviation of the smoothed expression at a row of the design."""
+        loads = self._part("coefficient_covariance_weights", self.columns)
+        forms = self._part("coefficient_covariances", self.rows)
+        first, second = np.triu_indices(len(row))
+        pairs = row[first] * row[second] * np.where(first == second, 1, 2)
+        combined = forms.reshape(len(forms), loads.shape[1], len(pairs)).astype(np.float64) @ pairs
+        return lazy_mixture_std(np.maximum(combined, 0).astype(np.float32), loads)
 
     def std(self, *roles: str) -> "da.Array":
         """Standard deviation of the smoothed expression; of two roles, of their difference."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kompot_scverse._gp.components import Components, Function, fit_components
+from kompot_scverse._gp.components import Components, Function, Joint, fit_components
 from kompot_scverse._gp.evidence import Grid, grid_posterior, grid_prior, log_evidence, ratio_grid
 from kompot_scverse._gp.variance_table import VarianceTable
 from kompot_scverse._gp.varying_coefficients import SampleSums, VaryingCoefficients, contrast_design
@@ -13,6 +13,11 @@ from kompot_scverse._gp.varying_coefficients import SampleSums, VaryingCoefficie
 from .design_matrix import canonical_design
 
 __all__ = ["ComponentFit", "ComponentModel", "FieldDesign"]
+
+
+MAX_JOINT = 6
+"""Coefficients of a design up to which all their covariances are kept."""
+TYPICAL_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,8 @@ class FieldDesign:
     """Smoothed expression of each condition, or of other combinations of the columns."""
     effects: list[np.ndarray]
     """Differences that are tested: the fold changes."""
+    joint: Joint | None = None
+    """Functions of which combinations are asked for later: the coefficients of a formula."""
 
     @classmethod
     def of_conditions(cls, conditions: np.ndarray) -> "FieldDesign":
@@ -48,7 +55,10 @@ class FieldDesign:
         design, back = canonical_design(matrix)
         effects = [contrast @ back for contrast in contrasts]
         # differences have nothing of the state, not even what rounding leaves
-        return cls(design, list(back), [np.append(0.0, effect[1:]) for effect in effects])
+        rows = np.unique(np.round(matrix, 9), axis=0)
+        typical = rows[np.unique(np.linspace(0, len(rows) - 1, TYPICAL_ROWS).astype(int))]
+        joint = Joint(back, typical) if matrix.shape[1] <= MAX_JOINT else None
+        return cls(design, list(back), [np.append(0.0, effect[1:]) for effect in effects], joint)
 
 
 @dataclass(frozen=True)
@@ -144,7 +154,7 @@ class ComponentModel:
         self.points = np.vstack([points, own_mean[gram[:, 0, 0] > 0]])
         self.functions = [Function(columns) for columns in design.levels]
         self.functions += [Function(columns, tested=True) for columns in design.effects]
-        self.n_conditions = len(design.levels)
+        self.n_conditions, self.joint = len(design.levels), design.joint
         self.prior: np.ndarray | None = None
 
     def learn_and_fit(self, sums: SampleSums, reference: np.ndarray, chosen: np.ndarray) -> ComponentFit:
@@ -170,5 +180,5 @@ class ComponentModel:
         if self.prior is None:
             raise RuntimeError("The prior has not been learnt.")
         probability = grid_posterior(evidence, self.prior)
-        found = fit_components(self.model, sums, self.grid, probability, self.functions, self.points)
+        found = fit_components(self.model, sums, self.grid, probability, self.functions, self.points, self.joint)
         return ComponentFit(found, self.n_conditions, sums.gram.sum(axis=0))

@@ -1,6 +1,6 @@
 """Smoothed layers, built from the basis and the weights when asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -10,7 +10,8 @@ from kompot_scverse._data.errors import missing
 from kompot_scverse._data.protocol import AnnDataLike
 from kompot_scverse._data.resolve import gene_numbers, is_mask, name_numbers, own_names
 from kompot_scverse._runs.find import all_views, find_view
-from kompot_scverse._runs.rebuild import layer_name, layer_values
+from kompot_scverse._runs.formula_rows import row_at
+from kompot_scverse._runs.rebuild import layer_at, layer_name, layer_values
 from kompot_scverse._runs.run import Run
 from kompot_scverse._runs.view import RunView
 
@@ -42,6 +43,7 @@ def layer(
     analysis: Literal["de", "smooth"] = "de",
     genes: str | Sequence[str] | Sequence[bool] | np.ndarray | None = None,
     cells: str | Sequence[str] | Sequence[bool] | Sequence[int] | np.ndarray | None = None,
+    at: Mapping[str, Any] | None = None,
 ) -> np.ndarray:
     """
     A cells × genes result of a run, for the cells and genes asked for.
@@ -72,6 +74,9 @@ def layer(
     cells
         Names, numbers (both in the order wanted), a boolean mask, or the name of a cell or of a boolean obs column; None
         for all.
+    at
+        Of a design: values of its variables, such as `{"age": 60, "sex": "F"}`, at which `"imputed"` expression or its
+        `"std"` is wanted; variables left out are as in the samples, on average. Outside the observed range it warns.
 
     Returns
     -------
@@ -107,6 +112,11 @@ def layer(
     else:
         kind = analysis if run_id is None or run_id < 0 else None
         view = find_view(data, kind, run_id=run_id, key_added=key_added, group=group, mod=mod)
+    if at is not None:
+        if statistic not in ("imputed", "std"):
+            raise ValueError(f"`at=` gives 'imputed' or 'std', not {statistic!r}.")
+        view.check_one_modality()
+        return layer_at(view, statistic, row_at(view, at), cell_numbers(view.data, cells), _genes(view.data, genes))
     name = _name_in(view, statistic)
     view.check_one_modality()
     return layer_values(view, name, cell_numbers(view.data, cells), _genes(view.data, genes))

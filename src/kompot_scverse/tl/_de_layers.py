@@ -68,6 +68,12 @@ def _effect_values(job: Job, model: ComponentFit, features: np.ndarray, merger: 
     key = task.plan.keys(task.design, None).of("coefficient", "weights")
     stacked = np.stack([model.weights(number) for number in range(len(formula.coefficients))], axis=2)
     values: Values = {("varm", key): merger(stacked.astype(np.float32), "varm", key)}
+    joint = model.components.joint
+    if joint is not None:
+        keys = task.plan.keys(task.design, None)
+        values["obsm", keys.of("coefficient", "covariances", varies=True)] = joint.forms(features).astype(np.float32)
+        key = keys.of("coefficient", "covariance_weights", varies=True)
+        values["varm", key] = merger(joint.loads.astype(np.float32), "varm", key)
     for number, effect in enumerate(formula.directed, start=1):
         keys = task.plan.keys(task.design, effect.key)
         key = keys.field("effect_weights")
