@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import kompot_scverse as kp
-from kompot_scverse.pl.programs import LINE, _lines
+from kompot_scverse.pl._embedding import LINE, gene_lines
 
 
 def test_a_panel_for_each_program_with_its_field(replicated, assert_not_clipped):
@@ -27,9 +27,19 @@ def test_without_programs_it_says_what_to_call(replicated):
 
 
 def test_lines_hold_as_many_genes_as_fit():
-    assert _lines(["A", "B"]) == "A, B"
-    found = _lines([f"Gene{number:03}" for number in range(20)]).split("\n")
+    assert gene_lines(["A", "B"]) == "A, B"
+    found = gene_lines([f"Gene{number:03}" for number in range(20)]).split("\n")
     assert len(found) == 2
     assert found[1].endswith(", …")
     assert max(map(len, found)) <= LINE + 3
-    assert _lines(["X" * 50]) == "X" * 50
+    assert gene_lines(["X" * 50]) == "X" * 50
+
+
+def test_regions_of_genes_have_a_panel_each(replicated, assert_not_clipped):
+    panels = kp.pl.regions(replicated, n_regions=2)
+    table = kp.get.regions(replicated)
+    for number, ax in panels.axes.items():
+        weights = kp.get.region_cells(replicated, int(number)).to_numpy()
+        np.testing.assert_allclose(np.sort(ax.collections[-1].get_array()), np.sort(weights))
+        assert ax.get_title().startswith(f"{number}: {table.loc[int(number), 'n_genes']} gene")
+    assert_not_clipped(panels.figure)

@@ -143,6 +143,8 @@ class RunView:
 
     def call(self, statistic: str) -> str:
         """The call that writes a statistic."""
+        if statistic == "region" and self.run.analysis == "da":
+            return "kp.tl.regions(...)"
         added = next((tool for tool, names in ADDED_BY.items() if statistic in names), None)
         if added is not None:
             return f"kp.tl.{added}(...)"

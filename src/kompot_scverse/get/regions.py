@@ -1,6 +1,6 @@
 """Regions of the cell states as a table: where genes change."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,7 @@ LEADING = 5
 def regions(
     data: "AnnData | MuData",
     *,
+    analysis: Literal["de", "da"] = "de",
     run_id: int | None = None,
     key_added: str | None = None,
     group: object = None,
@@ -41,7 +42,9 @@ def regions(
     Parameters
     ----------
     data
-        Annotated data after :func:`kompot_scverse.tl.de` with `sample_key`.
+        Annotated data after :func:`kompot_scverse.tl.de` with `sample_key`, or after :func:`kompot_scverse.tl.regions`.
+    analysis
+        "da" gives the connected regions of differential abundance that :func:`kompot_scverse.tl.regions` found.
     run_id, key_added, group
         Which run: its number (negative ones count from the end of those that match), its prefix, the group of its
         contrast. None of them: all contrasts of the last call, one below the other.
@@ -59,6 +62,9 @@ def regions(
     significant), with a column of categories `annotation` (the category that most cells have, and its share), and, after
     :func:`kompot_scverse.tl.da` of the same contrast, `da_lfc` and `da_qvalue`: means over the cells.
 
+    Of differential abundance, with "up 1", "down 1" and so on as index: `direction`, `n_cells`, `n_reference`, `n_group`, `lfc` (mean over the
+    cells; with replicates the effect of their test), with replicates `qvalue` (the smallest), and `annotation` if asked for.
+
     Raises
     ------
     LookupError
@@ -73,13 +79,23 @@ def regions(
     ['n_neighborhoods', 'n_cells', 'n_reference', 'n_group', 'n_genes', 'n_up', 'n_down', 'genes', 'annotation']
     """
     check_arguments(regions, locals())
-    views = find_views(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
+    views = find_views(data, analysis, run_id=run_id, key_added=key_added, group=group, mod=mod)
     tables = []
     for view in views:
+        if analysis == "da":
+            tables.append(_of_abundance(view))
+            continue
         table = _of_run(data, view, annotate)
         tables.append(table.sort_values("n_genes", ascending=False, kind="stable") if sort else table)
         view.warn()
     return joined(views, tables, by_mod=mod is None and not isinstance(data, AnnData))
+
+
+def _of_abundance(view: RunView) -> pd.DataFrame:
+    rows = view.run.summary.get("regions")
+    if rows is None:
+        raise LookupError(f"No regions of {view.name}; call `{view.call('region')}`.")
+    return pd.DataFrame(rows, columns=None if rows else ["region", "direction", "n_cells", "lfc"]).set_index("region")
 
 
 def _of_run(data: Any, view: RunView, annotate: str | None) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from .expression import expression
 from .heatmap import heatmap
 from .multi_volcano_da import multi_volcano_da
 from .programs import programs
+from .regions import regions
 from .replicates import replicates
 from .variance import variance
 from .volcano_da import volcano_da
@@ -24,6 +25,7 @@ __all__ = [
     "heatmap",
     "multi_volcano_da",
     "programs",
+    "regions",
     "replicates",
     "variance",
     "volcano_da",

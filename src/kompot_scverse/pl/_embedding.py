@@ -10,12 +10,16 @@ from kompot_scverse._data.tables import value_of
 from kompot_scverse._runs.rebuild import smoothed
 from kompot_scverse._runs.view import RunView
 
-from ._style import NORMAL, TITLE
+from ._style import NORMAL, SMALL, TITLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["analysed", "embedding_coordinates", "embedding_frame"]
+__all__ = ["analysed", "embedding_coordinates", "embedding_frame", "gene_lines", "headed"]
+
+LINE = 34
+"""Letters of a line of genes."""
+LINES = 2
 
 
 def embedding_coordinates(data: Any, basis: str) -> tuple[np.ndarray, str]:
@@ -48,3 +52,27 @@ def analysed(view: RunView, number: np.ndarray, layers: tuple[str, ...], gene: s
     if not np.isfinite(found).any():
         raise ValueError(f"No values of {gene!r} of {view.name}, which was not among the genes analysed.")
     return found
+
+
+def headed(ax: "Axes", title: str, genes: list[str]) -> None:
+    """A title, and under it in small letters the genes that it is about."""
+    ax.set_title(title, fontsize=TITLE, pad=6 + 1.35 * SMALL * LINES)
+    ax.annotate(
+        gene_lines(genes), (0.5, 1.0), xytext=(0, 4), xycoords="axes fraction", textcoords="offset points", ha="center",
+        va="bottom", fontsize=SMALL, fontstyle="italic", color="0.35",
+    )  # fmt: skip
+
+
+def gene_lines(genes: list[str]) -> str:
+    """As many genes as fit in the lines."""
+    lines, current = [], ""
+    for gene in genes:
+        longer = f"{current}, {gene}" if current else gene
+        if len(longer) <= LINE or not current:
+            current = longer
+            continue
+        lines.append(f"{current},")
+        current = gene
+        if len(lines) == LINES:
+            return "\n".join([*lines[:-1], f"{lines[-1]} …"])
+    return "\n".join([*lines, current])

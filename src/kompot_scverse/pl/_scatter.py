@@ -70,6 +70,7 @@ def color_scatter(
     signed: bool = False,
     shown: np.ndarray | None = None,
     unsupported: np.ndarray | None = None,
+    palette: Mapping[Any, Any] | None = None,
     background: bool = True,
     legend: bool = True,
     on_data: bool = False,
@@ -97,6 +98,8 @@ def color_scatter(
         Which points are in the foreground; None for all.
     unsupported
         Which points have values that are extrapolated: drawn in grey, with an entry of the legend that says so.
+    palette
+        Colour of each category, instead of the stored ones.
     background
         Whether the others are drawn in grey.
     legend
@@ -124,7 +127,7 @@ def color_scatter(
             ax, points[~front, 0], points[~front, 1], shade(0.08), kws, **(size | {"zorder": 1, "label": "_background"})
         )
     if not _is_numeric(values):
-        drawn, handles = _categories(ax, points, values, front, data, key, size, kws)
+        drawn, handles = _categories(ax, points, values, front, data, key, size, kws, palette)
         if on_data and len(handles) > len(OKABE_ITO):
             _name_on_data(ax, points[front], values[front])
         if legend:
@@ -150,13 +153,14 @@ def _categories(
     key: str,
     size: dict[str, Any],
     kws: Mapping[str, Any] | None,
+    palette: Mapping[Any, Any] | None,
 ) -> tuple[Any, list[Any]]:
     """Points and legend entries."""
     values = values.astype("category")
     if not front.all():
         values = values.where(front)
     present = values.cat.remove_unused_categories().cat.categories
-    colors = category_colors(data, key, present)
+    colors = category_colors(data, key, present) if palette is None else palette
     order = shuffled(len(points))
     order = order[front[order]]
     table = np.array([_rgba(colors.get(category, NEUTRAL)) for category in values.cat.categories])

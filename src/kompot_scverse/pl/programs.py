@@ -8,21 +8,16 @@ from kompot_scverse._arguments import check_arguments
 from kompot_scverse._runs.find import find_view
 
 from ._artist import check_keywords
-from ._embedding import embedding_coordinates, embedding_frame
+from ._embedding import embedding_coordinates, embedding_frame, headed
 from ._panels import Panels
 from ._scatter import color_scatter
-from ._style import SMALL, TITLE, finish, grid
-from ._theme import shade
+from ._style import finish, grid
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
 __all__ = ["programs"]
-
-LINE = 34
-"""Letters of a line of genes."""
-LINES = 2
 
 
 def programs(
@@ -97,11 +92,7 @@ def programs(
             kws=scatter_kws,
         )
         embedding_frame(ax, name, "")
-        ax.set_title(_title(number, row), fontsize=TITLE, pad=6 + 1.35 * SMALL * LINES)
-        ax.annotate(
-            _lines(row["genes"]), (0.5, 1.0), xytext=(0, 4), xycoords="axes fraction", textcoords="offset points", ha="center", va="bottom",
-            fontsize=SMALL, fontstyle="italic", color=shade(0.65),
-        )  # fmt: skip
+        headed(ax, _title(number, row), row["genes"])
     return finish(Panels(axes), show, view)
 
 
@@ -109,18 +100,3 @@ def _title(number: int, row: dict[str, Any]) -> str:
     where = f", most in {row['strongest']}" if row.get("strongest") else ""
     genes = "1 gene" if row["n_genes"] == 1 else f"{row['n_genes']} genes"
     return f"{number}: {genes} {row['direction']}{where}"
-
-
-def _lines(genes: list[str]) -> str:
-    """As many genes as fit in the lines."""
-    lines, current = [], ""
-    for gene in genes:
-        longer = f"{current}, {gene}" if current else gene
-        if len(longer) <= LINE or not current:
-            current = longer
-            continue
-        lines.append(f"{current},")
-        current = gene
-        if len(lines) == LINES:
-            return "\n".join([*lines[:-1], f"{lines[-1]} …"])
-    return "\n".join([*lines, current])

@@ -6,6 +6,7 @@ from .de import de
 from .influence import influence
 from .programs import programs
 from .rank_genes_groups import rank_genes_groups
+from .regions import regions
 from .restore_layers import restore_layers
 from .smooth import smooth
 from .threshold_da import threshold_da
@@ -17,6 +18,7 @@ __all__ = [
     "influence",
     "programs",
     "rank_genes_groups",
+    "regions",
     "restore_layers",
     "smooth",
     "threshold_da",
