@@ -31,6 +31,26 @@ def public_object(name: str) -> object:
     return getattr(importlib.import_module(module), attribute)
 
 
+ROLE = re.compile(r":(?:func|class|meth|attr):`~?([\w.]+)`")
+
+
+@pytest.mark.parametrize("name", public_names())
+def test_links_in_docstrings_lead_somewhere(name):
+    """A link by a short name is to a neighbour: sphinx warns of long names only, as it cannot follow what is elsewhere."""
+    parent, _, last = f"kompot_scverse.{name}".rpartition(".")
+    parts = [public_object(name), *vars(public_object(name)).values()]
+    links = {link for part in parts for link in ROLE.findall(getattr(part, "__doc__", None) or "")}
+    links = {link for link in links if link.split(".")[0] not in ("anndata", "mudata", "scanpy", "matplotlib", "numpy")}
+    lost = [
+        link
+        for link in links
+        if link.removeprefix("kompot_scverse.") not in public_names()
+        and f"{parent}.{link}".removeprefix("kompot_scverse.") not in public_names()
+        and not hasattr(public_object(name), link.removeprefix(f"kompot_scverse.{last}."))
+    ]
+    assert lost == []
+
+
 @pytest.fixture
 def drawing():
     """Figures are drawn without a window, and closed."""
