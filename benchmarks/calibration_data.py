@@ -29,8 +29,6 @@ __all__ = [
 ]
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-# sums of cells in memory, as the tests take them
-sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "_fixtures"))
 DETECTED = 0.05
 """Share of the cells in which a gene must be found."""
 FOLD = 0.5

@@ -17,6 +17,10 @@ FUNCTIONS = {
     if inspect.isfunction(getattr(getattr(kp, part), name))
 } | {"RunInfo": kp.RunInfo}
 NEEDED = {
+    "x": 0,
+    "y": 1,
+    "region": 0,
+
     "groupby": "Age", "reference": "Young", "statistic": "fold_change", "gene": "Gene0001", "cell_groups": "celltype",
     "tool": "de",
 }  # fmt: skip
@@ -67,6 +71,8 @@ def wrong(name: str, argument: str) -> tuple:
         return tuple(value for value in WRONG[argument] if not isinstance(value, takes))
     if (name, argument) == ("tl.rank_genes_groups", "run_id"):
         return (*NOTHING, 0.5, "0", True, ["0"])
+    if (name, argument) == ("pl.fold_changes", "y"):
+        return (1.5, ["a"], ("a",), {"a"}, None, b"x", np.zeros((2, 2)))
     return (*WRONG[argument], "nope") if (name, argument) == ("tl.da", "normalize") else WRONG[argument]
 
 

@@ -18,7 +18,7 @@ from kompot_scverse._stats.design import MIN_CELLS
 from .fingerprint import matrix_print
 from .view import RunView
 
-__all__ = ["SampleFits", "sample_fits"]
+__all__ = ["SampleFits", "run_mask", "sample_fits"]
 
 TOLERANCE = 1e-2
 """Largest relative difference to the stored weights, which are float32, that counts as none."""
@@ -94,7 +94,7 @@ def sample_fits(view: RunView, gene: int) -> SampleFits:
     codes = np.full(len(phi), -1)
     ratio = _sample_ratio(view, gene) if view.run.params["sigma"] == "evidence" else None
     for role, cells in zip(("reference", "group"), view.conditions(), strict=True):
-        cells = cells & _mask(view)
+        cells = cells & run_mask(view)
         stored = view.read(f"{role}_weights")
         own_weights[role] = np.asarray(stored[gene], dtype=np.float64)
         for label in labels.cat.categories:
@@ -112,7 +112,7 @@ def sample_fits(view: RunView, gene: int) -> SampleFits:
     return fits
 
 
-def _mask(view: RunView) -> np.ndarray:
+def run_mask(view: RunView) -> np.ndarray:
     """Cells of the run, where its call named a column; all, where it named none or a mask that is not stored."""
     given = view.run.call.get("arguments", {}).get("mask_obs")
     if isinstance(given, str) and given in view.data.obs:
@@ -150,7 +150,7 @@ def _is_changed(view: RunView) -> bool:
         or "expression" not in view.run.fingerprint
     ):
         return False
-    cells = np.logical_or(*view.conditions()) & _mask(view)
+    cells = np.logical_or(*view.conditions()) & run_mask(view)
     return matrix_print(values, cells, view.data.var_names) != view.run.fingerprint["expression"]
 
 

@@ -1,14 +1,19 @@
 """Plots; matplotlib loads when one is drawn."""
 
 from ._panels import Panels
+from .beeswarm_da import beeswarm_da
 from .diagnostics import diagnostics
 from .direction_barplot import direction_barplot
 from .dotplot import dotplot
 from .embedding import embedding
 from .expression import expression
+from .fold_changes import fold_changes
+from .gene_barplot import gene_barplot
 from .heatmap import heatmap
 from .multi_volcano_da import multi_volcano_da
 from .programs import programs
+from .proportions import proportions
+from .pseudobulk import pseudobulk
 from .regions import regions
 from .replicates import replicates
 from .variance import variance
@@ -17,15 +22,20 @@ from .volcano_de import volcano_de
 
 __all__ = [
     "Panels",
+    "beeswarm_da",
     "diagnostics",
     "direction_barplot",
     "dotplot",
     "embedding",
     "expression",
+    "fold_changes",
+    "gene_barplot",
     "heatmap",
     "multi_volcano_da",
     "programs",
     "regions",
+    "proportions",
+    "pseudobulk",
     "replicates",
     "variance",
     "volcano_da",
