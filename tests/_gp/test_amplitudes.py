@@ -44,8 +44,7 @@ def test_the_choice_is_the_best_of_the_whole_grid():
 
 
 def test_several_fields_of_one_amplitude_add_their_evidence():
-    twice = np.column_stack([LINEAR, LINEAR])
-    doubled = choose_amplitudes(HESSIAN, twice, BLOCKS)
+    several = choose_amplitudes(HESSIAN, np.column_stack([LINEAR] * 20), BLOCKS)
     values = np.append(GRID, 0.0)
-    # two of one kind are as one with twice the evidence: the same best amplitudes
-    np.testing.assert_array_equal(values[doubled], values[choose_amplitudes(HESSIAN, LINEAR, BLOCKS)])
+    # of one kind, they have the evidence of one times their number, which is largest at the same amplitudes
+    np.testing.assert_array_equal(values[several], values[choose_amplitudes(HESSIAN, LINEAR, BLOCKS)])

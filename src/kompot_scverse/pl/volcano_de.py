@@ -128,19 +128,38 @@ def volcano_de(
     handles = [dot(UP, f"{texts['up']} ({up.sum():,})"), dot(DOWN, f"{texts['down']} ({down.sum():,})")]
     handles.append(dot(NEUTRAL, f"other genes ({(drawn & ~colored).sum():,})"))
     if threshold is not None:
-        ax.axhline(threshold[0], color=shade(0.6), linewidth=0.8, linestyle="--", zorder=0)
-        handles.append(line(threshold[1]))
+        handles.append(_draw_threshold(ax, threshold))
     title = view.title if cell_group is None else f"{view.title}, {cell_group}"
     name_axes(ax, title=title, x=f"mean log fold change ({view.difference})", y=name)
     outside_legend(ax, handles, rule)
 
+    _label(ax, view, lfc, height, colored, wanted, gene_symbols, text_kws)
+    return finish(ax, show, view)
+
+
+def _label(
+    ax: "Axes",
+    view: RunView,
+    x: np.ndarray,
+    height: np.ndarray,
+    colored: np.ndarray,
+    wanted: Any,
+    gene_symbols: str | None,
+    text_kws: Mapping[str, Any] | None,
+) -> None:
+    """Write the names of genes beside their points."""
+    drawn = np.isfinite(x) & np.isfinite(height)
     chosen = points_to_label(wanted, height, colored)
     chosen = chosen[drawn[chosen]]
     names = feature_names(view.data, gene_symbols)[chosen]
-    obstacles = np.column_stack([lfc, height])[drawn]
     weights = np.where(colored[drawn], 1.0, OTHER_WEIGHT)
-    label_points(ax, lfc[chosen], height[chosen], list(names), obstacles, weights, text_kws)
-    return finish(ax, show, view)
+    label_points(ax, x[chosen], height[chosen], list(names), np.column_stack([x, height])[drawn], weights, text_kws)
+
+
+def _draw_threshold(ax: "Axes", threshold: tuple[float, str]) -> Any:
+    """A dashed line across; returns its entry of the legend."""
+    ax.axhline(threshold[0], color=shade(0.6), linewidth=0.8, linestyle="--", zorder=0)
+    return line(threshold[1])
 
 
 def _levels(
@@ -168,17 +187,11 @@ def _levels(
         handles.append(dot(color, f"highest at {name} ({own.sum():,})"))
     handles.append(dot(NEUTRAL, f"other genes ({(drawn & ~colored).sum():,})"))
     _axes_limits(ax, size[drawn], height[drawn], -np.log10(level))
-    ax.axhline(-np.log10(level), color=shade(0.6), linewidth=0.8, linestyle="--", zorder=0)
-    handles.append(line(f"q = {level:g}"))
+    handles.append(_draw_threshold(ax, (-np.log10(level), f"q = {level:g}")))
     y = "−log10 q-value of the cells" if cells else AXIS["qvalue"]
     name_axes(ax, title=view.title, x="largest difference of the mean log expression between levels", y=y)
     outside_legend(ax, handles, view.title)
-    chosen = points_to_label(wanted, height, colored)
-    chosen = chosen[drawn[chosen]]
-    labels = feature_names(view.data, gene_symbols)[chosen]
-    obstacles = np.column_stack([size, height])[drawn]
-    weights = np.where(colored[drawn], 1.0, OTHER_WEIGHT)
-    label_points(ax, size[chosen], height[chosen], list(labels), obstacles, weights, text_kws)
+    _label(ax, view, size, height, colored, wanted, gene_symbols, text_kws)
     return finish(ax, show, view)
 
 
