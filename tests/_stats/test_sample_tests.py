@@ -52,7 +52,7 @@ def sums_of(y, design, weights):
     found = collect_moments(
         reader, np.empty((len(y), 0)), design.sample_codes, len(design.samples), weights=weights.columns
     )
-    return SumsOfGenes(found, CHOSEN, np.arange(N_GENES) % 2 == 0)
+    return SumsOfGenes(found, CHOSEN, np.arange(N_GENES) % 2 == 0, np.arange(N_GENES))
 
 
 def test_genes_are_tested_over_the_neighborhoods(study):

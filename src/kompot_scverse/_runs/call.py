@@ -19,7 +19,7 @@ __all__ = ["call_text", "record_call", "restore_arguments"]
 
 NOT_REPEATED = ("data", "overwrite")
 """Arguments that say nothing about the result."""
-TOOLS = ("da", "de", "smooth", "threshold_da", "programs", "influence", "regions")
+TOOLS = ("da", "de", "smooth", "threshold_da", "programs", "influence", "regions", "gene_sets")
 """Functions of `kp.tl` whose calls are recorded."""
 SETTINGS = {kind.__name__: kind for kind in (Design, GPSettings, StorageSettings, TestSettings)}
 """Classes that arguments of a call may have."""

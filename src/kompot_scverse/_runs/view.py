@@ -34,6 +34,7 @@ NEEDS = {
 """Arguments of an analysis without which a statistic is not written."""
 ADDED_BY = {
     "influence": ("influence_sample", "influence_pvalue", "without_pvalue", "without_lfc"),
+    "gene_sets": ("gene_sets",),
     "programs": ("program", "program_score", "program_1"),
 }
 """Tools that add statistics to a run."""

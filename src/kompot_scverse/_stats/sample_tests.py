@@ -41,6 +41,8 @@ class SumsOfGenes:
     """Columns of the genes asked for, in their order."""
     reference: np.ndarray
     """Whether a column is a gene that the prior is learnt from."""
+    numbers: np.ndarray
+    """Number of the gene of each column."""
 
 
 @dataclass(frozen=True)

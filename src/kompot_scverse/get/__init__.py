@@ -2,6 +2,7 @@
 
 from .da_df import da_df
 from .de_df import de_df
+from .gene_sets import gene_sets
 from .influence import influence
 from .layer import layer
 from .programs import programs
@@ -10,4 +11,15 @@ from .regions import regions
 from .runs import runs
 from .sample_covariance import sample_covariance
 
-__all__ = ["da_df", "de_df", "influence", "layer", "programs", "region_cells", "regions", "runs", "sample_covariance"]
+__all__ = [
+    "da_df",
+    "de_df",
+    "gene_sets",
+    "influence",
+    "layer",
+    "programs",
+    "region_cells",
+    "regions",
+    "runs",
+    "sample_covariance",
+]

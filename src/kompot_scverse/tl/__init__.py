@@ -3,6 +3,7 @@
 from .cleanup import cleanup
 from .da import da
 from .de import de
+from .gene_sets import gene_sets
 from .influence import influence
 from .programs import programs
 from .rank_genes_groups import rank_genes_groups
@@ -15,6 +16,7 @@ __all__ = [
     "cleanup",
     "da",
     "de",
+    "gene_sets",
     "influence",
     "programs",
     "rank_genes_groups",

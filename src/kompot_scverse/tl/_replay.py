@@ -35,6 +35,8 @@ class Replay:
     """Whether a gene is one that is learnt from."""
     chosen: np.ndarray
     """Columns of the genes asked for, in their order."""
+    numbers: np.ndarray
+    """Number of the gene of each column."""
     samples: list[str]
     """Names of the samples of the contrast."""
     donors: np.ndarray
@@ -72,7 +74,9 @@ def replay(view: RunView, numbers: np.ndarray) -> Replay:
     parts = sample_parts(sums.moments, soft, task.design, contrast)
     samples = _names(task.design, contrast)
     donors, donor_names = _donors(task.design, contrast, samples, paired=request.paired)
-    return Replay(parts, regions.nodes, contrast, sums.reference, sums.chosen, samples, donors, donor_names)
+    return Replay(
+        parts, regions.nodes, contrast, sums.reference, sums.chosen, sums.numbers, samples, donors, donor_names
+    )
 
 
 def _donors(

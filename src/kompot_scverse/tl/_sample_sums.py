@@ -53,4 +53,5 @@ def collect_sums(
         moments = collect_moments(
             y, np.empty((len(columns), 0)), design.sample_codes, len(design.samples), weights=columns, progress=advance
         )
-    return SumsOfGenes(moments, chosen, np.isin(np.arange(len(names)) if read is None else read, reference))
+    genes = np.arange(len(names)) if read is None else read
+    return SumsOfGenes(moments, chosen, np.isin(genes, reference), genes)

@@ -1,0 +1,136 @@
+"""Gene sets whose genes change more than others."""
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from kompot_scverse._arguments import check_arguments
+from kompot_scverse._data.gene_sets import set_weights
+from kompot_scverse._data.holders import check_changeable, check_data
+from kompot_scverse._results.extend import Extension, extend
+from kompot_scverse._runs.call import record_call
+from kompot_scverse._runs.find import find_views
+from kompot_scverse._runs.view import RunView
+from kompot_scverse._stats.gene_sets import SetTest, set_test
+from kompot_scverse._stats.gene_testing import GeneTestSettings
+
+from ._replay import replay
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from mudata import MuData
+
+__all__ = ["gene_sets"]
+
+logger = logging.getLogger("kompot_scverse")
+
+
+def gene_sets(
+    data: "AnnData | MuData",
+    net: pd.DataFrame | Mapping[str, Any],
+    *,
+    run_id: int | None = None,
+    key_added: str | None = None,
+    group: object = None,
+    mod: str | None = None,
+    min_genes: int = 5,
+) -> None:
+    r"""
+    Test sets of genes for a change beyond that of other genes, anywhere in the cell states.
+
+    In every node of the tree of neighbourhoods, the mean z of the genes of a set is compared with that of all other genes (a
+    competitive test: camera, Wu & Smyth 2012). Genes of a set vary together between samples also where nothing changes; how much is
+    estimated from the residuals of the samples, for each set, so that sets that are only correlated are not found. The p-values of
+    a set are combined over the nodes as those of genes are (Cauchy combination). The sums over the cells of each sample are collected
+    again, in one pass over the data.
+
+    Parameters
+    ----------
+    data
+        Annotated data with a run of :func:`de` with `sample_key`, as they were then; changed in place.
+    net
+        Sets as decoupler has them: a table with the columns `source` (set), `target` (gene) and, if wanted, `weight` (negative for genes
+        that go the other way). Or a dictionary with the genes of each set.
+    run_id, key_added, group
+        Which run: its number (negative ones count from the end of those that match), its prefix, the group of its
+        contrast. None of them: all contrasts of the last call.
+    mod
+        Modality of a MuData; None for all that the run wrote to.
+    min_genes
+        Genes of the data that a set needs.
+
+    Returns
+    -------
+    None. Added to the run: the table of :func:`kompot_scverse.get.gene_sets`.
+
+    Raises
+    ------
+    LookupError
+        If there is no such run, it has no replicates, or an argument of its call is not stored.
+    ValueError
+        If no set has enough genes, or the run tested several contrasts together.
+
+    References
+    ----------
+    Wu & Smyth (2012), Nucleic Acids Research 40, e133.
+
+    Examples
+    --------
+    >>> import kompot_scverse as kp
+    >>> adata = kp.datasets.simulate(600, 100)
+    >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", sample_key="Replicate")
+    >>> kp.tl.gene_sets(adata, {"first": list(adata.var_names[:10]), "last": list(adata.var_names[-10:])})
+    >>> kp.get.gene_sets(adata).columns.to_list()
+    ['n_genes', 'pvalue', 'qvalue', 'zscore', 'direction', 'region']
+    """
+    check_arguments(gene_sets, locals())
+    if min_genes < 3:
+        raise ValueError(f"`min_genes` must be at least 3, not {min_genes}.")
+    call = record_call(gene_sets, locals())
+    check_changeable(check_data(data, mod))
+    found = []
+    for view in find_views(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod):
+        found.append(_of_run(view, net, min_genes))
+        view.warn()
+    extend(found, "gene_sets", call["arguments"])
+    for one in found:
+        rows = one.summary["gene_sets"]
+        n = sum(row["qvalue"] is not None and row["qvalue"] <= 0.05 for row in rows)
+        logger.info("%s: %d of %d gene sets have q up to 0.05.", one.view.title, n, len(rows))
+
+
+def _of_run(view: RunView, net: Any, min_genes: int) -> Extension:
+    if view.omnibus:
+        raise ValueError(f"{view.name} tests several contrasts together, which have no single direction.")
+    names, weights = set_weights(net, view.data.var_names.to_list(), min_genes)
+    numbers = np.flatnonzero(np.isfinite(view.numbers("pvalue")))
+    again = replay(view, numbers)
+    # also of the genes that are learnt from
+    own = np.zeros((len(again.numbers), len(names)))
+    own[:] = weights[again.numbers]
+    everyone = again.parts.of(np.ones(len(again.samples), dtype=bool))
+    found = set_test(everyone, again.nodes, again.contrast.matrix, own, GeneTestSettings(), again.reference)
+    return Extension(view, [], {"gene_sets": _table(names, found)})
+
+
+def _table(names: list[str], found: SetTest) -> list[dict[str, Any]]:
+    """What the run remembers: a row for each set."""
+    rows = []
+    for number, name in enumerate(names):
+        z, tested = found.z[:, number], bool(np.isfinite(found.pvalue[number]))
+        region = int(np.nanargmax(np.abs(z))) if tested else None
+        rows.append(
+            {
+                "source": name,
+                "n_genes": int(found.n_genes[number]),
+                "pvalue": float(found.pvalue[number]) if tested else None,
+                "qvalue": float(found.qvalue[number]) if tested else None,
+                "zscore": round(float(z[region]), 4) if region is not None else None,
+                "direction": ("up" if z[region] > 0 else "down") if region is not None else "",
+                "region": region,
+            }
+        )
+    return rows
