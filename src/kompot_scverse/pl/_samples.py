@@ -1,18 +1,12 @@
-"""The samples of a run: their cells, their design, and how they are drawn in the categories."""
+"""Samples of a run as points in categories."""
 
-import warnings
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._data.design import resolve_design
-from kompot_scverse._data.resolve import obs_column
-from kompot_scverse._data.sample_design import contrast_designs
-from kompot_scverse._runs.sample_fits import run_mask
+from kompot_scverse._runs.run_samples import Samples
 from kompot_scverse._runs.view import RunView
-from kompot_scverse._stats.linear_model import SampleDesign
 
 from ._style import NORMAL, SMALL, category_colors, line
 from ._theme import shade
@@ -20,7 +14,7 @@ from ._theme import shade
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["ABOVE_NOTES", "Samples", "draw_strips", "samples_of", "strip_handles"]
+__all__ = ["ABOVE_NOTES", "draw_strips", "strip_handles"]
 
 ABOVE_NOTES = 6 + 1.4 * SMALL
 """Points between the axes and a title that stands above the notes."""
@@ -28,51 +22,6 @@ DODGE = 0.2
 """Distance of a condition from the middle of a category."""
 SPREAD = 0.14
 """Half the width that the samples of a condition take."""
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Samples of a contrast that count as replicates."""
-
-    codes: np.ndarray
-    """Sample of each cell, -1 for cells that take no part."""
-    is_group: np.ndarray
-    """Whether a sample is of the group."""
-    labels: np.ndarray
-    """Labels of the samples, which those of one donor share."""
-    design: SampleDesign
-
-
-def samples_of(view: RunView) -> Samples:
-    """Samples and design of a run that compares two conditions, as its tests had them."""
-    key = view.run.params.get("sample_key")
-    if key is None:
-        raise LookupError(
-            f"No samples of {view.name}; call `kp.tl.{view.run.analysis}(..., sample_key=...)` and draw that run."
-        )
-    view.check_conditions()
-    with warnings.catch_warnings():
-        # what samples and covariates lack was said when the run was made
-        warnings.simplefilter("ignore", UserWarning)
-        design = resolve_design(
-            view.data,
-            view.groupby,
-            reference=view.reference,
-            groups=view.group,
-            sample_key=key,
-            mask_obs=run_mask(view),
-        )
-        covariates = view.run.params.get("covariates") or None
-        found = contrast_designs(view.data, design, covariates, paired=bool(view.run.params.get("paired")))
-    assert found is not None
-    members = found[0].members
-    codes = np.full(len(design.samples) + 1, -1)
-    codes[members] = np.arange(len(members))
-    # code -1 finds the last entry
-    of_cells = codes[design.sample_codes]
-    labels = obs_column(view.data, key, "sample_key").astype(str).to_numpy()
-    first = [int(np.flatnonzero(of_cells == number)[0]) for number in range(len(members))]
-    return Samples(of_cells, design.sample_conditions[members] == 1, labels[first], found[0].matrix)
 
 
 def draw_strips(

@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.resolve import obs_column
 from kompot_scverse._runs.find import find_view
-from kompot_scverse._stats.abundance_testing import abundance_test
+from kompot_scverse._runs.run_samples import category_counts, category_rates, samples_of
 
 from ._artist import check_keywords
 from ._categories import drawn_categories
-from ._samples import ABOVE_NOTES, draw_strips, samples_of, strip_handles
+from ._samples import ABOVE_NOTES, draw_strips, strip_handles
 from ._style import TITLE, finish, name_axes, new_axes, outside_legend
 
 if TYPE_CHECKING:
@@ -79,16 +78,8 @@ def proportions(
     check_keywords(proportions, line_kws, "Line2D", scale=False)
     view = find_view(data, "da", run_id=run_id, key_added=key_added, group=group, mod=mod)
     samples, column = samples_of(view), obs_column(view.data, cell_groups, "cell_groups")
-    cells = (samples.codes >= 0) & column.notna().to_numpy()
-    labels = pd.Categorical(column[cells], categories=column.cat.categories)
-    counts = pd.crosstab(samples.codes[cells], labels, dropna=False).reindex(
-        index=range(len(samples.labels)), columns=list(column.cat.categories), fill_value=0
-    )
-    counts = counts.loc[:, counts.sum() > 0]
-    mass = counts.to_numpy(dtype=np.float64)
-    # a cell is of one category only
-    test = abundance_test(mass, np.stack([np.diag(own) for own in mass]), samples.design)
-    q = pd.Series(test.qvalue, index=counts.columns)
+    counts = category_counts(samples, column)
+    q = category_rates(samples, counts)
     by_size = counts.sum().sort_values(ascending=False, kind="stable").index
     names = drawn_categories(column, by_size, order=order, exclude=exclude)
     shares = counts.div(counts.sum(axis=1), axis=0)[names]

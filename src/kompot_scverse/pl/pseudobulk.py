@@ -11,12 +11,13 @@ from kompot_scverse._data.design import MIN_CELLS
 from kompot_scverse._data.features import feature_names, feature_values
 from kompot_scverse._data.resolve import obs_column
 from kompot_scverse._runs.find import find_view
+from kompot_scverse._runs.run_samples import samples_of
 
 from ._artist import check_keywords
 from ._categories import drawn_categories
 from ._matrix import top_genes
 from ._panels import Panels
-from ._samples import ABOVE_NOTES, draw_strips, samples_of, strip_handles
+from ._samples import ABOVE_NOTES, draw_strips, strip_handles
 from ._style import TITLE, finish, grid, name_axes, outside_legend
 
 if TYPE_CHECKING:
