@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData, read_h5ad
+from mudata import MuData
 
 import kompot_scverse as kp
 
@@ -304,3 +305,33 @@ def test_expression_at_any_values(trend, days):
         kp.get.layer(trend, "imputed", group="time", at={"age": 3})
     with pytest.raises(ValueError, match="gives 'imputed' or 'std'"):
         kp.get.layer(trend, "lfsr", group="time", at={"time": 3})
+
+
+def test_cleanup_and_restore(trend):
+    data = trend.copy()
+    layers = {key: np.asarray(data.layers[key]) for key in data.layers if key is not None and key.startswith("kompot")}
+    kp.tl.cleanup(data)
+    assert not [key for key in data.layers if key is not None and key.startswith("kompot")]
+    for number in (0, 1):
+        kp.tl.restore_layers(data, run_id=number)
+    assert {key for key in data.layers if key is not None and key.startswith("kompot")} == set(layers)
+    for key, values in layers.items():
+        np.testing.assert_allclose(np.asarray(data.layers[key]), values, rtol=1e-4, atol=1e-5)
+
+
+def test_modalities(study):
+    parts = {
+        name: AnnData(
+            study.layers["logged_counts"][:, own].copy(), obs=study.obs[[]].copy(), var=study.var[[]].iloc[own].copy()
+        )
+        for name, own in (("rna", slice(0, 40)), ("prot", slice(40, 60)))
+    }
+    mdata = MuData(parts)
+    mdata.obs = study.obs[["sample", "donor", "day", "sex", "time"]].copy()
+    mdata.obsm["X_joint"] = study.obsm["DM_EigenVectors"]
+    kp.tl.de(mdata, TREND, sample_key="sample")
+    kp.tl.da(mdata, kp.Design("~ time + sex", test="time", block="donor"), sample_key="sample")
+    assert {"kompot_de_time_pvalue", "kompot_de_sex_pvalue"} <= set(mdata["prot"].var)
+    assert "kompot_da_time_lfc" in mdata.obs
+    assert len(kp.get.de_df(mdata, group="time")) == 60
+    assert kp.get.layer(mdata, "imputed", mod="prot", group="time", at={"time": 3}).shape == (1440, 20)

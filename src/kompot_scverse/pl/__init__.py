@@ -16,6 +16,7 @@ from .proportions import proportions
 from .pseudobulk import pseudobulk
 from .regions import regions
 from .replicates import replicates
+from .trend import trend
 from .variance import variance
 from .volcano_da import volcano_da
 from .volcano_de import volcano_de
@@ -37,6 +38,7 @@ __all__ = [
     "pseudobulk",
     "regions",
     "replicates",
+    "trend",
     "variance",
     "volcano_da",
     "volcano_de",
