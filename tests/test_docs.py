@@ -144,6 +144,13 @@ def test_readme_decides_in_a_minute():
     assert [row for row in rows if row.rstrip("| ") not in guide] == []
 
 
+@pytest.mark.parametrize("page", ["guide/agents.md", "guide/reading.md", "gallery.md", "llms.txt"])
+def test_calls_in_tables_exist(page):
+    named = set(re.findall(r"\bkp\.((?:tl|pp|pl|get|datasets)\.\w+)", (DOCS / page).read_text()))
+    assert named
+    assert named - set(public_names()) == set()
+
+
 def test_addresses_are_those_of_the_project():
     """`pyproject.toml` is the one place; what cannot read it says the same."""
     urls = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())["project"]["urls"]
