@@ -8,7 +8,15 @@ import pandas as pd
 import pytest
 
 import kompot_scverse as kp
-from kompot_scverse._arguments import check_argument, check_fraction, check_not_negative, listed, seed_of, shown
+from kompot_scverse._arguments import (
+    check_argument,
+    check_at_least,
+    check_fraction,
+    check_not_negative,
+    listed,
+    seed_of,
+    shown,
+)
 
 FUNCTIONS = {
     f"{part}.{name}": getattr(getattr(kp, part), name)
@@ -22,7 +30,7 @@ NEEDED = {
     "region": 0,
 
     "groupby": "Age", "reference": "Young", "statistic": "fold_change", "gene": "Gene0001", "cell_groups": "celltype",
-    "tool": "de",
+    "tool": "de", "net": {"a set": ["Gene0001", "Gene0002", "Gene0003"]},
 }  # fmt: skip
 NOTHING = (
     object(),
@@ -49,7 +57,8 @@ WRONG = (
     | {"tool": (*TEXT, "nope", None)}
     | dict.fromkeys(("groupby", "statistic", "gene", "key_added", "basis"), TEXT)
     | dict.fromkeys(("n_genes", "n_top", "ncols"), WHOLE)
-    | {"n_neighbors": (*WHOLE, 0, -1), "n_components": (*WHOLE[:-1], 0)}
+    | dict.fromkeys(("n_neighbors", "min_cells", "min_genes", "n_regions"), (*WHOLE, 0, -1))
+    | dict.fromkeys(("n_components", "n_programs"), (*WHOLE[:-1], 0))
     | dict.fromkeys(("max_fdr", "max_ptp", "min_lfc"), NUMBER)
     | dict.fromkeys(("genes", "covariates", "mask_obs", "cells", "obs_columns", "keep", "color"), NAMES)
     | dict.fromkeys(("gp", "storage", "test"), SETTINGS)
@@ -155,6 +164,9 @@ def test_kinds_of_the_values():
 
 
 def test_limits_seeds_and_words():
+    check_at_least(3, n=3, of_function=None)
+    with pytest.raises(ValueError, match=r"^`n` must be at least 3, not 2\.$"):
+        check_at_least(3, n=2)
     for check in (check_fraction, check_not_negative):
         check("a", None)
         with pytest.raises(ValueError, match="`a` must be"):

@@ -12,8 +12,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 import numpy as np
 
 __all__ = [
-    "check_argument", "check_arguments", "check_fields", "check_fraction", "check_not_negative", "listed", "seed_of",
-    "shown",
+    "check_argument", "check_arguments", "check_at_least", "check_fields", "check_fraction", "check_not_negative", "listed",
+    "seed_of", "shown",
 ]  # fmt: skip
 
 SHOWN = 60
@@ -73,6 +73,13 @@ def check_fraction(name: str, value: float | None) -> None:
     """Raise unless a limit is above 0 and at most 1; None is no limit."""
     if value is not None and not 0 < value <= 1:
         raise ValueError(f"`{name}` must be above 0 and at most 1, not {value!r}.")
+
+
+def check_at_least(least: int, **given: int | None) -> None:
+    """Raise unless numbers, given by name, are at least so large; None is for the function to choose."""
+    for name, value in given.items():
+        if value is not None and value < least:
+            raise ValueError(f"`{name}` must be at least {least}, not {value}.")
 
 
 def check_not_negative(name: str, value: float | None) -> None:

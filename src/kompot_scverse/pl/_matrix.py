@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
+from kompot_scverse._arguments import check_at_least
 from kompot_scverse._data.design import MIN_CELLS
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.features import feature_names, feature_numbers, feature_values
@@ -38,8 +39,7 @@ class GeneTable:
 
 def top_genes(view: RunView, genes: Sequence[str] | str | None, n_genes: int, gene_symbols: str | None) -> np.ndarray:
     """Positions of the genes to draw: given ones, or those with the largest Mahalanobis distance."""
-    if n_genes < 1:
-        raise ValueError(f"`n_genes` must be at least 1, not {n_genes}.")
+    check_at_least(1, n_genes=n_genes)
     if genes is not None:
         numbers = feature_numbers(view.data, genes, gene_symbols)
         if len(numbers) == 0:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._arguments import check_arguments, listed
+from kompot_scverse._arguments import check_arguments, check_at_least, listed
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.features import feature_names, feature_numbers
 from kompot_scverse._data.frame import frame_of
@@ -141,8 +141,7 @@ def embedding(
     colors = listed("color", color, str)
     if not colors:
         raise ValueError("`color` is empty; name at least one statistic, gene or obs column.")
-    if ncols < 1:
-        raise ValueError(f"`ncols` must be at least 1, not {ncols}.")
+    check_at_least(1, ncols=ncols)
     if ax is not None and len(colors) != 1:
         raise ValueError(f"`ax=` holds one panel, but `color` names {len(colors)}.")
     own = frame_of(data, mod)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from kompot_scverse._arguments import check_arguments
+from kompot_scverse._arguments import check_arguments, check_at_least
 from kompot_scverse._runs.find import find_view
 
 from ._artist import check_keywords
@@ -69,8 +69,7 @@ def programs(
     """
     check_arguments(programs, locals())
     check_keywords(programs, scatter_kws, "PathCollection")
-    if ncols < 1:
-        raise ValueError(f"`ncols` must be at least 1, not {ncols}.")
+    check_at_least(1, ncols=ncols)
     view = find_view(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
     view.check_one_modality()
     rows = view.run.summary.get("programs")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._arguments import check_arguments
+from kompot_scverse._arguments import check_arguments, check_at_least
 from kompot_scverse._data.design import MIN_CELLS
 from kompot_scverse._data.features import feature_names, feature_values
 from kompot_scverse._data.resolve import obs_column
@@ -92,8 +92,7 @@ def pseudobulk(
     """
     check_arguments(pseudobulk, locals())
     check_keywords(pseudobulk, line_kws, "Line2D", scale=False)
-    if ncols < 1 or min_cells < 1:
-        raise ValueError(f"`ncols` and `min_cells` must be at least 1, not {ncols} and {min_cells}.")
+    check_at_least(1, ncols=ncols, min_cells=min_cells)
     view = find_view(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
     view.check_one_modality()
     own = view.run.params.get("cell_groups")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._arguments import check_arguments
+from kompot_scverse._arguments import check_arguments, check_at_least
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.regions import find_regions
 from kompot_scverse._runs.view import RunView
@@ -78,8 +78,7 @@ def regions(
     """
     check_arguments(regions, locals())
     check_keywords(regions, scatter_kws, "PathCollection")
-    if n_regions < 1 or ncols < 1:
-        raise ValueError("`n_regions` and `ncols` must be at least 1.")
+    check_at_least(1, n_regions=n_regions, ncols=ncols)
     if ax is not None and analysis == "de":
         raise ValueError("`ax=` holds one panel, and regions of differential expression have one each.")
     view = find_view(data, analysis, run_id=run_id, key_added=key_added, group=group, mod=mod)

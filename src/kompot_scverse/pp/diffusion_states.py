@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from kompot_scverse._arguments import check_arguments, seed_of
+from kompot_scverse._arguments import check_arguments, check_at_least, seed_of
 from kompot_scverse._data.errors import in_modality, missing
 from kompot_scverse._data.holders import check_changeable, check_data, one_modality, split_name
 from kompot_scverse._data.representation_check import warn_of_picture
@@ -89,9 +89,7 @@ def diffusion_states(
     """
     check_arguments(diffusion_states, locals())
     check_key(key_added)
-    for name, number in (("n_components", n_components), ("n_neighbors", n_neighbors)):
-        if number is not None and number < 1:
-            raise ValueError(f"`{name}` must be at least 1, not {number}.")
+    check_at_least(1, n_components=n_components, n_neighbors=n_neighbors)
     check_changeable(check_data(data, mod))
     name, own, use_rep = _holder(data, mod, use_rep)
     with in_modality(name):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
-from kompot_scverse._arguments import check_arguments
+from kompot_scverse._arguments import check_arguments, check_at_least
 from kompot_scverse._data.holders import check_changeable, check_data, modality_names
 from kompot_scverse._keys import check_key
 
@@ -95,9 +95,7 @@ def joint_states(
     """
     check_arguments(joint_states, locals())
     check_key(key_added)
-    for name, number in (("n_components", n_components), ("n_neighbors", n_neighbors)):
-        if number is not None and number < 1:
-            raise ValueError(f"`{name}` must be at least 1, not {number}.")
+    check_at_least(1, n_components=n_components, n_neighbors=n_neighbors)
     if not hasattr(data, "mod"):
         raise TypeError(
             f"`data` must be a MuData, not {type(data).__name__}; `kp.pp.diffusion_states` is for one modality."

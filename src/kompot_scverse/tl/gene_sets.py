@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._arguments import check_arguments
+from kompot_scverse._arguments import check_arguments, check_at_least
 from kompot_scverse._data.gene_sets import set_weights
 from kompot_scverse._data.holders import check_changeable, check_data
 from kompot_scverse._results.extend import Extension, extend
@@ -87,8 +87,7 @@ def gene_sets(
     ['n_genes', 'pvalue', 'qvalue', 'zscore', 'direction', 'region']
     """
     check_arguments(gene_sets, locals())
-    if min_genes < 3:
-        raise ValueError(f"`min_genes` must be at least 3, not {min_genes}.")
+    check_at_least(3, min_genes=min_genes)
     call = record_call(gene_sets, locals())
     check_changeable(check_data(data, mod))
     found = []

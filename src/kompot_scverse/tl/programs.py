@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._arguments import check_arguments, check_fraction
+from kompot_scverse._arguments import check_arguments, check_at_least, check_fraction
 from kompot_scverse._data.cell_groups import group_column
 from kompot_scverse._data.holders import check_changeable, check_data
 from kompot_scverse._data.resolve import gene_numbers
@@ -109,8 +109,7 @@ def programs(
     """
     check_arguments(programs, locals())
     check_fraction("max_fdr", max_fdr)
-    if n_programs is not None and n_programs < 1:
-        raise ValueError(f"`n_programs` must be at least 1, not {n_programs}.")
+    check_at_least(1, n_programs=n_programs)
     call = record_call(programs, locals())
     check_changeable(check_data(data, mod))
     found = []

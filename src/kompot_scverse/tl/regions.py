@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._arguments import check_arguments
+from kompot_scverse._arguments import check_arguments, check_at_least
 from kompot_scverse._data.holders import check_changeable, check_data
 from kompot_scverse._data.resolve import dense
 from kompot_scverse._data.tables import value_of
@@ -87,8 +87,7 @@ def regions(
     ['direction', 'n_cells', 'n_reference', 'n_group', 'lfc', 'annotation']
     """
     check_arguments(regions, locals())
-    if n_neighbors < 1 or min_cells < 1:
-        raise ValueError("`n_neighbors` and `min_cells` must be at least 1.")
+    check_at_least(1, n_neighbors=n_neighbors, min_cells=min_cells)
     call = record_call(regions, locals())
     check_changeable(check_data(data, mod))
     found = []
