@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 import kompot_scverse as kp
+from kompot_scverse._cli.config import read_config
 
 DOCS = Path(__file__).parents[1] / "docs"
 MODULES = ["datasets", "get", "pl", "pp", "tl"]
@@ -149,6 +150,14 @@ def test_calls_in_tables_exist(page):
     named = set(re.findall(r"\bkp\.((?:tl|pp|pl|get|datasets)\.\w+)", (DOCS / page).read_text()))
     assert named
     assert named - set(public_names()) == set()
+
+
+def test_settings_file_of_the_workflow_page(tmp_path):
+    path = tmp_path / "de.yaml"
+    path.write_text(re.search(r"^```yaml\n(.*?)^```", (DOCS / "workflow.md").read_text(), re.MULTILINE | re.DOTALL)[1])
+    given = read_config(path, kp.tl.de)
+    assert given["test"] == {"null_genes": 5000, "threshold": 0.1}
+    assert given["groups"] == ["Old"]
 
 
 def test_addresses_are_those_of_the_project():
