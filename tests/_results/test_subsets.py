@@ -101,6 +101,30 @@ def test_a_run_on_one_gene_keeps_no_result_of_other_data(done: AnnData, change: 
     assert n_missing
 
 
+def test_a_rerun_without_null_genes_keeps_the_fold_changes_of_the_other_genes(done: AnnData) -> None:
+    adata, call = done.copy(), {**CALL, "test": kp.TestSettings(null_genes=0)}
+    kp.tl.de(adata, "Age", sample_key="Replicate", **call, genes=["Gene0001", "Gene0002"], overwrite=True)
+    for key in (key for key in done.var if key.startswith("kompot") and "qvalue" not in key):
+        np.testing.assert_array_equal(adata.var[key].isna(), done.var[key].isna(), err_msg=key)
+
+
+def test_other_neighborhoods_take_only_what_the_test_gives(done: AnnData) -> None:
+    adata, call = done.copy(), {**CALL, "test": kp.TestSettings(null_genes=20, n_neighborhoods=5)}
+    n_tested = int(done.var[f"{K}_pvalue"].notna()[1:].sum())
+    assert 0 < n_tested < 19
+    with pytest.warns(
+        UserWarning, match=rf"^{n_tested} other genes lose what run 0 found, in \d+ fields \(.*pvalue.*n_neighb"
+    ):
+        kp.tl.de(adata, "Age", sample_key="Replicate", **call, genes=["Gene0001"], overwrite=True)
+    others = adata.var_names != "Gene0001"
+    for key in (key for key in done.var if key.startswith("kompot")):
+        gone = key.endswith(("pvalue", "qvalue", "region", "region_probability", "region_lfc"))
+        expected = 0 if gone else int(done.var.loc[others, key].notna().sum())
+        assert int(adata.var.loc[others, key].notna().sum()) == expected, key
+    table = f"{K}_celltype_lfc_se_sample_var"
+    np.testing.assert_array_equal(adata.varm[table][others].isna(), done.varm[table][others].isna())
+
+
 def test_equal_data_in_another_container_keep_all(done: AnnData) -> None:
     adata = done.copy()
     adata.layers["logged_counts"] = sp.csc_array(adata.layers["logged_counts"])

@@ -43,6 +43,13 @@ def test_columns_are_aligned_and_long_cells_cut():
     assert text_table([]) == []
 
 
+def test_colors_are_those_of_the_theme_and_wide_tables_scroll():
+    text = html_table([("a", "b")], ("c", "d"))
+    assert text.count("color:inherit") == 5
+    assert "overflow-x:auto" in text
+    assert read(text).tags[:2] == ["div", "table"]
+
+
 def test_what_users_write_is_text_and_no_markup():
     evil = "<script>alert('x')</script>"
     found = read(page(evil, evil, [details(evil, html_table([(evil, "overwritten")], (evil,), ("over",))), code(evil)]))

@@ -1,6 +1,7 @@
 """Runs as a person sees them."""
 
 import ast
+import re
 from html.parser import HTMLParser
 
 import numpy as np
@@ -156,6 +157,14 @@ class Balance(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
+
+
+def test_html_opens_parameters_and_packages_and_folds_the_fields(done: AnnData) -> None:
+    text = kp.RunInfo(done, 1)._repr_html_()
+    opened = re.findall(r"<details( open)?><summary[^>]*>(\w+)", text)
+    assert {title: bool(state) for state, title in opened} == {
+        "Cells": False, "Parameters": True, "Fields": False, "Call": False, "Packages": True,
+    }  # fmt: skip
 
 
 def test_html_is_balanced_and_escaped(adata: AnnData) -> None:

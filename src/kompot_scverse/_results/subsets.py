@@ -22,14 +22,17 @@ IRRELEVANT = (
     "n_genes", "genes", "null_genes_drawn", "updated_run", "rng", "layers", "cell_groups", "fdr_threshold",
 )  # fmt: skip
 """Parameters that do not change the results of a gene; what the threshold decides is decided again for all genes."""
-REPLICATES = (
-    "sample_key", "paired", "covariates", "n_neighborhoods", "neighborhood_width", "samples", "reference_genes",
-    "tested_at_equal_depth",
-)  # fmt: skip
+REPLICATES = ("sample_key", "paired", "covariates", "samples")
 """Parameters and parts of the fingerprint that change only results of the replicate test or of the variance between replicates."""
+NEIGHBORHOODS = ("n_neighborhoods", "neighborhood_width", "reference_genes", "tested_at_equal_depth")
+"""Those that change only results of the replicate test."""
 SAMPLES = ("sample_key", "samples")
 """Of these, those that change all results if the variance between samples is a component of the model."""
-TESTED = ("sample_weights", "pvalue", "qvalue", "neighborhood_lfc", "neighborhood_zscore")
+TESTED = (
+    "pvalue", "qvalue", "neighborhood_lfc", "neighborhood_zscore", "region", "region_probability", "region_lfc",
+)  # fmt: skip
+"""Endings of the statistics that the replicate test gives."""
+OF_SAMPLES = (*TESTED, "sample_weights")
 """Endings of the statistics that rest on replicates; so do all keys with the suffix for replicate variance."""
 NULLS = ("null_genes", "null", "null_mahalanobis")
 """Parameters and parts of the fingerprint that change only the significance of the distance."""
@@ -112,16 +115,15 @@ class SubsetMerger:
         """Warn about the fields in which other genes lose their results, and say why."""
         if not self.lost:
             return
-        counts = {count for count, _, _ in self.lost.values()}
-        n = f"{'Up to ' if len(counts) > 1 else ''}{max(counts):,}"
+        counts = sorted({count for count, _, _ in self.lost.values()}, reverse=True)
+        fields = {n: [name for name, (count, _, _) in self.lost.items() if count == n] for n in counts}
+        first, *others = (f"in {len(names)} fields ({_listed(names)})" for names in fields.values())
+        also = "".join(f"; {n:,} {text}" for n, text in zip(counts[1:], others, strict=True))
         runs = ", ".join(str(number) for number in sorted({run for _, run, _ in self.lost.values()}))
         reasons = list(dict.fromkeys(reason for _, _, reasons in self.lost.values() for reason in reasons))
-        named = ", ".join(list(self.lost)[:MAX_FIELDS])
-        named += f" and {len(self.lost) - MAX_FIELDS} more" if len(self.lost) > MAX_FIELDS else ""
         mod = getattr(self.adata, "modality", "")
         warnings.warn(
-            f"{n} other {f'features of {mod}' if mod else 'genes'} lose what run {runs} found, in {len(self.lost)} fields "
-            f"({named}), since this run differs in {'; '.join(reasons)}. They are now missing; call `kp.tl.{self.analysis}` "
+            f"{counts[0]:,} other {f'features of {mod}' if mod else 'genes'} lose what run {runs} found, {first}{also}; since this run differs in {'; '.join(reasons)}. They are now missing; call `kp.tl.{self.analysis}` "
             "without `genes=` for all, or with another `key_added=` to keep both.",
             UserWarning,
             skip_file_prefixes=INSIDE,
@@ -166,7 +168,9 @@ class SubsetMerger:
             return [f"that run {run.run_id} recorded no fingerprint of its data (an earlier version made it)"]
         statistic = next(entry["statistic"] for entry in run.fields if entry["slot"] == slot and entry["key"] == key)
         ignored = set(IRRELEVANT)
-        if not (statistic.endswith(TESTED) or key.endswith(SAMPLE_VAR)):
+        if not statistic.endswith(TESTED):
+            ignored |= set(NEIGHBORHOODS)
+        if not (statistic.endswith(OF_SAMPLES) or key.endswith(SAMPLE_VAR)):
             ignored |= set(REPLICATES)
             if self.params.get("sigma") == "evidence":
                 ignored -= set(SAMPLES)
@@ -188,6 +192,12 @@ class SubsetMerger:
             if name not in ignored and not _same(run.params.get(name), self.params.get(name))
         ]
         return found if found or self._same_basis else ["the basis of the cell states"]
+
+
+def _listed(names: list[str]) -> str:
+    """The first of them."""
+    more = f" and {len(names) - MAX_FIELDS} more" if len(names) > MAX_FIELDS else ""
+    return ", ".join(names[:MAX_FIELDS]) + more
 
 
 def _same(first: Any, second: Any) -> bool:

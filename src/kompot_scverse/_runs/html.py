@@ -6,7 +6,8 @@ from typing import Any
 
 __all__ = ["code", "details", "display", "html_table", "page", "text_table"]
 
-CELL = "text-align:left;vertical-align:top;padding:2px 10px 2px 0;border:none"
+CELL = "text-align:left;vertical-align:top;color:inherit;background:none;padding:2px 10px 2px 0;border:none"
+TABLE = "border-collapse:collapse;color:inherit;background:none;width:auto;margin:2px 0 6px;font-size:inherit"
 HEAD = f"{CELL};border-bottom:1px solid rgba(128,128,128,.5);font-weight:600"
 NOTICE = "background:rgba(217,119,6,.22);border-radius:3px;padding:0 4px"
 
@@ -51,8 +52,9 @@ def html_table(rows: Iterable[Sequence[str]], header: Sequence[str] = (), notice
 
     head = "".join(f"<th style='{HEAD}'>{html.escape(name)}</th>" for name in header)
     body = "".join(f"<tr style='background:none'>{''.join(cell(one) for one in row)}</tr>" for row in rows)
-    # colours are inherited, so that the table follows the notebook's theme
-    return f"<table style='border-collapse:collapse;color:inherit'>{f'<tr>{head}</tr>' if head else ''}{body}</table>"
+    # colours are inherited, so that the table follows the theme of the notebook or page; a wide one scrolls within it
+    table = f"<table style='{TABLE}'>{f'<tr>{head}</tr>' if head else ''}{body}</table>"
+    return f"<div style='overflow-x:auto'>{table}</div>"
 
 
 def details(title: str, content: str, *, opened: bool = False) -> str:

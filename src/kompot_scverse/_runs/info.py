@@ -203,15 +203,15 @@ class RunInfo:
     def _repr_html_(self) -> str:
         sections = self._sections()
         content = [html_table(sections[0][1])]
-        content += [details(title, html_table(rows)) for title, rows in sections[1:]]
+        content += [details(title, html_table(rows), opened=title == "Parameters") for title, rows in sections[1:]]
         columns = ["slot", "key", "status", "statistic", "description"]
         columns = ["mod", *columns] if "mod" in self._fields else columns
         table = html_table(
             self._fields[columns].itertuples(index=False, name=None), columns, notice=("overwritten", MISSING)
         )
-        content.append(details(f"Fields ({len(self._fields)})", table, opened=True))
+        content.append(details(f"Fields ({len(self._fields)})", table))
         content.append(details("Call", code(self.call())))
-        content.append(details("Packages", html_table(self._run.environment.items())))
+        content.append(details("Packages", html_table(self._run.environment.items()), opened=True))
         return page(self._title(), self._subtitle(), content)
 
 
