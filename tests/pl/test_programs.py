@@ -43,3 +43,12 @@ def test_regions_of_genes_have_a_panel_each(replicated, assert_not_clipped):
         np.testing.assert_allclose(np.sort(ax.collections[-1].get_array()), np.sort(weights))
         assert ax.get_title().startswith(f"{number}: {table.loc[int(number), 'n_genes']} gene")
     assert_not_clipped(panels.figure)
+
+
+def test_heatmap_of_programs(replicated):
+    kp.tl.programs(replicated, 2, genes=replicated.var_names[:20])
+    ax = kp.pl.heatmap(replicated, "celltype", genes="programs", n_genes=8, cluster=False)
+    drawn = [text.get_text() for text in ax.get_yticklabels()]
+    programs = replicated.var.loc[drawn, "kompot_de_Young_to_Old_program"].astype(str).to_list()
+    assert programs == sorted(programs)
+    assert max(programs.count(name) for name in "12") <= 4

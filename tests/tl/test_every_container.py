@@ -59,8 +59,8 @@ READ: dict[str, Callable[[Any], Any]] = {
     "replicates": lambda data: kp.pl.replicates(data, GENES[2], gene_symbols="symbol"),
 }
 """Plots that read the expression."""
-OTHERS = {"programs"}
-"""Plots of what other tools write."""
+OTHERS = {"programs", "gene_sets", "influence", "region_cells", "regions"}
+"""Plots and tables of what other tools write."""
 EXPRESSION = ("de_df", "layer", *READ)
 """What depends on the expression."""
 STORED: dict[str, Callable[[Any], Any]] = {

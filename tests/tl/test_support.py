@@ -78,3 +78,14 @@ def test_extrapolated_fold_changes_are_grey_and_the_legend_says_so(analysed):
     # expression itself is measured there
     ax = kp.pl.embedding(analysed, "umap", color="gene0", value="reference")
     assert ax.get_legend() is None
+
+
+def test_samples_that_another_column_groups_are_said_once(caplog):
+    adata, _ = planted(n_cells=480)
+    adata = adata[:, :10].copy()
+    adata.obs["mouse"] = [f"m{int(name[1:]) // 2}" for name in adata.obs["sample"]]
+    with caplog.at_level(logging.WARNING, "kompot_scverse"):
+        kp.tl.da(adata, "time", sample_key="sample", **ARGUMENTS)
+    said = [record.getMessage() for record in caplog.records if "technical" in record.getMessage()]
+    assert len(said) == 1
+    assert said[0].startswith("obs['mouse'] groups the 8 samples of obs['sample'] in 4")

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["GeneTable", "cluster_order", "frame", "gene_table", "top_genes"]
 
+LIKE = 0.5
+"""Correlation with its program from which on a gene is drawn with it."""
+
 
 @dataclass(frozen=True)
 class GeneTable:
@@ -40,6 +43,8 @@ class GeneTable:
 def top_genes(view: RunView, genes: Sequence[str] | str | None, n_genes: int, gene_symbols: str | None) -> np.ndarray:
     """Positions of the genes to draw: given ones, or those with the largest Mahalanobis distance."""
     check_at_least(1, n_genes=n_genes)
+    if genes == "programs" and view.has("program"):
+        return _of_programs(view, n_genes)
     if genes is not None:
         numbers = feature_numbers(view.data, genes, gene_symbols)
         if len(numbers) == 0:
@@ -48,6 +53,17 @@ def top_genes(view: RunView, genes: Sequence[str] | str | None, n_genes: int, ge
     distance = some_numbers(view, "mahalanobis")
     order = np.argsort(-distance, kind="stable")
     return order[np.isfinite(distance[order])][:n_genes]
+
+
+def _of_programs(view: RunView, n_genes: int) -> np.ndarray:
+    """Genes by program, of each the most distant of those that are like it."""
+    program, score = view.read("program").astype(str).to_numpy(), view.numbers("program_score")
+    distance, found = np.nan_to_num(view.numbers("mahalanobis")), []
+    names = [str(number + 1) for number in range(len(view.run.summary["programs"]))]
+    for name in names:
+        own = np.flatnonzero((program == name) & (score >= LIKE))
+        found.append(own[np.argsort(-distance[own], kind="stable")][: max(n_genes // len(names), 1)])
+    return np.concatenate(found)
 
 
 def gene_table(

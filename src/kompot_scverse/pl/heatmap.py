@@ -58,7 +58,8 @@ def heatmap(
     mod
         Modality of a MuData.
     genes, n_genes
-        Genes to draw; None for the `n_genes` with the largest Mahalanobis distance.
+        Genes to draw; None for the `n_genes` with the largest Mahalanobis distance, and "programs" for as many of the programs of
+        :func:`kompot_scverse.tl.programs`, one program after the other if `cluster` leaves the genes as they are.
     kind
         "split": mean expression in the reference (upper left) and in the group (lower right); "fold_change": the
         model's mean log fold change; "dots": the same as colour, with the share of expressing cells as size,

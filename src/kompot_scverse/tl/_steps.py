@@ -11,6 +11,7 @@ from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.comparison import Comparison
 from kompot_scverse._data.errors import in_modality
 from kompot_scverse._data.holders import check_changeable
+from kompot_scverse._data.nesting import grouping_column
 from kompot_scverse._data.targets import Targets
 from kompot_scverse._gp.states import States, fit_states
 from kompot_scverse._keys import check_key
@@ -143,6 +144,8 @@ def run_tool(tool: Tool, function: Callable, given: Mapping[str, Any]) -> None:
     check_overwrite(prepared.targets.data, planned, given["overwrite"], call)
     if isinstance(request, Comparison) and request.sample_key is None:
         logger.warning("Without `sample_key`, significance is about the cells measured, not about individuals.")
+    if isinstance(request, Comparison):
+        _warn_of_nesting(prepared.tasks[0])
     states = _states(prepared, request)
     done: list[tuple[Any, Results]] = []
     with DiskStore(request.storage) as disk:
@@ -153,6 +156,18 @@ def run_tool(tool: Tool, function: Callable, given: Mapping[str, Any]) -> None:
         _store(prepared.targets, done, request.key_added, call, disk)
     for task, results in done:
         tool.report(task, results)
+
+
+def _warn_of_nesting(task: Task) -> None:
+    """Say where the samples look like parts of larger ones."""
+    found = grouping_column(task.frame, task.design)
+    if found is not None:
+        name, n = found
+        logger.warning(
+            "obs[%r] groups the %d samples of obs[%r] in %d, each within one condition: if they are the individuals, the samples are "
+            "technical and too many for the test. Pass `sample_key=%r` then.",
+            name, len(task.design.samples), task.design.sample_key, n, name,
+        )  # fmt: skip
 
 
 def _states(prepared: Prepared, request: Any) -> States:
