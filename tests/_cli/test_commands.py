@@ -75,7 +75,7 @@ def test_de(source: Path, adata: AnnData, tmp_path: Path) -> None:
     written = ad.read_h5ad(output)
     pd.testing.assert_frame_equal(written.var, adata.var, rtol=1e-5)
     expected = kp.get.de_df(adata)
-    read = pd.read_csv(table, index_col=0, dtype={"region": "Int64"})
+    read = pd.read_csv(table, index_col=0, dtype={"region": "Int64", "region_cells": "Int64"})
     assert read.index.name == "gene"
     assert (read.pop("group") == "Old").all()
     pd.testing.assert_frame_equal(read, expected, check_names=False, rtol=1e-5)
