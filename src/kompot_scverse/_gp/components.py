@@ -127,7 +127,7 @@ def fit_components(
                 coefficients[np.ix_(rows, factor.kept)] += factor.coefficients(fixed, effects)
         coefficients[genes, 0] += hands.means
 
-    run_in_blocks(fill, n_genes)
+    run_in_blocks(fill, n_genes, "posteriors")
     # a constant gene has its mean, and nothing else but rounding
     coefficients[flat] = 0.0
     coefficients[flat, 0] = sums.means()[flat]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .parallel import compute_here
+from .progress import progress_bar
 from .varying_coefficients import RightHands, SampleSums, VaryingCoefficients
 
 __all__ = [
@@ -126,17 +127,23 @@ def log_evidence(model: VaryingCoefficients, sums: SampleSums, grid: Grid, hopel
             rows = rows[going_on]
         out -= np.where(flat[genes], 0.0, best)[:, None]
 
-    run_in_blocks(fill, n_genes)
+    run_in_blocks(fill, n_genes, "likelihoods")
     found[flat] = 0.0
     return found
 
 
-def run_in_blocks(function: Callable[[slice], None], n_genes: int) -> None:
-    """Call a function that fills arrays for slices of the genes, on threads."""
+def run_in_blocks(function: Callable[[slice], None], n_genes: int, what: str) -> None:
+    """Call a function that fills arrays for slices of the genes, on threads; `what` is the name of the progress bar."""
     import dask
 
-    task = dask.delayed(function, pure=False)
-    compute_here(*[task(slice(start, min(start + GENES, n_genes))) for start in range(0, n_genes, GENES)])
+    with progress_bar(n_genes, what, "genes") as advance:
+
+        def fill(genes: slice) -> None:
+            function(genes)
+            advance(genes.stop - genes.start)
+
+        task = dask.delayed(fill, pure=False)
+        compute_here(*[task(slice(start, min(start + GENES, n_genes))) for start in range(0, n_genes, GENES)])
 
 
 def squares_about_mean(model: VaryingCoefficients, sums: SampleSums) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from kompot_scverse._gp.parallel import compute_here
+from kompot_scverse._gp.progress import progress_bar
 
 from .between_samples import LARGEST, between_samples
 from .block_testing import fit_blocks
@@ -127,13 +128,16 @@ def gene_test(
     z, pvalue = (np.full(shape, np.nan) for _ in range(2))
     effect = np.full(shape + design.contrast.shape[1:], np.nan)
 
-    # the moments in a closure: as an argument, dask would look for its own objects in all of them
-    def tested(members: NDArray[np.bool_]) -> tuple[NDArray[np.intp], ModeratedTest] | None:
-        found = fit_node(moments, members, design, settings, known, len(nodes))
-        return None if found is None else (found.genes, found.test)
+    with progress_bar(len(nodes), "replicate test", "neighbourhoods") as advance:
+        # the moments in a closure: as an argument, dask would look for its own objects in all of them
+        def tested(members: NDArray[np.bool_]) -> tuple[NDArray[np.intp], ModeratedTest] | None:
+            found = fit_node(moments, members, design, settings, known, len(nodes))
+            advance(1)
+            return None if found is None else (found.genes, found.test)
 
-    task = dask.delayed(tested, pure=False)
-    for i, found in enumerate(compute_here(*[task(members) for members in nodes])):
+        task = dask.delayed(tested, pure=False)
+        of_nodes = compute_here(*[task(members) for members in nodes])
+    for i, found in enumerate(of_nodes):
         if found is not None:
             genes, test = found
             effect[i, genes], z[i, genes], pvalue[i, genes] = test.effect.T, test.z, test.pvalue

@@ -90,7 +90,7 @@ def score_test(sums: SampleSums, effect: np.ndarray) -> np.ndarray:
                 of_ratios.append(weighted_chi2_sf(squared @ weight, null.eigenvalues * weight))
             out[rows] = cauchy_combination(np.stack(of_ratios))
 
-    run_in_blocks(fill, n_genes)
+    run_in_blocks(fill, n_genes, "test of the cells")
     return pvalue
 
 

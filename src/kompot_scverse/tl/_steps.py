@@ -23,7 +23,7 @@ from kompot_scverse._runs.field import Field
 from kompot_scverse._stats.design import Design
 from kompot_scverse.settings import GPSettings, StorageSettings, TestSettings
 
-from ._log import logger
+from ._log import HINT, as_loud_as_scanpy, logger
 
 __all__ = ["Job", "Prepared", "Request", "Results", "Task", "Tool", "prepare_call", "run_tool"]
 
@@ -137,6 +137,11 @@ def run_tool(tool: Tool, function: Callable, given: Mapping[str, Any]) -> None:
     given
         Its arguments by name.
     """
+    with as_loud_as_scanpy():
+        _run(tool, function, given)
+
+
+def _run(tool: Tool, function: Callable, given: Mapping[str, Any]) -> None:
     request, prepared = prepare_call(tool, function, given)
     call = record_call(function, given)
     planned = [field for task in prepared.tasks for field in task.planned]
@@ -146,6 +151,8 @@ def run_tool(tool: Tool, function: Callable, given: Mapping[str, Any]) -> None:
         logger.warning("Without `sample_key`, significance is about the cells measured, not about individuals.")
     if isinstance(request, Comparison):
         _warn_of_nesting(prepared.tasks[0])
+    for task in prepared.tasks:
+        _say_what_is_compared(task)
     states = _states(prepared, request)
     done: list[tuple[Any, Results]] = []
     with DiskStore(request.storage) as disk:
@@ -156,6 +163,23 @@ def run_tool(tool: Tool, function: Callable, given: Mapping[str, Any]) -> None:
         _store(prepared.targets, done, request.key_added, call, disk)
     for task, results in done:
         tool.report(task, results)
+    named = ", ".join(field.name for field in planned)
+    logger.log(HINT, "Written, as far as there were results: %s.", named)
+
+
+def _say_what_is_compared(task: Any) -> None:
+    """Log the conditions with their cells and samples."""
+    design = task.design
+    # with a formula there is one condition, and the effects are named where they are reported
+    compared = design.smoothed or design.conditions[:1]
+    sizes = [
+        f"{condition} ({size:,} cells" for condition, size in zip(compared, design.condition_sizes(), strict=False)
+    ]
+    if design.sample_key is not None:
+        counts = [len(design.members(number, usable=True)) for number in range(len(sizes))]
+        sizes = [f"{text}, {count} samples" for text, count in zip(sizes, counts, strict=True)]
+    place = f" of {task.mod}" if task.mod else ""
+    logger.log(HINT, "%s%s: %s.", design.groupby, place, ", ".join(f"{text})" for text in sizes))
 
 
 def _warn_of_nesting(task: Task) -> None:
