@@ -15,7 +15,8 @@ EFFECT_VARIANCE = 0.1
 """Prior variance of an effect over that of the noise: a tenth of it, so that ten cells know half of it."""
 CELLS_PER_NEIGHBORHOOD, MAX_NEIGHBORHOODS, WIDTH = 15, 256, 0.2
 """Cells of the smallest condition in a neighbourhood, were they spread as all others. On Kang's data without the stimulated B
-cells 0 to 2 % of the cells of other types are below `SUPPORTED` so, and 73 % of the B cells; with twice the cells half of them."""
+cells 0 to 3 % of the cells of other types are below `SUPPORTED`, and 43 % of the remaining B cells: neighbourhoods at the border share
+cells of other types. Larger neighbourhoods flag fewer of them."""
 BLOCK = 8192
 TINY = 1e-9
 """Share of the largest coefficient below which one is 0 but for rounding."""
