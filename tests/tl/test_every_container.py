@@ -57,10 +57,21 @@ READ: dict[str, Callable[[Any], Any]] = {
     "dotplot": lambda data: kp.pl.dotplot(data, "branch", genes=GENES),
     "expression": lambda data: kp.pl.expression(data, GENES[1]),
     "replicates": lambda data: kp.pl.replicates(data, GENES[2], gene_symbols="symbol"),
+    "pseudobulk": lambda data: kp.pl.pseudobulk(data, GENES[:2], cell_groups="branch"),
 }
 """Plots that read the expression."""
-OTHERS = {"programs", "gene_sets", "influence", "region_cells", "regions"}
-"""Plots and tables of what other tools write."""
+OTHERS = {
+    "programs",
+    "gene_sets",
+    "influence",
+    "region_cells",
+    "regions",
+    "fold_changes",
+    "trend",
+    "proportions",
+    "gene_barplot",
+}
+"""Plots and tables of what other tools, several runs, designs or categories write."""
 EXPRESSION = ("de_df", "layer", *READ)
 """What depends on the expression."""
 STORED: dict[str, Callable[[Any], Any]] = {
@@ -74,6 +85,7 @@ STORED: dict[str, Callable[[Any], Any]] = {
     ),
     "embedding of z": lambda data: kp.pl.embedding(data, "umap", color=GENES[0], value="zscore"),
     "diagnostics de": lambda data: kp.pl.diagnostics(data, analysis="de"),
+    "beeswarm_da": lambda data: kp.pl.beeswarm_da(data, "branch"),
     "variance": lambda data: kp.pl.variance(data, GENES),
     "diagnostics da": lambda data: kp.pl.diagnostics(data, analysis="da"),
 }  # fmt: skip

@@ -167,7 +167,8 @@ def _of_run(view: RunView, max_fdr: float | None, annotate: str | None, *, influ
 def _with_regions(view: RunView, table: pd.DataFrame, annotate: str | None) -> pd.DataFrame:
     """With the number of cells of each gene's region, and what they are."""
     region = table["region"].astype("Int64")
-    if annotate is None and not view.is_there("neighborhoods"):
+    # a modality alone may not have the column of the conditions, and then not say which cells were compared
+    if annotate is None and not (view.is_there("neighborhoods") and _compared_cells_known(view)):
         return table.assign(region=region)
     regions = find_regions(view)
     numbers = [int(number) for number in region.dropna().unique()]
@@ -178,6 +179,10 @@ def _with_regions(view: RunView, table: pd.DataFrame, annotate: str | None) -> p
     labels = region_labels(view, annotate)
     names = {number: described(*regions.composition(number, labels)) for number in numbers}
     return table.assign(region_annotation=region.map(names))
+
+
+def _compared_cells_known(view: RunView) -> bool:
+    return view.run.contrast.get("reference") is None or view.groupby in view.data.obs
 
 
 def _of_category(view: RunView, cell_group: object, max_fdr: float | None) -> tuple[pd.DataFrame, str]:

@@ -18,7 +18,8 @@ def swarm_offsets(values: np.ndarray) -> np.ndarray:
     if n < 2:
         return np.zeros(n)
     low, high = values.min(), values.max()
-    if low == high:
+    # equal but for rounding
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
         width = np.ones(n)
     else:
         counts, edges = np.histogram(values, bins=BINS)
