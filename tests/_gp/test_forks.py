@@ -9,6 +9,7 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 from anndata import AnnData
+from spawned import abundance
 
 import kompot_scverse as kp
 from kompot_scverse._gp import forks
@@ -21,12 +22,6 @@ KEY = "kompot_de_Young_to_Old_fold_change"
 def analysed() -> AnnData:
     adata = kp.datasets.simulate(300, 12)
     kp.tl.de(adata, "Age", **CONTRAST, layer="logged_counts", test=kp.TestSettings(null_genes=0))
-    return adata
-
-
-def abundance(adata: AnnData) -> AnnData:
-    """The data with a run, as they come back from another process."""
-    kp.tl.da(adata, "Age", **CONTRAST)
     return adata
 
 
