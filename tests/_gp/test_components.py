@@ -5,7 +5,8 @@ import pytest
 
 from kompot_scverse._gp.components import Function, fit_components
 from kompot_scverse._gp.evidence import Grid, grid_posterior, grid_prior, log_evidence, ratio_grid
-from kompot_scverse._gp.varying_coefficients import SampleSums, VaryingCoefficients, contrast_design
+from kompot_scverse._gp.sample_sums import SampleSums
+from kompot_scverse._gp.varying_coefficients import VaryingCoefficients, contrast_design
 
 RANK, N_GENES = 4, 5
 CONDITIONS = {"two": [0, 0, 1, 1, 1], "three": [0, 0, 1, 1, 2, 2]}

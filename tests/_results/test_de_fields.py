@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from scipy.stats import false_discovery_control
 
-from kompot_scverse._results.de_fields import DEPlan, GeneResults, gene_values, plan_fields
+from kompot_scverse._results.de_fields import DEPlan, plan_fields
+from kompot_scverse._results.de_values import GeneResults, gene_values
 from kompot_scverse._stats.category_statistics import GroupStatistics
 from kompot_scverse._stats.design import Design
 from kompot_scverse._stats.fdr import compare_with_null

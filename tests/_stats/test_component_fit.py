@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kompot_scverse._gp.varying_coefficients import SampleSums
+from kompot_scverse._gp.sample_sums import SampleSums
 from kompot_scverse._stats.component_fit import ComponentFit, ComponentModel, FieldDesign
 from kompot_scverse._stats.design_matrix import canonical_design
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kompot_scverse._gp.varying_coefficients import SampleSums
+from kompot_scverse._gp.sample_sums import SampleSums
 from kompot_scverse._stats.combine import cauchy_combination
 from kompot_scverse._stats.score_testing import EFFECTS, STATES, score_test
 from kompot_scverse._stats.weighted_chi2 import weighted_chi2_sf

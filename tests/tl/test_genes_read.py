@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kompot_scverse._data.matrix import matrix_reader
-from kompot_scverse._gp.varying_coefficients import DOUBLE, SINGLE
+from kompot_scverse._gp.sample_sums import DOUBLE, SINGLE
 from kompot_scverse.tl import _genes_read as module
 from kompot_scverse.tl._genes_read import genes_read
 

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from .evidence import FLOOR, Grid, is_flat, run_in_blocks, squares_about_mean
+from .factor import Factor
 from .parallel import compute_here
+from .right_hands import RightHands
+from .sample_sums import SampleSums
 from .variance_table import JointTable, VarianceTable, compress
-from .varying_coefficients import Factor, RightHands, SampleSums, VaryingCoefficients
+from .varying_coefficients import VaryingCoefficients
 
 __all__ = ["Components", "Function", "Joint", "fit_components"]
 

@@ -7,7 +7,9 @@ import numpy as np
 
 from .parallel import compute_here
 from .progress import progress_bar
-from .varying_coefficients import RightHands, SampleSums, VaryingCoefficients
+from .right_hands import RightHands
+from .sample_sums import SampleSums
+from .varying_coefficients import VaryingCoefficients
 
 __all__ = [
     "Grid",

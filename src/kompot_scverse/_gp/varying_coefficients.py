@@ -1,6 +1,6 @@
 """The varying-coefficient model of expression: its normal equations, with the fields of the samples eliminated."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from threading import RLock
 
@@ -8,95 +8,19 @@ import numpy as np
 from scipy.linalg import cholesky, eigh, solve_triangular
 from scipy.sparse import coo_array
 
+from .factor import Factor
 from .posterior import spectrum
 
 __all__ = [
-    "DOUBLE",
     "FIELD_TOLERANCE",
-    "SINGLE",
-    "Factor",
-    "RightHands",
-    "SampleSums",
     "VaryingCoefficients",
     "contrast_design",
     "with_constant",
 ]
 
 
-SINGLE, DOUBLE = 2e-5, 1e-10
-"""Relative errors of sums of expression in single and in double precision, with a margin."""
-
 FIELD_TOLERANCE, SAMPLE_TOLERANCE = 3e-4, 1e-4
 """Share of the prior variance of a direction below which it is not worth asking what the data say of it."""
-
-
-@dataclass(frozen=True)
-class SampleSums:
-    """Sums over the cells of every sample; the first feature is the constant 1."""
-
-    gram: np.ndarray
-    """Sum of FFᵀ: samples × features × features."""
-    cross: np.ndarray
-    """Sum of yFᵀ: samples × genes × features."""
-    square: np.ndarray
-    """Sum of y²: samples × genes."""
-    rounding: float = DOUBLE
-    """Relative error of the sums."""
-
-    def genes(self, chosen: slice | np.ndarray) -> "SampleSums":
-        """The sums of some genes."""
-        return replace(self, cross=self.cross[:, chosen], square=self.square[:, chosen])
-
-    def means(self) -> np.ndarray:
-        """Mean of each gene over all cells."""
-        return self.cross[:, :, 0].sum(axis=0) / self.gram[:, 0, 0].sum()
-
-
-@dataclass(frozen=True)
-class Factor:
-    r"""
-    The normal equations at one ratio of the state to the noise, solved for every ratio of the effects.
-
-    With the right-hand side c of a gene, :math:`u = T c` and the shrinkage
-    :math:`h_j = \rho_1 / (1 + \rho_1 \lambda_j)` of the effects (1 for all else), the residual sum of squares is
-    :math:`q - \sum_j h_j u_j^2`, the coefficients are :math:`T^\top (h \odot u)` and their covariance is
-    :math:`\sigma^2 T^\top \mathrm{diag}(h) T`.
-    """
-
-    kept: np.ndarray
-    """Numbers of the coefficients in it; those of the others are 0, and their covariance is that of the prior."""
-    transform: np.ndarray
-    """T: kept coefficients × kept coefficients; those before the effect fields do not depend on the fields."""
-    eigenvalues: np.ndarray
-    """λ of the effect fields given all else."""
-    n_fixed: int
-    """Coefficients before the effect fields: the intercept, the state, the constants of the effects."""
-    log_det: float
-    """Log determinant of the equations with the effects at 0, less that of the prior of the state."""
-
-    def transformed(self, right: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Transformed right-hand sides, u, of the coefficients before the effect fields and of these, from rows of right-hand sides: genes × coefficients."""
-        own = right[np.ix_(rows, self.kept)]
-        m = self.n_fixed
-        return own[:, :m] @ self.transform[:m, :m].T, own @ self.transform[m:].T
-
-    def coefficients(self, fixed: np.ndarray, effects: np.ndarray) -> np.ndarray:
-        """Tᵀ of both parts: genes × kept coefficients."""
-        found = effects @ self.transform[self.n_fixed :]
-        found[:, : self.n_fixed] += fixed @ self.transform[: self.n_fixed, : self.n_fixed]
-        return found
-
-    def shrinkage(self, effect: np.ndarray) -> np.ndarray:
-        """The factors h of the effect fields at some ratios: ratios × effect coefficients."""
-        return effect[:, None] / (1 + effect[:, None] * self.eigenvalues)
-
-    def log_dets(self, effect: np.ndarray) -> np.ndarray:
-        """Log determinant at some ratios of the effects."""
-        return self.log_det + np.log1p(effect[:, None] * self.eigenvalues).sum(axis=1)
-
-    def reductions(self, fixed: np.ndarray, effects: np.ndarray, effect: np.ndarray) -> np.ndarray:
-        """What the model takes off the sum of squares at some ratios of the effects, from u: genes × ratios."""
-        return np.einsum("gj,gj->g", fixed, fixed)[:, None] + np.square(effects) @ self.shrinkage(effect).T
 
 
 class VaryingCoefficients:
@@ -288,43 +212,6 @@ class Elimination:
     """Factors of the squares of the sums in these directions."""
     map: np.ndarray
     """All directions × coefficients."""
-
-
-class RightHands:
-    """
-    Right-hand sides of the normal equations of some genes, about the mean of each: it is part of the intercept only.
-
-    Parameters
-    ----------
-    model
-        The model.
-    sums
-        Sums of the genes.
-    """
-
-    def __init__(self, model: VaryingCoefficients, sums: SampleSums) -> None:
-        self.model, self.means = model, sums.means()
-        centred = sums.cross - self.means[:, None] * sums.gram[:, :1]
-        self._centred = centred
-        columns = np.tensordot(model.design.T, centred, 1) @ model.axes
-        self.right = np.concatenate(list(columns), axis=1)[:, model.order]
-        self.square = sums.square.sum(axis=0) - model.n_cells * self.means**2
-        self._rotated: list[np.ndarray] = []
-
-    def at(self, sample: float) -> tuple[np.ndarray, np.ndarray]:
-        """Right-hand sides, genes × coefficients, and sums of squares at one ratio of the sample fields."""
-        if sample == 0:
-            return self.right, self.square
-        own = self.model.elimination(sample)
-        if not self._rotated:
-            self._rotated = [np.empty((len(self.right), 0)) for _ in own.numbers]
-        for number, n in enumerate(own.numbers):
-            known = self._rotated[number]
-            if known.shape[1] < n:
-                more = self._centred[number] @ self.model.spectra[number][1][:, known.shape[1] : n]
-                self._rotated[number] = np.hstack([known, more])
-        rotated = np.concatenate([one[:, :n] for one, n in zip(self._rotated, own.numbers, strict=True)], axis=1)
-        return self.right - rotated @ own.map, self.square - np.square(rotated) @ own.of_squares
 
 
 def contrast_design(conditions: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from .run import Run, now, versions
 
 __all__ = ["RunContent", "build_runs"]
 
-MAX_SAMPLE_CHARACTERS = 7_000
+MAX_SAMPLE_CHARACTERS = 6_400
 MAX_LEFT_OUT = 40
 """How much of the samples a run lists, so that it stays small."""
 

@@ -7,8 +7,9 @@ import numpy as np
 
 from kompot_scverse._gp.components import Components, Function, Joint, fit_components
 from kompot_scverse._gp.evidence import Grid, grid_posterior, grid_prior, log_evidence, ratio_grid
+from kompot_scverse._gp.sample_sums import SampleSums
 from kompot_scverse._gp.variance_table import VarianceTable
-from kompot_scverse._gp.varying_coefficients import SampleSums, VaryingCoefficients, contrast_design
+from kompot_scverse._gp.varying_coefficients import VaryingCoefficients, contrast_design
 
 from .design_matrix import canonical_design
 

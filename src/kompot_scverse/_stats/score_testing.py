@@ -7,7 +7,8 @@ from scipy.linalg import eigh
 
 from kompot_scverse._gp.evidence import FLOOR, run_in_blocks
 from kompot_scverse._gp.posterior import spectrum
-from kompot_scverse._gp.varying_coefficients import FIELD_TOLERANCE, SampleSums
+from kompot_scverse._gp.sample_sums import SampleSums
+from kompot_scverse._gp.varying_coefficients import FIELD_TOLERANCE
 
 from .combine import cauchy_combination
 from .weighted_chi2 import weighted_chi2_sf

@@ -12,8 +12,9 @@ from kompot_scverse._gp.noise_floor import check_noise
 from kompot_scverse._gp.parallel import return_freed_memory
 from kompot_scverse._gp.posterior import posterior
 from kompot_scverse._gp.progress import progress_bar
+from kompot_scverse._gp.sample_sums import SampleSums
 from kompot_scverse._gp.states import States
-from kompot_scverse._gp.varying_coefficients import SampleSums, with_constant
+from kompot_scverse._gp.varying_coefficients import with_constant
 from kompot_scverse._results.disk import DiskStore
 from kompot_scverse._stats.combine import cauchy_combination
 from kompot_scverse._stats.component_fit import ComponentFit, ComponentModel, FieldDesign

@@ -9,7 +9,7 @@ from kompot_scverse._data.cell_groups import category_names
 from kompot_scverse._data.comparison import describe_comparison
 from kompot_scverse._data.covariates import sample_covariates
 from kompot_scverse._data.resolve import expression_values
-from kompot_scverse._results.de_fields import GeneResults, gene_values
+from kompot_scverse._results.de_values import GeneResults, gene_values
 from kompot_scverse._results.subsets import SubsetMerger, genes_covered
 from kompot_scverse._runs.build import RunContent
 from kompot_scverse._runs.fingerprint import array_print, design_prints, matrix_print

@@ -7,7 +7,7 @@ import numpy as np
 
 from kompot_scverse._data.matrix import MatrixReader
 from kompot_scverse._gp.row_tasks import RowReader
-from kompot_scverse._gp.varying_coefficients import DOUBLE, SINGLE
+from kompot_scverse._gp.sample_sums import DOUBLE, SINGLE
 from kompot_scverse._stats.reference_genes import MIN_CELLS, reference_genes
 
 __all__ = ["MAX_LEARNING", "GenesRead", "genes_read"]
