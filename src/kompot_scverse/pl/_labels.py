@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["label_points", "points_to_label"]
 
-ROUNDS = 40_000
-"""Rounds of moving apart, times the square of the number of labels: so grows the time of one."""
-
 
 def points_to_label(labels: int | Sequence[int] | np.ndarray, score: np.ndarray, eligible: np.ndarray) -> np.ndarray:
     """
@@ -75,33 +72,18 @@ def label_points(
     """
     if len(names) == 0:
         return []
-    from adjustText import adjust_text
     from matplotlib.patheffects import withStroke
 
     from ._placed import PlacedLabels
 
-    options: dict[str, Any] = {"fontsize": SMALL, "color": shade(1.0), "zorder": 5, "ha": "center", "va": "center"}
+    options: dict[str, Any] = {"fontsize": SMALL, "color": shade(1.0), "zorder": 5}
     options |= {"path_effects": [withStroke(linewidth=1.5, foreground=paper())]} | dict(kws or {})
+    options |= {"ha": "center", "va": "center"}
     texts = [ax.text(px, py, name, **options) for px, py, name in zip(x, y, names, strict=True)]
     for text in texts:
         text.set_in_layout(False)
     # the layout decides where the axes are; labels are placed on the final one
     ax.figure.get_figure(root=True).draw_without_rendering()
-    adjust_text(
-        texts,
-        x=x,
-        y=y,
-        avoid_self=False,
-        ax=ax,
-        iter_lim=int(np.clip(ROUNDS // len(names) ** 2, 10, 300)),
-        # adjustText exchanges labels with the room they take, so that a long name gets that of a short one
-        prevent_crossings=False,
-        expand=(1.1, 1.3),
-        force_text=(0.3, 0.5),
-        force_static=(0.15, 0.3),
-        # done below, and complained of through a deprecated call
-        ensure_inside_axes=False,
-    )
     placed = PlacedLabels(ax, texts, np.column_stack([x, y]), obstacles, weights).place()
     left_out = [text for text, found in zip(texts, placed, strict=True) if not found]
     if left_out and complain:
