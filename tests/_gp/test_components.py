@@ -2,74 +2,16 @@
 
 import numpy as np
 import pytest
+from dense_model import CONDITIONS, N_GENES, POINTS, RANK, Case, SmoothCase, sample_sums
 
 from kompot_scverse._gp.components import Function, fit_components
 from kompot_scverse._gp.evidence import Grid, grid_posterior, grid_prior, log_evidence, ratio_grid
-from kompot_scverse._gp.sample_sums import SampleSums
 from kompot_scverse._gp.varying_coefficients import VaryingCoefficients, contrast_design
-
-RANK, N_GENES = 4, 5
-CONDITIONS = {"two": [0, 0, 1, 1, 1], "three": [0, 0, 1, 1, 2, 2]}
-
-
-class Case:
-    """A small problem: features, samples, expression, and its dense covariances."""
-
-    def __init__(self, conditions: list[int], seed: int = 0) -> None:
-        rng = np.random.default_rng(seed)
-        self.conditions = np.array(conditions)
-        n_samples = len(conditions)
-        self.codes = np.repeat(np.arange(n_samples), rng.integers(6, 12, n_samples))
-        n = len(self.codes)
-        self.phi = rng.normal(size=(n, RANK)) / np.sqrt(RANK)
-        self.features = np.column_stack([np.ones(n), self.phi])
-        own = rng.normal(size=(n_samples, N_GENES))
-        trend = self.phi @ rng.normal(size=(RANK, N_GENES)) * 2
-        change = (self.conditions[self.codes] == 1)[:, None] * (self.phi @ rng.normal(size=(RANK, N_GENES)))
-        self.y = trend + change + own[self.codes] + rng.normal(size=(n, N_GENES)) + 3
-        self.design = contrast_design(self.conditions)
-        self.sums = sample_sums(self.features, self.y, self.codes, n_samples)
-        self.model = VaryingCoefficients(self.sums.gram, self.design, tolerances=(0.0, 0.0))
-
-    def covariance(self, sample: float, state: float, effect: float) -> np.ndarray:
-        """Covariance of the cells over the noise variance."""
-        k, x = self.phi @ self.phi.T, self.design[self.codes]
-        total = np.eye(len(k)) + state * k + sample * (1 + k) * (self.codes[:, None] == self.codes)
-        return total + effect * k * (x[:, 1:] @ x[:, 1:].T)
-
-    def generalized_least_squares(self, point: np.ndarray):
-        """Flat coefficients, residuals, REML log likelihood with the noise at its best, and the inverse covariance."""
-        c, x = self.covariance(*point), self.design[self.codes]
-        inverse = np.linalg.inv(c)
-        information = x.T @ inverse @ x
-        fixed = np.linalg.solve(information, x.T @ inverse @ self.y)
-        residual = self.y - x @ fixed
-        squares = np.einsum("ig,ij,jg->g", residual, inverse, residual)
-        df = len(x) - x.shape[1]
-        log = -0.5 * (df * np.log(squares) + np.linalg.slogdet(c)[1] + np.linalg.slogdet(information)[1])
-        return fixed, residual, squares / df, log, inverse
-
-
-def sample_sums(features: np.ndarray, y: np.ndarray, codes: np.ndarray, n_samples: int) -> SampleSums:
-    own = [codes == sample for sample in range(n_samples)]
-    gram = np.stack([features[rows].T @ features[rows] for rows in own])
-    return SampleSums(
-        gram, np.stack([y[rows].T @ features[rows] for rows in own]), np.stack([(y[rows] ** 2).sum(0) for rows in own])
-    )
 
 
 @pytest.fixture(scope="module", params=list(CONDITIONS))
 def case(request: pytest.FixtureRequest) -> Case:
     return Case(CONDITIONS[request.param])
-
-
-POINTS = np.array([[0.0, 0.1, 0.0], [0.0, 3.0, 1.0], [0.2, 1.0, 0.3], [1.0, 10.0, 0.0], [0.01, 0.01, 0.02]])
-
-
-def test_evidence_is_the_restricted_likelihood_of_the_dense_model(case: Case):
-    found = log_evidence(case.model, case.sums, Grid(POINTS), hopeless=np.inf)
-    dense = np.stack([case.generalized_least_squares(point)[3] for point in POINTS], axis=1)
-    np.testing.assert_allclose(found, dense - dense.max(axis=1, keepdims=True), rtol=0, atol=1e-8)
 
 
 @pytest.mark.parametrize("number", range(len(POINTS)))
@@ -183,48 +125,6 @@ def test_constant_genes_have_their_mean_and_no_change():
     assert fit.noise[2] > 0
 
 
-def test_the_contrasts_of_the_conditions_are_symmetric():
-    design = contrast_design(np.array([0, 1, 2, 3]))
-    distance = design[:, None, 1:] - design[None, :, 1:]
-    np.testing.assert_allclose(np.square(distance).sum(axis=2), 1 - np.eye(4), atol=1e-12)
-    np.testing.assert_allclose(contrast_design(np.array([0, 1]))[:, 1], [-0.5, 0.5])
-
-
-def test_the_prior_of_the_ratios_is_that_of_the_genes():
-    # half of the genes can only be of one point, half only of another
-    evidence = np.full((400, 3), -50.0)
-    evidence[:300, 0] = 0
-    evidence[300:, 2] = 0
-    np.testing.assert_allclose(grid_prior(evidence), [0.75, 0, 0.25], atol=1e-5)
-
-
-def test_genes_that_say_nothing_do_not_change_the_prior():
-    evidence = np.full((50, 3), -50.0)
-    evidence[:, 1] = 0
-    silent = np.zeros((500, 3))
-    np.testing.assert_allclose(grid_prior(np.vstack([evidence, silent])), grid_prior(evidence), rtol=1e-6)
-
-
-class SmoothCase:
-    """Cells on a line with a smooth basis, most of whose directions the cells tell nothing about."""
-
-    def __init__(self) -> None:
-        rng = np.random.default_rng(3)
-        conditions = np.array([0, 0, 1, 1])
-        codes, x = np.repeat(np.arange(4), 60), rng.random(240)
-        places = np.linspace(0, 1, 25)
-        kernel = np.exp(-np.square(np.subtract.outer(places, places)) / 0.5) + 1e-9 * np.eye(25)
-        cross = np.exp(-np.square(np.subtract.outer(x, places)) / 0.5)
-        self.features = np.column_stack([np.ones(240), np.linalg.solve(np.linalg.cholesky(kernel), cross.T).T])
-        size = np.array([0, 0.3, 1, 3, 10, 0.3])
-        signal = np.sin(5 * x)[:, None] * size + (conditions[codes] * x)[:, None] * np.array([0, 0, 0.5, 0, 2, 3])
-        y = signal + 0.3 * rng.normal(size=(4, 6))[codes] + rng.normal(size=(240, 6)) + 5
-        self.sums = sample_sums(self.features, y, codes, 4)
-        self.design = contrast_design(conditions)
-        self.model = VaryingCoefficients(self.sums.gram, self.design)
-        self.exact = VaryingCoefficients(self.sums.gram, self.design, tolerances=(0.0, 0.0))
-
-
 @pytest.mark.parametrize("samples", [False, True])
 def test_directions_that_are_left_out_do_not_matter(samples: bool):
     case, grid = SmoothCase(), ratio_grid(samples=samples)
@@ -246,14 +146,3 @@ def test_directions_that_are_left_out_do_not_matter(samples: bool):
         np.testing.assert_allclose(np.sqrt(found.variances[index].variances(case.features)), std, rtol=0.015)
     np.testing.assert_allclose(found.distances[1], exact.distances[1], rtol=2e-3)
     np.testing.assert_allclose(found.noise, exact.noise, rtol=1e-4)
-
-
-@pytest.mark.parametrize("samples", [False, True])
-def test_points_that_are_not_tried_have_no_probability(samples: bool):
-    case, grid = SmoothCase(), ratio_grid(samples=samples)
-    every = log_evidence(case.model, case.sums, grid, hopeless=np.inf)
-    found = log_evidence(case.model, case.sums, grid, hopeless=4)
-    tried = np.isfinite(found)
-    assert 0.05 < (~tried).mean()
-    np.testing.assert_allclose(found[tried], every[tried], rtol=0, atol=1e-9)
-    assert every[~tried].max() < -4

@@ -16,7 +16,7 @@ def joined(views: Sequence[RunView], tables: Sequence[pd.DataFrame], *, by_mod: 
     for view, table in zip(views, tables, strict=True):
         if several:
             table.insert(0, "group", view.group)
-        if by_mod:
+        if by_mod and view.mod:
             table.insert(0, "mod", view.mod)
     return tables[0] if len(tables) == 1 else pd.concat(tables)
 

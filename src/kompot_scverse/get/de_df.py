@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from anndata import AnnData
 
 from kompot_scverse._arguments import check_arguments, check_fraction, check_not_negative
 from kompot_scverse._data.errors import missing
@@ -15,6 +14,7 @@ from kompot_scverse._runs.view import RunView
 from ._tables import joined, to_log2
 
 if TYPE_CHECKING:
+    from anndata import AnnData
     from mudata import MuData
 
 __all__ = ["de_df"]
@@ -143,7 +143,7 @@ def de_df(
         if log2:
             table = to_log2(table, NATURAL_LOGS)
         tables.append(_chosen(view, table, rate, max_fdr, min_lfc, gene_symbols, sort=sort))
-    return joined(views, tables, by_mod=mod is None and not isinstance(data, AnnData))
+    return joined(views, tables, by_mod=mod is None)
 
 
 def _of_run(view: RunView, max_fdr: float | None, annotate: str | None, *, influence: bool) -> tuple[pd.DataFrame, str]:

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from anndata import AnnData
 
 from kompot_scverse._arguments import check_arguments, check_fraction
 from kompot_scverse._runs.find import find_views
@@ -13,6 +12,7 @@ from kompot_scverse._runs.view import RunView
 from ._tables import joined
 
 if TYPE_CHECKING:
+    from anndata import AnnData
     from mudata import MuData
 
 __all__ = ["gene_sets"]
@@ -68,7 +68,7 @@ def gene_sets(
     check_fraction("max_fdr", max_fdr)
     views = find_views(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
     tables = [_of_run(view, annotate, max_fdr) for view in views]
-    return joined(views, tables, by_mod=mod is None and not isinstance(data, AnnData))
+    return joined(views, tables, by_mod=mod is None)
 
 
 def _of_run(view: RunView, annotate: str | None, max_fdr: float | None) -> pd.DataFrame:

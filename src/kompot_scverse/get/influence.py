@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from anndata import AnnData
 
 from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.resolve import name_numbers, own_names
@@ -13,6 +12,7 @@ from kompot_scverse._runs.view import RunView
 from ._tables import joined
 
 if TYPE_CHECKING:
+    from anndata import AnnData
     from mudata import MuData
 
 __all__ = ["influence"]
@@ -68,7 +68,7 @@ def influence(
     for view in views:
         tables.append(_of_run(view) if gene is None else _of_gene(view, gene))
         view.warn()
-    return joined(views, tables, by_mod=mod is None and not isinstance(data, AnnData))
+    return joined(views, tables, by_mod=mod is None)
 
 
 def _of_run(view: RunView) -> pd.DataFrame:

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from anndata import AnnData
 
 from kompot_scverse._arguments import check_arguments
 from kompot_scverse._runs.find import find_views
@@ -12,6 +11,7 @@ from kompot_scverse._runs.view import RunView
 from ._tables import joined
 
 if TYPE_CHECKING:
+    from anndata import AnnData
     from mudata import MuData
 
 __all__ = ["programs"]
@@ -61,7 +61,7 @@ def programs(
     check_arguments(programs, locals())
     views = find_views(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
     tables = [_of_run(view) for view in views]
-    return joined(views, tables, by_mod=mod is None and not isinstance(data, AnnData))
+    return joined(views, tables, by_mod=mod is None)
 
 
 def _of_run(view: RunView) -> pd.DataFrame:

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
-from anndata import AnnData
 
 from kompot_scverse._arguments import check_arguments
 from kompot_scverse._runs.find import all_views, find_views
@@ -14,6 +13,7 @@ from kompot_scverse._runs.view import RunView
 from ._tables import joined
 
 if TYPE_CHECKING:
+    from anndata import AnnData
     from mudata import MuData
 
 __all__ = ["regions"]
@@ -88,7 +88,7 @@ def regions(
         table = _of_run(data, view, annotate)
         tables.append(table.sort_values("n_genes", ascending=False, kind="stable") if sort else table)
         view.warn()
-    return joined(views, tables, by_mod=mod is None and not isinstance(data, AnnData))
+    return joined(views, tables, by_mod=mod is None)
 
 
 def _of_abundance(view: RunView) -> pd.DataFrame:

@@ -1,0 +1,83 @@
+"""Marginal likelihoods against the dense model, and the prior learnt from them."""
+
+import numpy as np
+import pytest
+from dense_model import CONDITIONS, POINTS, Case, SmoothCase
+
+from kompot_scverse._gp.evidence import (
+    Grid,
+    grid_posterior,
+    grid_prior,
+    is_flat,
+    log_evidence,
+    ratio_grid,
+    squares_about_mean,
+)
+
+
+@pytest.fixture(scope="module", params=list(CONDITIONS))
+def case(request: pytest.FixtureRequest) -> Case:
+    return Case(CONDITIONS[request.param])
+
+
+def test_evidence_is_the_restricted_likelihood_of_the_dense_model(case: Case):
+    found = log_evidence(case.model, case.sums, Grid(POINTS), hopeless=np.inf)
+    dense = np.stack([case.generalized_least_squares(point)[3] for point in POINTS], axis=1)
+    np.testing.assert_allclose(found, dense - dense.max(axis=1, keepdims=True), rtol=0, atol=1e-8)
+
+
+def test_the_prior_of_the_ratios_is_that_of_the_genes():
+    # half of the genes can only be of one point, half only of another
+    evidence = np.full((400, 3), -50.0)
+    evidence[:300, 0] = 0
+    evidence[300:, 2] = 0
+    np.testing.assert_allclose(grid_prior(evidence), [0.75, 0, 0.25], atol=1e-5)
+
+
+def test_genes_that_say_nothing_do_not_change_the_prior():
+    evidence = np.full((50, 3), -50.0)
+    evidence[:, 1] = 0
+    silent = np.zeros((500, 3))
+    np.testing.assert_allclose(grid_prior(np.vstack([evidence, silent])), grid_prior(evidence), rtol=1e-6)
+
+
+@pytest.mark.parametrize("samples", [False, True])
+def test_points_that_are_not_tried_have_no_probability(samples: bool):
+    case, grid = SmoothCase(), ratio_grid(samples=samples)
+    every = log_evidence(case.model, case.sums, grid, hopeless=np.inf)
+    found = log_evidence(case.model, case.sums, grid, hopeless=4)
+    tried = np.isfinite(found)
+    assert 0.05 < (~tried).mean()
+    np.testing.assert_allclose(found[tried], every[tried], rtol=0, atol=1e-9)
+    assert every[~tried].max() < -4
+
+
+@pytest.mark.parametrize("samples", [False, True])
+@pytest.mark.parametrize("effects", [False, True])
+def test_the_grid_is_walked_once_with_growing_ratios(samples: bool, effects: bool):
+    grid = ratio_grid(samples=samples, effects=effects)
+    assert len(np.unique(grid.points, axis=0)) == len(grid.points)
+    assert (grid.points[:, 2] <= 3.2 * grid.points[:, 1]).all()
+    assert (grid.points[:, 0] > 0).any() == samples
+    assert (grid.points[:, 2] > 0).any() == effects
+    pairs = grid.pairs()
+    walked = np.concatenate([numbers for _, states in pairs for _, numbers in states])
+    np.testing.assert_array_equal(np.sort(walked), np.arange(len(grid.points)))
+    assert [sample for sample, _ in pairs] == sorted({sample for sample, _ in pairs})
+    for sample, states in pairs:
+        assert [state for state, _ in states] == sorted({state for state, _ in states})
+        for state, numbers in states:
+            assert (grid.points[numbers, :2] == [sample, state]).all()
+
+
+def test_squares_are_about_the_mean_of_all_cells(case: Case):
+    expected = np.square(case.y - case.y.mean(axis=0)).sum(axis=0)
+    np.testing.assert_allclose(squares_about_mean(case.model, case.sums), expected, rtol=1e-9)
+    assert not is_flat(case.model, case.sums).any()
+
+
+def test_the_posterior_is_by_the_rule_of_bayes_without_what_hardly_matters():
+    evidence, prior = np.log([[0.5, 0.3, 0.2], [1e-6, 1.0, 1.0]]), np.array([0.2, 0.5, 0.3])
+    found = grid_posterior(evidence, prior)
+    np.testing.assert_allclose(found[0], np.array([0.10, 0.15, 0.06]) / 0.31)
+    np.testing.assert_allclose(found[1], [0, 5 / 8, 3 / 8], rtol=1e-9)
