@@ -48,6 +48,7 @@ GET: dict[str, Callable[[Any], Any]] = {
         kp.get.layer(data, "imputed", analysis="smooth", genes="chosen", cells=data.obs_names[[9, 2] * 100])[:200],
     ]),
     "sample_covariance": lambda data: kp.get.sample_covariance(data, GENES[0], cells=[5, 2]),
+    "sample_distances": lambda data: kp.get.sample_distances(data),
 }  # fmt: skip
 READ: dict[str, Callable[[Any], Any]] = {
     "heatmap": lambda data: kp.pl.heatmap(data, "branch", genes=GENES, cluster=False),
@@ -66,13 +67,14 @@ OTHERS = {
     "influence",
     "region_cells",
     "regions",
+    "sample_test",
     "fold_changes",
     "trend",
     "proportions",
     "gene_barplot",
 }
 """Plots and tables of what other tools, several runs, designs or categories write."""
-EXPRESSION = ("de_df", "layer", *READ)
+EXPRESSION = ("de_df", "layer", "sample_distances", *READ)
 """What depends on the expression."""
 STORED: dict[str, Callable[[Any], Any]] = {
     "volcano_de": lambda data: kp.pl.volcano_de(data, labels=0, gene_symbols="symbol"),
@@ -86,6 +88,7 @@ STORED: dict[str, Callable[[Any], Any]] = {
     "embedding of z": lambda data: kp.pl.embedding(data, "umap", color=GENES[0], value="zscore"),
     "diagnostics de": lambda data: kp.pl.diagnostics(data, analysis="de"),
     "beeswarm_da": lambda data: kp.pl.beeswarm_da(data, "branch"),
+    "samples": lambda data: kp.pl.samples(data, ["Age", "pseudotime"]),
     "variance": lambda data: kp.pl.variance(data, GENES),
     "diagnostics da": lambda data: kp.pl.diagnostics(data, analysis="da"),
 }  # fmt: skip

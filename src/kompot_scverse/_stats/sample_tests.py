@@ -20,6 +20,7 @@ from .neighborhoods import (
     neighborhood_merges,
     neighborhood_tree,
 )
+from .sample_distances import expression_distances
 
 __all__ = [
     "CellWeights",
@@ -28,7 +29,9 @@ __all__ = [
     "compare_abundance",
     "compare_categories",
     "compare_genes",
+    "compare_samples",
     "sample_parts",
+    "weight_sums",
 ]
 
 
@@ -115,23 +118,29 @@ def compare_categories(sums: SumsOfGenes, weights: CellWeights, design: Design, 
     return gene_test(moments, nodes, contrast.matrix, settings, reference=sums.reference).subset(sums.chosen)
 
 
+def compare_samples(sums: SumsOfGenes, weights: CellWeights, design: Design, contrast: ContrastDesign) -> np.ndarray:
+    """Distances between the samples of a contrast, of their fields over the neighbourhoods."""
+    moments = _neighborhood_moments(sums.moments, slice(0, weights.soft.shape[1]), weights.soft, design, contrast)
+    return expression_distances(moments, sums.reference)
+
+
 def compare_abundance(
     weights: CellWeights, design: Design, contrast: ContrastDesign
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Test every neighbourhood for a change of its share of the sample's cells: p, q and effect at every cell."""
-    mass, gram = _weight_sums(weights.soft, design, contrast)
+    mass, gram = weight_sums(weights.soft, design, contrast)
     return abundance_test(mass, gram, contrast.matrix).to_cells(weights.soft)
 
 
 def sample_parts(moments: Moments, weights: np.ndarray, design: Design, contrast: ContrastDesign) -> SampleParts:
     """The sums of every sample of a contrast by itself, in the neighbourhoods that come first."""
-    mass, gram = _weight_sums(weights, design, contrast)
+    mass, gram = weight_sums(weights, design, contrast)
     m = weights.shape[1]
     sums, squares = (values[contrast.members, :, :m].transpose(0, 2, 1) for values in (moments.sums, moments.squares))
     return SampleParts(mass, gram, sums, squares)
 
 
-def _weight_sums(weights: np.ndarray, design: Design, contrast: ContrastDesign) -> tuple[np.ndarray, np.ndarray]:
+def weight_sums(weights: np.ndarray, design: Design, contrast: ContrastDesign) -> tuple[np.ndarray, np.ndarray]:
     """Sums of the weights and of their products over the cells of each sample of the contrast."""
     codes = np.full(len(design.samples) + 1, -1)
     codes[contrast.members] = np.arange(len(contrast.members))
@@ -145,7 +154,7 @@ def _neighborhood_moments(
     moments: Moments, columns: slice, weights: np.ndarray, design: Design, contrast: ContrastDesign
 ) -> NeighborhoodMoments:
     """The sums over the samples of a contrast, for some of the weights."""
-    mass, gram = _weight_sums(weights, design, contrast)
+    mass, gram = weight_sums(weights, design, contrast)
     return NeighborhoodMoments(
         mass=mass,
         gram=gram,

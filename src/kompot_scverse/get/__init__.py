@@ -10,6 +10,8 @@ from .region_cells import region_cells
 from .regions import regions
 from .runs import runs
 from .sample_covariance import sample_covariance
+from .sample_distances import sample_distances
+from .sample_test import sample_test
 
 __all__ = [
     "da_df",
@@ -22,4 +24,6 @@ __all__ = [
     "regions",
     "runs",
     "sample_covariance",
+    "sample_distances",
+    "sample_test",
 ]

@@ -16,6 +16,7 @@ from .proportions import proportions
 from .pseudobulk import pseudobulk
 from .regions import regions
 from .replicates import replicates
+from .samples import samples
 from .trend import trend
 from .variance import variance
 from .volcano_da import volcano_da
@@ -38,6 +39,7 @@ __all__ = [
     "pseudobulk",
     "regions",
     "replicates",
+    "samples",
     "trend",
     "variance",
     "volcano_da",

@@ -8,11 +8,13 @@ from kompot_scverse._data.comparison import describe_comparison
 from kompot_scverse._results.da_fields import THRESHOLDS, cell_values
 from kompot_scverse._runs.build import RunContent
 from kompot_scverse._stats.abundance_estimate import CellResults, LevelResults, compare
-from kompot_scverse._stats.sample_tests import compare_abundance
+from kompot_scverse._stats.sample_distances import abundance_distances
+from kompot_scverse._stats.sample_tests import compare_abundance, weight_sums
 
 from ._da_fit import DAFit
 from ._da_prepare import DATask
 from ._log import logger
+from ._sample_record import MAX_SAMPLES, sample_record
 from ._steps import Job, Results
 
 __all__ = ["report", "results"]
@@ -30,7 +32,7 @@ def results(job: Job, fitted: DAFit) -> Results:
         notes |= fitted.estimate.summaries[number] if fitted.estimate.summaries else {}
         found_there = _level_summary(one, cells) if isinstance(one, LevelResults) else _summary(one, cells)
         summaries.append(found_there | notes)
-        diagnostics.append(job.states.diagnostics(cells))
+        diagnostics.append(job.states.diagnostics(cells) | _distances(job, fitted, number))
     return Results(values, RunContent(_params(job, fitted), summaries, diagnostics))
 
 
@@ -43,6 +45,17 @@ def _contrast(job: Job, fitted: DAFit, number: int) -> CellResults | LevelResult
         p, q = (None, None) if replicates is None else replicates[:2]
         return LevelResults(fitted.estimate.levels[number], p, q)
     return compare(fitted.estimate, number, job.request.test, replicates)
+
+
+def _distances(job: Job, fitted: DAFit, number: int) -> dict[str, Any]:
+    """Distances between the samples of a contrast, of their log densities."""
+    if fitted.weights is None or job.task.contrasts is None:
+        return {}
+    design, contrast = job.task.design, job.task.contrasts[number]
+    if len(contrast.members) > MAX_SAMPLES:
+        return {}
+    found = abundance_distances(*weight_sums(fitted.weights.soft, design, contrast))
+    return sample_record(design, contrast, found, paired=job.request.paired)
 
 
 def _params(job: Job, fitted: DAFit) -> dict[str, Any]:

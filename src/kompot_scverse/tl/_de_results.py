@@ -18,13 +18,14 @@ from kompot_scverse._stats.component_fit import ComponentFit
 from kompot_scverse._stats.design import MIN_CELLS
 from kompot_scverse._stats.effect import Effect
 from kompot_scverse._stats.lazy_layers import lazy_average
-from kompot_scverse._stats.sample_tests import compare_categories, compare_genes
+from kompot_scverse._stats.sample_tests import compare_categories, compare_genes, compare_samples
 
 from ._de_fit import DEFit
 from ._de_layers import condition_values
 from ._de_model import DEModel, significance
 from ._de_prepare import DETask
 from ._log import logger
+from ._sample_record import MAX_SAMPLES, sample_record
 from ._steps import Job, Results
 from ._support import describe_support, supports, warn_of_support
 
@@ -55,6 +56,7 @@ def results(job: Job, fitted: DEFit) -> Results:
         kept: dict[str, Any] = dict(job.states.diagnostics(task.design.compared(number), null))
         if fitted.weights is not None:
             kept["neighborhood_tree"] = fitted.weights.merges
+            kept |= _distances(job, fitted, number)
         diagnostics.append(kept)
     merger.warn()
     params["updated_run"] = max(merger.updated, default=None)
@@ -64,6 +66,17 @@ def results(job: Job, fitted: DEFit) -> Results:
 
 def _support_key(task: DETask, number: int) -> str:
     return task.plan.keys(task.design, task.design.conditions[number]).field("support")
+
+
+def _distances(job: Job, fitted: DEFit, number: int) -> dict[str, Any]:
+    """Distances between the samples of a contrast, of their fields."""
+    if fitted.sums is None or fitted.weights is None or job.task.contrasts is None:
+        return {}
+    contrast = job.task.contrasts[number - 1]
+    if len(contrast.members) > MAX_SAMPLES:
+        return {}
+    found = compare_samples(fitted.sums, fitted.weights, job.task.design, contrast)
+    return sample_record(job.task.design, contrast, found, paired=job.request.paired)
 
 
 def _contrast(job: Job, fitted: DEFit, number: int) -> GeneResults:

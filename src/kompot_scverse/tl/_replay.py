@@ -10,11 +10,12 @@ from kompot_scverse._data.holders import whole
 from kompot_scverse._runs.call import restore_arguments
 from kompot_scverse._runs.regions import find_regions
 from kompot_scverse._runs.view import RunView
-from kompot_scverse._stats.design import ContrastDesign, Design
+from kompot_scverse._stats.design import ContrastDesign
 from kompot_scverse._stats.influence import SampleParts
 from kompot_scverse._stats.sample_tests import sample_parts
 
 from ._depth import sample_depths
+from ._sample_record import donors_of, sample_names
 from ._sample_sums import collect_sums
 from ._steps import prepare_call
 from ._tools import TOOLS
@@ -72,35 +73,14 @@ def replay(view: RunView, numbers: np.ndarray) -> Replay:
     depths = sample_depths(task.every, soft, task.design, required=False)
     sums = collect_sums(task.every, task.frame.var_names.to_list(), numbers, depths, soft, task.design)
     parts = sample_parts(sums.moments, soft, task.design, contrast)
-    samples = _names(task.design, contrast)
-    donors, donor_names = _donors(task.design, contrast, samples, paired=request.paired)
+    samples = sample_names(task.design, contrast)
+    donors, donor_names = donors_of(task.design, contrast, paired=request.paired)
     return Replay(
         parts, regions.nodes, contrast, sums.reference, sums.chosen, sums.numbers, samples, donors, donor_names
     )
-
-
-def _donors(
-    design: Design, contrast: ContrastDesign, samples: list[str], *, paired: bool
-) -> tuple[np.ndarray, list[str]]:
-    """Number of the donor of each sample, and what donors are called; samples where the test does not block on donors."""
-    block = contrast.matrix.block
-    if block is None and not paired:
-        return np.arange(len(samples)), samples
-    labels = np.array([str(design.samples[sample]) for sample in contrast.members])
-    numbers = np.unique(labels if block is None else block, return_inverse=True)[1]
-    return numbers, [", ".join(dict.fromkeys(labels[numbers == one])) for one in range(numbers.max() + 1)]
 
 
 def _without_genes(view: RunView) -> dict[str, Any]:
     """Arguments of the call but for the genes, which may be many, and what says nothing about the test."""
     arguments = view.run.call.get("arguments", {})
     return {name: value for name, value in arguments.items() if name not in ("genes", "storage")}
-
-
-def _names(design: Design, contrast: ContrastDesign) -> list[str]:
-    """Names of the samples; with their condition where one label is in both."""
-    labels = [str(design.samples[sample]) for sample in contrast.members]
-    if len(set(labels)) == len(labels):
-        return labels
-    conditions = [design.conditions[design.sample_conditions[sample]] for sample in contrast.members]
-    return [f"{label} ({condition})" for label, condition in zip(labels, conditions, strict=True)]
