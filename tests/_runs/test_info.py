@@ -10,7 +10,6 @@ import pytest
 from anndata import AnnData
 
 import kompot_scverse as kp
-from kompot_scverse._runs.call import call_text, record_call
 
 FEW = kp.TestSettings(null_genes=50)
 
@@ -121,20 +120,6 @@ def test_no_path_is_recorded(adata: AnnData, tmp_path) -> None:
     ast.parse(text)
 
 
-def test_call_text_of_odd_values() -> None:
-    given = {
-        "groups": [np.int64(1), True, None, float("nan")],
-        "reference": "a'b\"c\n",
-        "genes": [f"g{i}" for i in range(9999)],
-    }
-    text = call_text(record_call(kp.tl.de, given))
-    assert eval("[1, True, None, 'nan']") == [1, True, None, "nan"]
-    assert 'groups=[1, True, None, float("nan")]' in text.replace("'", '"')
-    assert r'''reference="a'b\"c\n"''' in text
-    assert "genes=genes,  # `genes` was 9,999 values, too many to store" in text
-    ast.parse(text)
-
-
 def test_text(done: AnnData) -> None:
     text = repr(kp.RunInfo(done, 0))
     assert text.startswith("Run 0: de, Young to Old of Age")
@@ -235,60 +220,3 @@ def test_compare_between_objects(done: AnnData, adata: AnnData) -> None:
     kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", test=FEW, key_added="double")
     assert "expression (fingerprint)" in kp.RunInfo(done, 0).compare_with(kp.RunInfo(adata)).params.index
     assert set(compared.shared_fields["last_writer_of_other"]) == {0}
-
-
-RECORD = {"function": "de", "arguments": {"groupby": "Age"}}
-EVIL = '");import os;("'
-
-
-@pytest.mark.parametrize(
-    "record",
-    [
-        RECORD | {"function": f"de({EVIL})"},
-        RECORD | {"function": "cleanup"},
-        RECORD | {"data": EVIL},
-        RECORD | {"arguments": {EVIL: 1}},
-        RECORD | {"arguments": {"lambda": 1}},
-        RECORD | {"arguments": {"gp": {"settings": EVIL, "arguments": {}}}},
-        RECORD | {"arguments": {"gp": {"settings": "GPSettings", "arguments": {"x=1);import os;(": 1}}}},
-        RECORD | {"arguments": {"gp": {"what": 1}}},
-        RECORD | {"arguments": 3},
-        {"arguments": {}},
-    ],
-)
-def test_a_call_that_is_none_is_not_given_back(record: dict) -> None:
-    assert call_text(record) == "# what this run recorded as its call is none of this package"
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        EVIL, "'" + EVIL, "\n\r\u2028\x85\0\\", "\\", "\udcff", [EVIL, ["\n"]], {"mapping": {EVIL: [EVIL]}}, 1e400,
-        {"settings": "GPSettings", "arguments": {"kernel": EVIL}},
-        {"not_stored": "a\nimport os\n", "left_out": False},
-    ],
-)  # fmt: skip
-def test_a_call_holds_nothing_but_values(value: object) -> None:
-    tree = ast.parse(call_text(RECORD | {"arguments": {"groupby": EVIL, "genes": value}}))
-    (statement,) = tree.body
-    assert isinstance(statement, ast.Expr)
-    assert ast.unparse(statement.value.func) == "kp.tl.de"
-    assert ast.literal_eval(statement.value.args[1]) == EVIL
-    names = {ast.unparse(node.func) for node in ast.walk(statement.value) if isinstance(node, ast.Call)}
-    assert names <= {"kp.tl.de", "kp.GPSettings", "float"}
-    if isinstance(value, str):
-        assert ast.literal_eval(statement.value.keywords[0].value) == value
-
-
-@pytest.mark.parametrize(
-    ("given", "stored"),
-    [
-        (pd.Series(["Old", "Mid"]), '["Old", "Mid"]'),
-        (np.array(["Old", "Mid"]), '["Old", "Mid"]'),
-        ({"Old", "Mid"}, '["Mid", "Old"]'),
-        ({"Old": 1, "Mid": 2}.keys(), '["Mid", "Old"]'),
-        (np.array("Old"), '"Old"'),
-    ],
-)
-def test_call_with_labels_of_any_kind(given: object, stored: str) -> None:
-    assert f"groups={stored}," in call_text(record_call(kp.tl.da, {"groups": given})).replace("'", '"')
