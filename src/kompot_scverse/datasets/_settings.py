@@ -3,9 +3,11 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
+
+from kompot_scverse._arguments import check_argument, check_at_least, check_fields, check_not_negative
 
 from ._manifold import BRANCHES
 
@@ -52,37 +54,23 @@ class SimulationSettings:
     donor_share: float = 0.5
 
     def __post_init__(self) -> None:
-        check_fraction("frac_local", self.frac_local)
-        check_fraction("frac_outliers", self.frac_outliers)
-        check_fraction("donor_share", self.donor_share)
-        for name in ("outlier_factor", "composition_sd", "depth_sd"):
+        check_fields(self)
+        for name in ("frac_local", "frac_outliers", "donor_share", "size_spread"):
+            check_share(name, getattr(self, name))
+        for name in ("outlier_factor", "composition_sd", "depth_sd", "dispersion"):
             check_not_negative(name, getattr(self, name))
-        check_fraction("size_spread", self.size_spread)
         if self.size_spread > 0.9:
             raise ValueError(f"`size_spread` is {self.size_spread}, but samples need cells: choose at most 0.9.")
-        check_not_negative("dispersion", self.dispersion)
         if self.dispersion == 0:
             raise ValueError(
                 "`dispersion` must be above 0: choose a small number, such as 0.01, for nearly Poisson counts."
             )
 
 
-def check_fraction(name: str, value: float) -> None:
-    """Raise unless `value` is a number from 0 to 1."""
-    if not isinstance(value, Real) or not 0 <= value <= 1:
+def check_share(name: str, value: float) -> None:
+    """Raise unless a number is from 0 to 1."""
+    if not 0 <= value <= 1:
         raise ValueError(f"`{name}` must be a number from 0 to 1, not {value!r}.")
-
-
-def check_not_negative(name: str, value: float) -> None:
-    """Raise unless `value` is a finite number of at least 0."""
-    if not isinstance(value, Real) or not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"`{name}` must be a finite number of at least 0, not {value!r}.")
-
-
-def check_count(name: str, value: int, at_least: int) -> None:
-    """Raise unless `value` is a whole number of at least `at_least`."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < at_least:
-        raise ValueError(f"`{name}` must be a whole number of at least {at_least}, not {value!r}.")
 
 
 def check_samples(samples: Mapping[str, int], n_obs: int, reference: str, group: str) -> dict[str, int]:
@@ -90,14 +78,14 @@ def check_samples(samples: Mapping[str, int], n_obs: int, reference: str, group:
     if not isinstance(samples, Mapping) or not all(isinstance(label, str) and label for label in samples):
         raise ValueError(f"`samples` must map labels (text) to numbers of samples, such as {DEFAULT_SAMPLES}.")
     for label, n_samples in samples.items():
-        check_count(f"samples[{label!r}]", n_samples, at_least=1)
+        check_argument(f"samples[{label!r}]", n_samples, int)
+        check_at_least(1, **{f"samples[{label!r}]": n_samples})
     for name, label in (("reference", reference), ("group", group)):
         if label not in samples:
             raise ValueError(f"`{name}` is {label!r}, but `samples` has only {list(samples)}: choose one of these.")
     if reference == group:
         raise ValueError(f"`reference` and `group` are both {group!r}: choose two different conditions.")
     n_samples = sum(samples.values())
-    check_count("n_obs", n_obs, at_least=1)
     if n_obs < n_samples * MIN_CELLS_PER_SAMPLE:
         raise ValueError(
             f"`n_obs` is {n_obs}, but {n_samples} samples need at least {n_samples * MIN_CELLS_PER_SAMPLE} cells "
@@ -142,13 +130,12 @@ def check_numbers(
     n_vars: int, n_latent: int, frac_de: float, effect_size: float, sample_effect: float, density: float
 ) -> None:
     """Raise unless the sizes and the genes can be simulated."""
-    check_count("n_vars", n_vars, at_least=1)
-    check_count("n_latent", n_latent, at_least=MIN_LATENT)
+    check_at_least(1, n_vars=n_vars)
+    check_at_least(MIN_LATENT, n_latent=n_latent)
     if n_latent > MAX_LATENT:
         raise ValueError(f"`n_latent` is {n_latent}, but the tree has no more than {MAX_LATENT} smooth coordinates.")
-    check_fraction("frac_de", frac_de)
+    check_share("frac_de", frac_de)
     check_not_negative("effect_size", effect_size)
     check_not_negative("sample_effect", sample_effect)
-    check_fraction("density", density)
     if not 0.01 <= density <= 0.95:
         raise ValueError(f"`density` is {density}: choose a share of non-zero counts from 0.01 to 0.95.")

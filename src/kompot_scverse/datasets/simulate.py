@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from kompot_scverse._arguments import check_argument, seed_of
+from kompot_scverse._arguments import check_arguments, seed_of
 
 from . import _expression as ex
 from . import _manifold as tree
@@ -131,8 +131,7 @@ def simulate(
     >>> aged.obs.columns[:3].to_list()
     ['sample', 'age', 'sex']
     """
-    check_argument("settings", settings, SimulationSettings | None)
-    check_argument("rng", rng, int | np.random.Generator)
+    check_arguments(simulate, locals())
     settings = SimulationSettings() if settings is None else settings
     study = plan_study(samples, n_obs, reference=reference, group=group, change=change, donor=donor)
     labels, fraction = study.labels, study.fraction
