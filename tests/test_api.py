@@ -21,14 +21,16 @@ FUNCTIONS = [
     for module in MODULES
     for name in getattr(kp, module).__all__
     if inspect.isfunction(getattr(getattr(kp, module), name))
-]
+] + ["report"]
 CLASSES = [name for name in kp.__all__ if inspect.isclass(getattr(kp, name))]
 SETTINGS = [name for name in CLASSES if dataclasses.is_dataclass(getattr(kp, name))]
 
 
 def function(name: str):
-    module, _, own = name.partition(".")
-    return getattr(getattr(kp, module), own)
+    found = kp
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found
 
 
 def sections(text: str) -> dict[str, str]:

@@ -23,7 +23,7 @@ FUNCTIONS = {
     for part in ("get", "pl", "pp", "tl")
     for name in getattr(kp, part).__all__
     if inspect.isfunction(getattr(getattr(kp, part), name))
-} | {"RunInfo": kp.RunInfo}
+} | {"RunInfo": kp.RunInfo, "report": kp.report}
 NEEDED = {
     "x": 0,
     "y": 1,
@@ -59,6 +59,7 @@ WRONG = (
     | dict.fromkeys(("n_genes", "n_top", "ncols"), WHOLE)
     | dict.fromkeys(("n_neighbors", "min_cells", "min_genes", "n_regions"), (*WHOLE, 0, -1))
     | dict.fromkeys(("n_components", "n_programs"), (*WHOLE[:-1], 0))
+    | {"title": TEXT, "path": (*NOTHING[:3], *NOTHING[4:], 0, True, ["a"])}
     | dict.fromkeys(("max_fdr", "max_ptp", "min_lfc"), NUMBER)
     | dict.fromkeys(("genes", "covariates", "mask_obs", "cells", "obs_columns", "keep", "color"), NAMES)
     | dict.fromkeys(("gp", "storage", "test"), SETTINGS)

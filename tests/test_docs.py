@@ -69,7 +69,8 @@ def test_api_page_lists_every_public_name():
 
 @pytest.mark.parametrize("name", public_names())
 @pytest.mark.usefixtures("drawing")
-def test_docstring_examples(name):
+def test_docstring_examples(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     # by object, since the modules are hidden behind functions of the same name
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     for example in doctest.DocTestFinder().find(public_object(name), name, globs={}):

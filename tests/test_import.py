@@ -16,11 +16,13 @@ HEAVY = ["jax", "mellon", "muon", "scanpy", "matplotlib", "seaborn", "distribute
 # from the bottom to the top: a room imports from rooms before it only
 ROOMS = ["_keys", "_gp", "_stats", "_data", "_runs", "_results", "_plan"]
 USERS = {
-    "tl": ["get", "pl", "_cli"],
-    "pp": ["get", "pl", "_cli"],
+    "tl": ["get", "pl", "_report", "_cli"],
+    "pp": ["get", "pl", "_report", "_cli"],
     # what reads results knows of runs only, and neither how they are computed nor how they are written
-    "get": ["_gp", "_stats", "_results", "_plan", "tl", "pp", "pl", "_cli"],
-    "pl": ["_gp", "_stats", "_results", "_plan", "settings", "tl", "pp", "get", "_cli"],
+    "get": ["_gp", "_stats", "_results", "_plan", "tl", "pp", "pl", "_report", "_cli"],
+    "pl": ["_gp", "_stats", "_results", "_plan", "settings", "tl", "pp", "get", "_report", "_cli"],
+    # a page of what others have computed, found and drawn
+    "_report": ["_gp", "_stats", "_results", "_plan", "settings", "tl", "pp", "_cli"],
 }
 ABOVE = {room: [*ROOMS[number + 1 :], *USERS, "_cli"] for number, room in enumerate(ROOMS)} | USERS
 ABOVE["_gp"].append("_keys")

@@ -50,11 +50,12 @@ def test_the_functions_do_the_same(adata):
     assert adata.kompot.get.runs().index.to_list() == [0]
     assert adata.kompot.RunInfo().run_id == 0
     assert adata.kompot.RunInfo.__doc__ == kp.RunInfo.__doc__
+    assert adata.kompot.report.__func__ is kp.report
     assert adata.kompot.pp.plan("da", "Age", reference="Young", groups="Old").status
 
 
 def test_completion_and_unknown_names(adata):
-    assert dir(adata.kompot) == ["RunInfo", "get", "pl", "pp", "tl"]
+    assert dir(adata.kompot) == ["RunInfo", "get", "pl", "pp", "report", "tl"]
     assert "AnnData" in repr(adata.kompot)
     with pytest.raises(AttributeError, match="no 'dee'.*RunInfo"):
         _ = adata.kompot.dee

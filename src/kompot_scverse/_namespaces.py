@@ -52,7 +52,7 @@ class BoundFunctions:
 
 
 class _Kompot:
-    """Functions of kompot-scverse on this object: `.pp`, `.tl`, `.get`, `.pl` and `.RunInfo`."""
+    """Functions of kompot-scverse on this object: `.pp`, `.tl`, `.get`, `.pl`, `.report` and `.RunInfo`."""
 
     def __init__(self, data: AnnData | MuData) -> None:
         self._data = data
@@ -66,12 +66,16 @@ class _Kompot:
             bound = partial(RunInfo, self._data)
             bound.__doc__ = RunInfo.__doc__
             return bound
+        if name == "report":
+            from kompot_scverse._report.report import report
+
+            return MethodType(report, self._data)
         if name.startswith("_"):
             raise AttributeError(name)
         raise AttributeError(f"kompot has no {name!r}; it has {', '.join(dir(self))}.")
 
     def __dir__(self) -> list[str]:
-        return ["RunInfo", *PARTS]
+        return sorted(["RunInfo", "report", *PARTS])
 
     def __repr__(self) -> str:
         return f"kompot-scverse on {type(self._data).__name__}: {', '.join(f'.{name}' for name in dir(self))}"
@@ -79,7 +83,7 @@ class _Kompot:
 
 @register_anndata_namespace("kompot")
 class KompotAnnData(_Kompot):
-    """Functions of kompot-scverse on this AnnData: `.pp`, `.tl`, `.get`, `.pl` and `.RunInfo`."""
+    """Functions of kompot-scverse on this AnnData: `.pp`, `.tl`, `.get`, `.pl`, `.report` and `.RunInfo`."""
 
     def __init__(self, adata: AnnData) -> None:
         super().__init__(adata)
@@ -87,7 +91,7 @@ class KompotAnnData(_Kompot):
 
 @register_mudata_namespace("kompot")
 class KompotMuData(_Kompot):
-    """Functions of kompot-scverse on this MuData: `.pp`, `.tl`, `.get`, `.pl` and `.RunInfo`."""
+    """Functions of kompot-scverse on this MuData: `.pp`, `.tl`, `.get`, `.pl`, `.report` and `.RunInfo`."""
 
     def __init__(self, mdata: MuData) -> None:
         super().__init__(mdata)

@@ -120,6 +120,26 @@ def test_smooth_and_runs(source: Path, tmp_path: Path) -> None:
     assert call("runs", source).stdout == "No runs.\n"
 
 
+def test_report(source: Path, tmp_path: Path) -> None:
+    output, page = tmp_path / "out.h5ad", tmp_path / "page.html"
+    assert call("da", source, *DESIGN, "--groups", "Old", "--output", output).exit_code == 0
+    done = call("report", output, "--output", page, "--title", "Old & young", "--cell-groups", "celltype")
+    assert done.exit_code == 0, done.output
+    text = page.read_text()
+    assert "<h1>Old &amp; young</h1>" in text
+    assert str(tmp_path) not in text
+    assert source.name not in text
+    before = page.stat().st_mtime_ns
+    assert "--overwrite" in call("report", output, "--output", page).output
+    assert page.stat().st_mtime_ns == before
+    assert call("report", output, "--output", page, "--overwrite", "--run-id", 0).exit_code == 0
+    assert "<h1>Old &amp; young</h1>" not in page.read_text()
+    assert ".html" in call("report", output, "--output", tmp_path / "page.pdf").output
+    empty = call("report", source, "--output", tmp_path / "other.html")
+    assert (empty.exit_code, listing(tmp_path)) == (1, ["out.h5ad", "page.html"])
+    assert "kp.tl.da" in empty.output
+
+
 def test_plan(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = call("plan", source, *DE, "--sample-key", "Replicate")
     assert result.exit_code == 0, result.output

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-    from .report import Findings
+    from .findings import Findings
 
 __all__ = ["demo"]
 
@@ -180,7 +180,7 @@ def _run(study: Study) -> None:
     from kompot_scverse import get, tl
     from kompot_scverse._gp.mellon import load_mellon
 
-    from .report import Findings
+    from .findings import Findings
 
     load_mellon()
     typer.echo(f"Loaded jax and mellon in {time.perf_counter() - start:.1f} s.")
@@ -212,7 +212,7 @@ def _run(study: Study) -> None:
 
 
 def _report(study: Study, *, truth: bool) -> None:
-    from .report import found, realised_errors
+    from .findings import found, realised_errors
 
     typer.echo(found(study.findings))
     if truth:

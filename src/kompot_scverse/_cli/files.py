@@ -13,10 +13,11 @@ from .stores import is_mudata, not_replaceable
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["check_output", "check_space", "check_table", "read", "write", "write_table"]
+__all__ = ["check_output", "check_page", "check_space", "check_table", "read", "write", "write_page", "write_table"]
 
 SUFFIXES = (".h5ad", ".h5mu", ".zarr")
 TABLES = (".csv", ".tsv", ".parquet")
+PAGES = (".html", ".htm")
 
 
 def read(path: Path, *, backed: bool = False) -> Any:
@@ -58,6 +59,12 @@ def check_table(path: Path, *, overwrite: bool) -> None:
                 f"--table {path}: parquet needs the package pyarrow; install it, or use .csv."
             ) from error
     _check_target(path, "--table", overwrite=overwrite)
+
+
+def check_page(path: Path, *, overwrite: bool) -> None:
+    """Raise a usage error if a page cannot or may not go to `path`."""
+    _suffix(path, PAGES, "--output")
+    _check_target(path, "--output", overwrite=overwrite)
 
 
 def check_space(data: Any, path: Path) -> None:
@@ -104,6 +111,12 @@ def write_table(table: "pd.DataFrame", path: Path, *, overwrite: bool) -> None:
             table.to_parquet(target)
         else:
             table.to_csv(target, sep="\t" if suffix == ".tsv" else ",")
+
+
+def write_page(page: str, path: Path, *, overwrite: bool) -> None:
+    """Write a page of HTML; `path` changes at the end, at once."""
+    with staged(_replaceable(path, overwrite=overwrite), overwrite=overwrite) as target:
+        target.write_text(page, encoding="utf-8")
 
 
 def _suffix(path: Path, known: tuple[str, ...], argument: str) -> str:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._cli.report import Findings, found, realised_errors
+from kompot_scverse._cli.findings import Findings, found, realised_errors
 
 CELLS = pd.DataFrame(
     {"direction": ["up", "up", "down", "neutral"], "lfc": [2.0, 1.0, -1.0, 0.0]}, index=[f"c{n}" for n in range(4)]

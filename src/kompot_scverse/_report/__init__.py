@@ -1,0 +1,1 @@
+"""One page of HTML of all that runs have found."""
