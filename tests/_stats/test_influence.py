@@ -4,12 +4,10 @@ import numpy as np
 import pytest
 from moments import collect_neighborhood_moments
 
-from kompot_scverse._stats.abundance_testing import abundance_test
 from kompot_scverse._stats.gene_testing import GeneTestSettings, gene_test
-from kompot_scverse._stats.influence import LeftOut, SampleParts, abundance_without, genes_without, rests_on
+from kompot_scverse._stats.influence import LeftOut, SampleParts, genes_without, rests_on
 from kompot_scverse._stats.linear_model import SampleDesign
 from kompot_scverse._stats.neighborhoods import (
-    NeighborhoodMoments,
     Neighborhoods,
     fit_neighborhoods,
     neighborhood_tree,
@@ -90,24 +88,13 @@ def test_a_donor_is_left_out_with_all_samples(study: tuple) -> None:
 
 
 def test_what_cannot_be_tested_without_a_sample_is_missing(study: tuple) -> None:
-    _, weights, _, codes = study
-    few = np.array([0, 4, 5])
-    design = DESIGN.restricted(np.isin(np.arange(N_SAMPLES), few))
-    mass = np.array([weights[codes == s].sum(axis=0) for s in few])
-    gram = np.array([weights[codes == s].T @ weights[codes == s] for s in few])
-    found = abundance_without(mass, gram, design, np.arange(3))
+    fitted, weights, y, codes = study
+    few = np.isin(np.arange(N_SAMPLES), [0, 4, 5])
+    parts, nodes = parts_of(weights, y, codes), neighborhood_tree(fitted)
+    three = SampleParts(parts.mass[few], parts.gram[few], parts.sums[few], parts.squares[few])
+    found = genes_without(three, nodes, DESIGN.restricted(few), np.arange(3), np.zeros(N_GENES, dtype=int), SETTINGS)
     # two samples leave no residual degree of freedom
     assert np.isnan(found.pvalue).all()
-
-
-def test_abundance_is_that_of_data_without_the_sample(study: tuple) -> None:
-    fitted, weights, y, codes = study
-    moments: NeighborhoodMoments = collect_neighborhood_moments(weights, y[:, :1], codes)
-    found = abundance_without(moments.mass, moments.gram, DESIGN, np.arange(N_SAMPLES))
-    use = np.arange(N_SAMPLES) != 3
-    expected = abundance_test(moments.mass[use], moments.gram[use], DESIGN.restricted(use))
-    np.testing.assert_array_equal(found.qvalue[3], expected.qvalue)
-    np.testing.assert_array_equal(found.effect[3], expected.effect)
 
 
 def test_a_call_rests_on_the_one_sample_without_which_it_is_lost() -> None:

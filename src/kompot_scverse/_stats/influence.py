@@ -7,18 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .abundance_testing import abundance_test
 from .gene_testing import GeneTestSettings, gene_test
 from .neighborhoods import NeighborhoodMoments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from .linear_model import SampleDesign
 
-__all__ = ["LeftOut", "SampleParts", "abundance_without", "genes_without", "rests_on"]
+__all__ = ["LeftOut", "SampleParts", "genes_without", "rests_on"]
 
 
 @dataclass(frozen=True)
@@ -41,16 +38,16 @@ class SampleParts:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Tests without each unit: units x genes, or units x neighbourhoods; NaN where nothing can be tested."""
+    """Tests without each unit: units x genes; NaN where nothing can be tested."""
 
     effect: NDArray[np.float64]
-    """Tested contrast; of genes at the node that explains their change best with all samples."""
+    """Tested contrast at the node that explains a gene's change best with all samples."""
     z: NDArray[np.float64]
     """Its moderated z."""
     pvalue: NDArray[np.float64]
-    """Of genes combined over the nodes."""
+    """Combined over the nodes."""
     qvalue: NDArray[np.float64]
-    """Over the genes or neighbourhoods."""
+    """Over the genes."""
 
 
 def genes_without(
@@ -83,39 +80,14 @@ def genes_without(
         As of the test with all samples.
     """
     genes = np.arange(len(places))
-
-    def without(use: NDArray[np.bool_]) -> tuple[NDArray[np.float64], ...]:
-        found = gene_test(parts.of(use), nodes, design.restricted(use), settings, reference)
-        return found.effect[places, genes], found.z[places, genes], found.pvalue, found.qvalue
-
-    return _each(units, design, len(genes), without)
-
-
-def abundance_without(
-    mass: NDArray[np.float64], gram: NDArray[np.float64], design: SampleDesign, units: NDArray[np.intp]
-) -> LeftOut:
-    """Test all neighbourhoods without each unit in turn, by the whole of :func:`abundance_test`."""
-
-    def without(use: NDArray[np.bool_]) -> tuple[NDArray[np.float64], ...]:
-        found = abundance_test(mass[use], gram[use], design.restricted(use))
-        return found.effect, found.z, found.pvalue, found.qvalue
-
-    return _each(units, design, mass.shape[1], without)
-
-
-def _each(
-    units: NDArray[np.intp],
-    design: SampleDesign,
-    n: int,
-    without: Callable[[NDArray[np.bool_]], tuple[NDArray[np.float64], ...]],
-) -> LeftOut:
-    """Every unit left out, where the others can be tested."""
-    found = np.full((4, int(units.max()) + 1, n), np.nan)
+    found = np.full((4, int(units.max()) + 1, len(genes)), np.nan)
     for unit in range(found.shape[1]):
         use = units != unit
         rest = design.restricted(use)
+        # what the others cannot test is missing
         if rest.estimable and rest.residual_df >= 1:
-            found[:, unit] = without(use)
+            test = gene_test(parts.of(use), nodes, rest, settings, reference)
+            found[:, unit] = test.effect[places, genes], test.z[places, genes], test.pvalue, test.qvalue
     return LeftOut(*found)
 
 
