@@ -5,7 +5,9 @@
     uv run python benchmarks/compare.py --skip-peer --before /path/to/a/worktree/of/an/older/commit
 
 Each analysis runs in a fresh process. Compilation counts, imports and reading the data do not. The peer is a black box in
-a virtual environment of its own. With replicate variance it needs a cells x cells matrix per gene, so it gets 20 genes.
+a virtual environment of its own, which the script makes with uv where it is missing. With replicate variance it needs a
+cells x cells matrix per gene, so it gets 20 genes. On a machine with other work, compare the seconds of all cores: the clock
+also counts the waiting. The load (programs that wanted a core, mean of the last minute) is printed for each run.
 """
 
 import argparse
@@ -121,11 +123,14 @@ def run(python: Path, tool: str, analysis: str, path: Path, timeout: float, sour
             return None
     found = [line for line in done.stdout.splitlines() if line.startswith(MARK)]
     if done.returncode or not found:
-        print(f"{tool} {analysis} failed:\n{done.stderr[-3000:]}", file=sys.stderr)
+        print(f"{tool} {analysis} failed ({done.returncode}):\n{done.stderr[-3000:]}", file=sys.stderr)
         return None
     result = json.loads(found[0].removeprefix(MARK))
     print(
-        f"{tool} {analysis}: {result['seconds']:.1f} s, {result['cpu']:.1f} s of all cores", file=sys.stderr, flush=True
+        f"{tool} {analysis}: {result['seconds']:.1f} s, {result['cpu']:.1f} s of all cores, peak {result['peak']:.2f} GB; "
+        f"load {os.getloadavg()[0]:.1f}",
+        file=sys.stderr,
+        flush=True,
     )
     return result
 

@@ -39,6 +39,11 @@ class GPSettings:
     """Largest rank of the basis."""
     rtol: float = 1e-6
     """Mean residual prior variance at which the basis is complete, relative to the prior variance."""
+    neighbors: Literal["auto", "exact", "approximate"] = "auto"
+    """Only `da(method="density")`, which needs the nearest neighbours of all cells: how they are searched. "approximate" takes a
+    graph in obsp, if it was made from the same representation and is exact enough, else an index of faiss; "auto" does so above
+    20,000 cells, and searches exactly where faiss is not installed. The run records the error. Elsewhere there is nothing to choose: the
+    distances that the length scale is estimated from are exact."""
     kernel: Callable | type | str | None = None
     """A mellon covariance: class, name or instance (an instance keeps its own length scale, in the units of the
     representation). None: Matérn-5/2."""

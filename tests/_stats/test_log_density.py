@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from kompot_scverse import GPSettings
+from kompot_scverse._gp.neighbor_choice import NeighborRequest
 from kompot_scverse._gp.states import States, fit_states
 from kompot_scverse._stats.design import Design
 from kompot_scverse._stats.log_density import density_abundance
@@ -16,7 +17,7 @@ PLAIN = Design("c", ("a", "b"), CODES, None, ("a", "b"), CODES, np.arange(2), np
 
 
 def states_of(x: np.ndarray) -> States:
-    return fit_states(x, np.ones(len(x), dtype=bool), "X", GPSettings(), all_distances=True)
+    return fit_states(x, np.ones(len(x), dtype=bool), "X", GPSettings(), distances=NeighborRequest(4))
 
 
 @pytest.fixture(scope="module")

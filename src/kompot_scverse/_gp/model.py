@@ -10,6 +10,8 @@ from .basis import Basis, fit_basis
 from .frame import Frame, fit_frame
 from .kernel import Kernel
 from .mellon import kernel_function, length_scale, load_mellon
+from .neighbor_choice import NeighborRequest, neighbor_sets
+from .neighbor_sets import NeighborSets
 from .neighbors import point_distances, separate_points
 
 if TYPE_CHECKING:
@@ -34,15 +36,15 @@ class CellStates:
     """Length scale in the units of the representation; None if the kernel brought its own."""
     ls_error: float
     """Relative standard error of the length scale; 0 if it was given or all cells entered."""
-    nn_distances: np.ndarray | None
-    """Distance of each pooled cell to the nearest at another point; None where it was not needed for every cell."""
+    neighbors: NeighborSets | None
+    """Distances of the pooled cells to their nearest neighbours; None where they were not needed for every cell."""
 
     def features(self, x: np.ndarray) -> np.ndarray:
         """Φ at points of the representation: cells × rank."""
         return self.basis.features(self.frame.inward(x))
 
 
-def fit_cell_states(x: np.ndarray, gp: "GPSettings", *, all_distances: bool = False) -> CellStates:
+def fit_cell_states(x: np.ndarray, gp: "GPSettings", *, distances: NeighborRequest | None = None) -> CellStates:
     """
     Estimate the length scale once on the pooled cells and choose the basis.
 
@@ -52,32 +54,35 @@ def fit_cell_states(x: np.ndarray, gp: "GPSettings", *, all_distances: bool = Fa
         Pooled cells of all conditions × dimensions, in the units of the representation.
     gp
         Settings.
-    all_distances
-        Whether the nearest-neighbour distance of every cell is needed.
+    distances
+        What nearest-neighbour distances of every cell are needed for; None if they are not.
     """
     frame = fit_frame(x)
     x = frame.inward(x)
     own_scale = isinstance(gp.kernel, load_mellon().Covariance)
     ls = None if own_scale else gp.ls
     estimated = ls is None and not own_scale
-    distances, error = None, 0.0
-    if all_distances or estimated:
+    neighbors, error = None, 0.0
+    if distances is not None or estimated:
         points, near = separate_points(x)
         if near:
             logger.warning(
                 "Most cells nearly coincide with another one, like copies with a little noise; those count as one for the "
                 "length scale."
             )
-        queries = None
-        if not all_distances and len(points) > MAX_QUERIES:
-            queries = np.linspace(0, len(points) - 1, MAX_QUERIES).astype(np.intp)
         # of points, not cells: a copy of a cell says nothing about the distance between cell states
-        found = point_distances(x[points.rows], queries)
+        if distances is not None:
+            neighbors = neighbor_sets(x, points, distances, gp.neighbors, frame.scale)
+            found = neighbors.pooled[points.rows]
+        else:
+            queries = None
+            if len(points) > MAX_QUERIES:
+                queries = np.linspace(0, len(points) - 1, MAX_QUERIES).astype(np.intp)
+            found = point_distances(x[points.rows], queries)
         if estimated:
             ls = length_scale(found) * gp.ls_factor * frame.scale
             # a geometric mean; of all points there is nothing drawn
             error = float(np.log(found[found > 0]).std() * np.sqrt(max(0.0, 1 / len(found) - 1 / len(points))))
-        distances = found[points.labels] if all_distances else None
     kernel = Kernel(kernel_function(gp.kernel, ls if ls is not None else 1.0), frame)
     basis = fit_basis(x, kernel, max_rank=int(gp.n_landmarks), rtol=gp.rtol)
     if basis.residual > max(gp.rtol, 1e-12) and basis.rank >= min(gp.n_landmarks, len(x)):
@@ -89,4 +94,4 @@ def fit_cell_states(x: np.ndarray, gp: "GPSettings", *, all_distances: bool = Fa
     logger.info(
         "Basis: rank %d, residual %.1e, length scale %s.", basis.rank, basis.residual, f"{ls:.4g}" if ls else "own"
     )
-    return CellStates(frame, basis, ls, error, distances)
+    return CellStates(frame, basis, ls, error, neighbors)

@@ -2,16 +2,16 @@
 
 import ctypes
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
-__all__ = ["compute_here", "distributed_client", "return_freed_memory", "store_here"]
+__all__ = ["compute_here", "distributed_client", "limited_algebra", "return_freed_memory", "store_here"]
 
 
 def compute_here(*tasks: object) -> tuple:
@@ -43,6 +43,13 @@ def _libraries(n_modules: int) -> "ThreadpoolController":
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
+
+
+@contextmanager
+def limited_algebra() -> Iterator[None]:
+    """One thread for the linear algebra of all libraries: sums of products are then the same on any machine of a kind."""
+    with _libraries(len(sys.modules)).limit(limits=1, user_api="blas"):
+        yield
 
 
 def return_freed_memory() -> None:

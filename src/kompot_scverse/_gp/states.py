@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .model import CellStates, fit_cell_states
+from .neighbor_choice import NeighborRequest
 
 if TYPE_CHECKING:
     from kompot_scverse.settings import GPSettings
@@ -71,7 +72,7 @@ class States:
 
 
 def fit_states(
-    x: np.ndarray, cells: np.ndarray, use_rep: str, gp: "GPSettings", *, all_distances: bool = False
+    x: np.ndarray, cells: np.ndarray, use_rep: str, gp: "GPSettings", *, distances: NeighborRequest | None = None
 ) -> States:
     """
     Length scale and basis of the cells of an analysis, and features of all cells.
@@ -86,8 +87,8 @@ def fit_states(
         Name of the representation, for messages.
     gp
         Settings.
-    all_distances
-        Whether the nearest-neighbour distance of every such cell is needed.
+    distances
+        What nearest-neighbour distances of every such cell are needed for; None if they are not.
     """
-    model = fit_cell_states(x[cells], gp, all_distances=all_distances)
+    model = fit_cell_states(x[cells], gp, distances=distances)
     return States(use_rep, model.frame.inward(x), model, model.features(x), int(cells.sum()))

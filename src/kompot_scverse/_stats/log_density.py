@@ -1,13 +1,13 @@
 """Log densities of conditions and samples from nearest-neighbour distances (mellon's model), and their differences."""
 
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
 from kompot_scverse._gp.density import DensityFit, fit_density
 from kompot_scverse._gp.mellon import prior_log_density
-from kompot_scverse._gp.neighbors import fractal_dimension, nearest_neighbor_distances
+from kompot_scverse._gp.neighbor_sets import NeighborSets
+from kompot_scverse._gp.neighbors import fractal_dimension
 from kompot_scverse._gp.progress import progress_bar
 from kompot_scverse._gp.states import States
 
@@ -26,7 +26,13 @@ def density_abundance(states: States, design: Design, normalize: str) -> Abundan
         fields=densities,
         lfc=densities[1:] - densities[0],
         variance=variances[1:] + variances[0],
-        params={"normalize": normalize, "d": prior.d, "mu": prior.mu - prior.log_unit},
+        params={
+            "normalize": normalize,
+            "d": prior.d,
+            "mu": prior.mu - prior.log_unit,
+            "neighbors": _neighbors(states).source,
+            "neighbors_error": [float(f"{error:.2g}") for error in _neighbors(states).error],
+        },
     )
 
 
@@ -45,11 +51,17 @@ class Prior:
 
 
 def shared_prior(states: States, design: Design) -> Prior:
-    distances = cast("np.ndarray", states.model.nn_distances)  # all of them were asked for
+    distances = _neighbors(states).pooled
     if not distances.any():
         raise ValueError(f"All cells of the analysis are identical in obsm[{states.use_rep!r}]; they have no density.")
     d = fractal_dimension(states.x[design.cells])
     return Prior(d, prior_log_density(distances, d), len(distances), d * np.log(states.model.frame.scale))
+
+
+def _neighbors(states: States) -> NeighborSets:
+    found = states.model.neighbors
+    assert found is not None  # all distances were asked for
+    return found
 
 
 def condition_densities(states: States, design: Design, prior: Prior, normalize: str) -> tuple[np.ndarray, np.ndarray]:
@@ -57,7 +69,7 @@ def condition_densities(states: States, design: Design, prior: Prior, normalize:
     names = [f"condition {condition!r}" for condition in design.conditions]
     # replicates first: an error about them should not wait for the conditions
     between = None if design.sample_key is None else _between_samples(states, design, prior, normalize)
-    fits, densities = _normalized_densities(states, design.condition_codes, names, prior, normalize)
+    fits, densities = _normalized_densities(states, design.cells, design.condition_codes, names, prior, normalize)
     variances = np.stack([fit.variance(states.phi) for fit in fits])
     return densities, variances if between is None else variances + between
 
@@ -74,13 +86,13 @@ def _between_samples(states: States, design: Design, prior: Prior, normalize: st
         f"sample {design.samples[sample]!r} ({design.conditions[design.sample_conditions[sample]]})"
         for sample in usable
     ]
-    _, densities = _normalized_densities(states, codes, names, prior, normalize)
+    _, densities = _normalized_densities(states, design.cells, codes, names, prior, normalize)
     conditions = range(len(design.conditions))
     return np.stack([densities[of_condition == condition].var(axis=0, ddof=1) for condition in conditions])
 
 
 def _normalized_densities(
-    states: States, codes: np.ndarray, names: list[str], prior: Prior, normalize: str
+    states: States, cells: np.ndarray, codes: np.ndarray, names: list[str], prior: Prior, normalize: str
 ) -> tuple[list[DensityFit], np.ndarray]:
     """
     Density of each set of cells, from its own cells.
@@ -89,6 +101,8 @@ def _normalized_densities(
     ----------
     states
         Cell states and basis.
+    cells
+        Which cells are pooled.
     codes
         Number of the set of every cell, -1 for none.
     names
@@ -104,7 +118,8 @@ def _normalized_densities(
     """
     members = [np.flatnonzero(codes == number) for number in range(len(names))]
     sizes = np.array([len(own) for own in members])
-    distances = [nearest_neighbor_distances(states.x[own]) for own in members]
+    pooled, x = np.cumsum(cells) - 1, states.x[cells]
+    distances = [_neighbors(states).within(x, pooled[own]) for own in members]
     for name, found in zip(names, distances, strict=True):
         if not found.any():
             raise ValueError(

@@ -12,7 +12,9 @@ from kompot_scverse._data.comparison import Comparison
 from kompot_scverse._data.errors import in_modality
 from kompot_scverse._data.holders import check_changeable
 from kompot_scverse._data.nesting import grouping_column
+from kompot_scverse._data.stored_distances import stored_distances
 from kompot_scverse._data.targets import Targets
+from kompot_scverse._gp.neighbor_choice import NeighborRequest
 from kompot_scverse._gp.states import States, fit_states
 from kompot_scverse._keys import check_key
 from kompot_scverse._results.disk import DiskStore
@@ -198,8 +200,12 @@ def _states(prepared: Prepared, request: Any) -> States:
     """Cell states on the basis of the cells of all modalities."""
     targets = prepared.targets
     targets.check_finite(prepared.cells)
-    distances = getattr(request, "method", "") == "density"
-    return fit_states(targets.x, prepared.cells, targets.use_rep, request.gp, all_distances=distances)
+    distances = None
+    if getattr(request, "method", "") == "density":
+        design = prepared.tasks[0].design
+        n_sets = len(design.conditions if design.sample_key is None else design.samples)
+        distances = NeighborRequest(n_sets, stored_distances(targets.states, prepared.cells))
+    return fit_states(targets.x, prepared.cells, targets.use_rep, request.gp, distances=distances)
 
 
 def _of_modality(states: States, targets: Targets, mod: str) -> States:
