@@ -108,10 +108,19 @@ def test_abundance_alone_and_without_an_embedding(adata, made):
     kp.tl.da(adata, "Age", reference="Young", sample_key="Replicate")
     page = made(adata)
     assert [text for text in page.texts["h2"] if ":" in text] == ["Abundance: Young → Mid", "Abundance: Young → Old"]
-    assert plots(page) == ["embedding", "embedding", "volcano_da", "diagnostics"] * 2
+    assert plots(page) == ["embedding", "embedding", "volcano_da", "samples", "samples", "diagnostics"] * 2
     assert any("Mid has 2 samples" in text for text in page.texts["li"])
     one = made(adata, group="Old", cell_groups="celltype")
-    assert plots(one) == ["embedding", "embedding", "volcano_da", "beeswarm_da", "proportions", "diagnostics"]
+    assert plots(one) == [
+        "embedding",
+        "embedding",
+        "volcano_da",
+        "beeswarm_da",
+        "proportions",
+        "samples",
+        "samples",
+        "diagnostics",
+    ]
     with pytest.raises(LookupError, match="no such run; existing: 0"):
         made(adata, run_id=7)
     with pytest.raises(LookupError, match="no such run"):

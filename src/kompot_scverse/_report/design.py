@@ -50,7 +50,9 @@ def _of_design(runs: Sequence[ReportedRun], name: str) -> Html:
     extra = first.params.get("covariates") or []
     held = f" Held constant: {', '.join(map(str, extra))}." if extra and extra != "none" else ""
     titles = {"the sample": key, "the condition": str(first.contrast.get("groupby")), "n cells": "cells"}
-    caption = joined(text, f" Samples are the values of obs column “{key}”.{paired}{held}")
+    unlisted = sum(n for name, n in first.cells.items() if name.endswith("_not_listed"))
+    more = f" {unlisted:,} more samples are not listed." if unlisted else ""
+    caption = joined(text, f" Samples are the values of obs column “{key}”.{paired}{held}{more}")
     return data_table(table, name=name, caption=caption, titles=titles, bar="n cells")
 
 

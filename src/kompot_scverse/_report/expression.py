@@ -8,6 +8,7 @@ from .figures import part, plotted
 from .genes import gene_table
 from .markup import Html, tag
 from .run import ReportedRun
+from .samples import sample_maps, samples
 from .sections import Section
 from .sets import gene_sets, programs
 from .tables import count, data_table
@@ -26,7 +27,6 @@ REGION_MAPS = (
     "The regions with most genes: weight of each cell, and the most significant genes that change there most clearly."
 )
 REGION_TEXT = "Regions with called genes: neighbourhoods of the cell states, and groups of them. Cells are also given by condition."
-INFLUENCE = {"without": "left out", "n_lost": "calls lost", "n_resting": "lost without it only"}
 DIAGNOSTICS = "Whether the assumptions hold: see kp.pl.diagnostics for how to read the panels."
 
 
@@ -47,7 +47,7 @@ def expression(run: ReportedRun) -> Section:
         section.add(f"In categories of {run.cell_groups}", "categories", _categories(run, run.cell_groups))
     section.add("Programs", "programs", *programs(run))
     section.add("Gene sets", "sets", *gene_sets(run))
-    section.add("Samples", "samples", *_samples(run, genes.index[0] if len(genes) else None))
+    section.add("Samples", "samples", *sample_maps(run, "de"), *samples(run, genes.index[:1]))
     section.add("Diagnostics", "diagnostics", plotted(run, DIAGNOSTICS, pl.diagnostics, analysis="de"))
     return section
 
@@ -107,21 +107,3 @@ def _categories(run: ReportedRun, column: str) -> Html:
         text = "Called genes in each category. Categories with more cells have more power."
         shown.append(plotted(run, text, pl.gene_barplot))
     return tag("div", *shown, class_="tiles")
-
-
-def _samples(run: ReportedRun, gene: str | None) -> list[Html]:
-    found = []
-    if run.replicates and run.cell_groups is not None and gene is not None:
-        name, params = run.symbols()[str(gene)], run.view.run.params
-        numeric = [one for one in params.get("variables", ()) if one not in params["categories"]]
-        if run.view.effect is None:
-            text = f"{name} in each sample: whether the change holds in all of them."
-            found.append(plotted(run, text, pl.replicates, gene, along=run.cell_groups))
-        elif numeric:
-            text = f"{name} along {numeric[0]}, with the samples as points."
-            found.append(plotted(run, text, pl.trend, gene, variable=numeric[0], cell_groups=run.cell_groups))
-    if run.view.run.summary.get("influence"):
-        table = get.influence(run.data, **run.chosen)
-        caption = "The test repeated without each sample: how many of the called genes are no longer called."
-        found.append(data_table(table, name=f"{run.name}-influence", caption=caption, titles=INFLUENCE))
-    return found
