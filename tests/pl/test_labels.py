@@ -6,51 +6,12 @@ import warnings
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from drawn_labels import assert_clean, boxes, draw
 
 import kompot_scverse.pl as pl
 from kompot_scverse.pl._labels import label_points
 
 PREFIX = "kompot_de_Young_to_Old"
-
-
-def boxes(ax) -> np.ndarray:
-    """Lower left and upper right corner of each label."""
-    ax.figure.canvas.draw()
-    return np.array(
-        [text.get_window_extent().get_points() for text in ax.texts if text.get_text() and text.get_visible()]
-    )
-
-
-def n_overlaps(ax) -> int:
-    low, high = boxes(ax).swapaxes(0, 1)
-    pairs = ((low[:, None] < high) & (low < high[:, None])).all(axis=-1)
-    return int(np.triu(pairs, 1).sum())
-
-
-def assert_clean(ax, n: int) -> None:
-    """There are n labels, apart, inside, and each joined to its point."""
-    corners = boxes(ax)
-    assert len(corners) == n
-    assert n_overlaps(ax) == 0
-    frame = ax.bbox.get_points()
-    assert (corners[:, 0] >= frame[0]).all()
-    assert (corners[:, 1] <= frame[1]).all()
-    lines = np.array([line.get_xydata() for line in ax.lines if line.get_zorder() == 4 and line.get_visible()])
-    starts, stops = (ax.transData.transform(end) for end in lines.swapaxes(0, 1))
-    np.testing.assert_array_less(corners[:, 0] - 0.01, starts)
-    np.testing.assert_array_less(starts, corners[:, 1] + 0.01)
-    dots = np.vstack([c.get_offsets() for c in ax.collections if len(c.get_offsets())])
-    distance = np.abs(stops[:, None] - ax.transData.transform(dots)).max(axis=-1).min(axis=1)
-    np.testing.assert_allclose(distance, 0, atol=0.01)
-
-
-def draw(x, y, names=None, *, size=(6, 5), kws=None, **limits):
-    _, ax = plt.subplots(figsize=size)
-    ax.scatter(x, y)
-    ax.set(**limits)
-    names = [f"Gene{i}" for i in range(len(x))] if names is None else names
-    label_points(ax, x, y, names, np.column_stack([x, y]), np.ones(len(x)), kws)
-    return ax
 
 
 @pytest.mark.parametrize("size", [(6, 5), (4, 3.5)])
@@ -128,21 +89,6 @@ def test_longer_than_the_axes():
     with pytest.warns(UserWarning, match="1 of 2 labels were left out"):
         ax = draw(np.zeros(2), np.arange(2.0), ["long" * 30, "short"], size=(3, 3))
     assert [text.get_text() for text in ax.texts if text.get_visible()] == ["short"]
-
-
-def test_apart_after_the_axes_have_changed(tmp_path):
-    """`tight_layout`, another size, other limits and another resolution."""
-    rng = np.random.default_rng(0)
-    ax = draw(*rng.normal(size=(2, 25)), size=(7, 6))
-    assert_clean(ax, 25)
-    ax.figure.tight_layout(pad=4)
-    assert_clean(ax, 25)
-    ax.figure.set_size_inches(4.5, 4)
-    ax.set_xlim(-6, 6)
-    assert_clean(ax, 25)
-    before = boxes(ax)
-    ax.figure.savefig(tmp_path / "plot.png", dpi=150)
-    np.testing.assert_allclose(boxes(ax), before, atol=1)
 
 
 def test_same_every_time():

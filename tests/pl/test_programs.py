@@ -35,16 +35,6 @@ def test_lines_hold_as_many_genes_as_fit():
     assert gene_lines(["X" * 50]) == "X" * 50
 
 
-def test_regions_of_genes_have_a_panel_each(replicated, assert_not_clipped):
-    panels = kp.pl.regions(replicated, n_regions=2)
-    table = kp.get.regions(replicated)
-    for number, ax in panels.axes.items():
-        weights = kp.get.region_cells(replicated, int(number)).to_numpy()
-        np.testing.assert_allclose(np.sort(ax.collections[-1].get_array()), np.sort(weights))
-        assert ax.get_title().startswith(f"{number}: {table.loc[int(number), 'n_genes']} gene")
-    assert_not_clipped(panels.figure)
-
-
 def test_heatmap_of_programs(replicated):
     kp.tl.programs(replicated, 2, genes=replicated.var_names[:20])
     ax = kp.pl.heatmap(replicated, "celltype", genes="programs", n_genes=8, cluster=False)

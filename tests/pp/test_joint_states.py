@@ -13,7 +13,6 @@ from mudata import MuData
 from kompot_scverse._data.targets import resolve_targets
 from kompot_scverse._stats.diffusion import diffusion_components
 from kompot_scverse.pp import joint_states
-from kompot_scverse.pp._joint_graph import add_joint_neighbors
 
 N = 120
 
@@ -112,8 +111,6 @@ def test_wrong_arguments(adata):
     assert "about modality 'prot'" in caught.value.__notes__[0]
     with pytest.raises(TypeError, match="leave out `use_rep`"):
         joint_states(mdata, use_rep="X_pca", neighbors_key="wnn")
-    with pytest.raises(ValueError, match="Only 20 cells have all"):
-        add_joint_neighbors(ring(np.arange(20)), ["rna", "prot"], None, 30, 0)
     mdata["rna"].obsm["X_pca"][3] = np.nan
     with pytest.raises(ValueError, match="NaN or infinite for 1 of"):
         joint_states(mdata)

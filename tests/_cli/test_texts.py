@@ -1,0 +1,55 @@
+"""Docstrings in the words of a command line."""
+
+from dataclasses import dataclass
+
+from kompot_scverse._cli.texts import argument_texts, field_texts
+
+
+def tool(first: int, second: str, third: object, rng: int) -> None:
+    """
+    Do something.
+
+    Parameters
+    ----------
+    first, second
+        As :func:`kompot_scverse.tl.de` has it; None takes the
+        `largest`.
+    third
+        None for all; None estimates it.
+
+        None: two paragraphs.
+    rng
+        A generator.
+
+    Returns
+    -------
+    Nothing
+        None for nothing.
+    """
+
+
+@dataclass
+class Settings:
+    """Of a tool."""
+
+    alone: int = 0
+    width: float = 1.0
+    """How wide; None chooses it."""
+    keep: bool = False
+    """Something that makes no sense on a command line."""
+
+
+def test_parameters_share_their_text_and_none_is_left_out() -> None:
+    found = argument_texts(tool)
+    assert found["first"] == found["second"] == "As kompot_scverse.tl.de has it; left out, it takes the largest."
+    assert found["third"] == "leave it out for all; left out, it is estimated. left out: two paragraphs."
+    assert set(found) == {"first", "second", "third", "rng"}
+
+
+def test_what_is_given_otherwise_has_a_text_of_its_own() -> None:
+    assert argument_texts(tool)["rng"] == "Seed of what is drawn at random."
+    found = field_texts(Settings)
+    assert found == {
+        "width": "How wide; left out, it is chosen",
+        "keep": "Keep the files of --layers disk at the end.",
+    } | {"width": "How wide; left out, it is chosen."}
