@@ -13,18 +13,28 @@ import pandas as pd
 import scipy.sparse as sp
 from calibration_data import DATA, Cells, collect_neighborhood_moments, load_kang
 from calibration_de import pseudobulk
+from scipy.stats import ttest_1samp
 
 import kompot_scverse as kp
 from kompot_scverse._stats.abundance_testing import abundance_test
 from kompot_scverse._stats.block_correlation import block_correlation, block_covariance
-from kompot_scverse._stats.gene_testing import gene_test
+from kompot_scverse._stats.combine import benjamini_hochberg, cauchy_combination
+from kompot_scverse._stats.gene_testing import GeneTestSettings, gene_test
 from kompot_scverse._stats.linear_model import SampleDesign, fit_linear
 from kompot_scverse._stats.moderated import moderated_test
-from kompot_scverse._stats.neighborhoods import fit_neighborhoods, neighborhood_tree
+from kompot_scverse._stats.neighborhoods import (
+    ABUNDANCE_WIDTH,
+    default_n_centers,
+    fit_neighborhoods,
+    neighborhood_tree,
+)
 from kompot_scverse.datasets import SimulationSettings, simulate
 
 PERMUTATIONS = 40
-ABUNDANCE_WIDTH = 0.5
+STUDIES = 4
+"""Simulated studies that are permuted: one by itself has its chances."""
+ABUNDANCE = 10
+"""Permutations of abundance for each of expression."""
 
 
 def average_precision(changed: np.ndarray, p: np.ndarray) -> float:
@@ -65,49 +75,67 @@ class Sums:
 
     def __init__(self, adata: ad.AnnData) -> None:
         x, codes = adata.obsm["DM_EigenVectors"].astype(float), adata.obs["sample"].cat.codes.to_numpy()
-        expression = fit_neighborhoods(x, 25)
+        n = default_n_centers(len(x), codes.max() + 1)
+        expression = fit_neighborhoods(x, n)
         self.moments = collect_neighborhood_moments(expression.weights(x), adata.layers["logged_counts"], codes)
         self.nodes = neighborhood_tree(expression)
-        soft = fit_neighborhoods(x, 40, ABUNDANCE_WIDTH).weights(x)
+        soft = fit_neighborhoods(x, n, ABUNDANCE_WIDTH).weights(x)
         own = [soft[codes == sample] for sample in range(codes.max() + 1)]
         self.mass = np.stack([rows.sum(axis=0) for rows in own])
         self.gram = np.stack([rows.T @ rows for rows in own])
 
-    def tests(self, design: SampleDesign) -> tuple[np.ndarray, np.ndarray, float, float]:
-        """p of the genes and of the neighbourhoods, smallest q of both."""
-        genes, cells = gene_test(self.moments, self.nodes, design), abundance_test(self.mass, self.gram, design)
-        return genes.pvalue, cells.pvalue, np.nanmin(genes.qvalue), np.nanmin(cells.qvalue)
+    def of_genes(self, design: SampleDesign) -> tuple[np.ndarray, float]:
+        """p of the genes, and the smallest q."""
+        test = gene_test(self.moments, self.nodes, design)
+        return test.pvalue, np.nanmin(test.qvalue)
+
+    def of_cells(self, design: SampleDesign) -> tuple[np.ndarray, float]:
+        """The same of the neighbourhoods of abundance."""
+        test = abundance_test(self.mass, self.gram, design)
+        return test.pvalue, np.nanmin(test.qvalue)
+
+
+def permuted(table: pd.DataFrame, rng: np.random.Generator) -> dict[str, SampleDesign]:
+    """Designs with what is tested permuted: ages, or days within donors and groups of donors."""
+    n = len(table)
+    if "donor" not in table:
+        age, sex = rng.permutation(table["age"].to_numpy()), (table["sex"] == "m").to_numpy(dtype=float)
+        return {f"age, {n} donors": SampleDesign(np.column_stack([np.ones(n), age, sex]), np.array([0.0, 1, 0]))}
+    donors = np.unique(table["donor"], return_inverse=True)[1]
+    n_donors = donors.max() + 1
+    day = np.concatenate([rng.permutation([0.0, 3, 7]) for _ in range(n_donors)])
+    columns = {
+        "day as a number": (day[:, None], np.array([0.0, 1.0])),
+        "day as a category, F": (np.column_stack([day == 3, day == 7]), np.eye(3)[:, 1:]),
+        "groups of donors": ((rng.permutation(n_donors) < n_donors // 2)[donors][:, None], np.array([0.0, 1.0])),
+    }
+    designs = {}
+    for name, (column, contrast) in columns.items():
+        matrix = np.column_stack([np.ones(n), column]).astype(float)
+        designs[f"{name}, blocked"] = SampleDesign(matrix, contrast, donors)
+        designs[f"{name}, block ignored"] = SampleDesign(matrix, contrast)
+    return designs
 
 
 def null(args: argparse.Namespace) -> None:
     """Permuted ages of 40 donors; days permuted within 8 donors; groups of donors."""
-    rng, found = np.random.default_rng(0), {}
-    aged, table = Sums(study(ages(40, rng), 60, 1)), ages(40, np.random.default_rng(0))
-    sex = (table["sex"] == "m").to_numpy(dtype=float)
-    timed, donors = Sums(study(days(8), 100, 2, donor="donor")), np.repeat(np.arange(8), 3)
-    for _ in range(args.permutations):
-        age = rng.permutation(table["age"].to_numpy())
-        designs = {"age, 40 donors": SampleDesign(np.column_stack([np.ones(40), age, sex]), np.array([0.0, 1, 0]))}
-        day = np.concatenate([rng.permutation([0.0, 3, 7]) for _ in range(8)])
-        columns = {
-            "day as a number": (day[:, None], np.array([0.0, 1.0])),
-            "day as a category, F": (np.column_stack([day == 3, day == 7]), np.eye(3)[:, 1:]),
-            "groups of donors": ((rng.permutation(8) < 4)[donors][:, None], np.array([0.0, 1.0])),
-        }
-        for name, (column, contrast) in columns.items():
-            matrix = np.column_stack([np.ones(24), column]).astype(float)
-            designs[f"{name}, blocked"] = SampleDesign(matrix, contrast, donors)
-            designs[f"{name}, block ignored"] = SampleDesign(matrix, contrast)
-        for name, design in designs.items():
-            found.setdefault(name, []).append((aged if len(design.matrix) == 40 else timed).tests(design))
+    found: dict[tuple[str, str], list[tuple[np.ndarray, float]]] = {}
+    for seed in range(STUDIES):
+        aged = ages(40, np.random.default_rng(seed))
+        for table, cells, donor in ((aged, 60, None), (days(8), 100, "donor")):
+            sums, rng = Sums(study(table, cells, seed, donor=donor)), np.random.default_rng(seed)
+            for number in range(ABUNDANCE * args.permutations // STUDIES):
+                for name, design in permuted(table, rng).items():
+                    found.setdefault((name, "abundance"), []).append(sums.of_cells(design))
+                    if number < args.permutations // STUDIES:
+                        found.setdefault((name, "expression"), []).append(sums.of_genes(design))
     rows = []
-    for name, tests in found.items():
-        for what, position in (("expression", 0), ("abundance", 1)):
-            p = np.concatenate([one[position] for one in tests])
-            p, calls = p[np.isfinite(p)], [one[position + 2] < 0.05 for one in tests]
-            rates = {"p<.05": np.mean(p < 0.05), "p<.001": np.mean(p < 0.001), "no call at q<.05": 1 - np.mean(calls)}
-            rows.append({"design": name, "of": what} | rates)
-    show(f"Null, {args.permutations} permutations", rows)
+    for (name, what), tests in sorted(found.items()):
+        p = np.concatenate([one[0] for one in tests])
+        p, calls = p[np.isfinite(p)], [one[1] < 0.05 for one in tests]
+        rates = {"p<.05": np.mean(p < 0.05), "p<.001": np.mean(p < 0.001), "no call at q<.05": 1 - np.mean(calls)}
+        rows.append({"design": name, "of": what, "permutations": len(tests)} | rates)
+    show(f"Null, {STUDIES} simulated studies", rows)
 
 
 def power(args: argparse.Namespace) -> None:
@@ -183,26 +211,52 @@ def pairs(args: argparse.Namespace) -> None:
     donors, rng = sorted(whole.obs["donor"].unique()), np.random.default_rng(0)
     call = {"reference": "early", "groups": "late", "sample_key": "donor", "paired": True, "use_rep": "X_pca"}
 
-    def found(mask: np.ndarray | None) -> int:
-        data = whole if mask is None else whole[mask].copy()
+    types = np.unique(cells.labels, return_inverse=True)[1]
+    in_types = np.eye(types.max() + 1)[types]
+    logged = cells.expression()
+    late = (adata.obs["condition"] == "stim").to_numpy()
+    donor = np.unique(adata.obs["donor"].astype(str), return_inverse=True)[1]
+
+    def ours(mask: np.ndarray) -> int:
+        data = whole if mask.all() else whole[mask].copy()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             kp.tl.de(data, "condition", **call, overwrite=True)
         return int((data.var["kompot_de_early_to_late_qvalue"] < 0.05).sum())
 
-    complete, rows = found(None), []
+    def limma(mask: np.ndarray, *, blocked: bool) -> int:
+        """The same with the true cell types, limma's prior and plain combination."""
+        pairs = np.unique(np.column_stack([late[mask], donor[mask]]), axis=0, return_inverse=True)
+        condition, of_donor = pairs[0].T
+        moments = collect_neighborhood_moments(in_types[mask], logged[mask], pairs[1].ravel())
+        if blocked:
+            design = SampleDesign(np.column_stack([np.ones(len(condition)), condition]), np.array([0.0, 1]), of_donor)
+        else:
+            matrix = np.column_stack([condition, *(of_donor == one for one in np.unique(of_donor))]).astype(float)
+            design = SampleDesign(matrix, np.eye(matrix.shape[1])[0])
+        settings = GeneTestSettings(prior="limma", level_trend=False)
+        p = cauchy_combination(gene_test(moments, np.eye(in_types.shape[1], dtype=bool), design, settings).node_pvalue)
+        return int((benjamini_hochberg(p) < 0.05).sum())
+
+    everything = np.ones(len(whole), dtype=bool)
+    complete, rows = (ours(everything), limma(everything, blocked=False)), []
     for number in range(args.seeds):
         three, sides = rng.choice(donors, 3, replace=False), rng.choice(["early", "late"], 3)
-        kept = np.ones(len(whole), dtype=bool)
-        for donor, condition in zip(three, sides, strict=True):
-            kept &= ~((whole.obs["donor"] == donor) & (whole.obs["condition"] == condition)).to_numpy()
+        kept = everything.copy()
+        for one, condition in zip(three, sides, strict=True):
+            kept &= ~((whole.obs["donor"] == one) & (whole.obs["condition"] == condition)).to_numpy()
         whole_donors = ~whole.obs["donor"].isin(three).to_numpy()
         counts = {
-            "complete pairs": complete,
-            "three dropped, blocked": found(kept),
-            "their donors dropped": found(whole_donors),
+            "complete pairs": complete[0],
+            "three dropped, blocked": ours(kept),
+            "their donors dropped": ours(whole_donors),
         }
-        rows.append({"draw": number} | counts)
+        given_types = {
+            "true types, complete": complete[1],
+            "true types, blocked": limma(kept, blocked=True),
+            "true types, donors dropped": limma(whole_donors, blocked=False),
+        }
+        rows.append({"draw": number} | counts | given_types)
     show("Incomplete pairs, Kang: genes at q<.05", rows)
 
 
@@ -217,6 +271,16 @@ def ball(args: argparse.Namespace) -> None:
     kp.tl.da(adata, design, sample_key="sample", use_rep="X_adt")
     cd19 = logged[:, adata.var_names.str.contains("CD19")][:, 0]
     blasts = cd19 > np.quantile(cd19, 0.75)
+    shares = adata.obs.assign(blast=blasts).groupby(["patient", "stage"], observed=True)["blast"].agg(["sum", "size"])
+    logit = np.log((shares["sum"] + 0.5) / (shares["size"] - shares["sum"] + 0.5)).unstack()
+    rows = []
+    for stage in ("diagnosis", "relapse"):
+        change = logit[stage] - logit["remission"]
+        p = ttest_1samp(change, 0).pvalue
+        rows.append(
+            {"stage": stage, "logit of CD19 high": change.mean(), "patients up": (change > 0).sum(), "paired t, p": p}
+        )
+    show("B-ALL, share of CD19 high cells by patient, against remission", rows)
     rows = []
     for name in contrasts:
         direction = adata.obs[f"kompot_da_{name}_lfc_direction_sample_var"]

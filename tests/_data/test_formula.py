@@ -18,6 +18,7 @@ def table() -> pd.DataFrame:
             "age": rng.uniform(20, 80, 12),
             "sex": pd.Categorical(list("fmfmfmffmmfm")),
             "day": [0, 3, 7] * 4,
+            "early": [0, 1] * 6,
             "dose in mg": rng.uniform(size=12),
         }
     )
@@ -61,6 +62,14 @@ def test_splines_are_evaluated_where_they_were_fitted(table):
         ("~ 0 + age", "has no constant"),
         ("~ bs(age, df=11)", "12 samples are too few for the 12 coefficients"),
         ("~ np.log(-age)", "cannot be evaluated|cannot be told apart"),
+        (
+            "~ bs(day, df=3)",
+            r"'day' has 3 values in them \(0, 3, 7\), which determine 2 coefficients, and 'bs\(day, df=3\)' has 3. Write "
+            r"'poly\(day, 2\)', or 'C\(day\)'",
+        ),
+        ("~ bs(early, df=3)", r"'early' has 2 values in them \(0, 1\).*Write 'early', or 'C\(early\)'"),
+        ("~ cr(age, df=3)", r"the columns of 'cr\(age, df=3\)' add up to a constant.* Begin the formula with '0 \+'"),
+        ("~ 0 + C(day) + stage", "'stage.*' follows from"),
         ("~ sex + (", r"cannot be read: Could not find matching context marker. ~ sex \+"),
         ("~ sex | age", "right-hand side only"),
     ],

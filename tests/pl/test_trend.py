@@ -42,3 +42,15 @@ def test_what_cannot_be_drawn(aged, simulated):
     kp.tl.de(data, "Age", reference="Young", groups="Old", layer="logged_counts")
     with pytest.raises(ValueError, match="compares two conditions"):
         kp.pl.trend(data, data.var_names[0], show=False)
+
+
+def test_a_category_has_points_and_no_curve(aged):
+    data = aged.copy()
+    data.obs["day"] = (data.obs["age"] > 40).astype(int) + (data.obs["age"] > 60).astype(int)
+    kp.tl.de(data, kp.Design("~ C(day)", test="C(day)"), sample_key="sample", layer="logged_counts", key_added="days")
+    gene = data.var_names[3]
+    panels = kp.pl.trend(data, gene, key_added="days", group="C_day_T.2", show=False).axes
+    (points,) = [line for line in panels[""].lines if line.get_color() == "#0072B2" and line.get_marker() == "o"]
+    np.testing.assert_array_equal(points.get_xdata(), [0, 1, 2])
+    expected = kp.get.layer(data, "imputed", key_added="days", group="C_day_T.2", at={"day": 2}, genes=[gene]).mean()
+    assert points.get_ydata()[2] == pytest.approx(expected, rel=1e-5)

@@ -165,8 +165,7 @@ def test_plots_know_designs(days, trend):
     assert any("highest at 7" in text.get_text() for text in ax.get_legend().get_texts())
     kp.pl.embedding(trend, "umap", color=trend.var_names[0], group="time", show=False)
     kp.pl.heatmap(trend, cell_groups="branch", kind="fold_change", group="time", show=False)
-    with pytest.raises(ValueError, match="kind='fold_change'"):
-        kp.pl.heatmap(trend, cell_groups="branch", group="time", show=False)
+    assert kp.pl.heatmap(trend, cell_groups="branch", group="time", show=False).get_title() == "time: 0.5 → 3.5 → 7.5"
 
 
 def test_plan(study):
@@ -299,12 +298,25 @@ def test_expression_at_any_values(trend, days):
     first, last = (kp.get.layer(days, "imputed", group="C_day_T.7", at={"day": d}, genes=genes) for d in (0, 7))
     change = kp.get.layer(days, "fold_change", group="C_day_T.7", genes=genes)
     np.testing.assert_allclose(last - first, change, rtol=1e-3, atol=1e-4)
+    with pytest.raises(
+        ValueError, match=r"'day' is a category in the design, so it has no value 5 between .*: 0, 3, 7\. A curve has"
+    ):
+        kp.get.layer(days, "imputed", group="C_day_T.7", at={"day": 5}, genes=genes)
+    with pytest.raises(ValueError, match="'old'}` is no number"):
+        kp.get.layer(trend, "imputed", group="time", at={"time": "old"}, genes=genes)
     with pytest.raises(KeyError, match="category of 'sex'"):
         kp.get.layer(trend, "imputed", group="time", at={"sex": "X"})
     with pytest.raises(KeyError, match="variable of the design"):
         kp.get.layer(trend, "imputed", group="time", at={"age": 3})
     with pytest.raises(ValueError, match="gives 'imputed' or 'std'"):
         kp.get.layer(trend, "lfsr", group="time", at={"time": 3})
+
+
+def test_expression_at_values_of_an_overwritten_design(days):
+    data = days.copy()
+    kp.tl.de(data, kp.Design("~ time", test="time"), overwrite=True, **CALL)
+    with pytest.raises(ValueError, match="overwritten by run 3, so the layers of run 2 cannot be built"):
+        kp.get.layer(data, "imputed", group="C_day_T.7", at={"day": 7})
 
 
 def test_cleanup_and_restore(trend):

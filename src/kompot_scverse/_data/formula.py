@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._stats.design_matrix import first_follower, is_difference
-
 from .errors import NamedError, choices
+from .formula_rank import check_rank
 
 __all__ = ["FormulaMatrix", "formula_matrix", "formula_variables"]
 
@@ -40,6 +39,8 @@ class FormulaMatrix:
     """Whether all factors of a term are categories."""
     plain: tuple[str, ...]
     """Variables that are used as they are."""
+    stepped: tuple[str, ...]
+    """Variables that stand in a category, such as day in C(day), which has no values but those of the samples."""
     spec: Any
     """Formulaic's, to evaluate it elsewhere."""
 
@@ -145,57 +146,14 @@ def formula_matrix(formula: str, table: pd.DataFrame, used: np.ndarray, *, repli
         terms=numbers,
         variables={str(t): tuple(str(v) for v in table if v in own) for t, own in spec.term_variables.items()},
         categorical={t: all(kinds.get(f) == "categorical" for f in own) for t, own in factors.items()},
+        stepped=tuple(
+            str(name) for name in table if any(name in _names(f) for f, k in kinds.items() if k == "categorical")
+        ),
         plain=tuple(str(name) for name in table if any(name in own for own in factors.values())),
         spec=spec,
     )
-    _check_rank(found, used, replicates)
+    check_rank(found, used, replicates=replicates)
     return found
-
-
-def _check_rank(found: FormulaMatrix, used: np.ndarray, replicates: bool) -> None:
-    matrix, n = found.values[used], int(used.sum())
-    where = f"The design {found.formula!r} cannot be told apart by the {n} samples"
-    empty = [name for name, column in zip(found.columns, matrix.T, strict=True) if not column.any()]
-    if empty:
-        term = _term(found, found.columns.index(empty[0]))
-        raise ValueError(
-            f"{where}: {_listing(empty)} {'is' if len(empty) == 1 else 'are'} 0 in all of them, since no sample has such values. "
-            f"Drop the term {term!r}, or make the categories coarser."
-        )
-    if replicates and matrix.shape[1] >= n:
-        raise ValueError(
-            f"{n} samples are too few for the {matrix.shape[1]} coefficients of the design {found.formula!r} "
-            f"({_listing(found.columns)}): nothing is left to estimate the variance from. Drop terms."
-        )
-    follower = first_follower(matrix)  # also of more columns than rows
-    if follower is not None:
-        number, before = follower
-        column, own = found.columns[number], [found.columns[b] for b in before]
-        constant = [name for name in found.variables[_term(found, number)] if found.table[name][used].nunique() < 2]
-        if constant:
-            value = found.table[constant[0]][used].iloc[0]
-            raise ValueError(
-                f"{where}: {_listing(constant[:1])} is {value} in all of them. Drop the term {_term(found, number)!r}."
-            )
-        raise ValueError(
-            f"{where}: {column!r} follows from {_listing(own)}, so their effects are one. Drop the term "
-            f"{_term(found, number)!r}, or one of those that it follows from."
-        )
-    if is_difference(matrix, np.eye(matrix.shape[1])) is None:
-        raise ValueError(
-            f"The design {found.formula!r} has no constant, so it would compare with an expression of 0. Leave out '0 +' or "
-            "'- 1', or add a category."
-        )
-
-
-def _term(found: FormulaMatrix, number: int) -> str:
-    """The term of a coefficient."""
-    return next(term for term, own in found.terms.items() if number in own)
-
-
-def _listing(names: Sequence[str]) -> str:
-    quoted = [repr(name) for name in names]
-    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
 
 
 def _one_line(error: BaseException) -> str:

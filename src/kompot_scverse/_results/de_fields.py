@@ -73,6 +73,9 @@ def _omnibus_fields(plan: DEPlan, design: Design, group: object) -> list[Field]:
     keys = plan.keys(design, group)
     rows = [row for row in _TEST_ROWS if plan.tested and row[1] not in ("neighborhood_lfc", "region_lfc")]
     rows += [row for row in _CELL_TEST_ROWS if plan.cells_tested]
+    rows += [
+        ("var", f"{name}_sd", False, COMPONENTS[name]) for name in COMPONENTS if plan.estimated and name != "effect"
+    ]
     rows += [*_OMNIBUS_ROWS, SUPPORT, ("var", "is_de", True, IS_DE.format("q-value"))]
     fields = [
         Field(slot, keys.field(what, varies=varies), what, text, group=group) for slot, what, varies, text in rows

@@ -177,13 +177,21 @@ class _Parts:
         weights = [self._part(f"{role}_weights", self.columns) for role in roles]
         return lazy_product(self._basis(), weights[0] if len(weights) == 1 else weights[0] - weights[1])
 
+    def _check_design(self) -> None:
+        """Raise if the coefficients there are those of another design."""
+        run, source = self.view.run, self.view.source("coefficient_weights")
+        if any(source.params.get(name) != run.params.get(name) for name in ("formula", "coefficients", "variables")):
+            self._raise_mixed("coefficient_weights", source)
+
     def mean_at(self, row: np.ndarray) -> "da.Array":
         """Smoothed expression at a row of the design."""
+        self._check_design()
         weights = self._part("coefficient_weights", self.columns) @ row.astype(np.float32)
         return lazy_product(self._basis(), weights)
 
     def std_at(self, row: np.ndarray) -> "da.Array":
         """Standard deviation of the smoothed expression at a row of the design."""
+        self._check_design()
         loads = self._part("coefficient_covariance_weights", self.columns)
         forms = self._part("coefficient_covariances", self.rows)
         first, second = np.triu_indices(len(row))

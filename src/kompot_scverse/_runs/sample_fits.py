@@ -18,22 +18,29 @@ from kompot_scverse._stats.design import MIN_CELLS
 from .fingerprint import matrix_print
 from .view import RunView
 
-__all__ = ["SampleFits", "run_mask", "sample_fits"]
+__all__ = ["SampleFits", "fit_samples", "run_mask", "sample_fits", "sample_ratio", "warn_of_changes"]
 
+ROLES = ("reference", "group")
 TOLERANCE = 1e-2
 """Largest relative difference to the stored weights, which are float32, that counts as none."""
 
 
 @dataclass(frozen=True)
 class SampleFits:
-    """One gene in each sample; a sample is a pair of role (reference or group) and label."""
+    """One gene in each sample; a sample is a pair of role (reference or group, or a level of a design) and label."""
 
     names: pd.MultiIndex
     """Role and label of each sample."""
+    roles: tuple[str, ...]
+    """All roles in order."""
+    order: np.ndarray
+    """In which order samples stand side by side."""
+    joined: np.ndarray
+    """What samples of one donor have in common."""
     weights: np.ndarray
     """Weights of the function of each sample: samples × features."""
     condition_weights: dict[str, np.ndarray]
-    """Posterior weights of each condition from all its cells, by role."""
+    """Posterior weights of each condition from all its cells, by role; of a level, of its samples on average."""
     phi: np.ndarray
     """Features: cells × rank."""
     codes: np.ndarray
@@ -61,9 +68,8 @@ class SampleFits:
 
     @property
     def paired(self) -> bool:
-        """Whether samples of the two conditions have labels in common, as donors treated and untreated have."""
-        first, second = (set(self.names[self.names.get_level_values(0) == role]) for role in ("reference", "group"))
-        return bool({label for _, label in first} & {label for _, label in second})
+        """Whether some samples are of one donor, as those treated and untreated are."""
+        return len(np.unique(self.joined)) < len(self.joined)
 
 
 def sample_fits(view: RunView, gene: int) -> SampleFits:
@@ -92,8 +98,8 @@ def sample_fits(view: RunView, gene: int) -> SampleFits:
     names: list[tuple[str, Any]] = []
     weights, own_weights = [], {}
     codes = np.full(len(phi), -1)
-    ratio = _sample_ratio(view, gene) if view.run.params["sigma"] == "evidence" else None
-    for role, cells in zip(("reference", "group"), view.conditions(), strict=True):
+    ratio = sample_ratio(view, gene)
+    for role, cells in zip(ROLES, view.conditions(), strict=True):
         cells = cells & run_mask(view)
         stored = view.read(f"{role}_weights")
         own_weights[role] = np.asarray(stored[gene], dtype=np.float64)
@@ -104,9 +110,18 @@ def sample_fits(view: RunView, gene: int) -> SampleFits:
             codes[rows] = len(names)
             names.append((role, str(label)))
             own = phi[rows]
-            weights.append(_sample_weights(own, y[rows], own_weights[role], ratio, view.run.params["sigma"]))
+            weights.append(fit_samples(own, y[rows], own_weights[role], ratio, view.run.params["sigma"]))
+    every = np.array([label for _, label in names])
     fits = SampleFits(
-        pd.MultiIndex.from_tuples(names, names=["role", "sample"]), np.array(weights), own_weights, phi, codes, y
+        names=pd.MultiIndex.from_tuples(names, names=["role", "sample"]),
+        roles=ROLES,
+        order=np.unique(every, return_inverse=True)[1].astype(np.float64),
+        joined=every,
+        weights=np.array(weights),
+        condition_weights=own_weights,
+        phi=phi,
+        codes=codes,
+        values=y,
     )
     _compare_with_stored(view, gene, fits)
     return fits
@@ -120,16 +135,42 @@ def run_mask(view: RunView) -> np.ndarray:
     return np.ones(view.data.n_obs, dtype=bool)
 
 
-def _sample_ratio(view: RunView, gene: int) -> float:
-    """Variance of the sample process of a gene over that of the noise."""
+def sample_ratio(view: RunView, gene: int) -> float | None:
+    """
+    Variance of the sample process of a gene over that of the noise; None where the noise is given.
+
+    Parameters
+    ----------
+    view
+        A de run with replicates.
+    gene
+        Position of the gene.
+    """
+    if view.run.params["sigma"] != "evidence":
+        return None
     sample, noise = (float(view.read(f"{name}_sd").iloc[gene]) for name in ("sample", "noise"))
     return (sample / noise) ** 2 / view.run.params["prior_variance"] if noise > 0 else 0.0
 
 
-def _sample_weights(
+def fit_samples(
     phi: np.ndarray, y: np.ndarray, condition: np.ndarray, ratio: float | None, sigma: float | str
 ) -> np.ndarray:
-    """Weights of the function of one sample: around its condition, or by itself where the noise is given."""
+    """
+    Weights of the function of one sample: around its condition, or by itself where the noise is given.
+
+    Parameters
+    ----------
+    phi
+        Features of its cells.
+    y
+        Their expression.
+    condition
+        Weights of its condition, or of its row of a design.
+    ratio
+        From :func:`sample_ratio`.
+    sigma
+        SD of the noise, where given.
+    """
     eigen, cross = spectrum(phi.T @ phi), y @ phi
     if ratio is None:
         return posterior_weights(eigen, cross[None], float(sigma))[0]
@@ -154,11 +195,23 @@ def _is_changed(view: RunView) -> bool:
     return matrix_print(values, cells, view.data.var_names) != view.run.fingerprint["expression"]
 
 
+def warn_of_changes(view: RunView) -> None:
+    """
+    Warn if expression or cells are not those of the run.
+
+    Parameters
+    ----------
+    view
+        A de run.
+    """
+    if _is_changed(view):
+        _warn(view)
+
+
 def _compare_with_stored(view: RunView, gene: int, fits: SampleFits) -> None:
     """Warn if the deviations from the mean of the samples are not those that the run stored."""
     if view.run.params["sigma"] == "evidence":
-        if _is_changed(view):
-            _warn(view)
+        warn_of_changes(view)
         return
     for role in ("reference", "group"):
         statistic = f"{role}_sample_weights"

@@ -32,6 +32,11 @@ NEEDS = {
     "test=kp.TestSettings(null_genes=2000)": ("mahalanobis_local_fdr",),
 }  # fmt: skip
 """Arguments of an analysis without which a statistic is not written."""
+DIRECTED = (
+    "mahalanobis", "mean_lfc", "fold_change", "effect_weights", "group_weights", "reference_weights", "sample_sd", "group_mean_lfc",
+    "group_lfc_zscore", "group_lfc_se", "group_lfsr", "lfc", "lfc_zscore", "lfc_direction", "neighborhood_lfc", "region_lfc",
+)  # fmt: skip
+"""Statistics that effects of several coefficients have none of."""
 ADDED_BY = {
     "influence": ("influence_sample", "influence_pvalue", "without_pvalue", "without_lfc"),
     "gene_sets": ("gene_sets",),
@@ -179,6 +184,11 @@ class RunView:
             If the run did not write it, it is gone, or it is of several modalities.
         """
         entry = self._entries.get(statistic)
+        if entry is None and self.omnibus and statistic in DIRECTED:
+            raise LookupError(
+                f"{self.name[0].upper()}{self.name[1:]} tests several coefficients together, so it has no {statistic!r}: it has p, q and "
+                "the level that is highest. Ask for one coefficient, or name a contrast of two levels with `contrasts=`."
+            )
         if entry is None:
             raise LookupError(f"No {statistic!r} of {self.name}; call `{self.call(statistic)}`.")
         if entry.get("mod"):

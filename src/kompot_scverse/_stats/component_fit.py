@@ -102,14 +102,14 @@ class ComponentFit:
         """Mean of |F|² over the cells: the prior variance of a sample's process of amplitude 1."""
         return float(np.trace(self.gram) / self.gram[0, 0])
 
-    def standard_deviations(self, group: int) -> dict[str, np.ndarray]:
+    def standard_deviations(self, group: int | None) -> dict[str, np.ndarray]:
         """
         Standard deviation of each component over the cells, in the units of the expression.
 
         state
             Of the states: the amplitude times the spread that the process has over these cells.
         effect
-            Root mean square of the fold change over the cells (posterior mean and variance).
+            Root mean square of the fold change over the cells (posterior mean and variance); not if `group` is None.
         sample
             Between samples of one condition, at a cell.
         noise
@@ -118,17 +118,17 @@ class ComponentFit:
         n = self.gram[0, 0]
         second = self.gram / n
         spread = self.prior_variance - 1 - float(second[0, 1:] @ second[0, 1:])
-        change = self.fold_change(group)
-        table = self.fold_change_table(group)
-        traces = np.einsum("kij,ij->k", table.matrices, second)
-        effect = np.einsum("gi,gi->g", change @ second, change) + table.loads @ traces
         found = self.components
         variances = {
             "state": found.state * max(spread, 0.0),
-            "effect": effect,
             "sample": found.sample * self.prior_variance,
             "noise": found.noise,
         }
+        if group is not None:
+            change = self.fold_change(group)
+            table = self.fold_change_table(group)
+            traces = np.einsum("kij,ij->k", table.matrices, second)
+            variances["effect"] = np.einsum("gi,gi->g", change @ second, change) + table.loads @ traces
         return {name: np.sqrt(np.maximum(values, 0.0)) for name, values in variances.items()}
 
 

@@ -24,24 +24,26 @@ if TYPE_CHECKING:
 
 __all__ = ["GeneTable", "cluster_order", "frame", "gene_table", "top_genes"]
 
+LEVELS = 4
+"""Levels that the title names."""
 LIKE = 0.5
 """Correlation with its program from which on a gene is drawn with it."""
 
 
 @dataclass(frozen=True)
 class GeneTable:
-    """Genes × categories, for each of two levels."""
+    """Genes × categories, for each of two or more levels."""
 
-    means: tuple[pd.DataFrame, pd.DataFrame]
-    """Mean expression in the reference level and the other; NaN where there are too few cells."""
+    means: tuple[pd.DataFrame, ...]
+    """Mean expression in each level, the reference first; NaN where there are too few cells."""
     fold_change: pd.DataFrame
-    """Mean log fold change."""
+    """Mean log fold change; of levels of a design, NaN."""
     share: pd.DataFrame
     """Share of expressing cells, of both levels."""
 
 
 def top_genes(view: RunView, genes: Sequence[str] | str | None, n_genes: int, gene_symbols: str | None) -> np.ndarray:
-    """Positions of the genes to draw: given ones, or those with the largest Mahalanobis distance."""
+    """Positions of the genes to draw: given ones, or those with the largest Mahalanobis distance or, of levels, the smallest p."""
     check_at_least(1, n_genes=n_genes)
     if genes == "programs" and view.has("program"):
         return _of_programs(view, n_genes)
@@ -50,6 +52,10 @@ def top_genes(view: RunView, genes: Sequence[str] | str | None, n_genes: int, ge
         if len(numbers) == 0:
             raise ValueError("`genes` names no genes; pass None for those with the largest distance.")
         return numbers
+    if view.omnibus:
+        # the most significant, and of those with the same p the ones that differ most
+        p = some_numbers(view, "pvalue" if view.has("pvalue") else "pvalue_cells")
+        return np.lexsort((-some_numbers(view, "largest_lfc"), p))[: min(n_genes, int(np.isfinite(p).sum()))]
     distance = some_numbers(view, "mahalanobis")
     order = np.argsort(-distance, kind="stable")
     return order[np.isfinite(distance[order])][:n_genes]
@@ -75,6 +81,7 @@ def gene_table(
     layer: str | None,
     exclude: object,
     gene_symbols: str | None,
+    masks: Sequence[np.ndarray] | None = None,
 ) -> GeneTable:
     """
     Means of each category and level.
@@ -95,27 +102,33 @@ def gene_table(
         Categories to leave out.
     gene_symbols
         Var column with the names to write.
+    masks
+        Cells of each level of a design, in the place of two conditions.
     """
     column = obs_column(view.data, cell_groups, "cell_groups")
     categories = drawn_categories(column, column.cat.categories, exclude=exclude)
-    masks = view.conditions() if levels is None else _levels(view, levels)
+    of_design = masks is not None
+    if masks is None:
+        masks = view.conditions() if levels is None else _levels(view, levels)
     values = feature_values(view.data, numbers, layer)
     names = feature_names(view.data, gene_symbols)[numbers]
     # the fold change of the run's own contrast is the model's, of others the difference of means
-    change = smoothed(view, numbers, "fold_change") if levels is None else None
+    change = smoothed(view, numbers, "fold_change") if levels is None and not of_design else None
 
     own = [(column == category).to_numpy() for category in categories]
     means = [np.column_stack([_mean(values, cells & mask) for cells in own]) for mask in masks]
-    both = masks[0] | masks[1]
+    both = np.logical_or.reduce(masks)
     enough = np.array([min((cells & mask).sum() for mask in masks) >= MIN_CELLS for cells in own])
-    if change is None:
+    if of_design:
+        lfc = np.full_like(means[0], np.nan)
+    elif change is None:
         lfc = means[1] - means[0]
     else:
         lfc = np.column_stack([_mean(change, cells & both) for cells in own])
     lfc[:, ~enough] = np.nan
     share = np.column_stack([_mean(values > 0, cells & both) for cells in own])
     tables = [pd.DataFrame(table, index=names, columns=categories) for table in (*means, lfc, share)]
-    return GeneTable((tables[0], tables[1]), tables[2], tables[3])
+    return GeneTable(tuple(tables[:-2]), tables[-2], tables[-1])
 
 
 def _mean(values: np.ndarray, cells: np.ndarray) -> np.ndarray:
@@ -133,9 +146,9 @@ def _levels(view: RunView, levels: tuple[str, object, object]) -> tuple[np.ndarr
 
 
 def standardize(
-    tables: tuple[pd.DataFrame, pd.DataFrame], how: Literal["zscore", "minmax"] | None
-) -> tuple[tuple[pd.DataFrame, pd.DataFrame], str]:
-    """Scale each gene over both tables; returns them with the name of the scale."""
+    tables: tuple[pd.DataFrame, ...], how: Literal["zscore", "minmax"] | None
+) -> tuple[tuple[pd.DataFrame, ...], str]:
+    """Scale each gene over all tables; returns them with the name of the scale."""
     if how is None:
         return tables, "mean expression"
     joined = pd.concat(tables, axis=1)
@@ -145,8 +158,7 @@ def standardize(
         center, name = joined.min(axis=1), "mean expression\n(0 to 1 per gene)"
         width = joined.max(axis=1) - center
     width = width.where(width > 0, 1.0)
-    first, second = (table.sub(center, axis=0).div(width, axis=0) for table in tables)
-    return (first, second), name
+    return tuple(table.sub(center, axis=0).div(width, axis=0) for table in tables), name
 
 
 def cluster_order(values: np.ndarray) -> np.ndarray:
@@ -188,7 +200,7 @@ def frame(ax: "Axes", genes: Sequence[str], categories: Sequence[object], levels
     ax.tick_params(length=2, width=0.5)
     for spine in ax.spines.values():
         spine.set_linewidth(0.5)
-    title = " → ".join(levels)
+    title = " → ".join([*levels[:1], "…", *levels[-1:]] if len(levels) > LEVELS else levels)
     if 0.085 * len(title) > matrix_width(len(categories)) + 1.0:
         title = " →\n".join(levels)
     ax.set_title(title, fontsize=NORMAL + 1)

@@ -14,21 +14,23 @@ from ._theme import shade
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["ABOVE_NOTES", "draw_strips", "strip_handles"]
+__all__ = ["ABOVE_NOTES", "LEVEL", "draw_strips", "level_colors", "strip_handles", "strip_places"]
 
 ABOVE_NOTES = 6 + 1.4 * SMALL
 """Points between the axes and a title that stands above the notes."""
-DODGE = 0.2
-"""Distance of a condition from the middle of a category."""
-SPREAD = 0.14
-"""Half the width that the samples of a condition take."""
+LEVEL = 0.12
+"""Inches by which a category is wider for each level beyond two."""
+WIDTH = 0.34
+"""Half the width that the samples take."""
+GAP = 0.82
+"""Share of the room of a level that its samples take."""
 
 
 def draw_strips(
     ax: "Axes", samples: Samples, values: pd.DataFrame, view: RunView, notes: list[str], kws: dict[str, Any]
 ) -> None:
     """
-    A point per sample and category, with a bar at the mean of each condition and a line between samples of one label.
+    A point per sample and category, with a bar at the mean of each condition or level and a line between samples of one label.
 
     Parameters
     ----------
@@ -45,9 +47,7 @@ def draw_strips(
     kws
         For the points.
     """
-    colors = category_colors(view.data, view.groupby, pd.Index([view.reference, view.group]))
-    order = np.unique(samples.labels, return_inverse=True)[1].astype(float)
-    offsets = (order - order.mean()) / max(np.ptp(order) / 2, 1) * SPREAD
+    colors, offsets = level_colors(samples, view), strip_places(samples)
     options: dict[str, Any] = {
         "marker": "o",
         "linestyle": "",
@@ -56,16 +56,22 @@ def draw_strips(
         "zorder": 3,
     } | kws
     table = values.to_numpy(dtype=np.float64)
-    pairs = [np.flatnonzero(samples.labels == label) for label in np.unique(samples.labels)]
+    joined = [np.flatnonzero(samples.labels == label) for label in np.unique(samples.labels)]
+    half = GAP * WIDTH / len(samples.levels)
     for number in range(values.shape[1]):
-        x, own = number + offsets + DODGE * np.where(samples.is_group, 1, -1), table[:, number]
-        for side, name in ((~samples.is_group, view.reference), (samples.is_group, view.group)):
+        x, own = number + offsets, table[:, number]
+        for code, name in enumerate(samples.levels):
+            side = samples.level == code
+            if not side.any():
+                continue
             ax.plot(x[side], own[side], **({"color": colors[name], "label": f"_{name}"} | options))
-            level, center = np.nanmean(own[side]) if np.isfinite(own[side]).any() else np.nan, np.mean(x[side])
-            ax.plot([center - SPREAD, center + SPREAD], [level] * 2, color=colors[name], linewidth=2.2, zorder=2)
-        for pair in pairs:
-            if len(pair) == 2:
-                ax.plot(x[pair], own[pair], color=shade(0.6), linewidth=0.6, alpha=0.5, zorder=1, label="_pair")
+            level, center = np.nanmean(own[side]) if np.isfinite(own[side]).any() else np.nan, _center(samples, code)
+            ends = [number + center - half, number + center + half]
+            ax.plot(ends, [level] * 2, color=colors[name], linewidth=2.2, zorder=2)
+        for one in joined:
+            if len(one) > 1:
+                one = one[np.argsort(x[one])]
+                ax.plot(x[one], own[one], color=shade(0.6), linewidth=0.6, alpha=0.5, zorder=1, label="_pair")
     for number, note in enumerate(notes):
         ax.text(number, 1.0, note, transform=ax.get_xaxis_transform(), fontsize=SMALL - 1, ha="center", va="bottom")
     names = [str(name) for name in values.columns]
@@ -73,16 +79,49 @@ def draw_strips(
     ax.set_xlim(-0.6, len(names) - 0.4)
 
 
+def strip_places(samples: Samples) -> np.ndarray:
+    """Where each sample stands about the middle of a category: levels side by side, in each the samples in their order."""
+    places = np.zeros(len(samples.labels))
+    half = GAP * WIDTH / len(samples.levels)
+    # the samples of one label have the same place in all levels, unless they stand in the order of a number
+    label = np.unique(samples.labels, return_inverse=True)[1].astype(np.float64)
+    for code in range(len(samples.levels)):
+        side = samples.level == code
+        order, every = (samples.order[side],) * 2 if samples.ordered else (label[side], label)
+        if len(order):
+            middle, reach = (every.max() + every.min()) / 2, max(np.ptp(every) / 2, 1.0)
+            places[side] = _center(samples, code) + (order - middle) / reach * half
+    return places
+
+
+def _center(samples: Samples, code: int) -> float:
+    """The middle of the room of a level."""
+    n = len(samples.levels)
+    return WIDTH * ((2 * code + 1) / n - 1)
+
+
+def level_colors(samples: Samples, view: RunView) -> dict[Any, Any]:
+    """Colours of the levels: of a number from dark to light, else those of the categories."""
+    if not samples.ordered:
+        return category_colors(view.data, samples.variable, pd.Index(samples.levels))
+    import matplotlib as mpl
+
+    scale = mpl.colormaps["viridis"](np.linspace(0, 0.85, len(samples.levels)))
+    return {name: mpl.colors.to_hex(color) for name, color in zip(samples.levels, scale, strict=True)}
+
+
 def strip_handles(samples: Samples, view: RunView) -> list[Any]:
     """Entries of the legend of :func:`draw_strips`."""
     from matplotlib.lines import Line2D
 
-    colors = category_colors(view.data, view.groupby, pd.Index([view.reference, view.group]))
-    sizes = {view.reference: int((~samples.is_group).sum()), view.group: int(samples.is_group.sum())}
+    colors = level_colors(samples, view)
     handles: list[Any] = [
-        Line2D([], [], color=colors[name], marker="o", markersize=4, linewidth=2.2, label=f"{name} ({n} samples)")
-        for name, n in sizes.items()
-    ]
+        Line2D(
+            [], [], color=colors[name], marker="o", markersize=4, linewidth=2.2,
+            label=f"{name} ({(samples.level == code).sum()} samples)",
+        )
+        for code, name in enumerate(samples.levels)
+    ]  # fmt: skip
     if len(np.unique(samples.labels)) < len(samples.labels):
-        handles.append(line(f"same {view.run.params['sample_key']}", "-"))
+        handles.append(line(f"same {samples.shared}", "-"))
     return handles

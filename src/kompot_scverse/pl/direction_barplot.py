@@ -10,10 +10,12 @@ from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.resolve import obs_column
 from kompot_scverse._keys import DIRECTIONS
 from kompot_scverse._runs.find import find_view
+from kompot_scverse._runs.view import RunView
 
 from ._artist import check_keywords
 from ._categories import drawn_categories
-from ._style import DIRECTION_COLORS, NORMAL, finish, name_axes, new_axes, outside_legend
+from ._da_levels import HIGHEST, level_calls
+from ._style import DIRECTION_COLORS, NEUTRAL, NORMAL, finish, name_axes, new_axes, outside_legend
 from ._values import some_values
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ def direction_barplot(
     """
     Shares (or numbers) of cells that are up, down or neutral in each category.
 
+    Of an effect of several coefficients, up and down are replaced by the levels at which cells that differ are most abundant.
+
     Parameters
     ----------
     data
@@ -53,7 +57,7 @@ def direction_barplot(
     normalize
         Shares of each category; False for numbers of cells.
     order
-        Categories from top to bottom; None sorts by the share up minus the share down.
+        Categories from top to bottom; None sorts by the share up minus the share down (of levels, by the share that differs).
     ax, show
         Axes to draw on; whether to call `plt.show`.
     **bar_kws
@@ -73,14 +77,15 @@ def direction_barplot(
     check_arguments(direction_barplot, locals())
     check_keywords(direction_barplot, bar_kws, "Rectangle", scale=False)
     view = find_view(data, "da", run_id=run_id, key_added=key_added, group=group, mod=mod)
-    calls = some_values(view, "lfc_direction")
+    calls, colors = _calls(view)
     column = obs_column(view.data, cell_groups, "cell_groups")
     cells = np.logical_or(*view.conditions()) & calls.notna().to_numpy() & column.notna().to_numpy()
-    counts = pd.crosstab(column[cells], calls[cells].astype(str)).reindex(columns=list(DIRECTIONS), fill_value=0)
+    counts = pd.crosstab(column[cells], calls[cells].astype(str)).reindex(columns=list(colors), fill_value=0)
     totals = counts.sum(axis=1)
     shares = counts.div(totals, axis=0)
     # ties (often: nothing up or down) by size
-    keys = pd.DataFrame({"balance": shares["up"] - shares["down"], "n": totals})
+    balance = 1 - shares["neutral"] if view.omnibus else shares["up"] - shares["down"]
+    keys = pd.DataFrame({"balance": balance, "n": totals})
     names = drawn_categories(
         column, keys.sort_values(["balance", "n"], ascending=False, kind="stable").index, order=order
     )
@@ -91,10 +96,10 @@ def direction_barplot(
     left = np.zeros(len(table))
     rows = np.arange(len(table))
     handles = []
-    for direction in DIRECTIONS:
+    for direction, color in colors.items():
         own = table[direction].to_numpy(dtype=np.float64)
-        options: dict[str, Any] = {"color": DIRECTION_COLORS[direction], "height": 0.75, "linewidth": 0} | bar_kws
-        text = view.directions.get(direction, direction)
+        options: dict[str, Any] = {"color": color, "height": 0.75, "linewidth": 0} | bar_kws
+        text = direction if view.omnibus else view.directions.get(direction, direction)
         handles.append(ax.barh(rows, own, left=left, label=text, **options))
         left += own
     ax.set_yticks(rows, [f"{name} (n = {totals[name]:,})" for name in names], fontsize=NORMAL)
@@ -104,3 +109,13 @@ def direction_barplot(
     ax.tick_params(axis="y", length=0, labelsize=NORMAL)
     outside_legend(ax, handles)
     return finish(ax, show, view)
+
+
+def _calls(view: RunView) -> tuple[pd.Series, dict[str, Any]]:
+    """What each cell is counted as, and the colours, from left to right."""
+    if view.omnibus:
+        found = level_calls(view)
+        return found.names(), {HIGHEST.format(name): color for name, color in found.colors.items()} | {
+            "neutral": NEUTRAL
+        }
+    return some_values(view, "lfc_direction"), {name: DIRECTION_COLORS[name] for name in DIRECTIONS}

@@ -44,9 +44,13 @@ LABELS = {
     "group_log_ratio": "log density\nover mean density",
     "reference_log_density": "log density",
     "group_log_density": "log density",
+    "largest_lfc": "largest difference\nof log density",
+    "highest": "level of highest\ndensity",
     "reference_std": "posterior SD",
     "group_std": "posterior SD",
 }
+OF_CELLS = ("largest_lfc", "highest")
+"""Those that a differential expression has of genes."""
 LAYERS = {
     "fold_change": ("fold_change", "log fold change"),
     "reference": ("imputed_reference", "smoothed expression"),
@@ -103,7 +107,7 @@ def embedding(
         Modality of a MuData.
     color
         One or several of: a statistic of a differential abundance (`lfc`, `lfc_zscore`, `neg_log10_lfc_ptp`,
-        `lfc_direction`, `lfc_pvalue`, `lfc_qvalue`, `neighborhood_lfc`, `lfsr`, `reference_log_ratio`, `group_log_ratio`, or `reference_log_density` and
+        `lfc_direction`, `lfc_pvalue`, `lfc_qvalue`, `neighborhood_lfc`, `lfsr`, of levels `largest_lfc` and `highest`, `reference_log_ratio`, `group_log_ratio`, or `reference_log_density` and
         `group_log_density`), or of a differential expression
         (`reference_std`, `group_std`), a gene, or any obs column.
     analysis
@@ -185,7 +189,7 @@ def _panel(
     """What to draw for one entry of `color`."""
     made_by = analysis
     if color in LABELS and analysis is None:
-        made_by = _analysis_of(data, which["mod"], color)
+        made_by = "da" if color in OF_CELLS else _analysis_of(data, which["mod"], color)
     if color in LABELS and made_by is not None:
         view = find_view(data, made_by, **which)
         values = _on_cells(some_values(view, color), view.data, own)

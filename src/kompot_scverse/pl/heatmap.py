@@ -1,4 +1,4 @@
-"""Genes × categories, each cell split between the two conditions."""
+"""Genes × categories, each cell split between the two conditions or the levels of a design."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -7,19 +7,23 @@ import numpy as np
 import pandas as pd
 
 from kompot_scverse._arguments import check_arguments
+from kompot_scverse._runs.design_levels import design_levels
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.view import RunView
 
 from ._artist import check_keywords, color_scale, without_scale
 from ._dots import draw_dots, size_key
 from ._matrix import cluster_order, frame, gene_table, matrix_height, matrix_size, standardize, top_genes
-from ._style import LETTER, SMALL, beyond, corner_inches, finish, new_axes
+from ._style import LETTER, NORMAL, SMALL, beyond, corner_inches, finish, new_axes
 from ._theme import paper, shade
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["heatmap"]
+
+STRIP = 0.1
+"""Inches by which a category is wider for each level beyond two."""
 
 
 def heatmap(
@@ -44,7 +48,7 @@ def heatmap(
     **patch_kws: Any,
 ) -> "Axes":
     """
-    Expression of genes in each category, both conditions in one cell of the heatmap.
+    Expression of genes in each category, both conditions or all levels of a design in one cell of the heatmap.
 
     Parameters
     ----------
@@ -58,10 +62,12 @@ def heatmap(
     mod
         Modality of a MuData.
     genes, n_genes
-        Genes to draw; None for the `n_genes` with the largest Mahalanobis distance, and "programs" for as many of the programs of
+        Genes to draw; None for the `n_genes` with the largest Mahalanobis distance (of an effect of several coefficients, with
+        the smallest p), and "programs" for as many of the programs of
         :func:`kompot_scverse.tl.programs`, one program after the other if `cluster` leaves the genes as they are.
     kind
-        "split": mean expression in the reference (upper left) and in the group (lower right); "fold_change": the
+        "split": mean expression in the reference (upper left) and in the group (lower right) or, of an effect of a design, in
+        strips from left to right in the levels of its variable (of a number with more than six values, in bins); "fold_change": the
         model's mean log fold change; "dots": the same as colour, with the share of expressing cells as size,
         and a ring where the run has tested samples within these categories and calls the gene there.
     levels
@@ -101,12 +107,19 @@ def heatmap(
     view = find_view(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
     numbers = top_genes(view, genes, n_genes, gene_symbols)
     layer = view.run.params.get("layer") if layer == "run" else layer
-    pair, level_names = _named_levels(view, levels, kind)
+    pair, level_names = _named_levels(view, levels)
+    of_design = design_levels(view) if kind == "split" and levels is None and view.effect is not None else None
+    masks = None
+    if of_design is not None:
+        level_names = of_design.names
+        masks = [of_design.codes == number for number in range(len(level_names))]
     shown: tuple[pd.DataFrame, ...]
-    table = gene_table(view, numbers, cell_groups, levels=pair, layer=layer, exclude=exclude, gene_symbols=gene_symbols)
+    table = gene_table(
+        view, numbers, cell_groups, levels=pair, layer=layer, exclude=exclude, gene_symbols=gene_symbols, masks=masks
+    )
     if kind == "split":
         # of one category each gene has two values, which any scale of the gene makes the same for all
-        standard_scale = standard_scale if table.fold_change.notna().any().sum() > 1 else None
+        standard_scale = standard_scale if table.means[0].notna().any().sum() * len(table.means) > 2 else None
         shown, label = standardize(table.means, standard_scale)
     else:
         shown, label = (table.fold_change,), "mean log\nfold change"
@@ -114,10 +127,14 @@ def heatmap(
     shown = tuple(frame_.iloc[rows, columns] for frame_ in shown)
 
     # the scale, or the key of the halves, whose texts may be long
-    beside = 1.2 if kind != "split" else max(1.2, 0.6 + LETTER * (13 + max(map(len, level_names))))
+    beside = 1.2 if kind != "split" else max(1.2, 0.6 + LETTER * (13 + max(map(len, level_names))) + 0.12 * len(shown))
     names, categories = shown[0].index.to_list(), shown[0].columns.to_list()
-    ax = new_axes(ax, *matrix_size(names, categories, beside))
+    width, height = matrix_size(names, categories, beside)
+    ax = new_axes(ax, width + STRIP * max(len(shown) - 2, 0) * len(categories), height)
     frame(ax, names, categories, level_names)
+    if of_design is not None:
+        title = f"{of_design.variable}: {ax.get_title()}" if of_design.ordered else of_design.variable
+        ax.set_title(title, fontsize=NORMAL + 1)
     signed = kind != "split" or standard_scale == "zscore"
     if kind == "dots":
         called, rule = _called(view, numbers, cell_groups, table.fold_change.columns) if pair is None else (None, None)
@@ -128,7 +145,9 @@ def heatmap(
     bar_height = min(1.0, 0.5 * matrix_height(len(shown[0])))
     colorbar = _inset(ax, top=0.0, height=bar_height, width=0.12)
     _fill_colorbar(colorbar, drawn, label)
-    if kind == "split":
+    if of_design is not None:
+        _strip_key(_inset(ax, top=bar_height + 0.3, height=0.32, width=0.12 * len(shown)), level_names)
+    elif kind == "split":
         _split_key(_inset(ax, top=bar_height + 0.3, height=0.32, width=0.32), level_names)
     elif kind == "dots":
         size_key(ax, top, bar_height + 0.3, rule)
@@ -155,15 +174,10 @@ def _order(shown: tuple[pd.DataFrame, ...], cluster: bool | str) -> tuple[np.nda
 
 
 def _named_levels(
-    view: RunView, levels: tuple[Any, ...] | None, kind: str
-) -> tuple[tuple[str, object, object] | None, tuple[str, str]]:
+    view: RunView, levels: tuple[Any, ...] | None
+) -> tuple[tuple[str, object, object] | None, tuple[str, ...]]:
     """Column and levels to compare, None for the conditions of the run, and what they are called."""
     if levels is None and view.effect is not None:
-        if kind == "split":
-            raise ValueError(
-                f"{view.title!r} is an effect of a design without two conditions: pass `kind='fold_change'`, or two categories as "
-                "`levels=`."
-            )
         return None, ("", view.difference)
     if levels is None:
         return None, (view.reference, view.group)
@@ -180,13 +194,13 @@ def _named_levels(
 
 
 def _patches(ax: "Axes", shown: tuple[pd.DataFrame, ...], kws: Mapping[str, Any], *, signed: bool) -> Any:
-    """One collection of triangles (two tables) or squares (one); missing values are grey."""
+    """One collection of squares (one table), triangles (two) or strips (more); missing values are grey."""
     import matplotlib as mpl
     from matplotlib.collections import PolyCollection
 
     corners = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
     # the y axis points down: (-, -) is the upper left corner
-    shapes = [corners[[0, 1, 3]], corners[[1, 2, 3]]] if len(shown) == 2 else [corners]
+    shapes = [corners[[0, 1, 3]], corners[[1, 2, 3]]] if len(shown) == 2 else _strips(corners, len(shown))
     rows, columns = np.indices(shown[0].shape)
     centers = np.column_stack([columns.ravel(), rows.ravel()])
     polygons = np.concatenate([centers[:, None, :] + shape for shape in shapes])
@@ -201,8 +215,13 @@ def _patches(ax: "Axes", shown: tuple[pd.DataFrame, ...], kws: Mapping[str, Any]
     # white between the cells, nothing on the diagonal, so that the two halves read as one cell
     n, m = shown[0].shape
     ax.hlines(np.arange(n - 1) + 0.5, -0.5, m - 0.5, color=paper(), linewidth=1.5)
-    ax.vlines(np.arange(m - 1) + 0.5, -0.5, n - 0.5, color=paper(), linewidth=1.5)
+    ax.vlines(np.arange(m - 1) + 0.5, -0.5, n - 0.5, color=paper(), linewidth=1.5 if len(shown) < 3 else 3.0)
     return drawn
+
+
+def _strips(corners: np.ndarray, n: int) -> list[np.ndarray]:
+    """A cell cut into strips from left to right."""
+    return [corners * [1 / n, 1] + [(number + 0.5) / n - 0.5, 0] for number in range(n)]
 
 
 def _inset(ax: "Axes", *, top: float, height: float, width: float) -> "Axes":
@@ -217,7 +236,7 @@ def _fill_colorbar(inset: "Axes", drawn: Any, label: str) -> None:
     bar.set_label(label, fontsize=SMALL)
 
 
-def _split_key(key: "Axes", names: tuple[str, str]) -> None:
+def _split_key(key: "Axes", names: tuple[str, ...]) -> None:
     """A cell of the heatmap, with the name of each half."""
     for half, corners in enumerate(([(0, 0), (0, 1), (1, 1)], [(0, 0), (1, 0), (1, 1)])):
         key.fill(*zip(*corners, strict=True), color=shade((0.15, 0.45)[half]), linewidth=0)
@@ -226,3 +245,18 @@ def _split_key(key: "Axes", names: tuple[str, str]) -> None:
         spine.set_linewidth(0.5)
     key.text(1.2, 0.95, f"upper left: {names[0]}", fontsize=SMALL, va="top")
     key.text(1.2, 0.05, f"lower right: {names[1]}", fontsize=SMALL, va="bottom")
+
+
+def _strip_key(key: "Axes", names: tuple[str, ...]) -> None:
+    """A cell of the heatmap in strips, with their names in the same order."""
+    for number in range(len(names)):
+        key.axvspan(number, number + 1, color=shade(0.1 + 0.4 * number / max(len(names) - 1, 1)), linewidth=0)
+    key.set(xticks=[], yticks=[], xlim=(0, len(names)), ylim=(0, 1))
+    for spine in key.spines.values():
+        spine.set_linewidth(0.5)
+    key.text(1.1, 0.95, "left to right:", transform=key.transAxes, fontsize=SMALL, va="top")
+    for number, name in enumerate(names):
+        key.annotate(
+            name, (1.1, 0.95), xytext=(0, -1.25 * SMALL * (number + 1)), xycoords="axes fraction",
+            textcoords="offset points", fontsize=SMALL, va="top",
+        )  # fmt: skip

@@ -12,7 +12,7 @@ from kompot_scverse._runs.run_samples import category_counts, category_rates, sa
 
 from ._artist import check_keywords
 from ._categories import drawn_categories
-from ._samples import ABOVE_NOTES, draw_strips, strip_handles
+from ._samples import ABOVE_NOTES, LEVEL, draw_strips, strip_handles
 from ._style import TITLE, finish, name_axes, new_axes, outside_legend
 
 if TYPE_CHECKING:
@@ -85,12 +85,16 @@ def proportions(
     shares = counts.div(counts.sum(axis=1), axis=0)[names]
 
     longest = max(len(str(name)) for name in names)
-    ax = new_axes(ax, 3.0 + (0.5 + 0.01 * min(len(samples.labels), 20)) * len(names), 2.9 + 0.06 * longest)
+    ax = new_axes(
+        ax,
+        3.0 + (0.5 + 0.01 * min(len(samples.labels), 20) + LEVEL * (len(samples.levels) - 2)) * len(names),
+        2.9 + 0.06 * longest,
+    )
     draw_strips(ax, samples, shares, view, [_note(q[name]) for name in names], line_kws)
     ax.set_ylim(bottom=0)
     name_axes(ax, title="", x="", y="share of the sample's cells")
     ax.set_title(view.title, fontsize=TITLE, pad=ABOVE_NOTES)
-    outside_legend(ax, strip_handles(samples, view), view.groupby)
+    outside_legend(ax, strip_handles(samples, view), samples.variable)
     return finish(ax, show, view)
 
 

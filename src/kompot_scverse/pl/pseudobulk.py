@@ -17,7 +17,7 @@ from ._artist import check_keywords
 from ._categories import drawn_categories
 from ._matrix import top_genes
 from ._panels import Panels
-from ._samples import ABOVE_NOTES, draw_strips, strip_handles
+from ._samples import ABOVE_NOTES, LEVEL, draw_strips, strip_handles
 from ._style import TITLE, finish, grid, name_axes, outside_legend
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def pseudobulk(
     q = _rates(view, own == cell_groups, categories, numbers)
 
     longest = max(len(str(name)) for name in categories)
-    width = 1.2 + (0.45 + 0.01 * min(len(samples.labels), 20)) * len(categories)
+    width = 1.2 + (0.45 + 0.01 * min(len(samples.labels), 20) + LEVEL * (len(samples.levels) - 2)) * len(categories)
     # all panels leave room for the legend of the last
     axes = grid(
         dict.fromkeys(names), min(ncols, len(names)), width + 1.7 / min(ncols, len(names)), 2.3 + 0.06 * longest
@@ -124,7 +124,7 @@ def pseudobulk(
         draw_strips(ax, samples, table, view, q[place], line_kws)
         name_axes(ax, title="", x="", y="mean expression")
         ax.set_title(names[place], fontsize=TITLE, fontstyle="italic", pad=ABOVE_NOTES)
-    outside_legend(list(axes.values())[min(ncols, len(names)) - 1], strip_handles(samples, view), view.groupby)
+    outside_legend(list(axes.values())[min(ncols, len(names)) - 1], strip_handles(samples, view), samples.variable)
     return finish(Panels(axes), show, view)
 
 

@@ -11,11 +11,13 @@ from kompot_scverse._data.errors import missing
 from kompot_scverse._data.features import feature_names, feature_numbers
 from kompot_scverse._data.resolve import dense, obs_column, spellings
 from kompot_scverse._data.tables import column_of, value_of
+from kompot_scverse._runs.design_fits import design_fits
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.sample_fits import SampleFits, sample_fits
 from kompot_scverse._runs.view import RunView
 
 from ._artist import check_keywords
+from ._samples import level_colors
 from ._style import NORMAL, TITLE, category_colors, despine, finish, line, new_axes, outside_legend
 from ._theme import paper, shade
 
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["replicates"]
 
-ROLES = ("reference", "group")
 BINS = 60
 """Bins of an axis, with equal numbers of cells."""
 OBSERVED: dict[str, Any] = {
@@ -36,8 +37,8 @@ OBSERVED: dict[str, Any] = {
     "zorder": 2.5,
 }
 """Marks of the plain means."""
-DODGE = 0.2
-"""Distance of a condition from the middle of a category."""
+WIDTH = 0.4
+"""Half the width that the conditions take."""
 
 
 def replicates(
@@ -90,6 +91,9 @@ def replicates(
     similar cells elsewhere; along an axis, a line ends where the sample's cells end (their 1st and 99th percentile).
     Thin lines join samples of the two conditions that have the same label.
 
+    Of an effect of a design, the samples stand in the levels of its variable (of a number with more than six values, in bins) and
+    in its order, and lines join those of one block.
+
     Examples
     --------
     >>> import kompot_scverse as kp
@@ -105,25 +109,23 @@ def replicates(
     ((view, _, own),) = view.of_features(feature_numbers(view.data, gene, gene_symbols))
     number = int(own[0])
     position, name = _position(view, along)
-    fits = sample_fits(view, number)
+    fits, variable, names, colors = _samples(view, number)
     if not (fits.cells & position.notna().to_numpy()).any():
         raise ValueError(f"{name!r} (`along`) is missing for all cells of the run.")
-    colors = dict(zip(ROLES, _condition_colors(view), strict=True))
 
     if isinstance(position.dtype, pd.CategoricalDtype):
         categories = [c for c in position.cat.categories if (fits.cells & (position == c).to_numpy()).any()]
         longest = max(len(str(category)) for category in categories)
         width = 0.45 + 0.02 * min(len(fits.names), 20)
         ax = new_axes(ax, 3.0 + width * len(categories), 2.8 + 0.06 * longest)
-        hollow = _categories(ax, fits, position, categories, colors, line_kws)
+        hollow = _categories(ax, fits, position, categories, colors, line_kws, ordered=view.effect is not None)
     else:
         ax = new_axes(ax, 5.6, 3.3)
         hollow = False
         _axis(ax, fits, position.to_numpy(dtype=np.float64), colors, line_kws)
         ax.set_xlabel(name, fontsize=NORMAL)
-    names = {"reference": view.reference, "group": view.group}
     handles = []
-    for role in ROLES:
+    for role in fits.roles:
         n = int((fits.names.get_level_values(0) == role).sum())
         handles.append(Line2D([], [], color=colors[role], linewidth=2.5, label=f"{names[role]} ({n} samples)"))
     if hollow:
@@ -136,8 +138,8 @@ def replicates(
     if isinstance(position.dtype, pd.CategoricalDtype):
         handles.append(Line2D([], [], color=shade(0.7), label="mean of its cells", **OBSERVED))
     if fits.paired and isinstance(position.dtype, pd.CategoricalDtype):
-        handles.append(line(f"same {view.run.params['sample_key']}", "-"))
-    outside_legend(ax, handles, view.groupby)
+        handles.append(line(f"same {view.run.params.get('block') or view.run.params['sample_key']}", "-"))
+    outside_legend(ax, handles, variable)
     ax.set_ylabel("smoothed expression", fontsize=NORMAL)
     ax.set_title(feature_names(view.data, gene_symbols)[number], fontsize=TITLE, fontstyle="italic")
     despine(ax)
@@ -170,10 +172,14 @@ def _position(view: RunView, along: str | tuple[str, int] | None) -> tuple[pd.Se
     return pd.Series(values[:, dimension]), f"{name} {dimension + 1}"
 
 
-def _condition_colors(view: RunView) -> list[Any]:
-    """Colours of the reference and the group, stored ones where there are."""
+def _samples(view: RunView, gene: int) -> tuple[SampleFits, str, dict[str, str], dict[str, Any]]:
+    """Fits of the samples, what they differ in, and names and colours of its levels."""
+    if view.effect is not None:
+        fits, samples = design_fits(view, gene)
+        return fits, samples.variable, {role: role for role in fits.roles}, level_colors(samples, view)
+    fits, names = sample_fits(view, gene), {"reference": view.reference, "group": view.group}
     colors = category_colors(view.data, view.groupby, pd.Index([view.reference, view.group]))
-    return [colors[view.reference], colors[view.group]]
+    return fits, view.groupby, names, {role: colors[name] for role, name in names.items()}
 
 
 def _categories(
@@ -183,33 +189,42 @@ def _categories(
     categories: list[Any],
     colors: dict[str, Any],
     kws: dict[str, Any],
+    *,
+    ordered: bool,
 ) -> bool:
     """A point per sample and category, with a bar for the condition; returns whether some are hollow."""
-    roles, labels = (fits.names.get_level_values(level) for level in (0, 1))
+    roles = fits.names.get_level_values(0).to_numpy()
     options: dict[str, Any] = {"markersize": 4.5, "markeredgewidth": 1.0, "linestyle": "", "marker": "o", "zorder": 3}
-    # samples side by side, in the same order in both conditions
-    order = pd.Series(pd.factorize(labels, sort=True)[0], index=fits.names)
-    spread = ((order - order.mean()) / max(order.max(), 1) * 0.22).to_numpy()
+    # samples side by side, in the same order in all conditions
+    n = len(fits.roles)
+    order = pd.Series(fits.order)
+    middle = order.groupby(roles).transform(lambda one: (one.max() + one.min()) / 2) if ordered else order.mean()
+    reach = order.groupby(roles).transform(np.ptp).max() if ordered else order.max()
+    spread = ((order - middle) / max(reach, 1) * 0.44 / n).to_numpy()
+    sides = {role: WIDTH * (2 * code - n + 1) / n for code, role in enumerate(fits.roles)}
+    side = np.array([sides[role] for role in roles])
     hollow = False
     for number, category in enumerate(categories):
         cells = (position == category).to_numpy()
         observed = fits.observed_means(cells)
-        values, sizes = fits.means(cells), np.bincount(fits.codes[fits.cells & cells], minlength=len(labels))
+        values, sizes = fits.means(cells), np.bincount(fits.codes[fits.cells & cells], minlength=len(roles))
         hollow |= bool((sizes < MIN_CELLS).any())
-        for role, sign in (("reference", -1), ("group", 1)):
-            # the mean of the points, among which that of all cells need not lie where samples differ in size
-            center, level = number + sign * DODGE, values[roles == role].mean()
-            ax.plot([center - 0.15, center + 0.15], [level, level], color=colors[role], linewidth=2.5, zorder=2)
-            for full in (True, False):
-                own = (roles == role) & ((sizes >= MIN_CELLS) == full)
-                style = options | {"color": colors[role], "markerfacecolor": colors[role] if full else paper()} | kws
-                ax.plot(center + spread[own], values[own], label=f"{role}_{full}", **style)
+        for role in fits.roles:
             own = roles == role
+            # the mean of the points, among which that of all cells need not lie where samples differ in size
+            center, level = number + sides[role], values[own].mean()
+            ax.plot([center - 0.3 / n, center + 0.3 / n], [level, level], color=colors[role], linewidth=2.5, zorder=2)
+            for full in (True, False):
+                some = own & ((sizes >= MIN_CELLS) == full)
+                style = options | {"color": colors[role], "markerfacecolor": colors[role] if full else paper()} | kws
+                ax.plot(center + spread[some], values[some], label=f"{role}_{full}", **style)
             ax.plot(center + spread[own], observed[own], color=colors[role], label=f"{role}_observed", **OBSERVED)
-        for label in labels[roles == "reference"].intersection(labels[roles == "group"]):
-            pair = [list(fits.names).index((role, label)) for role in ROLES]
-            x = number + np.array([-DODGE, DODGE]) + spread[pair]
-            ax.plot(x, values[pair], color=shade(0.6), linewidth=0.6, alpha=0.4, zorder=1, label="_pair")
+        for label in np.unique(fits.joined):
+            one = np.flatnonzero(fits.joined == label)
+            if len(one) > 1:
+                x = number + side[one] + spread[one]
+                by = np.argsort(x)
+                ax.plot(x[by], values[one][by], color=shade(0.6), linewidth=0.6, alpha=0.4, zorder=1, label="_pair")
     ax.set_xticks(range(len(categories)), [str(c) for c in categories], rotation=45, ha="right", rotation_mode="anchor")
     ax.set_xlim(-0.6, len(categories) - 0.4)
     return hollow
@@ -227,6 +242,6 @@ def _axis(ax: "Axes", fits: SampleFits, position: np.ndarray, colors: dict[str, 
         values = np.where((x < low) | (x > high), np.nan, means @ fits.weights[number])
         style = {"color": colors[role], "linewidth": 0.9, "alpha": 0.7, "zorder": 2} | kws
         ax.plot(x, values, label=role, **style)
-    for role in ROLES:
+    for role in fits.roles:
         values = means @ fits.condition_weights[role]
         ax.plot(x, values, color=colors[role], linewidth=2.5, zorder=3, label=f"{role}_all")

@@ -11,7 +11,7 @@ from kompot_scverse._data.errors import missing
 from kompot_scverse._data.features import feature_numbers, feature_values
 from kompot_scverse._data.resolve import obs_column, obs_values
 from kompot_scverse._runs.find import find_view
-from kompot_scverse._runs.formula_rows import row_at
+from kompot_scverse._runs.formula_rows import row_at, stepped
 from kompot_scverse._runs.rebuild import layer_at
 from kompot_scverse._runs.view import RunView
 
@@ -50,7 +50,7 @@ def trend(
     """
     Smoothed expression of a gene along a numeric variable of the design, one panel for each category of cells.
 
-    The curve is the mean over the cells of the category of the smoothed expression at each value, other variables being as in
+    The curve (in a design with it as a category, such as `C(day)`, a point at each value) is the mean over the cells of the category of the smoothed expression at each value, other variables being as in
     the samples, on average; the band is 1.96 times the mean posterior standard deviation of these cells. Points are the mean
     expression of each sample's cells there, and thin lines join samples of one block.
 
@@ -99,7 +99,8 @@ def trend(
     ((view, _, own),) = views[0].of_features(feature_numbers(views[0].data, gene, gene_symbols))
     name = _variable(view, variable)
     values = np.array(view.run.params["variables"][name], dtype=np.float64)
-    at = np.linspace(values.min(), values.max(), POINTS)
+    # a category has no values between those of the samples
+    at = np.unique(values) if name in stepped(view) else np.linspace(values.min(), values.max(), POINTS)
     rows = [row_at(view, {name: value}) for value in at]
     everything = slice(None)
     mean, std = (
@@ -113,7 +114,11 @@ def trend(
     for category, cells in of_category.items():
         ax, shown = axes[category], cells & np.isfinite(mean).all(axis=1)
         _points(ax, observed[shown], view.run.params.get("block"))
-        if shown.any():
+        if shown.any() and name in stepped(view):
+            center, width = mean[shown].mean(axis=0), BAND * std[shown].mean(axis=0)
+            marks: dict[str, Any] = {"marker": "o", "linestyle": "", "capsize": 3} | style
+            ax.errorbar(at, center, width, **marks)
+        elif shown.any():
             center, width = mean[shown].mean(axis=0), BAND * std[shown].mean(axis=0)
             ax.fill_between(at, center - width, center + width, color=style["color"], alpha=0.2, linewidth=0)
             ax.plot(at, center, **style)

@@ -7,6 +7,7 @@ from kompot_scverse._runs.find import find_view
 
 from ._artist import check_keywords
 from ._da import AXIS, da_points, draw_thresholds
+from ._da_levels import draw_levels
 from ._scatter import color_legend_width, color_scatter
 from ._style import finish, name_axes, new_axes, outside_legend
 
@@ -34,6 +35,9 @@ def volcano_da(
 ) -> "Axes":
     """
     Log fold change of the density at every cell of the contrast against its significance.
+
+    Of an effect of several coefficients, the largest difference between levels stands in its place, and the colour is the level at
+    which the cell is most abundant.
 
     Parameters
     ----------
@@ -73,6 +77,13 @@ def volcano_da(
     check_arguments(volcano_da, locals())
     check_keywords(volcano_da, scatter_kws, "PathCollection")
     view = find_view(data, "da", run_id=run_id, key_added=key_added, group=group, mod=mod)
+    if view.omnibus:
+        for name, given in (("color", color), ("y", y), ("max_ptp", max_ptp), ("min_lfc", min_lfc)):
+            if given is not None:
+                raise ValueError(
+                    f"`{name}={given!r}` is for effects with a direction; {view.name} tests several coefficients together."
+                )
+        return draw_levels(view, max_fdr, ax, show, scatter_kws)
     points = da_points(view, y, max_fdr=max_fdr, max_ptp=max_ptp, min_lfc=min_lfc)
     values, counts = points.colors(view.data, color), points.counts()
 

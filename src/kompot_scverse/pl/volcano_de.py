@@ -187,6 +187,7 @@ def _levels(
         handles.append(dot(color, f"highest at {name} ({own.sum():,})"))
     handles.append(dot(NEUTRAL, f"other genes ({(drawn & ~colored).sum():,})"))
     _axes_limits(ax, size[drawn], height[drawn], -np.log10(level))
+    ax.set_xlim(left=0)
     handles.append(_draw_threshold(ax, (-np.log10(level), f"q = {level:g}")))
     y = "−log10 q-value of the cells" if cells else AXIS["qvalue"]
     name_axes(ax, title=view.title, x="largest difference of the mean log expression between levels", y=y)

@@ -92,6 +92,8 @@ def _contrast(job: Job, fitted: DEFit, number: int) -> GeneResults:
         found["cell_pvalue"] = model.cell_pvalues[number - 1]
     effect, mean = task.design.effect(number), mean_features(fitted.features, task.design.compared(number))
     if effect is not None and effect.omnibus:
+        if isinstance(model.genes, ComponentFit):
+            found["standard_deviations"] = model.genes.standard_deviations(None)
         return GeneResults(None, None, None, None, levels=_levels(model, effect, mean), **found)
     if effect is not None:
         # numbered among those with a direction

@@ -125,7 +125,10 @@ def programs(
 def _of_run(
     view: RunView, n_programs: int | None, genes: Any, max_fdr: float | None, cell_groups: str | None
 ) -> Extension:
-    weights = np.asarray(view.read("group_weights"), float) - np.asarray(view.read("reference_weights"), float)
+    if view.effect is None:
+        weights = np.asarray(view.read("group_weights"), float) - np.asarray(view.read("reference_weights"), float)
+    else:
+        weights = np.asarray(view.read("effect_weights"), float)
     chosen = _genes(view, genes, max_fdr)
     chosen = chosen[np.isfinite(weights[chosen]).all(axis=1)]
     fewest = max(FEWEST, n_programs or 0)
@@ -163,7 +166,7 @@ def _genes(view: RunView, genes: Any, max_fdr: float | None) -> np.ndarray:
 
 
 def _fields(view: RunView, chosen: np.ndarray, grouped: Programs, fields: np.ndarray) -> list[Field]:
-    keys = Keys(view.run.key_added, view.reference, view.group)
+    keys = Keys(view.run.key_added, view.run.contrast.get("reference"), view.group)
     codes = np.full(view.data.n_vars, -1)
     scores = np.full(view.data.n_vars, np.nan)
     codes[chosen], scores[chosen] = grouped.labels, grouped.scores

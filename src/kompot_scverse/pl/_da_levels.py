@@ -1,0 +1,92 @@
+"""Cells of a differential abundance that tests several coefficients together: how much they differ, and the highest level."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from kompot_scverse._runs.da_calls import heights
+from kompot_scverse._runs.view import RunView
+
+from ._da import AXIS
+from ._scatter import scatter
+from ._style import NEUTRAL, category_colors, dot, finish, line, name_axes, new_axes, outside_legend
+from ._theme import shade
+from ._values import some_numbers
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["HIGHEST", "LevelCalls", "draw_levels", "level_calls"]
+
+HIGHEST = "highest at {}"
+
+
+@dataclass(frozen=True)
+class LevelCalls:
+    """Which cells differ between the levels, and where they are most abundant."""
+
+    q: np.ndarray
+    cells: np.ndarray
+    """Cells of the run that have a result."""
+    found: np.ndarray
+    """Cells with a small q."""
+    level: float
+    """Largest q of these."""
+    highest: pd.Series
+    colors: dict[Any, Any]
+    """Of the levels."""
+
+    def names(self) -> pd.Series:
+        """What each cell is: its highest level, or neutral."""
+        texts = [HIGHEST.format(name) for name in self.highest.cat.categories]
+        found = np.where(self.found, np.array(texts, dtype=object)[self.highest.cat.codes], "neutral")
+        return pd.Series(found, index=self.highest.index).where(self.cells)
+
+
+def level_calls(view: RunView, max_fdr: float | None = None) -> LevelCalls:
+    """
+    Read the cells of a run about an effect of several coefficients.
+
+    Parameters
+    ----------
+    view
+        A da run.
+    max_fdr
+        Largest q-value; None for that of the run.
+    """
+    if not view.has("lfc_qvalue"):
+        raise LookupError(
+            f"No q-values of {view.name}, so nothing says which cells differ; call `kp.tl.da(..., sample_key=...)`, or draw "
+            '`kp.pl.embedding(color="largest_lfc")`.'
+        )
+    q, highest = view.numbers("lfc_qvalue"), view.read("highest").astype("category")
+    cells = np.logical_or(*view.conditions()) & np.isfinite(q) & highest.notna().to_numpy()
+    level = float(view.run.params["fdr_threshold"] if max_fdr is None else max_fdr)
+    colors = category_colors(view.data, "", highest.cat.categories)
+    return LevelCalls(q, cells, cells & (q <= level), level, highest, colors)
+
+
+def draw_levels(
+    view: RunView, max_fdr: float | None, ax: "Axes | None", show: bool | None, kws: dict[str, Any]
+) -> "Axes":
+    """The volcano plot: the largest difference between levels, coloured by the highest."""
+    calls, size = level_calls(view, max_fdr), some_numbers(view, "largest_lfc")
+    height = heights(view, "qvalue")
+    ax = new_axes(ax, 6.4, 4.2)
+    rest = calls.cells & ~calls.found
+    scatter(ax, size[rest], height[rest], NEUTRAL, kws, s=6.0, zorder=1)
+    handles = []
+    for name, color in calls.colors.items():
+        own = calls.found & (calls.highest == name).to_numpy()
+        scatter(ax, size[own], height[own], color, kws, s=6.0, zorder=2)
+        handles.append(dot(color, f"{HIGHEST.format(name)} ({own.sum():,})"))
+    handles += [dot(NEUTRAL, f"neutral ({rest.sum():,})"), line(f"q = {calls.level:g}")]
+    ax.axhline(-np.log10(calls.level), color=shade(0.6), linewidth=0.8, linestyle="--", zorder=0)
+    ax.set_xlim(0, 1.05 * size[calls.cells].max(initial=0) or 1)
+    ax.set_ylim(0, 1.08 * max(height[calls.cells].max(initial=0), -np.log10(calls.level)))
+    x = "largest difference of the log density between levels"
+    name_axes(ax, title=view.title, x=x, y=AXIS["qvalue"])
+    outside_legend(ax, handles, "cells")
+    return finish(ax, show, view)
