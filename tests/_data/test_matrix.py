@@ -137,10 +137,65 @@ def test_jax(kind: str, caplog) -> None:
     np.testing.assert_array_equal(as_float(jnp.asarray(expected.astype(kind)), "x"), expected)
 
 
-class ndarray(np.ndarray):
-    """As of cupy, which cannot be installed without a GPU."""
+class ndarray:
+    """As of cupy, which cannot be installed without a GPU: `.get()` copies, and nothing else reaches the values."""
 
     __module__ = "cupy"
+    __cuda_array_interface__: Any = {}
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values, self.shape, self.dtype, self.ndim = values, values.shape, values.dtype, values.ndim
+
+    def __getitem__(self, rows: Any) -> "ndarray":
+        return ndarray(self.values[rows])
+
+    def __array__(self, *_: Any, **__: Any) -> np.ndarray:
+        raise TypeError("Implicit conversion to a NumPy array is not allowed.")
+
+    def get(self) -> np.ndarray:
+        return self.values.copy()
+
+
+class csr_matrix(ndarray):
+    """As of cupyx."""
+
+    __module__ = "cupyx.scipy.sparse"
+    nnz = 1
+
+    def get(self) -> sp.csr_matrix:
+        return sp.csr_matrix(self.values)
+
+
+@pytest.mark.parametrize("kind", [ndarray, csr_matrix])
+def test_of_a_gpu(kind: type, caplog) -> None:
+    expected = values("f4")
+    with caplog.at_level(logging.INFO, "kompot_scverse"):
+        reader = matrix_reader(kind(expected), None, "X")
+        np.testing.assert_array_equal(as_float(kind(expected), "x"), expected)
+    block = reader.read(np.array([3, 1]))
+    np.testing.assert_array_equal(block.toarray() if sp.issparse(block) else block, expected[[3, 1]])
+    moved = f"is in the memory of a GPU ({kind.__module__.partition('.')[0]} {kind.__name__}); it is copied to the processor."
+    assert caplog.messages == [f"X {moved}", f"x {moved}"]
+
+
+def test_of_another_device_without_a_way_back() -> None:
+    other = type("Odd", (), {"__cuda_array_interface__": {}, "dtype": np.dtype(float), "shape": (2, 2)})()
+    with pytest.raises(TypeError, match="^X is in the memory of a GPU .Odd. and cannot be copied .*anndata_to_CPU"):
+        matrix_reader(other, None, "X")
+
+
+def test_cell_states_of_a_gpu_are_those_of_the_processor() -> None:
+    """As rapids-singlecell leaves them in obsm, and jax in a layer."""
+    import jax.numpy as jnp
+
+    plain, device = kp.datasets.simulate(200, 10), kp.datasets.simulate(200, 10)
+    plain.layers["dense"] = plain.layers["logged_counts"].toarray()
+    device.layers["dense"] = jnp.asarray(plain.layers["dense"])
+    # anndata knows the real class only
+    device.obsm._data["X_pca"] = ndarray(plain.obsm["DM_EigenVectors"])
+    for data, use_rep in ((plain, "DM_EigenVectors"), (device, "X_pca")):
+        kp.tl.de(data, "Age", reference="Young", groups="Old", layer="dense", use_rep=use_rep)
+    np.testing.assert_array_equal(kp.get.de_df(device).to_numpy(float), kp.get.de_df(plain).to_numpy(float))
 
 
 X = values("f8")
@@ -151,7 +206,6 @@ REFUSED: dict[str, tuple[Any, type, str]] = {
     "complex dask": (da.from_array(X.astype(complex)), TypeError, "has complex numbers"),
     "masked": (MASKED, ValueError, r"is a masked array, .*\.filled"),
     "masked dask": (da.from_array(MASKED, chunks=(10, 9)), ValueError, "is a masked array"),
-    "cupy": (X.view(ndarray), TypeError, "is in the memory of a GPU .cupy ndarray.; bring it back"),
 }
 NOT_NUMBERS = {"text": X.astype(str), "object": X.astype(object), "dates": X.astype("M8[s]")}
 
@@ -170,8 +224,6 @@ def test_refused_before_anything_is_computed(adata: AnnData, unchanged, monkeypa
     tall = sp.vstack([x] * 20, format="csr") if sp.issparse(x) else None
     if tall is None:
         tall = (np.ma.vstack if what == "masked" else da.vstack if hasattr(x, "dask") else np.vstack)([x] * 20)
-    if what == "cupy":
-        tall = tall.view(ndarray)
     layer, use_rep, named = None, None, "X"
     if slot == "layers":
         adata.layers["odd"], layer, named = tall, "odd", r"layers\['odd'\]"

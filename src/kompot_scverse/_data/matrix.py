@@ -16,6 +16,8 @@ logger = logging.getLogger("kompot_scverse")
 UNKNOWN_DENSITY = 0.1
 DISK_ROWS = 8192
 """Rows read at a time from a file."""
+GPU = ("cupy", "cupyx")
+"""Libraries whose arrays are in the memory of a GPU."""
 FILES = ("h5py", "zarr", "anndata")
 """Libraries whose arrays are read from a file."""
 
@@ -114,8 +116,8 @@ def matrix_reader(values: Any, columns: np.ndarray | None, name: str) -> MatrixR
     Parameters
     ----------
     values
-        numpy array, scipy csr or csc (matrix or array), dask array of any of them, a jax array, or a backed array of
-        anndata.
+        numpy array, scipy csr or csc (matrix or array), dask array of any of them, an array of jax or of a GPU, or a backed
+        array of anndata.
     columns
         Numbers of the genes to read; None for all.
     name
@@ -124,7 +126,7 @@ def matrix_reader(values: Any, columns: np.ndarray | None, name: str) -> MatrixR
     Raises
     ------
     TypeError
-        If it holds no real numbers, or is on another device.
+        If it holds no real numbers.
     ValueError
         If values are masked.
     """
@@ -164,7 +166,7 @@ def as_float(values: Any, name: str) -> np.ndarray:
     Raises
     ------
     TypeError
-        If it holds no real numbers, or is on another device.
+        If it holds no real numbers.
     ValueError
         If values are masked.
     """
@@ -184,11 +186,12 @@ def plain(values: Any, name: str) -> Any:
     # the blocks of a dask array are like its meta
     kind = getattr(values, "_meta", values)
     library = type(kind).__module__.partition(".")[0]
-    if library in ("cupy", "cupyx"):
-        raise TypeError(
-            f"{name} is in the memory of a GPU ({library} {type(kind).__name__}); bring it back first, for example with "
-            "`rapids_singlecell.get.anndata_to_CPU(adata)` or `.get()`."
+    if library in GPU or hasattr(kind, "__cuda_array_interface__"):
+        logger.info(
+            "%s is in the memory of a GPU (%s %s); it is copied to the processor.", name, library, type(kind).__name__
         )
+        values = _from_device(values, name)
+        kind = getattr(values, "_meta", values)
     if library in ("jax", "jaxlib"):
         logger.info("%s is an array of jax; it is read as one of numpy.", name)
         values = np.asarray(values)
@@ -205,3 +208,20 @@ def plain(values: Any, name: str) -> Any:
         # scipy cannot choose rows of these
         values = values.astype(values.dtype.newbyteorder("="))
     return values
+
+
+def _from_device(values: Any, name: str) -> Any:
+    """A copy in the memory of the processor, of the same kind; of a dask array block by block."""
+    if hasattr(values, "dask"):
+        meta = values._meta
+        empty = np.empty((0, 0), meta.dtype) if not hasattr(meta, "nnz") else sp.csr_matrix((0, 0), dtype=meta.dtype)
+        return values.map_blocks(_from_device, name=name, meta=empty, dtype=meta.dtype)
+    # cupy; torch; numba
+    for method in ("get", "cpu", "copy_to_host"):
+        if hasattr(values, method):
+            found = getattr(values, method)()
+            return found if sp.issparse(found) else np.asarray(found)
+    raise TypeError(
+        f"{name} is in the memory of a GPU ({type(values).__name__}) and cannot be copied from there; bring it back first, for example "
+        "with `rapids_singlecell.get.anndata_to_CPU(adata)`."
+    )
