@@ -108,6 +108,21 @@ def test_a_rerun_without_null_genes_keeps_the_fold_changes_of_the_other_genes(do
         np.testing.assert_array_equal(adata.var[key].isna(), done.var[key].isna(), err_msg=key)
 
 
+def test_a_rerun_of_some_genes_says_only_what_changes(done: AnnData) -> None:
+    """Warnings are errors: nothing is said where values stay equal, nor where silence is asked for."""
+    adata, genes = done.copy(), ["Gene0001", "Gene0002"]
+    kp.tl.de(adata, "Age", sample_key="Replicate", **CALL, genes=genes)
+    np.testing.assert_allclose(adata.var[f"{K}_mean_lfc"], done.var[f"{K}_mean_lfc"], rtol=1e-5)
+    own = kp.datasets.simulate(240, 20, rng=0)
+    kp.tl.de(own, "Age", sample_key="Replicate", **CALL, genes=genes)
+    call = {**CALL, "gp": kp.GPSettings(ls_factor=5)}
+    with pytest.warns(UserWarning, match=r"^2 genes get other values than run 0 found, in \d+ fields .*`ls_factor` \(10.0, now 5"):
+        kp.tl.de(own, "Age", sample_key="Replicate", **call, genes=genes)
+    kp.tl.de(own, "Age", sample_key="Replicate", **CALL, genes=genes, overwrite=True)
+    with pytest.raises(ValueError, match="fields exist already"):
+        kp.tl.de(own, "Age", sample_key="Replicate", **CALL, genes=genes, overwrite=False)
+
+
 def test_other_neighborhoods_take_only_what_the_test_gives(done: AnnData) -> None:
     adata, call = done.copy(), {**CALL, "test": kp.TestSettings(null_genes=20, n_neighborhoods=5)}
     n_tested = int(done.var[f"{K}_pvalue"].notna()[1:].sum())

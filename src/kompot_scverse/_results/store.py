@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
@@ -36,7 +36,11 @@ BLOCK = 2**20
 
 
 def check_overwrite(
-    data: Any, fields: Iterable[Field], overwrite: bool | None, call: dict[str, Any] | None = None
+    data: Any,
+    fields: Iterable[Field],
+    overwrite: bool | None,
+    call: dict[str, Any] | None = None,
+    merged: Collection[str] = (),
 ) -> None:
     """
     Warn about fields that exist already, or raise an error; called before anything is computed.
@@ -51,6 +55,9 @@ def check_overwrite(
         None warns, True is silent, False raises.
     call
         Record of the call. If it only adds `sample_key` to an earlier call, the warning says what stays the same.
+    merged
+        Modalities of which only some genes are analysed. Their fields are merged with those of earlier runs, which warns itself
+        of what is lost.
     """
     fields = list(fields)
     _check_names(fields)
@@ -68,6 +75,10 @@ def check_overwrite(
             logger.info("%s", same)
         return
     origin = f"run {', '.join(map(str, writers))}" if writers else "something else than a recorded run"
+    if overwrite is None:
+        existing = [field for field in existing if field.mod not in merged or (field.mod, None) in origins]
+        if not existing:
+            return
     named = ", ".join(field.name for field in existing[:6])
     named += f" and {len(existing) - 6} more" if len(existing) > 6 else ""
     if overwrite is False:

@@ -71,6 +71,10 @@ class SubsetMerger:
     """Earlier runs whose other genes were kept."""
     lost: dict[str, tuple[int, int, tuple[str, ...]]] = field(default_factory=dict)
     """Fields in which other genes lose what an earlier run found: how many, which run, and how it differs."""
+    replaced: dict[str, tuple[int, int, tuple[str, ...]]] = field(default_factory=dict)
+    """Fields in which the analysed genes get values of other data or parameters, likewise."""
+    announces: bool = False
+    """Whether to warn about what is replaced, too."""
 
     def __post_init__(self) -> None:
         self._runs: dict[int, Run] = {}
@@ -112,22 +116,39 @@ class SubsetMerger:
         return values if self.numbers is None else values[self.numbers]
 
     def warn(self) -> None:
-        """Warn about the fields in which other genes lose their results, and say why."""
+        """Warn about the fields in which other genes lose their results, or these genes get different ones, and say why."""
         if not self.lost:
+            self._warn_of_replaced()
             return
         counts = sorted({count for count, _, _ in self.lost.values()}, reverse=True)
         fields = {n: [name for name, (count, _, _) in self.lost.items() if count == n] for n in counts}
         first, *others = (f"in {len(names)} fields ({_listed(names)})" for names in fields.values())
         also = "".join(f"; {n:,} {text}" for n, text in zip(counts[1:], others, strict=True))
-        runs = ", ".join(str(number) for number in sorted({run for _, run, _ in self.lost.values()}))
-        reasons = list(dict.fromkeys(reason for _, _, reasons in self.lost.values() for reason in reasons))
-        mod = getattr(self.adata, "modality", "")
+        runs, reasons = _origin(self.lost)
         warnings.warn(
-            f"{counts[0]:,} other {f'features of {mod}' if mod else 'genes'} lose what run {runs} found, {first}{also}; since this run differs in {'; '.join(reasons)}. They are now missing; call `kp.tl.{self.analysis}` "
+            f"{counts[0]:,} other {self._features} lose what run {runs} found, {first}{also}; since this run differs in {reasons}. They are now missing; call `kp.tl.{self.analysis}` "
             "without `genes=` for all, or with another `key_added=` to keep both.",
             UserWarning,
             skip_file_prefixes=INSIDE,
         )
+
+    def _warn_of_replaced(self) -> None:
+        if not (self.replaced and self.announces):
+            return
+        runs, reasons = _origin(self.replaced)
+        n = max(count for count, _, _ in self.replaced.values())
+        warnings.warn(
+            f"{n:,} {self._features} get other values than run {runs} found, in {len(self.replaced)} fields "
+            f"({_listed(list(self.replaced))}), since this run differs in {reasons}. Pass `overwrite=True` to silence this, or another "
+            "`key_added=` to keep both.",
+            UserWarning,
+            skip_file_prefixes=INSIDE,
+        )
+
+    @property
+    def _features(self) -> str:
+        mod = getattr(self.adata, "modality", "")
+        return f"features of {mod}" if mod else "genes"
 
     @property
     def analysis(self) -> str:
@@ -154,13 +175,14 @@ class SubsetMerger:
         return None
 
     def _note_loss(self, run: Run, slot: str, key: str, values: np.ndarray, reasons: list[str]) -> None:
+        rows = values.reshape(len(self.names), -1)
+        found = (rows if rows.dtype == bool else ~pd.isna(rows)).any(axis=1)
         others = np.ones(len(self.names), dtype=bool)
         others[self.numbers] = False
-        rows = values[others].reshape(others.sum(), -1)
-        found = rows if rows.dtype == bool else ~pd.isna(rows)
-        n = int(found.any(axis=1).sum())
-        if n:
-            self.lost[f"{slot}[{key!r}]"] = n, run.run_id, tuple(reasons)
+        for genes, noted in ((others, self.lost), (~others, self.replaced)):
+            n = int(found[genes].sum())
+            if n:
+                noted[f"{slot}[{key!r}]"] = n, run.run_id, tuple(reasons)
 
     def _differences(self, run: Run, slot: str, key: str, *, table: bool) -> list[str]:
         """How this run differs from an earlier one, in what the values of a field depend on."""
@@ -192,6 +214,13 @@ class SubsetMerger:
             if name not in ignored and not _same(run.params.get(name), self.params.get(name))
         ]
         return found if found or self._same_basis else ["the basis of the cell states"]
+
+
+def _origin(fields: dict[str, tuple[int, int, tuple[str, ...]]]) -> tuple[str, str]:
+    """The runs that wrote these fields, and how they differ."""
+    runs = ", ".join(str(number) for number in sorted({run for _, run, _ in fields.values()}))
+    reasons = dict.fromkeys(reason for _, _, reasons in fields.values() for reason in reasons)
+    return runs, "; ".join(reasons)
 
 
 def _listed(names: list[str]) -> str:

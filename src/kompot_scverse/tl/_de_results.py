@@ -37,7 +37,8 @@ def results(job: Job, fitted: DEFit) -> Results:
     task = job.task
     params, prints = _params(job, fitted), _fingerprint(job)
     basis = task.plan.keys(task.design, None).basis, fitted.features.astype(np.float32)
-    merger = SubsetMerger(task.frame, task.numbers, task.design, basis, params, prints)
+    announces = job.request.overwrite is None
+    merger = SubsetMerger(task.frame, task.numbers, task.design, basis, params, prints, announces=announces)
     values = condition_values(job, fitted, merger)
     if fitted.weights is not None:
         values["obsm", task.plan.keys(task.design, None).neighborhoods] = fitted.weights.soft.astype(np.float32)

@@ -42,6 +42,7 @@ class Request:
     key_added: str
     gp: GPSettings
     storage: StorageSettings = StorageSettings()
+    overwrite: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +149,8 @@ def _run(tool: Tool, function: Callable, given: Mapping[str, Any]) -> None:
     call = record_call(function, given)
     planned = [field for task in prepared.tasks for field in task.planned]
     check_changeable(prepared.targets.data)
-    check_overwrite(prepared.targets.data, planned, given["overwrite"], call)
+    merged = {task.mod for task in prepared.tasks if getattr(task, "numbers", None) is not None}
+    check_overwrite(prepared.targets.data, planned, given["overwrite"], call, merged)
     if isinstance(request, Comparison) and request.sample_key is None:
         logger.warning("Without `sample_key`, significance is about the cells measured, not about individuals.")
     if isinstance(request, Comparison):
