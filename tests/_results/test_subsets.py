@@ -116,7 +116,9 @@ def test_a_rerun_of_some_genes_says_only_what_changes(done: AnnData) -> None:
     own = kp.datasets.simulate(240, 20, rng=0)
     kp.tl.de(own, "Age", sample_key="Replicate", **CALL, genes=genes)
     call = {**CALL, "gp": kp.GPSettings(ls_factor=5)}
-    with pytest.warns(UserWarning, match=r"^2 genes get other values than run 0 found, in \d+ fields .*`ls_factor` \(10.0, now 5"):
+    with pytest.warns(
+        UserWarning, match=r"^2 genes get other values than run 0 found, in \d+ fields .*`ls_factor` \(10.0, now 5"
+    ):
         kp.tl.de(own, "Age", sample_key="Replicate", **call, genes=genes)
     kp.tl.de(own, "Age", sample_key="Replicate", **CALL, genes=genes, overwrite=True)
     with pytest.raises(ValueError, match="fields exist already"):

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kompot_scverse._gp.moments import Moments
 from kompot_scverse._stats.neighborhoods import EXPRESSION_WIDTH
 from kompot_scverse._stats.sample_tests import CellWeights, SumsOfGenes, cell_weights
 
+from ._agreement import category_sums
 from ._de_model import DEModel, factor_keeper, fit_model, model_features
 from ._de_prepare import DETask
 from ._depth import SampleDepths, sample_depths, warn_of_depth
@@ -30,6 +32,8 @@ class DEFit:
     """Sums over the cells of every sample; None without replicates."""
     depths: SampleDepths | None = None
     """Depths of the samples, where anything is compared at equal depth."""
+    categories: Moments | None = None
+    """Sums over the cells of every condition in every category; None with replicates, or without categories."""
 
 
 def fit(job: Job) -> DEFit:
@@ -52,7 +56,7 @@ def fit(job: Job) -> DEFit:
         read = read.with_reader(depths.equalised(read.y))
     keep = factor_keeper(request.storage, job.disk, task.mod)
     model = fit_model(read, job.states, features, task.design, request.gp, request.test, keep=keep)
-    return DEFit(model, features, weights, sums, depths)
+    return DEFit(model, features, weights, sums, depths, category_sums(task))
 
 
 def _sums(task: DETask, depths: SampleDepths, weights: CellWeights) -> SumsOfGenes:

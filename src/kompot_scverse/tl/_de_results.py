@@ -20,6 +20,7 @@ from kompot_scverse._stats.effect import Effect
 from kompot_scverse._stats.lazy_layers import lazy_average
 from kompot_scverse._stats.sample_tests import compare_categories, compare_genes, compare_samples
 
+from ._agreement import describe_agreement
 from ._de_fit import DEFit
 from ._de_layers import condition_values
 from ._de_model import DEModel, significance
@@ -51,7 +52,8 @@ def results(job: Job, fitted: DEFit) -> Results:
         )
         summary = summarize(found, task.n_genes, None if is_de is None else merger.chosen(is_de), qvalues)
         of_cells = describe_support(task, number, support[number - 1])
-        summaries.append(summary | _notes(task, fitted, number) | of_cells)
+        agreement = describe_agreement(task, found, fitted.categories, job.states.use_rep, number)
+        summaries.append(summary | _notes(task, fitted, number) | of_cells | agreement)
         values["obs", _support_key(task, number)] = support[number - 1]
         null = None if found.comparison is None else found.comparison.null
         kept: dict[str, Any] = dict(job.states.diagnostics(task.design.compared(number), null))

@@ -207,7 +207,23 @@ def _states(prepared: Prepared, request: Any) -> States:
         design = prepared.tasks[0].design
         n_sets = len(design.conditions if design.sample_key is None else design.samples)
         distances = NeighborRequest(n_sets, stored_distances(targets.states, prepared.cells))
-    return fit_states(targets.x, prepared.cells, targets.use_rep, request.gp, distances=distances)
+    states = fit_states(targets.x, prepared.cells, targets.use_rep, request.gp, distances=distances)
+    # where amplitudes are estimated, a function that has to bend does even then
+    if not request.gp.estimated and not hasattr(request, "method"):
+        _warn_of_stiffness(states, targets.x[prepared.cells])
+    return states
+
+
+def _warn_of_stiffness(states: States, x: np.ndarray) -> None:
+    """Say where functions of fixed amplitude are little more than planes."""
+    rank, ls, extent = states.model.basis.rank, states.model.ls, float(np.ptp(x, axis=0).max())
+    if ls is None or (rank > x.shape[1] + 1 and ls <= extent):
+        return
+    logger.warning(
+        "The length scale is %.3g and obsm[%r], in %d dimensions, extends over %.3g (rank %d): with amplitude and noise fixed, changes of "
+        "single cell states are smoothed away. Lower `ls_factor`, or leave amplitudes to be estimated.",
+        ls, states.use_rep, x.shape[1], extent, rank,
+    )  # fmt: skip
 
 
 def _of_modality(states: States, targets: Targets, mod: str) -> States:
