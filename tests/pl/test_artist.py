@@ -23,6 +23,7 @@ def foreground(ax):
         ("heatmap", ("branch",)),
         ("dotplot", ("branch",)),
         ("direction_barplot", ("branch",)),
+        ("diagnostics", ()),
     ],
 )
 def test_unknown_keyword(analysed, function, arguments):
@@ -37,7 +38,9 @@ def test_unknown_keyword(analysed, function, arguments):
     [("title", r"ax\.set_title"), ("figsize", "set_size_inches"), ("save", "savefig"), ("dpi", "dpi=300")],
 )
 def test_arguments_of_other_packages_are_told_where_they_belong(analysed, name, hint):
-    for plot, arguments in ((pl.volcano_da, ()), (pl.heatmap, ("branch",)), (pl.expression, (analysed.var_names[0],))):
+    one_gene = (analysed.var_names[0],)
+    plots = ((pl.volcano_da, ()), (pl.heatmap, ("branch",)), (pl.expression, one_gene), (pl.diagnostics, ()))
+    for plot, arguments in plots:
         with pytest.raises(TypeError, match=rf"has no argument '{name}': call `.*{hint}"):
             plot(analysed, *arguments, **{name: "x"})
 

@@ -108,7 +108,7 @@ def histogram_panel(ax: "Axes", pvalue: np.ndarray, title: str, unit: str) -> No
     _legend(ax, loc="upper right")
 
 
-def qq_panel(ax: "Axes", pvalue: np.ndarray, *, band: bool) -> None:
+def qq_panel(ax: "Axes", pvalue: np.ndarray, *, band: bool, **scatter_kws: Any) -> None:
     """Observed against expected −log10 p, with the 95 % band of independent tests where they are independent."""
     from scipy.stats import beta, chi2
 
@@ -123,7 +123,8 @@ def qq_panel(ax: "Axes", pvalue: np.ndarray, *, band: bool) -> None:
         ax.fill_between(x, low, high, color=shade(GREY), linewidth=0, label="95 % without change")
     top = expected.max(initial=1.0) * 1.03
     ax.plot([0, top], [0, top], color=DOWN, linewidth=1.0, linestyle="--", label="no change")
-    ax.scatter(expected, observed, s=5, color=shade(1.0), linewidths=0, rasterized=n > 50_000, zorder=3)
+    options: dict[str, Any] = {"s": 5, "color": shade(1.0), "linewidths": 0, "rasterized": n > 50_000, "zorder": 3}
+    ax.scatter(expected, observed, **(options | scatter_kws))
     inflation = chi2.isf(np.median(p), 1) / chi2.isf(0.5, 1) if n else np.nan
     name_axes(ax, title=f"QQ plot, λ = {inflation:.2f}", x="expected −log10 p", y="observed −log10 p")
     ax.set_xlim(0, top)

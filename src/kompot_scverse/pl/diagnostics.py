@@ -9,6 +9,7 @@ from kompot_scverse._arguments import check_arguments
 from kompot_scverse._runs.find import all_views, find_view
 from kompot_scverse._runs.view import RunView
 
+from ._artist import check_keywords
 from ._diagnostics import fitted_panel, histogram_panel, null_panel, qq_panel, residual_panel, zscore_panel
 from ._panels import Panels
 from ._style import TITLE, finish, grid
@@ -31,6 +32,7 @@ def diagnostics(
     mod: str | None = None,
     analysis: Literal["de", "da"] | None = None,
     show: bool | None = None,
+    **scatter_kws: Any,
 ) -> Panels:
     """
     Panels that show whether the assumptions behind a run hold.
@@ -66,6 +68,8 @@ def diagnostics(
         Which of them; None for the latest run of either.
     show
         Whether to call `plt.show`.
+    **scatter_kws
+        Further arguments of the points of the QQ plot, for example `s=2`.
 
     Returns
     -------
@@ -79,10 +83,11 @@ def diagnostics(
     >>> sorted(kp.pl.diagnostics(adata).axes)
     ['pvalues', 'qq', 'residual']
     """
+    check_keywords(diagnostics, scatter_kws, "PathCollection", scale=False)
     check_arguments(diagnostics, locals())
     kind = _analysis(data, analysis, run_id, mod)
     view = find_view(data, kind, run_id=run_id, key_added=key_added, group=group, mod=mod)
-    panels = _de_panels(view) if kind == "de" else _da_panels(view)
+    panels = (_de_panels if kind == "de" else _da_panels)(view, scatter_kws)
     axes = grid(panels, {1: 1, 2: 2, 4: 2}.get(len(panels), PER_ROW), 3.9, 3.1)
     for name, draw in panels.items():
         draw(axes[name])
@@ -99,7 +104,7 @@ def _analysis(data: Any, analysis: str | None, run_id: int | None, mod: str | No
     return next((run.analysis for run in runs if run.run_id == run_id), runs[-1].analysis)
 
 
-def _de_panels(view: RunView) -> dict[str, Callable[["Axes"], Any]]:
+def _de_panels(view: RunView, scatter_kws: dict[str, Any]) -> dict[str, Callable[["Axes"], Any]]:
     panels: dict[str, Callable[[Axes], Any]] = {}
     if view.has("mahalanobis_local_fdr"):
         distance = some_numbers(view, "mahalanobis")
@@ -114,18 +119,18 @@ def _de_panels(view: RunView) -> dict[str, Callable[["Axes"], Any]]:
         # of a matrix of zeros no gene has one
         if np.isfinite(p).any():
             panels["pvalues"] = lambda ax: histogram_panel(ax, p, title, "genes")
-            panels["qq"] = lambda ax: qq_panel(ax, p, band=True)
+            panels["qq"] = lambda ax: qq_panel(ax, p, band=True, **scatter_kws)
     return panels | _residual(view)
 
 
-def _da_panels(view: RunView) -> dict[str, Callable[["Axes"], Any]]:
+def _da_panels(view: RunView, scatter_kws: dict[str, Any]) -> dict[str, Callable[["Axes"], Any]]:
     cells = np.logical_or(*view.conditions())
     z = some_numbers(view, "lfc_zscore")[cells]
     panels: dict[str, Callable[[Axes], Any]] = {"zscores": lambda ax: zscore_panel(ax, z)}
     if view.has("lfc_pvalue"):
         p = some_numbers(view, "lfc_pvalue")[cells]
         panels["pvalues"] = lambda ax: histogram_panel(ax, p, "replicate test", "cells")
-        panels["qq"] = lambda ax: qq_panel(ax, p, band=False)
+        panels["qq"] = lambda ax: qq_panel(ax, p, band=False, **scatter_kws)
     return panels | _residual(view)
 
 
