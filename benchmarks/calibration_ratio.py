@@ -11,9 +11,9 @@ from calibration_report import Bounds, Report
 from sklearn.cluster import KMeans
 
 import kompot_scverse as kp
-from kompot_scverse._gp.model import fit_cell_states
-from kompot_scverse._gp.ratio import fit_ratio
-from kompot_scverse._stats.log_ratio import fit_rough
+from kompot_scverse._gp.states import fit_states
+from kompot_scverse._stats.log_ratio import fit_two
+from kompot_scverse._stats.ratio_features import RatioFeatures
 
 __all__ = ["da_estimates"]
 
@@ -26,16 +26,15 @@ def da_estimates(args: argparse.Namespace, report: Report) -> None:
     rows: list[tuple[str, list[float], Bounds]] = []
     covered = []
     for data, x, regions in _states():
-        phi = fit_cell_states(x, kp.GPSettings()).basis.features(x)
-        rough = fit_rough(x).features(x)
-        features, blocks = np.hstack([phi, rough]), np.repeat([0, 1], [phi.shape[1], rough.shape[1]])
+        everyone = np.ones(len(x), dtype=bool)
+        features = RatioFeatures.of(fit_states(x, everyone, "X", kp.GPSettings()), everyone)
         for name, strength in regions:
             for odds in (1, 2, 3, 6):
                 found = []
                 for seed in range(2 if args.quick else 5):
                     late, truth = _draw(strength, odds, 10 * args.seed + seed)
-                    fit = fit_ratio(features, late, blocks)
-                    found.append(_measure(fit.log_ratio(features), np.sqrt(fit.variance(features)), truth, strength))
+                    fit, own = fit_two(features, late.astype(np.intp), np.array([False, True]), samples=False)
+                    found.append(_measure(fit.log_ratio(own.phi), np.sqrt(fit.variance(own.phi)), truth, strength))
                 values = np.nanmean(found, axis=0).tolist()
                 covered.append(values[4])
                 rows.append((f"{data}, {name}, odds {odds}", values, _bounds(data, name, odds)))

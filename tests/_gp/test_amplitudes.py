@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from kompot_scverse._gp.amplitudes import GRID, choose_amplitudes, solve_prior
+from kompot_scverse._gp.amplitudes import GRID, choose_amplitudes, chosen_variances, log_evidence, solve_prior
 
 RNG = np.random.default_rng(0)
 PHI = RNG.normal(size=(60, 5))
@@ -48,3 +48,15 @@ def test_several_fields_of_one_amplitude_add_their_evidence():
     values = np.append(GRID, 0.0)
     # of one kind, they have the evidence of one times their number, which is largest at the same amplitudes
     np.testing.assert_array_equal(values[several], values[choose_amplitudes(HESSIAN, LINEAR, BLOCKS)])
+
+
+def test_beside_regions_the_variances_of_fields_are_means_over_the_grid():
+    blocks = np.array([0, 0, 1, 1, 2])
+    position = np.array([-1, 4, 6])
+    found = chosen_variances(HESSIAN, LINEAR, blocks, position)
+    values = np.append(GRID, 0.0)
+    weights = [np.exp(log_evidence(HESSIAN, LINEAR, np.array([v, GRID[4], GRID[6]])[blocks])) for v in values]
+    assert found[0] == pytest.approx(np.average(values, weights=weights))
+    assert found[2] == GRID[6]
+    # without a region they are as chosen
+    np.testing.assert_array_equal(chosen_variances(HESSIAN, LINEAR, BLOCKS, np.array([3, -1])), [GRID[3], 0.0])

@@ -7,7 +7,7 @@ from scipy.special import logsumexp
 from kompot_scverse import GPSettings
 from kompot_scverse._gp.states import fit_states
 from kompot_scverse._stats.design import Design
-from kompot_scverse._stats.log_ratio import fit_rough, n_rough_centers, ratio_abundance
+from kompot_scverse._stats.log_ratio import ratio_abundance
 
 RNG = np.random.default_rng(0)
 CODES = np.repeat([0, 1, 2], [120, 100, 80]).astype(np.int32)
@@ -63,13 +63,3 @@ def test_the_order_of_the_groups_does_not_matter_and_that_of_two_conditions_turn
     np.testing.assert_allclose(other.variance[::-1], found.variance, rtol=1e-5)
     turned = ratio_abundance(states, design(CODES, (2, 1, 0)))
     np.testing.assert_allclose(turned.lfc[1], -found.lfc[1], atol=1e-5)
-
-
-def test_the_rough_basis_belongs_to_the_cells_in_any_order():
-    order = np.random.default_rng(1).permutation(300)
-    np.testing.assert_allclose(fit_rough(X[order]).features(X), fit_rough(X).features(X), atol=1e-8)
-
-
-def test_few_cells_have_few_rough_centers():
-    assert [n_rough_centers(n) for n in (1, 19, 200)] == [1, 1, 20]
-    assert n_rough_centers(10**7) == n_rough_centers(10**8)

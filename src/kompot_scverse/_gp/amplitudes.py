@@ -2,11 +2,14 @@
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.special import softmax
 
-__all__ = ["GRID", "choose_amplitudes", "solve_prior"]
+__all__ = ["GRID", "choose_amplitudes", "chosen_variances", "log_evidence", "solve_prior"]
 
 GRID = 10.0 ** np.arange(-3, 4.1, 0.5)
 """Prior variances of a field that changes at all."""
+N_FIELDS = 2
+"""Blocks of a smooth and a rough field; further ones are regions."""
 SWEEPS = 5
 START = int(np.flatnonzero(np.isclose(GRID, 1))[0])
 
@@ -75,7 +78,7 @@ def choose_amplitudes(
     def evidence(candidate: np.ndarray) -> float:
         key = tuple(candidate)
         if key not in kept:
-            kept[key] = _log_evidence(hessian, linear, values[candidate][blocks])
+            kept[key] = log_evidence(hessian, linear, values[candidate][blocks])
         return kept[key]
 
     for sweep in range(SWEEPS):
@@ -97,7 +100,45 @@ def choose_amplitudes(
     return position
 
 
-def _log_evidence(hessian: np.ndarray, linear: np.ndarray, variances: np.ndarray) -> float:
+def chosen_variances(hessian: np.ndarray, linear: np.ndarray, blocks: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """
+    Prior variance of every block, from positions on the grid.
+
+    Beside regions (:mod:`.region_choice`, blocks from :data:`N_FIELDS` on) the variances of the fields are means over the grid
+    with the evidence as weights: few cells cannot tell whether a region is all that changes, and a variance
+    of 0 would say so with certainty.
+
+    Parameters
+    ----------
+    hessian, linear, blocks
+        As in :func:`choose_amplitudes`.
+    position
+        What it returns.
+    """
+    values = np.append(GRID, 0.0)  # position -1 is 0
+    found = values[position]
+    if not found[N_FIELDS:].any():
+        return found
+    for block in range(N_FIELDS):
+        candidates = np.tile(found, (len(values), 1))
+        candidates[:, block] = values
+        found[block] = softmax([log_evidence(hessian, linear, own[blocks]) for own in candidates]) @ values
+    return found
+
+
+def log_evidence(hessian: np.ndarray, linear: np.ndarray, variances: np.ndarray) -> float:
+    """
+    Log evidence of prior variances, relative to that of all 0.
+
+    Parameters
+    ----------
+    hessian
+        H: rank × rank.
+    linear
+        b: rank, or rank × columns with weights of their own.
+    variances
+        Prior variance of each weight.
+    """
     on = variances > 0
     if not on.any():
         return 0.0

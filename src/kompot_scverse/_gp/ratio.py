@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from .amplitudes import GRID, choose_amplitudes, solve_prior
+from .amplitudes import choose_amplitudes, chosen_variances, solve_prior
 
 __all__ = ["BLOCK", "RatioFit", "fit_ratio"]
 
@@ -40,7 +40,8 @@ class RatioFit:
     amplitudes: np.ndarray
     """Prior variance of every block of weights."""
     null_probability: float
-    """Probability that nothing changes, against the chosen amplitudes and with even odds before the data."""
+    """Probability that nothing changes, against the chosen amplitudes; before the data the odds are even, but for the choice
+    of regions."""
     sample_amplitudes: np.ndarray | None = None
     """Prior variance of the samples' own fields, by block; None where samples are not known or do not differ."""
 
@@ -72,7 +73,14 @@ class _Moments:
     """Of the negative log likelihood: (rank + 1) × (rank + 1)."""
 
 
-def fit_ratio(phi: np.ndarray, late: np.ndarray, blocks: np.ndarray, amplitudes: np.ndarray | None = None) -> RatioFit:
+def fit_ratio(
+    phi: np.ndarray,
+    late: np.ndarray,
+    blocks: np.ndarray,
+    amplitudes: np.ndarray | None = None,
+    *,
+    log_odds_change: float = 0.0,
+) -> RatioFit:
     r"""
     Estimate the log ratio of the densities of two sets of cells.
 
@@ -98,11 +106,12 @@ def fit_ratio(phi: np.ndarray, late: np.ndarray, blocks: np.ndarray, amplitudes:
         Number of the block of each feature.
     amplitudes
         Prior variance of every block; None chooses them.
+    log_odds_change
+        Log odds beforehand that anything changes.
     """
     n_late, n = float(np.count_nonzero(late)), len(late)
     log_odds = float(np.log(n_late / (n - n_late)))
     theta = np.append(log_odds, np.zeros(phi.shape[1]))
-    values = np.append(GRID, 0.0)  # position -1 is 0
     position = None
     now = _moments(phi, late, theta)
     null_value = now.value - np.log(now.hessian[0, 0]) / 2
@@ -113,7 +122,7 @@ def fit_ratio(phi: np.ndarray, late: np.ndarray, blocks: np.ndarray, amplitudes:
         if (found < 0).all():
             return _nothing(phi.shape[1], blocks)
         same = position is not None and (found == position).all()
-        position, chosen = found, values[found]
+        position, chosen = found, chosen_variances(hessian, linear, blocks, found)
         if same:
             break
         target = _solve(now, theta, chosen[blocks])
@@ -129,7 +138,7 @@ def fit_ratio(phi: np.ndarray, late: np.ndarray, blocks: np.ndarray, amplitudes:
     _, covariance, _, determinant = solve_prior(hessian, linear, chosen[blocks])
     on = chosen[blocks] > 0
     penalty = float(np.sum(theta[1:][on] ** 2 / chosen[blocks][on])) / 2
-    evidence = now.value - penalty + determinant - np.log(now.hessian[0, 0]) / 2
+    evidence = now.value - penalty + determinant - np.log(now.hessian[0, 0]) / 2 + log_odds_change
     if amplitudes is None and evidence <= null_value:
         return _nothing(phi.shape[1], blocks)
     return RatioFit(

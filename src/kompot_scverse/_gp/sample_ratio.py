@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from .amplitudes import GRID, choose_amplitudes, solve_prior
+from .amplitudes import GRID, choose_amplitudes, chosen_variances, solve_prior
 from .multinomial import Cells, Fields, State
 from .ratio import RatioFit, fit_ratio
 from .sample_expansion import Expansion, Information, integrate, typical
@@ -71,7 +71,7 @@ class EffectsFit:
     levels: np.ndarray
     """Log levels of the samples."""
 
-    def contrast(self, coefficients: np.ndarray, share: float = 0.5) -> RatioFit:
+    def contrast(self, coefficients: np.ndarray, share: float = 0.5, log_odds_change: float = 0.0) -> RatioFit:
         r"""
         The log ratio of two densities that differ by a combination of the effects.
 
@@ -83,6 +83,8 @@ class EffectsFit:
             a of :math:`\sum_j a_j \delta_j`.
         share
             Share of the pooled cells that is of the second density; it decides on the level at which both have mass one.
+        log_odds_change
+            Log odds beforehand that anything changes.
         """
         rank = self.phi.shape[1]
         weights = coefficients @ self.weights
@@ -96,7 +98,7 @@ class EffectsFit:
             covariance=map_ @ self.covariance @ map_.T,
             level_variance=level if changes else 0.0,
             amplitudes=self.amplitudes,
-            null_probability=float(expit(-self._evidence(coefficients))) if changes else 1.0,
+            null_probability=float(expit(-self._evidence(coefficients) - log_odds_change)) if changes else 1.0,
             sample_amplitudes=self.sample_amplitudes,
         )
 
@@ -112,7 +114,9 @@ class EffectsFit:
         return solve_prior(information, linear, self.variances)[2] - solve_prior(information, linear, without)[2]
 
 
-def fit_sample_ratio(phi: np.ndarray, codes: np.ndarray, late: np.ndarray, blocks: np.ndarray) -> RatioFit:
+def fit_sample_ratio(
+    phi: np.ndarray, codes: np.ndarray, late: np.ndarray, blocks: np.ndarray, *, log_odds_change: float = 0.0
+) -> RatioFit:
     r"""
     Estimate the log ratio of the densities of two conditions from their samples.
 
@@ -135,8 +139,10 @@ def fit_sample_ratio(phi: np.ndarray, codes: np.ndarray, late: np.ndarray, block
         Whether each sample is of the second condition.
     blocks
         Number of the block of each feature.
+    log_odds_change
+        Log odds beforehand that anything changes.
     """
-    pooled = fit_ratio(phi, late[codes], blocks)
+    pooled = fit_ratio(phi, late[codes], blocks, log_odds_change=log_odds_change)
     if not pooled.amplitudes.any():
         return pooled
     cells = Cells(phi, codes, np.where(late, 0.5, -0.5)[:, None])
@@ -144,7 +150,7 @@ def fit_sample_ratio(phi: np.ndarray, codes: np.ndarray, late: np.ndarray, block
     found = _fit_with_samples(cells, now, blocks)
     if found is None:
         return pooled
-    return found.contrast(np.ones(1), float(cells.counts[late].sum() / cells.counts.sum()))
+    return found.contrast(np.ones(1), float(cells.counts[late].sum() / cells.counts.sum()), log_odds_change)
 
 
 def fit_sample_effects(
@@ -190,7 +196,8 @@ def _fit_scaled(cells: Cells, now: State, blocks: np.ndarray, shape: np.ndarray)
     """Choose the amplitudes of the effects, and what `shape` is multiplied by, while going to the mode; then go on to it."""
     scale: int | None = None if shape.any() else 0
     chosen: np.ndarray | None = None
-    values, of_effects = np.append(GRID, 0.0), np.tile(blocks, cells.design.shape[1])
+    variances = np.zeros(blocks.max() + 1)
+    of_effects = np.tile(blocks, cells.design.shape[1])
     for _ in range(ROUNDS):
         known = Information.of(cells.information(now.probability), shape)
         new_scale = 0 if not shape.any() else _choose_scale(known, now, cells.design, scale)
@@ -203,15 +210,15 @@ def _fit_scaled(cells: Cells, now: State, blocks: np.ndarray, shape: np.ndarray)
             return _no_effects(cells, blocks)
         same = new_scale == scale and chosen is not None and (found == chosen).all()
         scale, chosen = new_scale, found
-        delta = solve_prior(information, expansion.linear, values[found][of_effects])[0]
+        variances = chosen_variances(information, expansion.linear, of_effects, found)
+        delta = solve_prior(information, expansion.linear, variances[of_effects])[0]
         step = expansion.mode(delta) - now.fields
         move = float(np.abs(cells.phi @ step.of_samples(cells.design).T).max())
         now = cells.at(now.fields + step * min(1.0, LARGEST_MOVE / max(move, 1e-300)), now.levels)
         if same and move < SETTLED:
             break
-    assert chosen is not None
     assert scale is not None
-    prior = _Prior(values[chosen][of_effects], SCALES[scale] * shape)
+    prior = _Prior(variances[of_effects], SCALES[scale] * shape)
     fields, expansion, levels = _newton(cells, now, prior, shape, SCALES[scale])
     information = expansion.curvature.effects
     return EffectsFit(
@@ -221,7 +228,7 @@ def _fit_scaled(cells: Cells, now: State, blocks: np.ndarray, shape: np.ndarray)
         information=information,
         linear=expansion.linear,
         variances=prior.effects,
-        amplitudes=values[chosen],
+        amplitudes=variances,
         sample_amplitudes=None
         if scale == 0
         else np.array([prior.own[blocks == b][0] for b in range(blocks.max() + 1)]),

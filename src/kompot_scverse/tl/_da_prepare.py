@@ -8,7 +8,7 @@ from kompot_scverse._data.formula_design import FormulaDesign
 from kompot_scverse._data.targets import resolve_targets
 from kompot_scverse._results.da_fields import DAPlan, plan_fields
 from kompot_scverse._stats.design import ContrastDesign
-from kompot_scverse._stats.log_ratio import n_rough_centers
+from kompot_scverse._stats.ratio_features import n_rough_centers
 from kompot_scverse.design import Design as Formula
 from kompot_scverse.settings import TestSettings
 

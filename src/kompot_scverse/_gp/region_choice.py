@@ -1,0 +1,128 @@
+"""Regions of the cell states in which a field changes by a constant: chosen by evidence."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from .amplitudes import GRID, choose_amplitudes, log_evidence
+
+__all__ = ["choose_regions"]
+
+MOST = 12
+"""Regions at most."""
+MAX_MOVES = 60
+GAIN = 0.01
+"""A step that gains less log evidence is not taken."""
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Positions on the grid of the amplitudes, -1 for 0, and their evidence."""
+
+    fields: tuple[int, ...]
+    """Of each block of the fields."""
+    regions: dict[int, int]
+    """Of each chosen region, by its number."""
+    evidence: float = -np.inf
+
+    def variances(self, blocks: np.ndarray, n_regions: int) -> np.ndarray:
+        """Prior variance of every weight."""
+        values = np.append(GRID, 0.0)  # position -1 is 0
+        own = np.zeros(n_regions)
+        own[list(self.regions)] = values[list(self.regions.values())]
+        return np.concatenate([values[list(self.fields)][blocks], own])
+
+
+def choose_regions(hessian: np.ndarray, linear: np.ndarray, blocks: np.ndarray) -> np.ndarray:
+    r"""
+    Choose the regions whose own levels explain more than smooth and rough fields do.
+
+    The log likelihood is :math:`b^\top w - \tfrac12 w^\top H w`. Each region is a weight with a prior variance of its own,
+    most of them 0: a region comes in where its log evidence grows by more than :math:`\log n` for n regions, so that one of them
+    comes in by chance about once in n. From no field, and from the fields without regions, the step of largest evidence is
+    taken until none gains: a region more or less, or the amplitude of a field or region up or down. The better end counts.
+
+    Parameters
+    ----------
+    hessian
+        H: weights of the fields, then of the regions; square.
+    linear
+        b: weights × columns, each with weights of its own and the same amplitudes.
+    blocks
+        Number of the block of each weight of the fields.
+
+    Returns
+    -------
+    Numbers of the chosen regions, ascending.
+    """
+    rank, n_regions = len(blocks), len(hessian) - len(blocks)
+    alone = choose_amplitudes(hessian[:rank, :rank], linear[:rank], blocks)
+    starts = (tuple(int(position) for position in alone), (-1,) * len(alone))
+    problem = _Problem(hessian, linear, blocks, n_regions)
+    best = max((problem.climb(_Choice(start, {})) for start in starts), key=lambda choice: choice.evidence)
+    return np.array(sorted(best.regions), dtype=np.intp)
+
+
+@dataclass(frozen=True)
+class _Problem:
+    hessian: np.ndarray
+    linear: np.ndarray
+    blocks: np.ndarray
+    n_regions: int
+
+    def climb(self, choice: _Choice) -> _Choice:
+        """Take the best step until none gains."""
+        choice = self._weighed(choice)
+        for _ in range(MAX_MOVES):
+            steps = [self._weighed(step) for step in _steps(choice)] + self._further(choice)
+            best = max(steps, key=lambda step: step.evidence)
+            if best.evidence <= choice.evidence + GAIN:
+                break
+            choice = best
+        return choice
+
+    def _weighed(self, choice: _Choice) -> _Choice:
+        variances = choice.variances(self.blocks, self.n_regions)
+        found = log_evidence(self.hessian, self.linear, variances)
+        return replace(choice, evidence=found - len(choice.regions) * np.log(self.n_regions))
+
+    def _further(self, choice: _Choice) -> list[_Choice]:
+        """The choice with the best further region, whose evidence with the others as they are is a formula of one weight."""
+        if len(choice.regions) >= min(MOST, self.n_regions):
+            return []
+        variances = choice.variances(self.blocks, self.n_regions)
+        on, rank = variances > 0, len(self.blocks)
+        information, linear = np.diag(self.hessian)[rank:].copy(), self.linear[rank:]
+        if on.any():
+            root = np.sqrt(variances[on])
+            inner = self.hessian[np.ix_(on, on)] * np.outer(root, root) + np.eye(len(root))
+            factor = cho_factor(inner, lower=True)
+            crossed = root[:, None] * self.hessian[np.ix_(on, np.arange(rank, len(variances)))]
+            solved = cho_solve(factor, crossed)
+            information -= np.einsum("ij,ij->j", crossed, solved)
+            linear = linear - solved.T @ (root[:, None] * self.linear[on])
+        scaled = np.maximum(information, 0)[:, None] * GRID
+        explained = np.square(linear).sum(axis=1)[:, None] * GRID / (1 + scaled)
+        gain = (explained - linear.shape[1] * np.log1p(scaled)) / 2 - np.log(self.n_regions)
+        gain[list(choice.regions)] = -np.inf
+        region, position = np.unravel_index(int(gain.argmax()), gain.shape)
+        regions = choice.regions | {int(region): int(position)}
+        return [replace(choice, regions=regions, evidence=choice.evidence + float(gain[region, position]))]
+
+
+def _steps(choice: _Choice) -> list[_Choice]:
+    """The choices next to it that add no region."""
+    found = []
+    for number, position in enumerate(choice.fields):
+        near = range(len(GRID)) if position < 0 else (position - 1, position + 1, -1)
+        for other in near:
+            if other < len(GRID):
+                found.append(replace(choice, fields=(*choice.fields[:number], other, *choice.fields[number + 1 :])))
+    for region, position in choice.regions.items():
+        rest = {key: value for key, value in choice.regions.items() if key != region}
+        found.append(replace(choice, regions=rest))
+        for other in (position - 1, position + 1):
+            if 0 <= other < len(GRID):
+                found.append(replace(choice, regions=rest | {region: other}))
+    return found
