@@ -29,6 +29,7 @@ def test_regions_are_called_cells_of_one_direction(analysed):
     assert (region[inside].astype(str).str.split().str[0] == direction[inside]).all()
     assert analysed.obs.loc[inside, "Age"].isin(["Young", "Old"]).all()
     table = kp.get.regions(analysed, analysis="da")
+    assert f"{len(table)} (kp.get.regions)" in repr(kp.RunInfo(analysed, analysis="da"))
     assert table.index.to_list() == list(region.cat.categories)
     assert table["n_cells"].to_dict() == region.value_counts().to_dict()
     assert (table["n_reference"] + table["n_group"] == table["n_cells"]).all()

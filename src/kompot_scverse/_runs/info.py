@@ -187,7 +187,7 @@ class RunInfo:
     def _sections(self) -> list[tuple[str, list[tuple[str, str]]]]:
         run = self._run
         return [
-            ("Summary", [(name, display(value)) for name, value in run.summary.items()]),
+            ("Summary", [(name, _summarised(name, value)) for name, value in run.summary.items()]),
             ("Cells", _cell_rows(run.cells)),
             ("Parameters", [(name, display(value)) for name, value in run.params.items()]),
         ]
@@ -213,6 +213,13 @@ class RunInfo:
         content.append(details("Call", code(self.call())))
         content.append(details("Packages", html_table(self._run.environment.items()), opened=True))
         return page(self._title(), self._subtitle(), content)
+
+
+def _summarised(name: str, value: Any) -> str:
+    """Tables are for `kp.get`, and here only their number of rows."""
+    if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+        return f"{len(value):,} (kp.get.{name})"
+    return display(value)
 
 
 def _place(row: Any) -> str:
