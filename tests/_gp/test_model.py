@@ -7,24 +7,26 @@ from scipy.spatial import cKDTree
 from kompot_scverse._gp import model as module
 from kompot_scverse._gp.mellon import load_mellon
 from kompot_scverse._gp.model import fit_cell_states
+from kompot_scverse._gp.neighbor_choice import NeighborRequest
 from kompot_scverse.settings import GPSettings
 
 X = np.random.default_rng(0).normal(size=(150, 2))
+EVERY = NeighborRequest(0)
 NEAREST = cKDTree(X).query(X, k=2)[0][:, 1]
 
 
 def test_the_length_scale_is_mellons_times_the_factor():
-    found = fit_cell_states(X, GPSettings(ls_factor=2.0, rtol=1e-2), all_distances=True)
+    found = fit_cell_states(X, GPSettings(ls_factor=2.0, rtol=1e-2), distances=EVERY)
     assert found.ls == pytest.approx(2 * np.exp(np.log(NEAREST).mean() + 3), rel=1e-6)
     assert found.ls_error == 0
-    np.testing.assert_allclose(found.nn_distances * found.frame.scale, NEAREST, rtol=1e-6)
+    np.testing.assert_allclose(found.neighbors.pooled * found.frame.scale, NEAREST, rtol=1e-6)
 
 
 def test_some_cells_stand_for_all_with_an_error(monkeypatch):
     monkeypatch.setattr(module, "MAX_QUERIES", 60)
     exact = np.exp(np.log(NEAREST).mean() + 3)
     found = fit_cell_states(X, GPSettings(ls_factor=1.0, rtol=1e-2))
-    assert found.nn_distances is None
+    assert found.neighbors is None
     assert found.ls_error == pytest.approx(np.log(NEAREST).std() * np.sqrt(1 / 60 - 1 / 150), rel=0.3)
     assert abs(np.log(found.ls / exact)) < 3 * found.ls_error
 
@@ -32,9 +34,9 @@ def test_some_cells_stand_for_all_with_an_error(monkeypatch):
 def test_copies_have_the_distance_of_their_cell_and_no_weight_in_the_length_scale():
     copies = np.concatenate([X, np.repeat(X[:1], 300, axis=0)])
     gp = GPSettings(rtol=1e-2)
-    found, expected = fit_cell_states(copies, gp, all_distances=True), fit_cell_states(X, gp, all_distances=True)
+    found, expected = fit_cell_states(copies, gp, distances=EVERY), fit_cell_states(X, gp, distances=EVERY)
     assert found.ls == pytest.approx(expected.ls, rel=1e-6)
-    np.testing.assert_allclose(found.nn_distances[150:] * found.frame.scale, NEAREST[0], rtol=1e-6)
+    np.testing.assert_allclose(found.neighbors.pooled[150:] * found.frame.scale, NEAREST[0], rtol=1e-6)
 
 
 def test_features_of_new_points_give_the_kernel():

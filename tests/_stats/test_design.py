@@ -20,6 +20,10 @@ def test_sizes_and_members_by_counting():
     assert np.flatnonzero(~PLAIN.cells).tolist() == [6]
 
 
+def test_conditions_are_described_by_cells_and_by_samples_that_count():
+    assert PLAIN.described() == "a (5 cells, 1 samples), b (1 cells, 1 samples), z (3 cells, 1 samples)"
+
+
 def test_sides_of_a_contrast_are_the_cells_of_two_conditions():
     first, second = PLAIN.sides(2)
     assert np.flatnonzero(first).tolist() == [0, 1, 2, 3, 4]

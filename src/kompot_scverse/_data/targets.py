@@ -1,7 +1,7 @@
 """What an analysis reads and where it writes: an AnnData, or modalities of a MuData on shared cell states."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -35,10 +35,6 @@ class Targets:
     """Its values without uninformative components, cells of `states` × dimensions."""
     frames: dict[str, Any]
     """What is analysed, by modality; one with an empty name if `data` is an AnnData."""
-
-    def of_states(self) -> "Targets":
-        """For analyses of the cells alone: what has the cell states is what is analysed."""
-        return replace(self, frames={getattr(self.states, "modality", ""): self.states})
 
     def check_finite(self, cells: np.ndarray) -> None:
         """Raise if the representation of these cells holds NaN or infinite values."""
@@ -147,7 +143,7 @@ class Targets:
 
 
 def resolve_targets(
-    data: Any, mod: str | Sequence[str] | None, use_rep: str | None, *, several: bool = True
+    data: Any, mod: str | Sequence[str] | None, use_rep: str | None, *, cells_alone: bool = False
 ) -> Targets:
     """
     Find the cell states and what is analysed on them.
@@ -160,8 +156,8 @@ def resolve_targets(
         Modalities of a MuData; None for all that have cells in the representation.
     use_rep
         Key in obsm of the MuData, else of its modalities; "rna:X_pca" names one of a modality. None for the default.
-    several
-        Whether `mod` may name several.
+    cells_alone
+        Whether only cells are analysed: then `mod` names at most one modality, and what has the cell states is analysed.
 
     Raises
     ------
@@ -179,7 +175,7 @@ def resolve_targets(
     if isinstance(data, AnnData):
         name, x = representation(data, use_rep)
         return Targets(data, data, name, informative(name, x), {"": data})
-    names = modality_names(data, mod if several else one_modality(data, mod))
+    names = modality_names(data, one_modality(data, mod) if cells_alone else mod)
     check_names(data.mod)
     holder, key = _representation(data, names, use_rep)
     states: Any = frame_of(data, holder)
@@ -191,6 +187,8 @@ def resolve_targets(
     empty = [name for name in frames if not shared[name]]
     if empty or not frames:
         raise ValueError(f"Modality {(empty or names)[0]!r} has no cells in the representation {name!r}.")
+    if cells_alone:
+        frames = {getattr(states, "modality", ""): states}
     return Targets(data, states, name, informative(name, x), frames)
 
 

@@ -101,6 +101,15 @@ class Design:
         own = self.sample_conditions == condition
         return np.flatnonzero(own & self.usable) if usable else np.flatnonzero(own)
 
+    def described(self) -> str:
+        """Conditions with their cells and samples, as in a message; with a formula all cells."""
+        # with a formula there is one condition, and the effects are named where they are reported
+        texts = []
+        for number, condition in enumerate(self.smoothed or self.conditions[:1]):
+            samples = "" if self.sample_key is None else f", {len(self.members(number, usable=True))} samples"
+            texts.append(f"{condition} ({self.condition_sizes()[number]:,} cells{samples})")
+        return ", ".join(texts)
+
     def condition_sizes(self) -> np.ndarray:
         """Cells per condition."""
         return np.bincount(self.condition_codes[self.cells], minlength=len(self.conditions))

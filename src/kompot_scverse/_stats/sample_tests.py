@@ -20,7 +20,7 @@ from .neighborhoods import (
     neighborhood_merges,
     neighborhood_tree,
 )
-from .sample_distances import expression_distances
+from .sample_distances import abundance_distances, expression_distances
 
 __all__ = [
     "CellWeights",
@@ -28,10 +28,10 @@ __all__ = [
     "cell_weights",
     "compare_abundance",
     "compare_categories",
+    "compare_compositions",
     "compare_genes",
     "compare_samples",
     "sample_parts",
-    "weight_sums",
 ]
 
 
@@ -128,19 +128,24 @@ def compare_abundance(
     weights: CellWeights, design: Design, contrast: ContrastDesign
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Test every neighbourhood for a change of its share of the sample's cells: p, q and effect at every cell."""
-    mass, gram = weight_sums(weights.soft, design, contrast)
+    mass, gram = _weight_sums(weights.soft, design, contrast)
     return abundance_test(mass, gram, contrast.matrix).to_cells(weights.soft)
+
+
+def compare_compositions(weights: CellWeights, design: Design, contrast: ContrastDesign) -> np.ndarray:
+    """Distances between the samples of a contrast, of their log densities over the neighbourhoods."""
+    return abundance_distances(*_weight_sums(weights.soft, design, contrast))
 
 
 def sample_parts(moments: Moments, weights: np.ndarray, design: Design, contrast: ContrastDesign) -> SampleParts:
     """The sums of every sample of a contrast by itself, in the neighbourhoods that come first."""
-    mass, gram = weight_sums(weights, design, contrast)
+    mass, gram = _weight_sums(weights, design, contrast)
     m = weights.shape[1]
     sums, squares = (values[contrast.members, :, :m].transpose(0, 2, 1) for values in (moments.sums, moments.squares))
     return SampleParts(mass, gram, sums, squares)
 
 
-def weight_sums(weights: np.ndarray, design: Design, contrast: ContrastDesign) -> tuple[np.ndarray, np.ndarray]:
+def _weight_sums(weights: np.ndarray, design: Design, contrast: ContrastDesign) -> tuple[np.ndarray, np.ndarray]:
     """Sums of the weights and of their products over the cells of each sample of the contrast."""
     codes = np.full(len(design.samples) + 1, -1)
     codes[contrast.members] = np.arange(len(contrast.members))
@@ -154,7 +159,7 @@ def _neighborhood_moments(
     moments: Moments, columns: slice, weights: np.ndarray, design: Design, contrast: ContrastDesign
 ) -> NeighborhoodMoments:
     """The sums over the samples of a contrast, for some of the weights."""
-    mass, gram = weight_sums(weights, design, contrast)
+    mass, gram = _weight_sums(weights, design, contrast)
     return NeighborhoodMoments(
         mass=mass,
         gram=gram,

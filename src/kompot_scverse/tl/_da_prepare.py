@@ -53,7 +53,7 @@ class DATask(Task):
 
 def prepare(data: Any, request: DARequest) -> Prepared:
     """Look up what the call names, where the representation is."""
-    targets = resolve_targets(data, request.mod, request.use_rep, several=False).of_states()
+    targets = resolve_targets(data, request.mod, request.use_rep, cells_alone=True)
     (mod,) = targets.frames
     compared = resolve_comparison(targets, mod, request)
     design, contrasts = compared.design, compared.contrasts

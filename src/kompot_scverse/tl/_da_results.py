@@ -8,8 +8,7 @@ from kompot_scverse._data.comparison import describe_comparison
 from kompot_scverse._results.da_fields import THRESHOLDS, cell_values
 from kompot_scverse._runs.build import RunContent
 from kompot_scverse._stats.abundance_estimate import CellResults, LevelResults, compare
-from kompot_scverse._stats.sample_distances import abundance_distances
-from kompot_scverse._stats.sample_tests import compare_abundance, weight_sums
+from kompot_scverse._stats.sample_tests import compare_abundance, compare_compositions
 
 from ._da_fit import DAFit
 from ._da_prepare import DATask
@@ -54,7 +53,7 @@ def _distances(job: Job, fitted: DAFit, number: int) -> dict[str, Any]:
     design, contrast = job.task.design, job.task.contrasts[number]
     if len(contrast.members) > MAX_SAMPLES:
         return {}
-    found = abundance_distances(*weight_sums(fitted.weights.soft, design, contrast))
+    found = compare_compositions(fitted.weights, design, contrast)
     return sample_record(design, contrast, found, paired=job.request.paired)
 
 

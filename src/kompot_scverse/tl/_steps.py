@@ -156,7 +156,8 @@ def _run(tool: Tool, function: Callable, given: Mapping[str, Any]) -> None:
     if isinstance(request, Comparison):
         _warn_of_nesting(prepared.tasks[0])
     for task in prepared.tasks:
-        _say_what_is_compared(task)
+        place = f" of {task.mod}" if task.mod else ""
+        logger.log(HINT, "%s%s: %s.", task.design.groupby, place, task.design.described())
     states = _states(prepared, request)
     done: list[tuple[Any, Results]] = []
     with DiskStore(request.storage) as disk:
@@ -169,21 +170,6 @@ def _run(tool: Tool, function: Callable, given: Mapping[str, Any]) -> None:
         tool.report(task, results)
     named = ", ".join(field.name for field in planned)
     logger.log(HINT, "Written, as far as there were results: %s.", named)
-
-
-def _say_what_is_compared(task: Any) -> None:
-    """Log the conditions with their cells and samples."""
-    design = task.design
-    # with a formula there is one condition, and the effects are named where they are reported
-    compared = design.smoothed or design.conditions[:1]
-    sizes = [
-        f"{condition} ({size:,} cells" for condition, size in zip(compared, design.condition_sizes(), strict=False)
-    ]
-    if design.sample_key is not None:
-        counts = [len(design.members(number, usable=True)) for number in range(len(sizes))]
-        sizes = [f"{text}, {count} samples" for text, count in zip(sizes, counts, strict=True)]
-    place = f" of {task.mod}" if task.mod else ""
-    logger.log(HINT, "%s%s: %s.", design.groupby, place, ", ".join(f"{text})" for text in sizes))
 
 
 def _warn_of_nesting(task: Task) -> None:
