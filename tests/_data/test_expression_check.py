@@ -3,6 +3,7 @@
 import anndata as ad
 import dask.array as da
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from anndata import AnnData
@@ -94,7 +95,7 @@ def test_logs_to_base_two_give_natural_ones(small: AnnData, sample_key: str | No
             np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-4, err_msg=key)
     table, expected = (adata.uns["kompot_rank_genes_groups"]["logfoldchanges"]["Old"] for adata in (two, natural))
     np.testing.assert_allclose(table, expected, rtol=1e-3, atol=1e-5)
-    lfc = natural.var[f"{K}_mean_lfc"]
+    lfc = pd.Series(natural.var[f"{K}_mean_lfc"])
     np.testing.assert_allclose(np.sort(expected), np.sort(lfc.dropna() / np.log(2)), rtol=1e-4, atol=1e-6)
 
 

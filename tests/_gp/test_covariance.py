@@ -22,7 +22,7 @@ STATIONARY = (
 )
 
 
-class Periodic(cov.Matern52):
+class Periodic(cov.Matern52):  # type: ignore[name-defined]
     """A covariance that we know nothing of, derived from one that we know."""
 
     def k(self, x, y):

@@ -51,7 +51,7 @@ def problem():
 
 def ours(phis, ys, sigma, factor):
     posts = [posterior(phi.T @ phi, (y @ phi)[None], sigma) for phi, y in zip(phis, ys, strict=True)]
-    return mahalanobis(*posts, factor[None])[0]
+    return mahalanobis(posts[0], posts[1], factor[None])[0]
 
 
 @pytest.mark.parametrize("sigma", SIGMAS)

@@ -168,7 +168,7 @@ def test_genes_in_three_calls_are_called_as_in_one(done: AnnData, sample_key: st
         table = f"{K}_celltype_{statistic}"
         np.testing.assert_allclose(adata.varm[table], done.varm[table], rtol=1e-6)
     np.testing.assert_array_equal(adata.var[f"{K}_is_de_sample_var"], done.var[f"{K}_is_de_sample_var"])
-    p = adata.var[f"{K}_pvalue"].dropna()
+    p = pd.Series(adata.var[f"{K}_pvalue"]).dropna()
     np.testing.assert_allclose(adata.var.loc[p.index, f"{K}_qvalue"], false_discovery_control(p))
     summary = kp.RunInfo(adata).summary
     assert summary["n_genes_in_qvalue"] == len(p)
@@ -179,6 +179,6 @@ def test_p_of_earlier_calls_count(done: AnnData) -> None:
     adata = done.copy()
     adata.var.loc["Gene0001", f"{K}_pvalue"] = 1e-9
     kp.tl.de(adata, "Age", sample_key="Replicate", **CALL, genes=["Gene0007"], overwrite=True)
-    p = adata.var[f"{K}_pvalue"].dropna()
+    p = pd.Series(adata.var[f"{K}_pvalue"]).dropna()
     np.testing.assert_allclose(adata.var.loc[p.index, f"{K}_qvalue"], false_discovery_control(p))
     assert adata.var.loc["Gene0001", f"{K}_is_de_sample_var"]

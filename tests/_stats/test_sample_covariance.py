@@ -31,7 +31,7 @@ def means(moments, sigma, replicates, points):
 
 @pytest.mark.parametrize("sigma", [0.6, 2.0])
 @pytest.mark.parametrize("replicates", [[0, 3], [1, 2, 4], [0, 1, 2, 3, 4]])
-def test_against_numpy(moments, points, sigma, replicates):
+def test_against_numpy(moments: tuple[np.ndarray, np.ndarray], points, sigma, replicates):
     found = sample_covariance(*moments, sigma, np.array(replicates))
     smoothed = means(moments, sigma, replicates, points)
     for gene in range(GENES):
@@ -40,7 +40,7 @@ def test_against_numpy(moments, points, sigma, replicates):
     np.testing.assert_allclose(found.variance(points), smoothed.var(axis=0, ddof=1).T, rtol=1e-8)
 
 
-def test_lazy_and_chunked_over_genes(moments, monkeypatch):
+def test_lazy_and_chunked_over_genes(moments: tuple[np.ndarray, np.ndarray], monkeypatch):
     whole = sample_covariance(*moments, 0.6, np.array([0, 1, 2])).factor
     monkeypatch.setattr(module, "CHUNK", 4)
     chunked = sample_covariance(*moments, 0.6, np.array([0, 1, 2])).factor
@@ -49,7 +49,7 @@ def test_lazy_and_chunked_over_genes(moments, monkeypatch):
     np.testing.assert_allclose(chunked.compute(), whole.compute(), rtol=1e-12)
 
 
-def test_joined_is_the_sum(moments, points):
+def test_joined_is_the_sum(moments: tuple[np.ndarray, np.ndarray], points):
     a = sample_covariance(*moments, 0.6, np.array([0, 1]))
     b = sample_covariance(*moments, 0.6, np.array([2, 3, 4]))
     joined = np.asarray(a.joined(b)[2])
@@ -58,12 +58,12 @@ def test_joined_is_the_sum(moments, points):
     )
 
 
-def test_one_replicate(moments):
+def test_one_replicate(moments: tuple[np.ndarray, np.ndarray]):
     with pytest.raises(ValueError, match="at least 2"):
         sample_covariance(*moments, 0.6, np.array([3]))
 
 
-def test_distance_equals_the_dense_formula(moments):
+def test_distance_equals_the_dense_formula(moments: tuple[np.ndarray, np.ndarray]):
     """Conditions of samples {0, 1} and {2, 3, 4}; sample 4 is no replicate but counts for its condition."""
     sigma = 0.6
     replicates = [np.array([0, 1]), np.array([2, 3])]
@@ -84,7 +84,7 @@ def test_distance_equals_the_dense_formula(moments):
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_everything_is_computed_once(moments, monkeypatch, kept):
+def test_everything_is_computed_once(moments: tuple[np.ndarray, np.ndarray], monkeypatch, kept):
     calls = []
     plain = module.posterior_weights
     monkeypatch.setattr(module, "posterior_weights", lambda *args: calls.append(args) or plain(*args))
@@ -108,6 +108,6 @@ def test_everything_is_computed_once(moments, monkeypatch, kept):
         assert covariance.factor.chunks == ((4, 4, 1), (RANK,), (values.shape[2],))
 
 
-def test_nothing_to_compute_without_replicates(moments):
+def test_nothing_to_compute_without_replicates(moments: tuple[np.ndarray, np.ndarray]):
     fit = fit_expression(*moments, 0.6, [np.array([0, 1]), np.array([2, 3])], None)
     assert fit.computed(np.empty) is fit

@@ -69,9 +69,9 @@ def test_truth_values_are_categories():
 
 def test_very_many_points_are_an_image(monkeypatch: pytest.MonkeyPatch):
     _, ax = plt.subplots()
-    assert not scatter(ax, *POINTS.T, "k").get_rasterized()
+    assert not scatter(ax, POINTS[:, 0], POINTS[:, 1], "k").get_rasterized()
     monkeypatch.setattr(module, "RASTERIZE", 5)
-    assert scatter(ax, *POINTS.T, "k").get_rasterized()
+    assert scatter(ax, POINTS[:, 0], POINTS[:, 1], "k").get_rasterized()
 
 
 def test_categories_named_on_the_data_stand_near_their_points():
