@@ -190,6 +190,9 @@ class StorageSettings:
     """Folder for `layers="disk"` and `sample_covariance="disk"`; None: a temporary one."""
     keep: bool = False
     """Keep the files when the object is gone; pickled data then refer to them, where they else carry the values."""
+    basis: Literal["memory"] | None = "memory"
+    """Whether the features (cells × rank) are kept in obsm, in single precision. None computes them from the representation
+    where they are needed: by the tools, :func:`kompot_scverse.get.layer` and lazy layers; the representation must stay."""
     sample_covariance: Literal["memory", "disk"] = "memory"
     """Where the factor of the replicate variance (genes × rank × replicates) is kept."""
 

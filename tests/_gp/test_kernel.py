@@ -1,5 +1,7 @@
 """Kernels of points in a frame, against the formula in units of the representation."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -32,3 +34,10 @@ def test_the_diagonal_is_the_prior_variance():
     kernel = Kernel(2.0 * load_mellon().cov.Matern52(40.0) + load_mellon().cov.Linear(20.0), frame)
     points = frame.inward(X)
     np.testing.assert_allclose(kernel.diagonal(points), np.diag(kernel(points, points)), rtol=1e-8)
+
+
+def test_a_kernel_that_was_sent_gives_the_same_values():
+    frame = fit_frame(X)
+    kernel = Kernel(load_mellon().cov.Matern52(40.0), frame)
+    again = pickle.loads(pickle.dumps(kernel))
+    np.testing.assert_array_equal(again(frame.inward(X), frame.inward(Y)), kernel(frame.inward(X), frame.inward(Y)))

@@ -6,7 +6,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, logsumexp
 from scipy.stats import multivariate_normal, norm
 
-from kompot_scverse._gp import ratio
+from kompot_scverse._gp import cell_blocks, ratio
 from kompot_scverse._gp.amplitudes import GRID, choose_amplitudes, solve_prior
 from kompot_scverse._gp.ratio import fit_ratio
 
@@ -105,7 +105,7 @@ def test_swap_order_and_blocks(cells, monkeypatch):
     swapped = fit_ratio(phi, ~late, BLOCKS)
     np.testing.assert_allclose(swapped.log_ratio(phi), -fit.log_ratio(phi), atol=1e-9)
     np.testing.assert_allclose(swapped.variance(phi), fit.variance(phi), rtol=1e-8)
-    monkeypatch.setattr(ratio, "BLOCK", 57)
+    monkeypatch.setattr(cell_blocks, "BLOCK", 57)
     order = np.random.default_rng(0).permutation(400)
     moved = fit_ratio(phi[order], late[order], BLOCKS)
     np.testing.assert_allclose(moved.log_ratio(phi), fit.log_ratio(phi), atol=1e-9)

@@ -22,7 +22,7 @@ def test_every_cell_that_takes_part_is_seen_once(monkeypatch, chunked, task_rows
         return [(numbers[own], reader.read(rows)[own])]
 
     done = []
-    found = map_rows(reader, codes, seen, lambda rows: (codes[rows], numbers[rows]), list.__add__, done.append)
+    found = map_rows(reader, codes, seen, (codes, numbers), list.__add__, done.append)
     cells = np.concatenate([part[0] for part in found])
     np.testing.assert_array_equal(np.sort(cells), np.flatnonzero(codes >= 0))
     np.testing.assert_array_equal(np.concatenate([part[1] for part in found]), y[cells])

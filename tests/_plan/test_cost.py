@@ -81,7 +81,7 @@ def test_layers_cost_four_bytes_a_value():
 def test_abundance_holds_no_genes():
     sizes = replace(SIZES, n_genes=0, n_all_genes=0, n_tested=0, n_rough=200, density=0.0)
     names = {item.name for item in memory_items(sizes)}
-    assert "rough features" in names
+    assert "smooth and rough features" in names
     assert not names & {"weights", "sums per sample", "row blocks", "stored weights"}
     assert "densities" in {item.name for item in memory_items(replace(sizes, n_rough=0))}
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from moments import collect_neighborhood_moments
+from scipy.sparse import csr_array
 
 from kompot_scverse._data.matrix import matrix_reader
 from kompot_scverse._gp.moments import collect_moments
@@ -10,7 +11,7 @@ from kompot_scverse._stats.abundance_testing import abundance_test
 from kompot_scverse._stats.design import ContrastDesign, Design
 from kompot_scverse._stats.gene_testing import LARGEST_IN_CATEGORY, GeneTestSettings, gene_test
 from kompot_scverse._stats.linear_model import SampleDesign
-from kompot_scverse._stats.neighborhoods import neighborhood_tree
+from kompot_scverse._stats.neighborhoods import SLIGHT, neighborhood_tree
 from kompot_scverse._stats.sample_tests import (
     SumsOfGenes,
     cell_weights,
@@ -38,7 +39,7 @@ def study():
     members = np.arange(1, 10)
     matrix = np.column_stack([np.ones(9), of_sample[members]]).astype(float)
     contrast = ContrastDesign(members, SampleDesign(matrix, np.array([0.0, 1.0])))
-    hard = np.eye(2)[(x[:, 0] > 1.5).astype(int)]
+    hard = csr_array(np.eye(2)[(x[:, 0] > 1.5).astype(int)])
     return x, y, design, contrast, cell_weights(x, design, 4, 0.5, hard)
 
 
@@ -58,7 +59,7 @@ def sums_of(y, design, weights):
 def test_genes_are_tested_over_the_neighborhoods(study):
     x, y, design, contrast, weights = study
     found = compare_genes(sums_of(y, design, weights), weights, design, contrast)
-    moments = in_memory(weights.soft, y, design, contrast)
+    moments = in_memory(weights.soft.toarray(), y, design, contrast)
     expected = gene_test(
         moments, neighborhood_tree(weights.neighborhoods), contrast.matrix, reference=np.arange(N_GENES) % 2 == 0
     )
@@ -71,26 +72,29 @@ def test_categories_are_tested_by_themselves(study):
     found = compare_categories(sums_of(y, design, weights), weights, design, contrast)
     settings = GeneTestSettings(largest_between=LARGEST_IN_CATEGORY)
     reference = np.arange(N_GENES) % 2 == 0
-    moments = in_memory(weights.hard, y, design, contrast)
+    moments = in_memory(weights.hard.toarray(), y, design, contrast)
     expected = gene_test(moments, np.eye(2, dtype=bool), contrast.matrix, settings, reference=reference)
     assert found.node_pvalue.shape == (2, 3)
     np.testing.assert_allclose(found.node_pvalue, expected.node_pvalue[:, CHOSEN], rtol=1e-8)
     # means of the cells of a category, in samples of one size each
-    hard = weights.hard[:, 0] == 1
+    hard = weights.hard.toarray()[:, 0] == 1
     means = [y[hard & (design.sample_codes == sample)][:, 5].mean() for sample in contrast.members]
     plain = np.mean(means[4:]) - np.mean(means[:4])
     assert found.effect[0, 0] == pytest.approx(plain, abs=0.05)
 
 
 def test_abundance_is_tested_from_the_weights_of_the_cells(study):
-    _, _, design, contrast, weights = study
+    x, _, design, contrast, weights = study
     found = compare_abundance(weights, design, contrast)
     rows = [design.sample_codes == sample for sample in contrast.members]
-    mass = np.stack([weights.soft[own].sum(axis=0) for own in rows])
-    gram = np.stack([weights.soft[own].T @ weights.soft[own] for own in rows])
-    expected = abundance_test(mass, gram, contrast.matrix).to_cells(weights.soft)
+    soft = weights.neighborhoods.weights(x)
+    mass = np.stack([soft[own].sum(axis=0) for own in rows])
+    gram = np.stack([soft[own].T @ soft[own] for own in rows])
+    expected = abundance_test(mass, gram, contrast.matrix).to_cells(soft)
     for one, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-9)
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(weights.soft.toarray(), soft, atol=64 * SLIGHT)
+    assert weights.soft.nnz < soft.size
 
 
 def test_neighborhoods_belong_to_the_cells_of_the_analysis_in_any_order(study):
@@ -105,7 +109,8 @@ def test_neighborhoods_belong_to_the_cells_of_the_analysis_in_any_order(study):
     )  # fmt: skip
     found = cell_weights(moved, other, 4, 0.5)
     np.testing.assert_allclose(found.neighborhoods.centers, weights.neighborhoods.centers, rtol=1e-12)
-    np.testing.assert_allclose(found.soft[codes >= 0], weights.soft[order][codes >= 0], rtol=1e-9, atol=1e-12)
+    soft = found.soft.toarray()[codes >= 0]
+    np.testing.assert_allclose(soft, weights.soft.toarray()[order][codes >= 0], rtol=1e-9, atol=1e-12)
     assert found.columns.shape == (520, 4)
-    np.testing.assert_allclose(weights.columns[:, 4:], weights.hard)
+    np.testing.assert_allclose(weights.columns.toarray()[:, 4:], weights.hard.toarray())
     assert weights.describe(2.0) == {"n_neighborhoods": 4, "neighborhood_width": 2 * weights.neighborhoods.width}

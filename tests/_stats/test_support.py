@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from kompot_scverse._stats.support import BLOCK, EFFECT_VARIANCE, SUPPORTED, SupportMap, fit_support, sides_of
+from kompot_scverse._gp.over_cells import BLOCK
+from kompot_scverse._stats.support import EFFECT_VARIANCE, SUPPORTED, SupportMap, fit_support, sides_of
 
 BOTH = [np.array([0]), np.array([1])]
 

@@ -55,7 +55,7 @@ def test_a_row_for_each_node_with_cells_and_genes(study):
 def test_weights_of_a_node_are_those_of_its_parts(study):
     adata, _ = study
     table = kp.get.regions(adata, sort=False)
-    soft = adata.obsm["kompot_de_neighborhoods"]
+    soft = adata.obsm["kompot_de_neighborhoods"].toarray()
     np.testing.assert_allclose(kp.get.region_cells(adata, 2), soft[:, 2], rtol=1e-6)
     np.testing.assert_allclose(kp.get.region_cells(adata, len(table) - 1), 1, rtol=1e-5)
     inside = kp.get.region_cells(adata, 2) > 0.5

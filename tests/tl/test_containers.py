@@ -1,11 +1,9 @@
-"""Tables, workers and threads give the numbers of dense expression; see also test_every_container.py."""
+"""Tables and threads give the numbers of dense expression; see also test_every_container.py and test_cluster.py."""
 
 import dask
-import dask.array as da
 import numpy as np
 import pandas as pd
 import pytest
-import scipy.sparse as sp
 
 import kompot_scverse as kp
 
@@ -36,20 +34,6 @@ def test_dataframe_in_obsm(adata, expected):
     x = other.obsm["DM_EigenVectors"]
     other.obsm["DM_EigenVectors"] = pd.DataFrame(x, index=other.obs_names, columns=[f"c{i}" for i in range(x.shape[1])])
     np.testing.assert_allclose(distances(other), expected, rtol=2e-4)
-
-
-@pytest.mark.filterwarnings("ignore:Sending large graph:UserWarning")
-def test_distributed_workers(adata, expected):
-    distributed = pytest.importorskip("distributed")
-    with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
-        distributed.Client(cluster),
-    ):
-        matrix = sp.csr_matrix(adata.X)
-        for x in (matrix, da.from_array(matrix, chunks=(130, 120), asarray=False)):
-            other = adata.copy()
-            other.X = x
-            np.testing.assert_allclose(distances(other), expected, rtol=2e-4)
 
 
 def test_counts_are_worth_a_warning():

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["MatrixReader", "as_float", "matrix_reader", "plain"]
+from .stored_rows import stored_rows
+
+__all__ = ["MatrixReader", "as_float", "in_memory", "matrix_reader", "plain"]
 
 logger = logging.getLogger("kompot_scverse")
 
@@ -40,11 +42,15 @@ class MatrixReader:
 
     @property
     def movable(self) -> bool:
-        """Whether pieces can be sent to another process: open files cannot."""
-        return self.chunks is None or hasattr(self.values, "dask")
+        """Whether pieces can be sent to another process: of files those that it can open by itself."""
+        return self.chunks is None or hasattr(self.values, "dask") or stored_rows(self.values) is not None
 
     def piece(self, rows: slice | np.ndarray) -> "MatrixReader":
-        """A reader of these rows alone; of a dask array only the recipe for them."""
+        """A reader of these rows alone; of a dask array only the recipe for them, and of a file only their place."""
+        in_file = None if self.chunks is None else stored_rows(self.values)
+        if in_file is not None and isinstance(rows, slice):
+            part = in_file.piece(rows)
+            return replace(self, values=part, shape=(part.shape[0], self.shape[1]), chunks=None)
         values = self.values[rows]
         if hasattr(values, "dask"):
             import dask
@@ -179,6 +185,15 @@ def as_float(values: Any, name: str) -> np.ndarray:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} is not numeric.") from error
+
+
+def in_memory(values: Any) -> Any:
+    """An array, or a sparse matrix as one of csr, of what may be lazy or in a file."""
+    if hasattr(values, "dask"):
+        values = values.compute()
+    elif hasattr(values, "to_memory"):
+        values = values.to_memory()
+    return sp.csr_array(values) if sp.issparse(values) else np.asarray(values)
 
 
 def plain(values: Any, name: str) -> Any:

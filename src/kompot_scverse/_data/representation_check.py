@@ -7,7 +7,7 @@ import numpy as np
 
 from .resolve import spellings
 
-__all__ = ["informative", "warn_of_picture"]
+__all__ = ["informative", "informative_components", "warn_of_picture"]
 
 logger = logging.getLogger("kompot_scverse")
 
@@ -30,10 +30,16 @@ def warn_of_picture(name: str) -> None:
 
 
 def informative(name: str, x: np.ndarray) -> np.ndarray:
-    """
-    A representation without its uninformative components; warns of what harms.
+    """A representation without its uninformative components, see :func:`informative_components`."""
+    kept = informative_components(name, x)
+    return x if len(kept) == x.shape[1] else np.ascontiguousarray(x[:, kept])
 
-    These are constant ones, as the first of Palantir's, and the first of `sc.tl.diffmap`: the square root of the degree
+
+def informative_components(name: str, x: np.ndarray) -> np.ndarray:
+    """
+    Numbers of the components of a representation that say something about the state of a cell; warns of what harms.
+
+    Uninformative are constant ones, as the first of Palantir's, and the first of `sc.tl.diffmap`: the square root of the degree
     of a cell, the only one of its components that has the same sign everywhere.
 
     Parameters
@@ -45,9 +51,11 @@ def informative(name: str, x: np.ndarray) -> np.ndarray:
     """
     own = name.rpartition(":")[2]
     warn_of_picture(own)
-    used = x[np.isfinite(x).all(axis=1)]
+    every = np.arange(x.shape[1])
+    finite = np.isfinite(x).all(axis=1)
+    used = x if finite.all() else x[finite]
     if len(used) < 2:
-        return x
+        return every
     extent = np.ptp(used, axis=0)
     dropped = extent <= CONSTANT * extent.max()
     if own in spellings("X_diffmap"):
@@ -58,11 +66,11 @@ def informative(name: str, x: np.ndarray) -> np.ndarray:
             "diffusion) and is left out.",
             ", ".join(map(str, np.flatnonzero(dropped))), name,
         )  # fmt: skip
-        x = np.ascontiguousarray(x[:, ~dropped])
-    if DIFFUSION.search(own) and x.shape[1] > MANY:
+        every = every[~dropped]
+    if DIFFUSION.search(own) and len(every) > MANY:
         logger.warning(
             "obsm[%r] has %d diffusion components. Beyond about %d they are mostly noise, which moves cells of the same "
             "state apart; `kp.pp.diffusion_states` chooses their number.",
-            name, x.shape[1], MANY,
+            name, len(every), MANY,
         )  # fmt: skip
-    return x
+    return every

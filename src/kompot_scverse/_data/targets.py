@@ -15,7 +15,7 @@ from kompot_scverse._gp.forks import check_not_forked
 from .errors import missing
 from .frame import Embeddings, frame_of
 from .holders import check_data, check_names, modality_names, one_modality, split_name
-from .representation_check import informative
+from .representation_check import informative_components
 from .resolve import DEFAULT_REPRESENTATIONS, cell_mask, check_finite, defaults_named, representation, spellings
 
 __all__ = ["Targets", "resolve_targets"]
@@ -35,6 +35,17 @@ class Targets:
     """Its values without uninformative components, cells of `states` × dimensions."""
     frames: dict[str, Any]
     """What is analysed, by modality; one with an empty name if `data` is an AnnData."""
+    components: np.ndarray
+    """Numbers of the components that `x` has."""
+
+    @classmethod
+    def on_representation(
+        cls, data: AnnData | MuData, states: Any, use_rep: str, x: np.ndarray, frames: dict[str, Any]
+    ) -> "Targets":
+        """With the components that say something about the state of a cell."""
+        kept = informative_components(use_rep, x)
+        own = x if len(kept) == x.shape[1] else np.ascontiguousarray(x[:, kept])
+        return cls(data, states, use_rep, own, frames, kept)
 
     def check_finite(self, cells: np.ndarray) -> None:
         """Raise if the representation of these cells holds NaN or infinite values."""
@@ -174,7 +185,7 @@ def resolve_targets(
     data = check_data(data, mod)
     if isinstance(data, AnnData):
         name, x = representation(data, use_rep)
-        return Targets(data, data, name, informative(name, x), {"": data})
+        return Targets.on_representation(data, data, name, x, {"": data})
     names = modality_names(data, one_modality(data, mod) if cells_alone else mod)
     check_names(data.mod)
     holder, key = _representation(data, names, use_rep)
@@ -189,7 +200,7 @@ def resolve_targets(
         raise ValueError(f"Modality {(empty or names)[0]!r} has no cells in the representation {name!r}.")
     if cells_alone:
         frames = {getattr(states, "modality", ""): states}
-    return Targets(data, states, name, informative(name, x), frames)
+    return Targets.on_representation(data, states, name, x, frames)
 
 
 def _representation(mdata: MuData, names: list[str], use_rep: str | None) -> tuple[str | None, str]:

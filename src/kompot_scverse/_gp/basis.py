@@ -7,8 +7,9 @@ from scipy.linalg import solve_triangular
 
 from .kernel import Kernel
 from .order import canonical_order
+from .over_cells import over_cells
 
-__all__ = ["Basis", "fit_basis"]
+__all__ = ["Basis", "explained_variance", "fit_basis"]
 
 MAX_CANDIDATES = 50_000
 """Cells among which pivots are searched; on larger data all cells still decide whether the basis is good enough."""
@@ -89,9 +90,8 @@ def fit_basis(x: np.ndarray, kernel: Kernel, *, max_rank: int = 5000, rtol: floa
     ----------
     Harbrecht, Peters & Schneider (2012), Applied Numerical Mathematics 62, 428-440.
     """
-    n = len(x)
-    x = x[canonical_order(x)]
-    prior = kernel.diagonal(x)
+    n, order = len(x), canonical_order(x)
+    prior = np.asarray(kernel.diagonal(x))[order]
     if not (np.isfinite(prior).all() and prior.min() >= 0 and prior.max() > 0):
         raise ValueError(
             f"The covariance {kernel.function} has a variance of {prior.min():.3g} to {prior.max():.3g} at the cells, which "
@@ -103,11 +103,12 @@ def fit_basis(x: np.ndarray, kernel: Kernel, *, max_rank: int = 5000, rtol: floa
         # evenly spread over the canonical order of the cells: a random-like draw that does not depend on the file's order
         candidates = np.linspace(0, n - 1, MAX_CANDIDATES).astype(np.intp)
     while True:
-        chosen, cholesky, residual = _pivoted_cholesky(x[candidates], prior[candidates], kernel, max_rank, target)
-        basis = Basis(x[candidates[chosen]], cholesky, kernel, float(residual.mean() / prior.mean()))
+        rows = order[candidates]
+        chosen, cholesky, residual = _pivoted_cholesky(x[rows], prior[candidates], kernel, max_rank, target)
+        basis = Basis(x[rows[chosen]], cholesky, kernel, float(residual.mean() / prior.mean()))
         if len(candidates) == n:
             return basis
-        residual = _residual(basis, x, prior)
+        residual = np.maximum(prior - explained_variance(basis, x)[order], 0.0)
         basis = Basis(basis.pivots, cholesky, kernel, float(residual.mean() / prior.mean()))
         if residual.mean() <= target or basis.rank == max_rank:
             return basis
@@ -151,8 +152,11 @@ def _pivoted_cholesky(
     return chosen, np.tril(rows[: len(chosen), chosen].T), residual
 
 
-def _residual(basis: Basis, x: np.ndarray, prior: np.ndarray) -> np.ndarray:
-    """Residual prior variance of every cell, in blocks."""
-    blocks = range(0, len(x), BLOCK)
-    explained = [np.square(basis.features(x[start : start + BLOCK])).sum(axis=1) for start in blocks]
-    return np.maximum(prior - np.concatenate(explained), 0.0)
+def explained_variance(basis: Basis, x: np.ndarray) -> np.ndarray:
+    """Prior variance that a basis explains at every cell: |Φ(x)|²."""
+    return np.concatenate(over_cells(_squared_length, x, arguments=(basis,)))
+
+
+def _squared_length(x: np.ndarray, basis: Basis) -> np.ndarray:
+    phi = basis.features(x)
+    return np.einsum("cr,cr->c", phi, phi)

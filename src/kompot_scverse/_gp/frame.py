@@ -9,6 +9,9 @@ __all__ = ["Frame", "fit_frame"]
 SHARE = 0.9
 """Share of the cells whose distance from the centre makes the unit: neither outliers nor many cells at one point do."""
 
+BLOCK = 65_536
+"""Cells at a time."""
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -45,15 +48,17 @@ def fit_frame(x: np.ndarray) -> Frame:
     x
         Cells × dimensions, finite.
     """
-    x = np.asarray(x, dtype=np.float64)
-    center = np.median(x, axis=0)
-    centred = x - center
-    largest = float(np.abs(centred).max())
+    # column by column and block by block: copies of the representation of very many cells would not fit beside it
+    center = np.array([np.median(column.astype(np.float64)) for column in x.T])
+    blocks = [x[start : start + BLOCK] for start in range(0, len(x), BLOCK)]
+    largest = max(float(np.abs(block - center).max(initial=0)) for block in blocks)
     if largest == 0:
         return Frame(center, 0)
     # within the range of squares first
     exponent = int(np.frexp(largest)[1])
-    distances = np.sqrt(np.square(np.ldexp(centred, -exponent)).sum(axis=1))
+    distances = np.concatenate(
+        [np.sqrt(np.square(np.ldexp(block - center, -exponent)).sum(axis=1)) for block in blocks]
+    )
     typical = np.quantile(distances, SHARE, method="higher")
     if typical == 0:
         typical = np.median(distances[distances > 0])

@@ -1,5 +1,6 @@
 """Covariance functions, evaluated in float64 on the processor, or on jax's default device where that is another."""
 
+import pickle
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 
 from .covariance import covariance_diagonal, covariance_values
 from .frame import Frame
+from .mellon import load_mellon
 
 __all__ = ["Kernel"]
 
@@ -29,6 +31,9 @@ class Kernel:
 
     def __init__(self, function: Callable, frame: Frame | None = None) -> None:
         self.function, self.frame = function, frame
+
+    def __reduce__(self) -> tuple[Callable, tuple[bytes, Frame | None]]:
+        return _restored, (pickle.dumps(self.function), self.frame)
 
     def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Covariances of the points `x` (m × dimensions) and `y` (n × dimensions): m × n."""
@@ -70,3 +75,9 @@ class Kernel:
 
     def _frame(self, x: Any) -> Frame:
         return self.frame or Frame(np.zeros(x.shape[1]), 0)
+
+
+def _restored(function: bytes, frame: Frame | None) -> Kernel:
+    """In another process, where the covariance by itself would import mellon with all that :func:`load_mellon` prevents."""
+    load_mellon()
+    return Kernel(pickle.loads(function), frame)

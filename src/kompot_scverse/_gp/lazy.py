@@ -1,11 +1,13 @@
 """Arrays in memory as dask arrays."""
 
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
+import scipy.sparse as sp
 
+from .features import CellFeatures, Features
 from .forks import renew_pool_when_forked
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["as_dask"]
 
 
-def as_dask(values: np.ndarray, chunks: tuple[int, ...] | tuple[tuple[int, ...], ...]) -> "da.Array":
+def as_dask(values: Features | sp.csr_array, chunks: tuple[int, ...] | tuple[tuple[int, ...], ...]) -> "da.Array":
     """
     A dask array whose chunks are views of `values`.
 
@@ -24,16 +26,33 @@ def as_dask(values: np.ndarray, chunks: tuple[int, ...] | tuple[tuple[int, ...],
     Parameters
     ----------
     values
-        In memory.
+        In memory; features that are not, and sparse matrices, are computed or made dense chunk by chunk. Features must be in
+        one chunk of columns.
     chunks
         Chunk sizes, as `dask.array.from_array` takes them.
     """
     import dask.array as da
 
     renew_pool_when_forked()
-    sizes = da.core.normalize_chunks(chunks, values.shape, dtype=values.dtype)
+    graph: dict[Any, Any]
+    sizes = da.core.normalize_chunks(chunks, values.shape, dtype=getattr(values, "dtype", np.float32))
     name = f"array-{uuid4()}"
     slices = da.core.slices_from_chunks(sizes)
     keys = product([name], *(range(len(of_axis)) for of_axis in sizes))
+    if isinstance(values, CellFeatures):
+        graph = {key: (_every, values.piece(place[0])) for key, place in zip(keys, slices, strict=True)}
+        return da.Array(graph, name, sizes, meta=np.empty((0, 0), dtype=np.float32))
+    if sp.issparse(values):
+        # kept sparse, and dense only while a chunk is computed
+        graph = {key: (_dense, values[place]) for key, place in zip(keys, slices, strict=True)}
+        return da.Array(graph, name, sizes, meta=np.empty((0, 0), dtype=values.dtype))
     graph = {key: values[place] for key, place in zip(keys, slices, strict=True)}
     return da.Array(graph, name, sizes, meta=values)
+
+
+def _every(features: CellFeatures) -> np.ndarray:
+    return features[:]
+
+
+def _dense(block: sp.csr_array) -> np.ndarray:
+    return block.toarray()

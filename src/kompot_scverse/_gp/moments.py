@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
+from .features import Features, blocks_of
 from .parallel import return_freed_memory
-from .row_tasks import TASK_ROWS, RowReader, Rows, map_rows
+from .row_tasks import RowReader, Rows, map_rows
 
 __all__ = ["Moments", "collect_moments", "sample_grams", "sample_sums"]
 
@@ -30,6 +32,8 @@ class Moments:
     """Weighted sums of y²: samples × genes × weights, float64."""
     extracted: sp.csr_array | None
     """Values of the extracted genes, cells × genes; rows of cells that take no part are empty."""
+    grams: np.ndarray
+    """ΦᵀΦ: samples × rank × rank, float64; 0 where not asked for."""
 
 
 @dataclass
@@ -44,10 +48,14 @@ class Partial:
     """Weighted sum of y² per sample."""
     extracted: list[tuple[np.ndarray, sp.csr_array]]
     """Cells and their values of the extracted genes."""
+    grams: dict[int, np.ndarray]
+    """ΦᵀΦ per sample."""
 
     def add(self, other: "Partial") -> "Partial":
         """Sum of both; `self` is used up."""
-        for own, others in ((self.cross, other.cross), (self.sums, other.sums), (self.squares, other.squares)):
+        for own, others in (
+            (self.cross, other.cross), (self.sums, other.sums), (self.squares, other.squares), (self.grams, other.grams),
+        ):  # fmt: skip
             for sample, value in others.items():
                 if sample in own:
                     own[sample] += value
@@ -57,51 +65,53 @@ class Partial:
         return self
 
 
-def sample_grams(phi: np.ndarray, codes: np.ndarray, n_samples: int) -> np.ndarray:
+def sample_grams(phi: Any, codes: np.ndarray, n_samples: int) -> np.ndarray:
     """
     ΦᵀΦ of every sample: samples × rank × rank.
 
     Parameters
     ----------
     phi
-        Cells × rank.
+        Cells × rank: an array, features, or a sparse matrix.
     codes
         Sample number of each cell, -1 for cells that take no part.
     n_samples
         Number of samples.
     """
-    grams = np.empty((n_samples, phi.shape[1], phi.shape[1]))
-    for sample in range(n_samples):
-        own, gram = np.flatnonzero(codes == sample), np.zeros(grams.shape[1:])
-        for start in range(0, len(own), TASK_ROWS):
-            # in blocks, since a choice of rows is a copy
-            block = phi[own[start : start + TASK_ROWS]]
-            gram += block.T @ block
-        grams[sample] = gram
+    grams = np.zeros((n_samples, phi.shape[1], phi.shape[1]))
+    for rows, block in blocks_of(phi):
+        _add_grams(grams, block, codes[rows])
     return grams
 
 
-def sample_sums(phi: np.ndarray, codes: np.ndarray, n_samples: int) -> np.ndarray:
+def _add_grams(grams: Any, block: np.ndarray, codes: np.ndarray) -> None:
+    for sample in np.unique(codes[codes >= 0]):
+        own = block[codes == sample]
+        grams[sample] += own.T @ own
+
+
+def sample_sums(phi: Any, codes: np.ndarray, n_samples: int) -> np.ndarray:
     """ΣΦ of every sample, samples × rank; arguments as of :func:`sample_grams`."""
     sums = np.zeros((n_samples, phi.shape[1]))
-    for start in range(0, len(codes), TASK_ROWS):
-        rows = np.flatnonzero(codes[start : start + TASK_ROWS] >= 0) + start
-        np.add.at(sums, codes[rows], phi[rows])
+    for rows, block in blocks_of(phi):
+        for sample in np.unique(codes[rows][codes[rows] >= 0]):
+            sums[sample] += block[codes[rows] == sample].sum(axis=0)
     return sums
 
 
 def collect_moments(
     y: RowReader,
-    phi: np.ndarray,
+    phi: Features,
     codes: np.ndarray,
     n_samples: int,
     *,
-    weights: np.ndarray | None = None,
+    weights: Any = None,
     extract: np.ndarray | None = None,
+    grams: bool = False,
     progress: Callable[[int], object] | None = None,
 ) -> Moments:
     """
-    Sum y Φᵀ of every sample, and on the way weighted sums of y and y² and the values of some genes.
+    Sum y Φᵀ of every sample, and on the way ΦᵀΦ, weighted sums of y and y² and the values of some genes.
 
     Each task multiplies its rows of one sample, in the precision of `y`; the tasks' sums are added up as a tree by
     dask, on its threads or, where a `dask.distributed` client is active, on its workers. Sparse rows stay sparse.
@@ -117,25 +127,27 @@ def collect_moments(
     n_samples
         Number of samples.
     weights
-        Weights of the sums of y and y²: cells × weights; None for no such sums.
+        Weights of the sums of y and y²: cells × weights, an array or sparse; None for no such sums.
     extract
         Numbers of genes whose values are returned, too.
+    grams
+        Whether ΦᵀΦ is summed, too.
     progress
         Called with the number of cells done after each task.
     """
     if weights is None:
         weights = np.empty((len(codes), 0))
 
-    def inputs(rows: slice | np.ndarray) -> tuple[Any, ...]:
-        return phi[rows], weights[rows], codes[rows], _row_numbers(rows, len(codes)), extract
-
-    total: Partial = map_rows(y, codes, _sum_rows, inputs, Partial.add, progress)
+    function = partial(_sum_rows, extract=extract, grams=grams)
+    of_rows = (phi, weights, codes, np.arange(len(codes)))
+    total: Partial = map_rows(y, codes, function, of_rows, Partial.add, progress)
     shape = (n_samples, y.shape[1])
     found = Moments(
         _stack(total.cross, (*shape, phi.shape[1])),
         _stack(total.sums, (*shape, weights.shape[1])),
         _stack(total.squares, (*shape, weights.shape[1])),
         None if extract is None else _assemble(total.extracted, codes),
+        _stack(total.grams, (n_samples, phi.shape[1], phi.shape[1])),
     )
     return_freed_memory()
     return found
@@ -149,24 +161,28 @@ def _stack(parts: dict[int, np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
     return out
 
 
-def _row_numbers(rows: slice | np.ndarray, n: int) -> np.ndarray:
-    return np.arange(*rows.indices(n)) if isinstance(rows, slice) else rows
-
-
 def _sum_rows(
     y: RowReader,
     rows: slice | np.ndarray,
     phi: np.ndarray,
-    weights: np.ndarray,
+    weights: Any,
     codes: np.ndarray,
     numbers: np.ndarray,
     extract: np.ndarray | None,
+    grams: bool,
 ) -> Partial:
     """One task: features, weights, codes and row numbers are those of its rows."""
     values = y.read(rows)
     # one product for features and weights: reading the sparse rows is what costs
+    if sp.issparse(weights):
+        weights = weights.toarray()
     left, rank = np.hstack([phi, weights]).astype(values.dtype, copy=False), phi.shape[1]
-    part = Partial({}, {}, {}, [])
+    part = Partial({}, {}, {}, [], {})
+    if grams:
+        double = phi.astype(np.float64, copy=False)
+        for sample in np.unique(codes[codes >= 0]):
+            own = double if (codes == sample).all() else double[codes == sample]
+            part.grams[int(sample)] = own.T @ own
     for sample, (product, squares) in _products(values, left, codes, rank).items():
         part.cross[sample] = product[:, :rank]
         if weights.shape[1]:

@@ -4,6 +4,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.sparse import csr_array
+from scipy.special import log_softmax, softmax
+
+from .cell_blocks import CellBlocks
+from .features import Features
 
 __all__ = ["Cells", "Fields", "State"]
 
@@ -53,19 +58,27 @@ class State:
     levels: np.ndarray
     """Log levels of the samples."""
     probability: np.ndarray
-    """Of each cell to be of each sample: cells × samples."""
+    """Of the cells that information is taken from to be of each sample: cells × samples."""
 
 
-@dataclass(frozen=True)
 class Cells:
-    """The cells and their samples."""
+    """
+    The cells and their samples.
 
-    phi: np.ndarray
-    """Features: cells × rank."""
-    codes: np.ndarray
-    """Number of the sample of every cell."""
-    design: np.ndarray
-    """Samples × effects, without a constant."""
+    Parameters
+    ----------
+    phi
+        Features: cells × rank.
+    codes
+        Number of the sample of every cell.
+    design
+        Samples × effects, without a constant.
+    """
+
+    def __init__(self, phi: Features | CellBlocks, codes: np.ndarray, design: np.ndarray) -> None:
+        self.blocks = phi if isinstance(phi, CellBlocks) else CellBlocks(phi, codes)
+        self.codes, self.design = codes, design
+        self.rank = self.blocks.shape[1]
 
     @cached_property
     def counts(self) -> np.ndarray:
@@ -75,7 +88,7 @@ class Cells:
     @cached_property
     def sums(self) -> np.ndarray:
         """Sums of the features of each sample: samples × rank."""
-        return np.stack([self.phi[self.codes == sample].sum(axis=0) for sample in range(len(self.design))])
+        return self.blocks.sum(_sums, len(self.design))[0]
 
     def at(self, fields: Fields, levels: np.ndarray) -> State:
         """
@@ -89,16 +102,11 @@ class Cells:
             Where the search for the levels starts.
         """
         of_samples = fields.of_samples(self.design)
-        field = self.phi @ of_samples.T
+        field = self.blocks.hold(_field, of_samples)
         for _ in range(MAX_STEPS):
-            eta = field + levels
-            top = eta.max(axis=1, keepdims=True)
-            probability = np.exp(eta - top)
-            total = probability.sum(axis=1, keepdims=True)
-            probability /= total
-            expected = probability.sum(axis=0)
+            expected, products = self.blocks.sum(_expected, levels, held=field)
             # Newton's step; a level common to all is not determined, which the last term settles
-            curvature = np.diag(expected) - probability.T @ probability + np.full((len(expected),) * 2, expected.mean())
+            curvature = np.diag(expected) - products + np.full((len(expected),) * 2, expected.mean())
             # of a sample that no cell is likely to be of yet
             curvature[np.diag_indices_from(curvature)] += SLIGHT * self.counts
             missing = self.counts - expected
@@ -107,8 +115,9 @@ class Cells:
             if min(np.abs(change).max(), np.abs(missing / self.counts).max()) < TOLERANCE:
                 break
             levels = levels + np.clip(change, -1, 1)
-        value = float((eta[np.arange(len(eta)), self.codes] - top[:, 0] - np.log(total[:, 0])).sum())
-        return State(fields, of_samples, value, self.sums - probability.T @ self.phi, levels, probability)
+        value, taken = self.blocks.sum(_value_and_score, levels, held=field)
+        probability = softmax(self._spread @ of_samples.T + levels, axis=1)
+        return State(fields, of_samples, float(value), self.sums - taken, levels, probability)
 
     def information(self, probability: np.ndarray) -> list[np.ndarray]:
         r"""
@@ -117,19 +126,64 @@ class Cells:
         Parameters
         ----------
         probability
-            Probability of each cell to be of each set: cells × sets.
+            Probability of each of these cells to be of each set: cells × sets.
         """
-        rows, factor = self._spread, len(self.phi) / len(self._spread)
-        phi, out = self.phi[rows], []
-        for weight in probability[rows].T * factor:
+        phi, factor, out = self._spread, len(self.codes) / len(self._spread), []
+        for weight in probability.T * factor:
             centred = (phi - weight @ phi / weight.sum()) * np.sqrt(weight)[:, None]
             out.append(centred.T @ centred)
         return out
 
+    def everything(self) -> np.ndarray:
+        """The information of all cells together."""
+        return self.information(np.ones((len(self._spread), 1)))[0]
+
+    def largest_move(self, step: Fields) -> float:
+        """How far a step moves the field of any sample at any cell."""
+        return self.blocks.reduce(_larger, _largest, step.of_samples(self.design))[0]
+
+    @cached_property
+    def spread(self) -> np.ndarray:
+        """Numbers of cells that stand for all, whatever their order."""
+        if len(self.codes) <= MAX_CELLS:
+            return np.arange(len(self.codes))
+        order = np.lexsort(self.blocks.map(_first_two).T)
+        return order[np.linspace(0, len(order) - 1, MAX_CELLS).astype(np.intp)]
+
     @cached_property
     def _spread(self) -> np.ndarray:
-        """Cells that stand for all, whatever their order."""
-        if len(self.phi) <= MAX_CELLS:
-            return np.arange(len(self.phi))
-        order = np.lexsort(self.phi[:, :2].T)
-        return order[np.linspace(0, len(order) - 1, MAX_CELLS).astype(np.intp)]
+        """Their features."""
+        return self.blocks.rows(self.spread)
+
+
+def _sums(phi: np.ndarray, codes: np.ndarray, n_samples: int) -> tuple[np.ndarray]:
+    indicator = csr_array((np.ones(len(codes)), (codes, np.arange(len(codes)))), shape=(n_samples, len(codes)))
+    return (indicator @ phi,)
+
+
+def _field(phi: np.ndarray, _: np.ndarray, of_samples: np.ndarray) -> np.ndarray:
+    return phi @ of_samples.T
+
+
+def _expected(_: np.ndarray, __: np.ndarray, field: np.ndarray, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    probability = softmax(field + levels, axis=1)
+    return probability.sum(axis=0), probability.T @ probability
+
+
+def _value_and_score(
+    phi: np.ndarray, codes: np.ndarray, field: np.ndarray, levels: np.ndarray
+) -> tuple[float, np.ndarray]:
+    logs = log_softmax(field + levels, axis=1)
+    return logs[np.arange(len(codes)), codes].sum(), np.exp(logs).T @ phi
+
+
+def _first_two(phi: np.ndarray, _: np.ndarray) -> np.ndarray:
+    return phi[:, :2]
+
+
+def _largest(phi: np.ndarray, _: np.ndarray, of_samples: np.ndarray) -> tuple[float]:
+    return (float(np.abs(phi @ of_samples.T).max()),)
+
+
+def _larger(first: tuple[float], second: tuple[float]) -> tuple[float]:
+    return (max(first[0], second[0]),)

@@ -5,7 +5,7 @@ import numpy as np
 __all__ = ["canonical_order"]
 
 
-def canonical_order(x: np.ndarray) -> np.ndarray:
+def canonical_order(x: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
     """
     Row numbers in ascending order of the first column, ties of the second, and so on over all columns.
 
@@ -14,14 +14,18 @@ def canonical_order(x: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     x
-        Cells × columns, finite.
+        Cells × columns, finite where they are chosen.
+    rows
+        Numbers of the rows to order; None for all. What is returned is positions among them.
     """
-    order = np.argsort(x[:, 0], kind="stable")
-    first = x[order, 0]
+    column = x[:, 0] if rows is None else x[rows, 0]
+    order = np.argsort(column, kind="stable")
+    first = column[order]
     same = first[1:] == first[:-1]
     if same.any():
         # sorting all rows by all columns would take most of the time of a large analysis; ties are few
         tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
-        rows = order[tied]
-        order[tied] = rows[np.lexsort(x[rows].T[::-1])]
+        positions = order[tied]
+        own = x[positions if rows is None else rows[positions]]
+        order[tied] = positions[np.lexsort(own.T[::-1])]
     return order

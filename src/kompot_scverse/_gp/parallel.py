@@ -4,14 +4,16 @@ import ctypes
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
-__all__ = ["compute_here", "distributed_client", "limited_algebra", "return_freed_memory", "store_here"]
+__all__ = [
+    "cluster_client", "compute_here", "limited_algebra", "return_freed_memory", "sends_large", "store_here",
+]  # fmt: skip
 
 
 def compute_here(*tasks: object) -> tuple:
@@ -72,13 +74,19 @@ def store_here(sources: Sequence[Any], targets: Sequence[Any]) -> None:
     compute_here(da.store(list(sources), list(targets), lock=False, compute=False))
 
 
-def distributed_client() -> bool:
-    """Whether the session has an active `dask.distributed` client."""
+def cluster_client() -> Any:
+    """The active `dask.distributed` client of the session; None without one."""
     distributed = sys.modules.get("distributed")
     if distributed is None:
-        return False
+        return None
     try:
-        distributed.get_client()
+        return distributed.get_client()
     except ValueError:
-        return False
-    return True
+        return None
+
+
+def sends_large() -> AbstractContextManager:
+    """No warning about large tasks: they hold the representation of their cells, which is meant to be sent."""
+    import dask
+
+    return dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"})

@@ -6,11 +6,9 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import eigh
 
+from .features import Features, blocks_of
+
 __all__ = ["Posterior", "posterior", "posterior_weights", "spectrum"]
-
-
-BLOCK = 8192
-"""Cells whose variance is computed at a time."""
 
 
 @dataclass(frozen=True)
@@ -38,17 +36,16 @@ class Posterior:
         values, vectors = self._eigen
         return (vectors / (1 + values / np.square(self.sigma))) @ vectors.T
 
-    def variances(self, phi: np.ndarray) -> np.ndarray:
+    def variances(self, phi: Features) -> np.ndarray:
         r""":math:`\Phi^\top V \Phi` at every cell: 1 × cells."""
         values, vectors = self._eigen
         shrinkage = 1 / (1 + values / self.sigma**2)
         out = np.empty((1, len(phi)))
-        for start in range(0, len(phi), BLOCK):
-            rows = slice(start, start + BLOCK)
-            out[:, rows] = shrinkage @ np.square(phi[rows] @ vectors).T
+        for rows, block in blocks_of(phi):
+            out[:, rows] = shrinkage @ np.square(block @ vectors).T
         return out
 
-    def std(self, phi: np.ndarray) -> np.ndarray:
+    def std(self, phi: Features) -> np.ndarray:
         """Posterior standard deviation at each cell."""
         return np.sqrt(self.variances(phi)[0])
 

@@ -7,13 +7,13 @@ import numpy as np
 from scipy.special import expit
 
 from .amplitudes import choose_amplitudes, chosen_variances, solve_prior
+from .cell_blocks import CellBlocks
+from .features import Features
 
-__all__ = ["BLOCK", "RatioFit", "fit_ratio"]
+__all__ = ["RatioFit", "fit_ratio", "fit_ratio_of"]
 
 logger = logging.getLogger("kompot_scverse")
 
-BLOCK = 16_384
-"""Cells whose products are formed at a time."""
 ROUNDS = 8
 """Newton steps at most in which the amplitudes are still chosen."""
 MAX_STEPS = 100
@@ -54,11 +54,17 @@ class RatioFit:
         if not self.amplitudes.any():
             # not the product of NaN and 0: cells without a state stay without a value
             return np.where(np.isfinite(phi).all(axis=1), 0.0, np.nan)
-        out = np.empty(len(phi))
-        for start in range(0, len(phi), BLOCK):
-            rows = phi[start : start + BLOCK] - self.center
-            out[start : start + BLOCK] = np.einsum("cr,cr->c", rows @ self.covariance, rows)
-        return self.level_variance + out
+        rows = phi - self.center
+        return self.level_variance + np.einsum("cr,cr->c", rows @ self.covariance, rows)
+
+    def at(self, cells: CellBlocks) -> tuple[np.ndarray, np.ndarray]:
+        """Log ratio and variance of all cells."""
+        found = cells.map(_log_ratio_and_variance, self)
+        return found[:, 0], found[:, 1]
+
+
+def _log_ratio_and_variance(phi: np.ndarray, _: np.ndarray, fit: RatioFit) -> np.ndarray:
+    return np.column_stack([fit.log_ratio(phi), fit.variance(phi)])
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ class _Moments:
 
 
 def fit_ratio(
-    phi: np.ndarray,
+    phi: Features,
     late: np.ndarray,
     blocks: np.ndarray,
     amplitudes: np.ndarray | None = None,
@@ -109,38 +115,52 @@ def fit_ratio(
     log_odds_change
         Log odds beforehand that anything changes.
     """
-    n_late, n = float(np.count_nonzero(late)), len(late)
+    cells, sides = CellBlocks(phi, late.astype(np.int8)), np.array([False, True])
+    return fit_ratio_of(cells, sides, blocks, amplitudes, log_odds_change=log_odds_change)
+
+
+def fit_ratio_of(
+    cells: CellBlocks,
+    late: np.ndarray,
+    blocks: np.ndarray,
+    amplitudes: np.ndarray | None = None,
+    *,
+    log_odds_change: float = 0.0,
+) -> RatioFit:
+    """As :func:`fit_ratio`, with `late` for every code of the cells."""
+    rank = cells.shape[1]
+    n_late, n = float(np.count_nonzero(late[cells.codes])), len(cells)
     log_odds = float(np.log(n_late / (n - n_late)))
-    theta = np.append(log_odds, np.zeros(phi.shape[1]))
+    theta = np.append(log_odds, np.zeros(rank))
     position = None
-    now = _moments(phi, late, theta)
+    now = _moments(cells, late, theta)
     null_value = now.value - np.log(now.hessian[0, 0]) / 2
     chosen = amplitudes
     for _ in range(ROUNDS if amplitudes is None else 0):
         hessian, linear = _without_level(now, theta)
         found = choose_amplitudes(hessian, linear, blocks, position)
         if (found < 0).all():
-            return _nothing(phi.shape[1], blocks)
+            return _nothing(rank, blocks)
         same = position is not None and (found == position).all()
         position, chosen = found, chosen_variances(hessian, linear, blocks, found)
         if same:
             break
         target = _solve(now, theta, chosen[blocks])
-        move = np.abs(_field(phi, target - theta)).max()
+        (move,) = cells.reduce(_larger, _largest_move, target - theta)
         theta = theta + (target - theta) * min(1.0, LARGEST_MOVE / max(move, 1e-300))
-        now = _moments(phi, late, theta)
+        now = _moments(cells, late, theta)
     if chosen is None or not chosen.any():
-        return _nothing(phi.shape[1], blocks)
+        return _nothing(rank, blocks)
     # weights of blocks that were dropped on the way
     theta[1:] *= chosen[blocks] > 0
-    theta, now = _newton(phi, late, theta, chosen[blocks])
+    theta, now = _newton(cells, late, theta, chosen[blocks])
     hessian, linear = _without_level(now, theta)
     _, covariance, _, determinant = solve_prior(hessian, linear, chosen[blocks])
     on = chosen[blocks] > 0
     penalty = float(np.sum(theta[1:][on] ** 2 / chosen[blocks][on])) / 2
     evidence = now.value - penalty + determinant - np.log(now.hessian[0, 0]) / 2 + log_odds_change
     if amplitudes is None and evidence <= null_value:
-        return _nothing(phi.shape[1], blocks)
+        return _nothing(rank, blocks)
     return RatioFit(
         offset=float(theta[0]) - log_odds,
         weights=theta[1:],
@@ -158,14 +178,16 @@ def _nothing(rank: int, blocks: np.ndarray) -> RatioFit:
     return RatioFit(0.0, zero, zero, np.zeros((rank, rank)), 0.0, np.zeros(blocks.max() + 1), 1.0)
 
 
-def _newton(phi: np.ndarray, late: np.ndarray, theta: np.ndarray, variances: np.ndarray) -> tuple[np.ndarray, _Moments]:
+def _newton(
+    cells: CellBlocks, late: np.ndarray, theta: np.ndarray, variances: np.ndarray
+) -> tuple[np.ndarray, _Moments]:
     """Mode of the posterior with given prior variances."""
     on = variances > 0
 
     def objective(moments: _Moments, at: np.ndarray) -> float:
         return moments.value - float(np.sum(at[1:][on] ** 2 / variances[on])) / 2
 
-    now = _moments(phi, late, theta)
+    now = _moments(cells, late, theta)
     for _ in range(MAX_STEPS):
         step = _solve(now, theta, variances) - theta
         slope = now.gradient.copy()
@@ -174,7 +196,7 @@ def _newton(phi: np.ndarray, late: np.ndarray, theta: np.ndarray, variances: np.
         size, value = 1.0, objective(now, theta)
         while True:
             candidate = theta + size * step
-            new = _moments(phi, late, candidate)
+            new = _moments(cells, late, candidate)
             # at the optimum, differences drown in rounding: allow for it
             if objective(new, candidate) >= value + 1e-4 * size * decrement - 1e-12 * abs(value) or size < 1e-10:
                 break
@@ -186,29 +208,33 @@ def _newton(phi: np.ndarray, late: np.ndarray, theta: np.ndarray, variances: np.
     return theta, now
 
 
-def _moments(phi: np.ndarray, late: np.ndarray, theta: np.ndarray) -> _Moments:
+def _moments(cells: CellBlocks, late: np.ndarray, theta: np.ndarray) -> _Moments:
     """Value, gradient and Hessian: sums over blocks of cells."""
-    rank = phi.shape[1]
-    value, gradient, hessian = 0.0, np.zeros(rank + 1), np.zeros((rank + 1, rank + 1))
-    for start in range(0, len(phi), BLOCK):
-        rows = phi[start : start + BLOCK]
-        sign = np.where(late[start : start + BLOCK], 1.0, -1.0)
-        eta = theta[0] + rows @ theta[1:]
-        value -= float(np.logaddexp(0, -sign * eta).sum())
-        residual = sign * expit(-sign * eta)
-        gradient += np.append(residual.sum(), residual @ rows)
-        information = expit(eta) * expit(-eta)
-        crossed = information @ rows
-        hessian[0, 0] += information.sum()
-        hessian[0, 1:] += crossed
-        scaled = rows * np.sqrt(information)[:, None]
-        hessian[1:, 1:] += scaled.T @ scaled
-    hessian[1:, 0] = hessian[0, 1:]
-    return _Moments(value, gradient, hessian)
+    value, gradient, hessian = cells.sum(_moments_of, late, theta)
+    return _Moments(float(value), gradient, hessian)
 
 
-def _field(phi: np.ndarray, theta: np.ndarray) -> np.ndarray:
-    return theta[0] + phi @ theta[1:]
+def _moments_of(rows: np.ndarray, codes: np.ndarray, late: np.ndarray, theta: np.ndarray) -> tuple:
+    """Those of a block."""
+    rank = rows.shape[1]
+    hessian = np.empty((rank + 1, rank + 1))
+    sign = np.where(late[codes], 1.0, -1.0)
+    eta = theta[0] + rows @ theta[1:]
+    residual = sign * expit(-sign * eta)
+    information = expit(eta) * expit(-eta)
+    hessian[0, 0] = information.sum()
+    hessian[0, 1:] = hessian[1:, 0] = information @ rows
+    scaled = rows * np.sqrt(information)[:, None]
+    hessian[1:, 1:] = scaled.T @ scaled
+    return -np.logaddexp(0, -sign * eta).sum(), np.append(residual.sum(), residual @ rows), hessian
+
+
+def _largest_move(rows: np.ndarray, _: np.ndarray, theta: np.ndarray) -> tuple[float]:
+    return (float(np.abs(theta[0] + rows @ theta[1:]).max()),)
+
+
+def _larger(first: tuple[float], second: tuple[float]) -> tuple[float]:
+    return (max(first[0], second[0]),)
 
 
 def _without_level(now: _Moments, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

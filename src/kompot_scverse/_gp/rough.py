@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .basis import Basis
+from .basis import BLOCK, Basis
 from .kernel import Kernel
 from .mellon import kernel_function
 
@@ -30,9 +30,12 @@ def rough_basis(centers: np.ndarray, x: np.ndarray) -> Basis:
     x
         The cells: cells × dimensions, finite.
     """
-    spread = float(np.sqrt(np.square(x - x.mean(axis=0)).sum(axis=1).mean()))
+    spread = float(np.sqrt(x.var(axis=0).sum()))
     kernel = Kernel(kernel_function("Exponential", LENGTH * (spread or 1.0)))
     covariance = kernel(centers, centers) + JITTER * np.eye(len(centers))
     basis = Basis(centers, np.linalg.cholesky(covariance), kernel, np.nan)
-    residual = 1 - np.square(basis.features(x)).sum(axis=1)
-    return Basis(centers, basis.cholesky, kernel, float(np.maximum(residual, 0).mean()))
+    residual = 0.0
+    for start in range(0, len(x), BLOCK):
+        explained = np.square(basis.features(x[start : start + BLOCK])).sum(axis=1)
+        residual += float(np.maximum(1 - explained, 0).sum())
+    return Basis(centers, basis.cholesky, kernel, residual / len(x))

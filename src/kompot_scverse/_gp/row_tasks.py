@@ -1,14 +1,15 @@
 """A function of every block of rows of a matrix, on threads or on the workers of a cluster."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 import scipy.sparse as sp
 
-from .parallel import compute_here, distributed_client
+from .parallel import cluster_client, compute_here, sends_large
 
-__all__ = ["TASK_ROWS", "RowReader", "Rows", "map_rows", "row_tasks"]
+__all__ = ["TASK_ROWS", "RowReader", "Rows", "map_rows", "piece", "row_tasks"]
 
 TASK_ROWS = 4096
 """Rows of one parallel task."""
@@ -69,7 +70,7 @@ def map_rows(
     y: RowReader,
     codes: np.ndarray,
     function: Callable[..., Any],
-    inputs: Callable[[slice | np.ndarray], tuple[Any, ...]],
+    of_rows: Sequence[Any],
     combine: Callable[[Any, Any], Any],
     progress: Callable[[int], object] | None = None,
 ) -> Any:
@@ -83,9 +84,9 @@ def map_rows(
     codes
         Sample number of each cell, -1 for cells that take no part.
     function
-        Called with a reader, its rows, and the inputs of these rows.
-    inputs
-        What else goes with some rows.
+        Called with a reader, its rows, and what goes with these rows.
+    of_rows
+        Arrays with a row for each cell, or what is read like one; sparse matrices stay sparse.
     combine
         Makes one result of two.
     progress
@@ -93,23 +94,36 @@ def map_rows(
     """
     import dask
 
-    ship = y.movable and distributed_client()
+    ship = y.movable and cluster_client() is not None
 
     def run(rows: slice | np.ndarray) -> Any:
-        part = function(y, rows, *inputs(rows))
+        part = function(y, rows, *(one[rows] for one in of_rows))
         if progress is not None:
             progress(len(codes[rows]))
         return part
 
     if ship:
         # each worker gets the rows of its task (or the recipe to read them), not everything
-        task = dask.delayed(function, pure=False)
-        parts = [task(y.piece(rows), slice(None), *inputs(rows)) for rows in row_tasks(y, codes)]
+        task = dask.delayed(partial(_on_worker, function), pure=False)
+        parts = [task(y.piece(rows), [piece(one, rows) for one in of_rows]) for rows in row_tasks(y, codes)]
     else:
         task = dask.delayed(run, pure=False)
         parts = [task(rows) for rows in row_tasks(y, codes)]
     tree = _tree(parts, dask.delayed(combine, pure=False))
-    return (dask.compute if ship else compute_here)(tree)[0]
+    if not ship:
+        return compute_here(tree)[0]
+    with sends_large():
+        return dask.compute(tree)[0]
+
+
+def piece(values: Any, rows: slice | np.ndarray) -> Any:
+    """What a worker needs to have some rows: these rows, or of what computes them the means to do so."""
+    return values.piece(rows) if hasattr(values, "piece") else values[rows]
+
+
+def _on_worker(function: Callable[..., Any], y: RowReader, of_rows: Sequence[Any]) -> Any:
+    every = slice(None)
+    return function(y, every, *(one[every] for one in of_rows))
 
 
 def _tree(items: list, combine: Callable) -> object:

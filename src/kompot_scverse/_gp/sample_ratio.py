@@ -7,8 +7,11 @@ import numpy as np
 from scipy.special import expit
 
 from .amplitudes import GRID, choose_amplitudes, chosen_variances, solve_prior
+from .cell_blocks import CellBlocks
+from .features import Features
+from .mass_level import mass_level
 from .multinomial import Cells, Fields, State
-from .ratio import RatioFit, fit_ratio
+from .ratio import RatioFit, fit_ratio_of
 from .sample_expansion import Expansion, Information, integrate, typical
 
 __all__ = ["EffectsFit", "fit_sample_effects", "fit_sample_ratio"]
@@ -53,8 +56,8 @@ class _Prior:
 class EffectsFit:
     """Posterior of the effects of a design of the samples on their log densities."""
 
-    phi: np.ndarray
-    """Features: cells × rank."""
+    cells: CellBlocks
+    """Features of the cells: cells × rank."""
     weights: np.ndarray
     """Effects × rank."""
     covariance: np.ndarray
@@ -86,11 +89,11 @@ class EffectsFit:
         log_odds_change
             Log odds beforehand that anything changes.
         """
-        rank = self.phi.shape[1]
+        rank = self.cells.shape[1]
         weights = coefficients @ self.weights
         map_ = np.kron(coefficients[None], np.eye(rank))
         changes = bool(weights.any())
-        offset, center, level = _level(self.phi, weights, share * len(self.phi))
+        offset, center, level = mass_level(self.cells, weights, share * len(self.cells))
         return RatioFit(
             offset=offset if changes else 0.0,
             weights=weights,
@@ -115,7 +118,12 @@ class EffectsFit:
 
 
 def fit_sample_ratio(
-    phi: np.ndarray, codes: np.ndarray, late: np.ndarray, blocks: np.ndarray, *, log_odds_change: float = 0.0
+    phi: Features | CellBlocks,
+    codes: np.ndarray,
+    late: np.ndarray,
+    blocks: np.ndarray,
+    *,
+    log_odds_change: float = 0.0,
 ) -> RatioFit:
     r"""
     Estimate the log ratio of the densities of two conditions from their samples.
@@ -142,10 +150,10 @@ def fit_sample_ratio(
     log_odds_change
         Log odds beforehand that anything changes.
     """
-    pooled = fit_ratio(phi, late[codes], blocks, log_odds_change=log_odds_change)
+    cells = Cells(phi, codes, np.where(late, 0.5, -0.5)[:, None])
+    pooled = fit_ratio_of(cells.blocks, late, blocks, log_odds_change=log_odds_change)
     if not pooled.amplitudes.any():
         return pooled
-    cells = Cells(phi, codes, np.where(late, 0.5, -0.5)[:, None])
     now = cells.at(Fields(pooled.weights[None], np.zeros_like(cells.sums)), np.log(cells.counts))
     found = _fit_with_samples(cells, now, blocks)
     if found is None:
@@ -154,7 +162,7 @@ def fit_sample_ratio(
 
 
 def fit_sample_effects(
-    phi: np.ndarray, codes: np.ndarray, design: np.ndarray, blocks: np.ndarray, *, samples: bool
+    phi: Features | CellBlocks, codes: np.ndarray, design: np.ndarray, blocks: np.ndarray, *, samples: bool
 ) -> EffectsFit:
     r"""
     Estimate the effects of any design of the samples on their log densities.
@@ -172,9 +180,9 @@ def fit_sample_effects(
         Whether samples differ by fields of their own.
     """
     cells = Cells(phi, codes, design)
-    start = Fields(np.zeros((design.shape[1], phi.shape[1])), np.zeros_like(cells.sums))
+    start = Fields(np.zeros((design.shape[1], cells.rank)), np.zeros_like(cells.sums))
     first = cells.at(start, np.log(cells.counts))
-    pooled = _fit_scaled(cells, first, blocks, np.zeros(phi.shape[1]))
+    pooled = _fit_scaled(cells, first, blocks, np.zeros(cells.rank))
     if not samples or not pooled.amplitudes.any():
         return pooled
     now = cells.at(Fields(pooled.weights, start.own), pooled.levels)
@@ -183,7 +191,7 @@ def fit_sample_effects(
 
 def _fit_with_samples(cells: Cells, now: State, blocks: np.ndarray) -> EffectsFit | None:
     """The fit with fields of the samples, from one without; None where the samples do not differ."""
-    everything = cells.information(np.ones((len(cells.phi), 1)))[0]
+    everything = cells.everything()
     values = np.append(GRID, 0.0)  # position -1 is 0
     shape = values[choose_amplitudes(*typical(everything, now.score, cells.counts, cells.design), blocks)][blocks]
     if not shape.any():
@@ -213,7 +221,7 @@ def _fit_scaled(cells: Cells, now: State, blocks: np.ndarray, shape: np.ndarray)
         variances = chosen_variances(information, expansion.linear, of_effects, found)
         delta = solve_prior(information, expansion.linear, variances[of_effects])[0]
         step = expansion.mode(delta) - now.fields
-        move = float(np.abs(cells.phi @ step.of_samples(cells.design).T).max())
+        move = cells.largest_move(step)
         now = cells.at(now.fields + step * min(1.0, LARGEST_MOVE / max(move, 1e-300)), now.levels)
         if same and move < SETTLED:
             break
@@ -222,7 +230,7 @@ def _fit_scaled(cells: Cells, now: State, blocks: np.ndarray, shape: np.ndarray)
     fields, expansion, levels = _newton(cells, now, prior, shape, SCALES[scale])
     information = expansion.curvature.effects
     return EffectsFit(
-        phi=cells.phi,
+        cells=cells.blocks,
         weights=fields.delta,
         covariance=solve_prior(information, expansion.linear, prior.effects)[1],
         information=information,
@@ -238,11 +246,11 @@ def _fit_scaled(cells: Cells, now: State, blocks: np.ndarray, shape: np.ndarray)
 
 def _no_effects(cells: Cells, blocks: np.ndarray) -> EffectsFit:
     """All effects zero."""
-    n_effects, rank = cells.design.shape[1], cells.phi.shape[1]
+    n_effects, rank = cells.design.shape[1], cells.rank
     size, none = n_effects * rank, np.zeros(blocks.max() + 1)
     empty = np.zeros((size, size))
     return EffectsFit(
-        cells.phi,
+        cells.blocks,
         np.zeros((n_effects, rank)),
         empty,
         empty,
@@ -257,7 +265,7 @@ def _no_effects(cells: Cells, blocks: np.ndarray) -> EffectsFit:
 def _nothing_between(cells: Cells, now: State, blocks: np.ndarray) -> EffectsFit:
     """The fit without fields of the samples, whose evidence turned out to be largest."""
     alone = cells.at(Fields(now.fields.delta, np.zeros_like(now.fields.own)), now.levels)
-    return _fit_scaled(cells, alone, blocks, np.zeros(cells.phi.shape[1]))
+    return _fit_scaled(cells, alone, blocks, np.zeros(cells.rank))
 
 
 def _choose_scale(known: Information, now: State, design: np.ndarray, start: int | None) -> int:
@@ -292,18 +300,3 @@ def _newton(
         now = new
     logger.warning("The fields of the samples did not converge in %d steps (decrement %.2g).", MAX_STEPS, decrement)
     return now.fields, expansion, now.levels
-
-
-def _level(phi: np.ndarray, weights: np.ndarray, n_late: float) -> tuple[float, np.ndarray, float]:
-    """Offset that gives both conditions mass one over the pooled cells, the centre of the features, and its variance."""
-    field, n = phi @ weights, len(phi)
-    level = log_odds = float(np.log(n_late / (n - n_late)))
-    for _ in range(MAX_STEPS):
-        probability = expit(level + field)
-        known = probability * (1 - probability)
-        step = float((n_late - probability.sum()) / known.sum())
-        level += float(np.clip(step, -1, 1))
-        if abs(step) < 1e-12:
-            break
-    total = float(known.sum())
-    return level - log_odds, known @ phi / total, max(1 / total - 1 / n_late - 1 / (n - n_late), 0.0)

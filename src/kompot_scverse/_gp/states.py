@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from .basis import explained_variance
+from .features import CellFeatures
 from .model import CellStates, fit_cell_states
 from .neighbor_choice import NeighborRequest
+from .recipe import FeatureRecipe, kernel_name
 
 if TYPE_CHECKING:
     from kompot_scverse.settings import GPSettings
@@ -25,14 +29,34 @@ class States:
     x: np.ndarray
     """Cells × dimensions, in the frame of the model: centred, and close to 1 in size."""
     model: CellStates
-    phi: np.ndarray
-    """Cells × rank."""
     n_cells: int
     """Number of cells that length scale and basis come from."""
+    components: np.ndarray | None = None
+    """Numbers of the components of the representation that are used; None for all."""
 
     def rows(self, take: Callable[[np.ndarray], np.ndarray]) -> "States":
         """Those of the cells that `take` gives of an array with one row per cell."""
-        return replace(self, x=take(self.x), phi=take(self.phi))
+        return replace(self, x=take(self.x))
+
+    @property
+    def rank(self) -> int:
+        """Features of the basis."""
+        return self.model.basis.rank
+
+    def features(self, *more: Any, constant: bool = False, scale: float = 1.0) -> CellFeatures:
+        """Features of all cells, on further bases too, with a constant before them and multiplied by a number."""
+        return CellFeatures((self.model.basis, *more), self.x, constant, scale)
+
+    def recipe(self, features: CellFeatures, gp: "GPSettings") -> FeatureRecipe:
+        """What the features can be computed from again."""
+        components = np.arange(self.x.shape[1]) if self.components is None else self.components
+        ls = cast("float", self.model.ls)  # a kernel with its own has no name
+        return FeatureRecipe.of(features, self.model.frame, components, kernel_name(gp.kernel), ls)
+
+    @cached_property
+    def left_out(self) -> np.ndarray:
+        """Prior variance that the basis leaves out at every cell."""
+        return self.model.basis.kernel.diagonal(self.x) - explained_variance(self.model.basis, self.x)
 
     def describe(self, gp: "GPSettings") -> dict[str, Any]:
         """Settings of the Gaussian process as resolved."""
@@ -62,9 +86,7 @@ class States:
             Distances of the null genes.
         """
         prior = self.model.basis.kernel.diagonal(self.x[cells])
-        # summed without an array of squares as large as the features
-        left_out = prior - np.einsum("cr,cr->c", self.phi, self.phi)[cells]
-        kept = {"residual_quantiles": left_out / prior.mean()}
+        kept = {"residual_quantiles": self.left_out[cells] / prior.mean()}
         if null is not None:
             kept["null_quantiles"] = null
         levels = np.linspace(0, 1, N_QUANTILES)
@@ -75,7 +97,7 @@ def fit_states(
     x: np.ndarray, cells: np.ndarray, use_rep: str, gp: "GPSettings", *, distances: NeighborRequest | None = None
 ) -> States:
     """
-    Length scale and basis of the cells of an analysis, and features of all cells.
+    Length scale and basis of the cells of an analysis.
 
     Parameters
     ----------
@@ -90,5 +112,5 @@ def fit_states(
     distances
         What nearest-neighbour distances of every such cell are needed for; None if they are not.
     """
-    model = fit_cell_states(x[cells], gp, distances=distances)
-    return States(use_rep, model.frame.inward(x), model, model.features(x), int(cells.sum()))
+    model = fit_cell_states(x if cells.all() else x[cells], gp, distances=distances)
+    return States(use_rep, model.frame.inward(x), model, int(cells.sum()))

@@ -6,14 +6,14 @@ import numpy as np
 from scipy.linalg import qr
 from scipy.optimize import lsq_linear, nnls
 
+from .features import Features, blocks_of
+
 __all__ = ["JointTable", "VarianceTable", "compress"]
 
 TOLERANCE = 0.03
 """Relative error of a variance, root mean square over the cell states."""
 SIZES = (2, 4, 8, 12, 16)
 """Numbers of covariances that are tried."""
-BLOCK = 8192
-"""Cells at a time."""
 
 
 @dataclass(frozen=True)
@@ -25,16 +25,11 @@ class VarianceTable:
     loads: np.ndarray
     """c, not negative: genes × covariances."""
 
-    def forms(self, features: np.ndarray) -> np.ndarray:
+    def forms(self, features: Features) -> np.ndarray:
         """FᵀVF of every covariance: cells × covariances, NaN where the features are."""
-        out = np.empty((len(features), len(self.matrices)))
-        for start in range(0, len(features), BLOCK):
-            rows = features[start : start + BLOCK]
-            for k, matrix in enumerate(self.matrices):
-                out[start : start + BLOCK, k] = np.einsum("cr,cr->c", rows @ matrix, rows)
-        return np.maximum(out, 0.0)
+        return _forms(self.matrices, features, 0.0)
 
-    def variances(self, features: np.ndarray) -> np.ndarray:
+    def variances(self, features: Features) -> np.ndarray:
         """Genes × cells."""
         return self.loads @ self.forms(features).T
 
@@ -48,15 +43,19 @@ class JointTable:
     loads: np.ndarray
     """c, not negative: genes × covariances."""
 
-    def forms(self, features: np.ndarray) -> np.ndarray:
+    def forms(self, features: Features) -> np.ndarray:
         """FᵀVF of every covariance and pair: cells × (covariances · pairs), NaN where the features are."""
         flat = self.matrices.reshape(-1, *self.matrices.shape[2:])
-        out = np.empty((len(features), len(flat)))
-        for start in range(0, len(features), BLOCK):
-            rows = features[start : start + BLOCK]
-            for k, matrix in enumerate(flat):
-                out[start : start + BLOCK, k] = np.einsum("cr,cr->c", rows @ matrix, rows)
-        return out
+        return _forms(flat, features, -np.inf)
+
+
+def _forms(matrices: np.ndarray, features: Features, least: float) -> np.ndarray:
+    """FᵀVF of every matrix, cells × matrices, not below `least`; summed in double precision, returned in that of the features."""
+    out = np.empty((len(features), len(matrices)), dtype=getattr(features, "dtype", np.float32))
+    for rows, block in blocks_of(features):
+        for k, matrix in enumerate(matrices):
+            out[rows, k] = np.maximum(np.einsum("cr,cr->c", block @ matrix, block), least)
+    return out
 
 
 def compress(forms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

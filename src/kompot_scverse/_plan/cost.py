@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from kompot_scverse._gp.basis import BLOCK, MAX_CANDIDATES
+from kompot_scverse._gp.cell_blocks import KEPT
 from kompot_scverse._gp.evidence import GENES as GENES_BLOCK
 from kompot_scverse._gp.evidence import ratio_grid
 from kompot_scverse._gp.moments import PRODUCT_ROWS
@@ -23,6 +24,8 @@ OVERHEAD = 70e6
 """Compiled kernels, threads and slack of the allocator, bytes: what a run on very little data takes."""
 KEPT_WORK_SPACE = 1.5
 """Work space of the kernel that compiler and allocator hold on to, in blocks of features."""
+WEIGHTS_PER_CELL, WEIGHT_BYTES = 12, 28
+"""Neighbourhoods that a cell has a weight in, and bytes of such a weight: in double precision, for products, and as stored."""
 N_VARIANCES = 12
 """Posterior variances that are kept of each function, at most 16."""
 GRID_SAMPLES, GRID_CELLS = (len(ratio_grid(samples=samples).points) for samples in (True, False))
@@ -60,6 +63,8 @@ class Sizes:
     """Whether the variance components of each gene are estimated."""
     n_rough: int = 0
     """Rank of the rough basis of log ratios."""
+    keeps_features: bool = True
+    """Whether the features are kept with the results."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +88,8 @@ def memory_items(s: Sizes) -> list[Item]:
         Item("overhead", "", OVERHEAD, STAGES),
         Item("work space", f"{block:,} × {r}", KEPT_WORK_SPACE * block * r * 8, STAGES),
         Item("representation", f"{s.n_obs:,} × {s.n_dims}", s.n_obs * s.n_dims * 8, STAGES),
-        Item("copies of the representation", f"{s.n_cells:,} × {s.n_dims}", 2 * s.n_cells * s.n_dims * 8, ("basis",)),
+        Item("copies of the representation", f"{s.n_cells:,} × {s.n_dims}", s.n_cells * s.n_dims * 8, ("basis",)),
         Item("rows of the kernel matrix", f"{candidates:,} × {r}", candidates * capacity * 8, ("basis",)),
-        Item("features", f"{s.n_obs:,} × {r}", s.n_obs * r * 8, STAGES[1:]),
     ]
     items += _abundance_items(s) if g == 0 else _reading_items(s) + _null_items(s) + _result_items(s)
     return [item for item in items if item.n_bytes > 0]
@@ -94,17 +98,16 @@ def memory_items(s: Sizes) -> list[Item]:
 def _abundance_items(s: Sizes) -> list[Item]:
     if s.n_rough:
         both = s.rank + s.n_rough
-        own = 5 * s.n_samples if s.replicates else 5
+        own = s.n_samples if s.replicates else 1
         return [
-            Item("rough features", f"{s.n_obs:,} × {s.n_rough}", s.n_obs * s.n_rough * 8, ("results",)),
-            Item("all features", f"2 × {s.n_obs:,} × {both}", (s.n_obs + s.n_cells) * both * 8, ("results",)),
+            Item("smooth and rough features", f"{s.n_obs:,} × {both}", min(s.n_obs * both * 4, KEPT), ("results",)),
             Item("log ratios", f"{s.n_conditions} × {s.n_obs:,}", 4 * s.n_conditions * s.n_obs * 8, ("results",)),
             Item("fields of samples", f"{s.n_cells:,} × {own}", s.n_cells * own * 8, ("results",)),
         ]
     sets = s.n_conditions + (s.n_samples if s.replicates else 0)
     return [
         Item("densities", f"2 × {sets} × {s.n_obs:,}", 2 * sets * s.n_obs * 8, ("results",)),
-        Item("rotated features", f"{s.n_obs:,} × {s.rank}", s.n_obs * s.rank * 8, ("results",)),
+        Item("features", f"2 × {s.n_obs:,} × {s.rank}", 2 * s.n_obs * s.rank * 8, ("results",)),
     ]
 
 
@@ -118,7 +121,7 @@ def _reading_items(s: Sizes) -> list[Item]:
     task_rows, product_rows = (min(rows, s.n_cells // s.n_samples) for rows in (TASK_ROWS, PRODUCT_ROWS))
     # rows of a task; rows of a product in two orders, and their squares
     row_bytes = 8 * task_rows + 24 * product_rows if s.density < 1 else 8 * (task_rows + 2 * product_rows)
-    sums = s.n_samples * g * s.rank * 8
+    sums, own = s.n_samples * g * s.rank * 8, min(s.n_weights, WEIGHTS_PER_CELL)
     return [
         Item("sums per sample", f"{s.n_samples} × {g:,} × {s.rank}", sums, ("reading", "null genes", "fitting")),
         Item("partial sums", f"{g:,} × {columns}", partial * products, ("reading",)),
@@ -129,7 +132,8 @@ def _reading_items(s: Sizes) -> list[Item]:
             2 * s.n_samples * s.n_tested * s.n_weights * 8,
             STAGES[1:],
         ),
-        Item("neighbourhood weights", f"{s.n_obs:,} × {s.n_weights}", 2.5 * s.n_obs * s.n_weights * 8, STAGES[1:]),
+        Item("neighbourhood weights", f"{s.n_obs:,} × {own}", s.n_obs * own * WEIGHT_BYTES, STAGES[1:]),
+        Item("features", f"{s.n_obs:,} × {s.rank}", s.n_obs * s.rank * 4 * s.keeps_features, STAGES[1:]),
     ]  # fmt: skip
 
 
@@ -157,7 +161,6 @@ def _result_items(s: Sizes) -> list[Item]:
         Item("weights", f"{s.n_conditions} × {g:,} × {r}", s.n_conditions * one, later),
         Item("fold changes", f"{g:,} × {r}", (s.n_conditions - 1) * one if s.replicates or s.n_conditions == 1 else 2 * one, later),
         Item("stored weights", f"{s.n_conditions} × {s.n_all_genes:,} × {r}", (2 * s.n_conditions - 1) * stored, later[1:]),
-        Item("stored features", f"{s.n_obs:,} × {r}", s.n_obs * r * 4, later[1:]),
         Item("layers", f"{s.n_layers} × {s.n_obs:,} × {s.n_all_genes:,}", s.n_layers * s.n_obs * s.n_all_genes * 4, later[1:]),
         Item("chunks of layers", f"{threads} × {min(s.n_obs, CELLS):,} × {min(s.n_all_genes, GENES)}", 3 * chunk, later[1:]),
     ]  # fmt: skip

@@ -17,7 +17,7 @@ from .resource_plan import Cost, ResourcePlan, make_plan
 
 __all__ = ["PlannedTask", "plan_tasks"]
 
-KEPT = ("stored features", "stored weights", "stored variances", "replicate factors", "layers")
+KEPT = ("features", "stored weights", "stored variances", "replicate factors", "layers")
 """Arrays that stay when an analysis of a modality is done."""
 FEW_REPLICATES = 3
 FEW_CELLS = 50
@@ -94,6 +94,7 @@ def _sizes(task: PlannedTask, n_dims: int, rank: int, storage: StorageSettings) 
         rank=rank,
         replicates=task.design.sample_key is not None,
         n_layers=task.n_layers if storage.layers == "memory" else 0,
+        keeps_features=storage.basis is not None,
         **task.sizes,
     )
 

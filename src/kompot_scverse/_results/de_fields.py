@@ -23,6 +23,8 @@ class DEPlan:
     """Whether the variance components of each gene are estimated."""
     tested: bool
     """Whether replicates are tested."""
+    basis: bool = True
+    """Whether the features are kept."""
 
     @property
     def cells_tested(self) -> bool:
@@ -41,7 +43,11 @@ class DEPlan:
 
 def plan_fields(plan: DEPlan, design: Design) -> list[Field]:
     """All fields of a call, without values."""
-    fields = [Field("obsm", plan.keys(design, None).basis, "basis", "features of the cell states, cells × rank")]
+    fields = []
+    if plan.basis:
+        fields.append(
+            Field("obsm", plan.keys(design, None).basis, "basis", "features of the cell states, cells × rank")
+        )
     if plan.tested:
         text = "weights in the soft neighbourhoods of the replicate test, cells × neighbourhoods"
         fields.append(Field("obsm", plan.keys(design, None).neighborhoods, "neighborhoods", text))

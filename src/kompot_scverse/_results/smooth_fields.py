@@ -7,7 +7,7 @@ from .de_fields import variance_rows
 __all__ = ["plan_fields"]
 
 
-def plan_fields(prefix: str, name: str, *, estimated: bool, layers: bool) -> list[Field]:
+def plan_fields(prefix: str, name: str, *, estimated: bool, layers: bool, basis: bool = True) -> list[Field]:
     """
     All fields of a call in one modality, named as those of a group, since they can be rebuilt in the same way.
 
@@ -21,12 +21,14 @@ def plan_fields(prefix: str, name: str, *, estimated: bool, layers: bool) -> lis
         Whether the variance components of each gene are estimated.
     layers
         Whether layers are written.
+    basis
+        Whether the features are kept.
     """
     text = f"weights of the smoothed expression in {name}, genes × rank"
-    fields = [
-        Field("obsm", f"{prefix}_basis", "basis", "features of the cell states, cells × rank"),
-        Field("varm", f"{prefix}_weights", "group_weights", text),
-    ]
+    fields = [Field("varm", f"{prefix}_weights", "group_weights", text)]
+    if basis:
+        about = "features of the cell states, cells × rank"
+        fields.insert(0, Field("obsm", f"{prefix}_basis", "basis", about))
     text = f"posterior SD of the smoothed expression in {name}"
     if estimated:
         rows = variance_rows(f"the smoothed expression in {name}")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from anndata import AnnData
 from mudata import MuData
 
@@ -185,6 +186,8 @@ def _is_there(data: AnnData | MuData, field: Field, value: Any) -> bool:
         return False
     if list(getattr(there, "columns", ())) != list(getattr(value, "columns", ())):
         return False
+    if sp.issparse(there) or sp.issparse(value):
+        return sp.issparse(there) and sp.issparse(value) and _same_sparse(sp.csr_array(there), sp.csr_array(value))
     before, now = np.asarray(there), np.asarray(value)
     if before.shape != now.shape:
         return False
@@ -199,6 +202,11 @@ def _same(before: np.ndarray, now: np.ndarray) -> bool:
         return bool(((before == now) | (pd.isna(before) & pd.isna(now))).all())
     room = SAME * np.abs(now).max(initial=0, where=np.isfinite(now))
     return np.allclose(before, now, rtol=0, atol=room, equal_nan=True)
+
+
+def _same_sparse(before: sp.csr_array, now: sp.csr_array) -> bool:
+    pairs = ((before.indptr, now.indptr), (before.indices, now.indices), (before.data, now.data))
+    return before.shape == now.shape and all(a.shape == b.shape and _same(a, b) for a, b in pairs)
 
 
 def drop(data: AnnData | MuData, places: Sequence[tuple[str, str, str]]) -> None:

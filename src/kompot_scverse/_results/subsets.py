@@ -10,6 +10,7 @@ import pandas as pd
 from anndata import AnnData
 
 from kompot_scverse._data.errors import INSIDE
+from kompot_scverse._gp.features import Features
 from kompot_scverse._keys import SAMPLE_VAR
 from kompot_scverse._runs.fingerprint import DESCRIPTIONS
 from kompot_scverse._runs.history import last_writer, readable_runs
@@ -61,12 +62,14 @@ class SubsetMerger:
     numbers: np.ndarray | None
     """The genes analysed; None for all."""
     design: Design
-    basis: tuple[str, np.ndarray]
+    basis: tuple[str, Features]
     """Key of the basis in obsm, and its values."""
     params: dict[str, Any]
     """Resolved parameters of this run."""
     fingerprint: dict[str, str]
     """Of this run."""
+    recipe: dict[str, Any] = field(default_factory=dict)
+    """What this run keeps in place of the basis; nothing where that is kept."""
     updated: set[int] = field(default_factory=set)
     """Earlier runs whose other genes were kept."""
     lost: dict[str, tuple[int, int, tuple[str, ...]]] = field(default_factory=dict)
@@ -84,6 +87,8 @@ class SubsetMerger:
 
     def _has_same_basis(self) -> bool:
         key, phi = self.basis
+        if not isinstance(phi, np.ndarray):
+            return any(self.recipe.items() <= run.diagnostics.items() for run in self._runs.values())
         stored = self.adata.obsm.get(key)
         # the same basis computed on another machine differs in its last digits
         return (

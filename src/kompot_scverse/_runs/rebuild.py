@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from kompot_scverse._data.features import on_all_cells
+from kompot_scverse._data.matrix import in_memory
+from kompot_scverse._gp.features import CellFeatures, Features
 from kompot_scverse._gp.parallel import compute_here
 from kompot_scverse._stats.lazy_layers import (
     lazy_average,
@@ -223,7 +225,7 @@ class _Parts:
         zscore = self._part("neighborhood_zscore", self.columns)
         return lazy_average(self._part("neighborhoods", self.rows), zscore)
 
-    def _basis(self) -> np.ndarray:
+    def _basis(self) -> Features:
         """The features; the parts that they are multiplied with come first."""
         phi, source = self.view.read("basis"), self.view.source("basis")
         if (
@@ -232,6 +234,8 @@ class _Parts:
             and any(source.params.get(name) != self._source.params.get(name) for name in BASIS)
         ):
             self._raise_mixed("basis", source)
+        if isinstance(phi, CellFeatures):
+            return phi.piece(self.rows)
         return np.asarray(phi, dtype=np.float32)[self.rows]
 
     def _part(self, statistic: str, chosen: Chosen, *, lazy: bool = False) -> Any:
@@ -243,7 +247,7 @@ class _Parts:
             self._raise_mixed(statistic, max(source, self._source, key=lambda run: run.run_id))
         if lazy and not isinstance(values, np.ndarray):
             return cast("da.Array", values)[chosen].astype(np.float32)
-        return np.asarray(values, dtype=np.float32)[chosen]
+        return in_memory(values).astype(np.float32, copy=False)[chosen]
 
     def _raise_mixed(self, statistic: str, writer: Run) -> None:
         run = self.view.run

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
 
+from kompot_scverse._data.matrix import in_memory
 from kompot_scverse._data.resolve import obs_column
 from kompot_scverse._stats.neighborhoods import nodes_of
 
@@ -23,7 +24,7 @@ class Regions:
     """Nodes of the tree over the neighbourhoods: first the single ones, the last is everything."""
 
     view: RunView
-    soft: np.ndarray
+    soft: csr_array
     """Weights of the cells in the neighbourhoods: cells × m."""
     nodes: np.ndarray
     """Nodes × m."""
@@ -40,8 +41,12 @@ class Regions:
     def compared(self) -> np.ndarray:
         """Cells of the contrast."""
         if self.view.run.contrast.get("reference") is None:
-            return np.isfinite(self.soft).all(axis=1)
-        return np.logical_or(*self.view.conditions()) & np.isfinite(self.soft).all(axis=1)
+            return self._with_state
+        return np.logical_or(*self.view.conditions()) & self._with_state
+
+    @property
+    def _with_state(self) -> np.ndarray:
+        return np.isfinite(self.soft.sum(axis=1))
 
     def composition(self, region: int, labels: pd.Series) -> tuple[str, float]:
         """Category that most of the cells of a region have, and its share; empty and NaN without cells."""
@@ -63,7 +68,7 @@ def find_regions(view: RunView) -> Regions:
     merges = view.run.diagnostics.get("neighborhood_tree")
     if merges is None:
         raise LookupError(f"No regions of {view.name}; call `{view.call('region')}`.")
-    soft: Any = np.asarray(view.read("neighborhoods"), dtype=np.float64)
+    soft = csr_array(in_memory(view.read("neighborhoods")), dtype=np.float64)
     return Regions(view, soft, nodes_of(merges, soft.shape[1]))
 
 

@@ -92,7 +92,7 @@ def sample_fits(view: RunView, gene: int) -> SampleFits:
     key = view.run.params.get("sample_key")
     if key is None:
         raise LookupError(f"No replicates of {view.name}; call `{view.call('sample_sd')}`.")
-    phi = np.asarray(view.read("basis"), dtype=np.float64)
+    phi = view.features().astype(np.float64)
     labels = obs_column(view.data, key, "sample_key")
     y = feature_values(view.data, np.array([gene]), view.run.params.get("layer"))[:, 0]
     names: list[tuple[str, Any]] = []

@@ -14,9 +14,11 @@ from kompot_scverse._data.holders import holder, whole
 from kompot_scverse._data.protocol import AnnDataLike
 from kompot_scverse._data.resolve import match_label, obs_column
 from kompot_scverse._data.tables import value_of
+from kompot_scverse._gp.features import CellFeatures
 from kompot_scverse._keys import column_name
 from kompot_scverse._stats.support import SUPPORTED
 
+from .features import FEATURES, run_features
 from .history import iterate_runs, overwriter
 from .run import Run
 
@@ -189,6 +191,9 @@ class RunView:
                 f"{self.name[0].upper()}{self.name[1:]} tests several coefficients together, so it has no {statistic!r}: it has p, q and "
                 "the level that is highest. Ask for one coefficient, or name a contrast of two levels with `contrasts=`."
             )
+        if entry is None and statistic == "basis" and FEATURES in self.run.diagnostics:
+            self.check_one_modality()
+            return run_features(self)
         if entry is None:
             raise LookupError(f"No {statistic!r} of {self.name}; call `{self.call(statistic)}`.")
         if entry.get("mod"):
@@ -217,8 +222,15 @@ class RunView:
             raise missing(f"category of {self.run.params.get('cell_groups')!r}", cell_group, table.columns)
         return table[name].to_numpy(dtype=np.float64)
 
+    def features(self) -> np.ndarray:
+        """Features of all cells, kept or computed."""
+        found = self.read("basis")
+        return found[:] if isinstance(found, CellFeatures) else np.asarray(found)
+
     def source(self, statistic: str) -> Run:
-        """The run whose values a field of this run now holds."""
+        """The run whose values a field of this run now holds; of features that are not kept, this one."""
+        if statistic == "basis" and not self.has(statistic):
+            return self.run
         entry = self._entries[statistic]
         return overwriter(self.history, self.run, entry["slot"], entry["key"]) or self.run
 

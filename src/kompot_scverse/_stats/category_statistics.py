@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
+from kompot_scverse._gp.features import Features
+
 from .component_fit import ComponentFit
 from .expression import ExpressionFit
 from .lazy_layers import ratio
@@ -26,7 +28,7 @@ class GroupStatistics:
 
 
 def category_means(
-    phi: np.ndarray, codes: np.ndarray, n_categories: int, sides: tuple[np.ndarray, np.ndarray], min_cells: int
+    phi: Features, codes: np.ndarray, n_categories: int, sides: tuple[np.ndarray, np.ndarray], min_cells: int
 ) -> np.ndarray:
     """
     Mean features over the cells of each category that belong to the reference or the group: categories × rank.
@@ -55,12 +57,12 @@ def category_means(
     return means
 
 
-def mean_features(phi: np.ndarray, cells: np.ndarray) -> np.ndarray:
+def mean_features(phi: Features, cells: np.ndarray) -> np.ndarray:
     """Mean over chosen cells (a mask); rows of other cells may be NaN."""
     rows, total = np.flatnonzero(cells), np.zeros(phi.shape[1])
     for start in range(0, len(rows), BLOCK):
         # in blocks, since a choice of rows is a copy
-        total += phi[rows[start : start + BLOCK]].sum(axis=0)
+        total += phi[rows[start : start + BLOCK]].sum(axis=0, dtype=np.float64)
     return total / len(rows)
 
 

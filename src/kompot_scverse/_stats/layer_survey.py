@@ -88,7 +88,7 @@ def survey_layer(y: RowReader, codes: NDArray[np.integer]) -> LayerSurvey:
 
 def _collect(y: RowReader, codes: NDArray[np.integer], scale: float | None) -> _Part:
     numbers = np.arange(len(codes))
-    return map_rows(y, codes, partial(_survey_rows, scale=scale), lambda rows: (codes[rows], numbers[rows]), _Part.add)
+    return map_rows(y, codes, partial(_survey_rows, scale=scale), (codes, numbers), _Part.add)
 
 
 def _probe(y: RowReader, codes: NDArray[np.integer]) -> float | None:

@@ -3,7 +3,9 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.sparse import csr_array
 
+from kompot_scverse._gp.features import Features
 from kompot_scverse._gp.lazy import as_dask
 from kompot_scverse._stats.sample_covariance import factor_variance
 
@@ -17,13 +19,13 @@ GENES = 512
 """Size of a chunk: small enough in genes that reading one gene costs little."""
 
 
-def _chunks(phi: np.ndarray, weights: "np.ndarray | da.Array") -> tuple["da.Array", "da.Array"]:
+def _chunks(phi: Features | csr_array, weights: "np.ndarray | da.Array") -> tuple["da.Array", "da.Array"]:
     of_genes = (GENES, *weights.shape[1:])
     right = as_dask(weights, of_genes) if isinstance(weights, np.ndarray) else weights.rechunk(of_genes)
     return as_dask(phi, (CELLS, phi.shape[1])), right
 
 
-def lazy_product(phi: np.ndarray, weights: np.ndarray) -> "da.Array":
+def lazy_product(phi: Features, weights: np.ndarray) -> "da.Array":
     """
     ΦWᵀ, cells × genes, float32, computed when read.
 
@@ -40,7 +42,7 @@ def lazy_product(phi: np.ndarray, weights: np.ndarray) -> "da.Array":
     return da.blockwise(_product, "cg", left, "cr", right, "gr", concatenate=True, dtype=np.float32)
 
 
-def lazy_std(phi: np.ndarray, factor: "np.ndarray | da.Array", variance: np.ndarray) -> "da.Array":
+def lazy_std(phi: Features, factor: "np.ndarray | da.Array", variance: np.ndarray) -> "da.Array":
     """
     Standard deviation with replicate variance, cells × genes, float32, computed when read.
 
@@ -60,14 +62,14 @@ def lazy_std(phi: np.ndarray, factor: "np.ndarray | da.Array", variance: np.ndar
     return da.blockwise(_std, "cg", left, "cr", right, "grk", base, "c", concatenate=True, dtype=np.float32)
 
 
-def lazy_average(weights: np.ndarray, values: np.ndarray) -> "da.Array":
+def lazy_average(weights: np.ndarray | csr_array, values: np.ndarray) -> "da.Array":
     """
     Averages of neighbourhood statistics, weighted for each cell, cells × genes, float32, computed when read.
 
     Parameters
     ----------
     weights
-        Cells × neighbourhoods, float32.
+        Cells × neighbourhoods, float32, dense or sparse.
     values
         Genes × neighbourhoods, float32; NaN where not tested, which is left out of the average.
     """

@@ -70,7 +70,8 @@ def condition_densities(states: States, design: Design, prior: Prior, normalize:
     # replicates first: an error about them should not wait for the conditions
     between = None if design.sample_key is None else _between_samples(states, design, prior, normalize)
     fits, densities = _normalized_densities(states, design.cells, design.condition_codes, names, prior, normalize)
-    variances = np.stack([fit.variance(states.phi) for fit in fits])
+    phi = states.model.basis.features(states.x)
+    variances = np.stack([fit.variance(phi) for fit in fits])
     return densities, variances if between is None else variances + between
 
 
@@ -126,12 +127,13 @@ def _normalized_densities(
                 f"All cells of {name} are identical in obsm[{states.use_rep!r}]; they have no density. "
                 "Pass another representation as `use_rep=`, or leave them out with `mask_obs=`."
             )
+    phi = states.model.basis.features(states.x)
     fits, densities = [], np.empty((len(names), len(states.x)))
     with progress_bar(int(sizes.sum()), "densities", "cells") as advance:
         for number, own in enumerate(members):
             mu = prior.mu + np.log(len(own) / prior.n)
-            fits.append(fit_density(states.phi[own], distances[number], prior.d, mu))
-            densities[number] = fits[number].log_density(states.phi) - np.log(len(own))
+            fits.append(fit_density(phi[own], distances[number], prior.d, mu))
+            densities[number] = fits[number].log_density(phi) - np.log(len(own))
             advance(len(own))
     if normalize == "mass":
         densities += mass_offsets(densities[:, codes >= 0], sizes)[:, None]

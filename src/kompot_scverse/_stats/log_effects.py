@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from kompot_scverse._gp.cell_blocks import CellBlocks
 from kompot_scverse._gp.progress import progress_bar
 from kompot_scverse._gp.ratio import RatioFit
 from kompot_scverse._gp.sample_ratio import EffectsFit, fit_sample_effects
@@ -34,7 +35,7 @@ def effects_abundance(states: States, design: Design) -> Abundance:
     assert design.formula is not None
     model = _Effects(RatioFeatures.of(states, design.cells), design)
     effects = design.formula.effects
-    shape = (len(effects), len(states.phi))
+    shape = (len(effects), len(states.x))
     lfc, variance, null = np.full(shape, np.nan), np.full(shape, np.nan), np.ones(len(effects))
     levels: dict[int, np.ndarray] = {}
     summaries: list[dict[str, Any]] = []
@@ -44,8 +45,9 @@ def effects_abundance(states: States, design: Design) -> Abundance:
                 levels[number] = model.levels(effect)
                 summaries.append({})
             else:
-                fit, phi, factor = model.fit(effect)
-                lfc[number], variance[number] = factor * fit.log_ratio(phi), factor**2 * fit.variance(phi)
+                fit, everywhere, factor = model.fit(effect)
+                log_ratio, own = fit.at(everywhere)
+                lfc[number], variance[number] = factor * log_ratio, factor**2 * own
                 null[number] = fit.null_probability
                 summaries.append(ratio_summary(fit))
             advance(1)
@@ -84,26 +86,24 @@ class _Effects:
     def whole(self) -> tuple[EffectsFit, Features]:
         """Effects of the canonical design."""
         own = self.features.choose(self.codes, self.design)
-        cells = self.codes >= 0
-        rows = own.phi if cells.all() else own.phi[cells]
-        fit = fit_sample_effects(rows, self.codes[cells], self.design, own.blocks, samples=self.samples)
+        taking_part = self.codes >= 0
+        cells = own.cells.chosen(taking_part, self.codes[taking_part])
+        fit = fit_sample_effects(cells, cells.codes, self.design, own.blocks, samples=self.samples)
         return fit, own
 
-    def fit(self, effect: Effect) -> tuple[RatioFit, np.ndarray, float]:
+    def fit(self, effect: Effect) -> tuple[RatioFit, CellBlocks, float]:
         """The effect, the features of all cells, and what the effect is to be multiplied by."""
         columns = effect.contrast @ self.back[:, 1:]
         sides = np.unique(np.round(self.design[:, 0], 9))
         if self.design.shape[1] == 1 and len(sides) == 2:
             # two kinds of samples: the ratio of two densities
             fit, own = fit_two(self.features, self.codes, self.design[:, 0] > 0, samples=self.samples)
-            return fit, own.phi, float(columns[0])
+            return fit, own.cells, float(columns[0])
         found, own = self.whole
-        return found.contrast(columns, log_odds_change=own.log_odds_change), own.phi, 1.0
+        return found.contrast(columns, log_odds_change=own.log_odds_change), own.cells, 1.0
 
     def levels(self, effect: Effect) -> np.ndarray:
         """Log densities of the levels of an effect, less that of the first: levels × cells."""
         assert effect.of_levels is not None
         fit, own = self.whole
-        found = [fit.contrast(columns).log_ratio(own.phi) for columns in effect.of_levels.T @ self.back[:, 1:]]
-        # also the first, which is 0, is missing where a cell has no state
-        return np.stack(found) + 0 * own.phi[:, 0]
+        return np.stack([fit.contrast(columns).at(own.cells)[0] for columns in effect.of_levels.T @ self.back[:, 1:]])

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from kompot_scverse._gp.progress import progress_bar
-from kompot_scverse._gp.ratio import RatioFit, fit_ratio
+from kompot_scverse._gp.ratio import RatioFit, fit_ratio_of
 from kompot_scverse._gp.sample_ratio import fit_sample_ratio
 from kompot_scverse._gp.states import States
 
@@ -23,13 +23,13 @@ SIDES = np.array([[-0.5], [0.5]])
 def ratio_abundance(states: States, design: Design) -> Abundance:
     """Log ratio of every group to the reference, and of every condition to the equal mixture of all."""
     features = RatioFeatures.of(states, design.cells)
-    shape = (len(design.groups), len(states.phi))
+    shape = (len(design.groups), len(states.x))
     lfc, variance = np.empty(shape), np.empty(shape)
     fits = []
     with progress_bar(shape[0], "log ratios", "groups") as advance:
         for number in range(shape[0]):
             fit, own = _fit(features, design, number + 1)
-            lfc[number], variance[number] = fit.log_ratio(own.phi), fit.variance(own.phi)
+            lfc[number], variance[number] = fit.at(own.cells)
             fits.append(fit)
             advance(1)
     against_reference = np.concatenate([np.where(np.isnan(lfc[:1]), np.nan, 0.0), lfc])
@@ -72,12 +72,12 @@ def fit_two(
         Whether samples differ by fields of their own.
     """
     own = features.choose(codes, SIDES[late.astype(np.intp)])
-    cells = codes >= 0
-    rows = own.phi if cells.all() else own.phi[cells]
+    taking_part = codes >= 0
+    cells = own.cells.chosen(taking_part, codes[taking_part])
     if samples:
-        fit = fit_sample_ratio(rows, codes[cells], late, own.blocks, log_odds_change=own.log_odds_change)
+        fit = fit_sample_ratio(cells, cells.codes, late, own.blocks, log_odds_change=own.log_odds_change)
     else:
-        fit = fit_ratio(rows, late[codes[cells]], own.blocks, log_odds_change=own.log_odds_change)
+        fit = fit_ratio_of(cells, late, own.blocks, log_odds_change=own.log_odds_change)
     return fit, own
 
 

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.cluster.hierarchy import linkage
+from scipy.sparse import csr_array, vstack
 from scipy.spatial.distance import cdist, pdist
 from scipy.special import softmax
+
+from kompot_scverse._gp.over_cells import over_cells
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +45,8 @@ ABUNDANCE_WIDTH = 0.35
 """Width for counts, which vary less if neighbourhoods have no sharp borders: of 2,000 splits of samples that do not differ,
 3 against 3 melanoma patients, 10.4 % had a neighbourhood at q < 0.1 with 0.2, 9.9 % with 0.35, 9.8 % with 0.4 and 7.2 %
 with 0.6; from 0.5 on changes in a tenth of the cells are found less."""
+SLIGHT = 1e-6
+"""Weight that is left out where the weights of all cells are kept."""
 TINY = 1e-12
 """Stands for zero cells where a sum of weights is a denominator."""
 
@@ -58,6 +63,17 @@ class Neighborhoods:
     def weights(self, x: NDArray[np.floating]) -> NDArray[np.float64]:
         r"""Weights :math:`w_{ij} \propto \exp(-|x_i - c_j|^2 / 2h^2)` with :math:`\sum_j w_{ij} = 1`, shape (cells, m)."""
         return softmax(-0.5 * cdist(x, self.centers, "sqeuclidean") / self.width**2, axis=1)
+
+    def sparse_weights(self, x: NDArray[np.floating]) -> csr_array:
+        """The same without weights below :data:`SLIGHT`, which hardly any cell has in more than a few neighbourhoods."""
+        return vstack(over_cells(_sparse_weights, x, arguments=(self,)), format="csr")
+
+
+def _sparse_weights(x: NDArray[np.floating], neighborhoods: Neighborhoods) -> csr_array:
+    """Of a block of cells."""
+    weights = neighborhoods.weights(x)
+    weights[weights < SLIGHT] = 0.0
+    return csr_array(weights / weights.sum(axis=1, keepdims=True))
 
 
 def default_n_centers(n_cells: int, n_samples: int) -> int:
@@ -77,7 +93,9 @@ def default_n_centers(n_cells: int, n_samples: int) -> int:
     return max(1, round(min(8 * per_sample**0.2, per_sample / 3, MAX_CENTERS)))
 
 
-def fit_neighborhoods(x: NDArray[np.floating], n_centers: int, width: float = EXPRESSION_WIDTH) -> Neighborhoods:
+def fit_neighborhoods(
+    x: NDArray[np.floating], n_centers: int, width: float = EXPRESSION_WIDTH, order: NDArray[np.intp] | None = None
+) -> Neighborhoods:
     """Place the centres by k-means and set the width from the spread of the cells around them.
 
     k-means starts from principal-direction bisection (Su & Dy 2007) and not from random cells, so that the centres of up to
@@ -91,12 +109,17 @@ def fit_neighborhoods(x: NDArray[np.floating], n_centers: int, width: float = EX
         Number of neighbourhoods m; fewer result where there are fewer distinct cells.
     width
         Width in units of the median distance between a cell and its nearest centre.
+    order
+        Numbers of the rows to use, in an order that belongs to the data; None for all as they are.
     """
     from sklearn.cluster import KMeans
 
-    cells: NDArray[np.float64] = np.asarray(x, dtype=np.float64)
-    if len(cells) > MAX_CELLS_FOR_CENTERS:
-        cells = cells[np.random.default_rng(0).choice(len(cells), MAX_CELLS_FOR_CENTERS, replace=False)]
+    n = len(x) if order is None else len(order)
+    drawn: slice | NDArray[np.intp] = slice(None) if order is None else order
+    if n > MAX_CELLS_FOR_CENTERS:
+        drawn = np.random.default_rng(0).choice(n, MAX_CELLS_FOR_CENTERS, replace=False)
+        drawn = drawn if order is None else order[drawn]
+    cells: NDArray[np.float64] = np.asarray(x[drawn], dtype=np.float64)
     start = _bisect(cells, n_centers)
     centers = KMeans(len(start), init=start, n_init=1, algorithm="lloyd").fit(cells).cluster_centers_.astype(np.float64)
     typical = float(np.median(cdist(cells, centers).min(axis=1)))

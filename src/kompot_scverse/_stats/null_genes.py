@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import scipy.sparse as sp
 
+from kompot_scverse._gp.features import Features
+
 __all__ = ["choose_null_genes", "draw_permutations", "null_gene_batches", "residual_null_moments", "shuffle_cells"]
 
 SHARED = 20
@@ -71,7 +73,7 @@ def shuffle_cells(values: sp.csr_array, cells: np.ndarray, permutations: np.ndar
 def residual_null_moments(
     shuffled: np.ndarray,
     weights: np.ndarray,
-    phi: np.ndarray,
+    phi: Features,
     codes: np.ndarray,
     grams: np.ndarray,
     cells: np.ndarray,

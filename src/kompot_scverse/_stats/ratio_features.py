@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_array
 
+from kompot_scverse._gp.cell_blocks import CellBlocks
+from kompot_scverse._gp.order import canonical_order
+from kompot_scverse._gp.over_cells import over_cells
 from kompot_scverse._gp.region_choice import choose_regions
 from kompot_scverse._gp.rough import MAX_CENTERS, rough_basis
 
@@ -16,13 +19,12 @@ from .neighborhoods import ABUNDANCE_WIDTH, Neighborhoods, fit_neighborhoods, ne
 
 if TYPE_CHECKING:
     from kompot_scverse._gp.basis import Basis
+    from kompot_scverse._gp.features import CellFeatures
     from kompot_scverse._gp.states import States
 
 __all__ = ["Features", "RatioFeatures", "n_rough_centers"]
 
 CELLS_PER_CENTER = 10
-BLOCK = 16_384
-"""Cells whose products are formed at a time."""
 NEGLIGIBLE = 1e-9
 """Share of the largest information below which a combination of effects is not known."""
 
@@ -33,11 +35,29 @@ def n_rough_centers(n_cells: int) -> int:
 
 
 @dataclass(frozen=True)
+class RegionBasis:
+    """How far cells belong to regions, as features."""
+
+    neighborhoods: Neighborhoods
+    nodes: np.ndarray
+    """Regions × neighbourhoods."""
+
+    @property
+    def rank(self) -> int:
+        """Number of regions."""
+        return len(self.nodes)
+
+    def features(self, x: np.ndarray) -> np.ndarray:
+        """Cells × regions."""
+        return self.neighborhoods.weights(x) @ self.nodes.T
+
+
+@dataclass(frozen=True)
 class Features:
     """Features of one comparison."""
 
-    phi: np.ndarray
-    """Cells × features."""
+    cells: CellBlocks
+    """Features of all cells."""
     blocks: np.ndarray
     """Number of the block of each: 0 smooth, 1 rough, and each region its own."""
     log_odds_change: float
@@ -65,33 +85,31 @@ class RatioFeatures:
         cells
             Which of them take part.
         """
-        own = states.x[cells].astype(np.float64)
+        own = np.flatnonzero(cells)
         # in an order that belongs to the data
-        neighborhoods = fit_neighborhoods(own[np.lexsort(own.T[::-1])], n_rough_centers(len(own)), ABUNDANCE_WIDTH)
-        return cls(states, rough_basis(neighborhoods.centers, own), neighborhoods)
+        order = own[canonical_order(states.x, own)]
+        neighborhoods = fit_neighborhoods(states.x, n_rough_centers(len(own)), ABUNDANCE_WIDTH, order)
+        x = states.x if cells.all() else states.x[cells]
+        return cls(states, rough_basis(neighborhoods.centers, x), neighborhoods)
 
     @cached_property
     def nodes(self) -> np.ndarray:
         """Groups of neighbourhoods that may be a region, without all of them: nodes × neighbourhoods."""
         return neighborhood_tree(self.neighborhoods)[:-1].astype(np.float64)
 
-    @cached_property
-    def fields(self) -> np.ndarray:
+    @property
+    def fields(self) -> CellFeatures:
         """Smooth and rough features of all cells."""
-        return np.hstack([self.states.phi, self.rough.features(self.states.x)])
+        return self.states.features(self.rough)
+
+    @cached_property
+    def _of_fields(self) -> CellBlocks:
+        return CellBlocks(self.fields, np.zeros(len(self.states.x), dtype=np.int8))
 
     @cached_property
     def blocks(self) -> np.ndarray:
         """Block of each of them."""
-        return np.repeat([0, 1], [self.states.phi.shape[1], self.rough.rank])
-
-    def regions(self, numbers: np.ndarray) -> np.ndarray:
-        """How far every cell belongs to some of the nodes: cells × nodes."""
-        x, chosen = self.states.x, self.nodes[numbers].T
-        out = np.empty((len(x), len(numbers)))
-        for start in range(0, len(x), BLOCK):
-            out[start : start + BLOCK] = self.neighborhoods.weights(x[start : start + BLOCK]) @ chosen
-        return out
+        return np.repeat([0, 1], [self.states.rank, self.rough.rank])
 
     def choose(self, codes: np.ndarray, design: np.ndarray) -> Features:
         """
@@ -106,10 +124,11 @@ class RatioFeatures:
         """
         numbers = self._differing(codes, design) if len(self.nodes) else np.empty(0, dtype=np.intp)
         if not len(numbers):
-            return Features(self.fields, self.blocks, 0.0)
-        phi = np.hstack([self.fields, self.regions(numbers)])
+            return Features(self._of_fields, self.blocks, 0.0)
+        regions = RegionBasis(self.neighborhoods, self.nodes[numbers])
+        cells = CellBlocks(self.states.features(self.rough, regions), self._of_fields.codes)
         blocks = np.append(self.blocks, 2 + np.arange(len(numbers)))
-        return Features(phi, blocks, -len(numbers) * float(np.log(len(self.nodes))))
+        return Features(cells, blocks, -len(numbers) * float(np.log(len(self.nodes))))
 
     def _differing(self, codes: np.ndarray, design: np.ndarray) -> np.ndarray:
         """Regions that differ, by the likelihood around no change: one sum over the cells."""
@@ -130,16 +149,17 @@ class RatioFeatures:
 
     def _sums(self, codes: np.ndarray, n_samples: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Sums over the cells of the products of features, fields and nodes, and of the features of each sample."""
-        size = len(self.blocks) + len(self.nodes)
-        gram, sums = np.zeros((size, size)), np.zeros((n_samples, size))
-        for start in range(0, len(codes), BLOCK):
-            own = codes[start : start + BLOCK]
-            on = own >= 0
-            weights = self.neighborhoods.weights(self.states.x[start : start + BLOCK][on]) @ self.nodes.T
-            rows = np.hstack([self.fields[start : start + BLOCK][on], weights])
-            gram += rows.T @ rows
-            sums += _sum_by(own[on], n_samples, rows)
+        bases = (self.states.model.basis, self.rough, RegionBasis(self.neighborhoods, self.nodes))
+        parts = over_cells(_sums_of, self.states.x, codes, arguments=(bases, n_samples))
+        gram, sums = (sum(of_blocks) for of_blocks in zip(*parts, strict=True))
         return gram, sums, np.bincount(codes[codes >= 0], minlength=n_samples).astype(np.float64)
+
+
+def _sums_of(x: np.ndarray, codes: np.ndarray, bases: tuple, n_samples: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of a block of cells."""
+    on = codes >= 0
+    rows = np.hstack([basis.features(x[on]) for basis in bases])
+    return rows.T @ rows, _sum_by(codes[on], n_samples, rows)
 
 
 def _sum_by(codes: np.ndarray, n: int, rows: np.ndarray) -> np.ndarray:

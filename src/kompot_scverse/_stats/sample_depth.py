@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from .neighborhoods import TINY
 from .node_means import sample_laplacian
@@ -13,7 +14,7 @@ PRIOR_CELLS = 20.0
 
 
 def sample_log_depth(
-    log_depth: NDArray[np.float64], weights: NDArray[np.float64], codes: NDArray[np.integer], n_samples: int
+    log_depth: NDArray[np.float64], weights: NDArray[np.float64] | csr_array, codes: NDArray[np.integer], n_samples: int
 ) -> NDArray[np.float64]:
     r"""Typical log depth of every sample in every neighbourhood: samples x m.
 
@@ -31,10 +32,13 @@ def sample_log_depth(
     n_samples
         Number of samples.
     """
-    known = np.isfinite(log_depth)
-    rows = [np.flatnonzero((codes == sample) & known) for sample in range(n_samples)]
-    mass = np.array([weights[r].sum(axis=0) for r in rows])
-    sums = np.array([log_depth[r] @ weights[r] for r in rows])
+    known = np.flatnonzero(np.isfinite(log_depth) & (codes >= 0))
+    places = (codes[known], known)
+    weights = csr_array(weights)
+    mass, sums = (
+        (csr_array((values, places), shape=(n_samples, len(codes))) @ weights).toarray()
+        for values in (np.ones(len(known)), log_depth[known])
+    )
     pooled = np.maximum(mass.sum(axis=0), TINY)
     composition, inverse = sample_laplacian(mass)
     effect = inverse @ (sums.sum(axis=1) - composition @ sums.sum(axis=0))
@@ -46,7 +50,7 @@ def sample_log_depth(
 def common_share(
     log_depth: NDArray[np.float64],
     counts: NDArray[np.bool_],
-    weights: NDArray[np.float64],
+    weights: NDArray[np.float64] | csr_array,
     codes: NDArray[np.integer],
 ) -> NDArray[np.float64]:
     """Share of every cell's depth that leaves its sample with that of the shallowest one in the same neighbourhoods.

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array, hstack
 
 from kompot_scverse._gp.moments import Moments, sample_grams
 from kompot_scverse._gp.order import canonical_order
+from kompot_scverse._gp.over_cells import over_cells
 
-from .abundance_testing import abundance_test
+from .abundance_testing import AbundanceTest, abundance_test
 from .design import ContrastDesign, Design
 from .gene_testing import LARGEST_IN_CATEGORY, GeneTest, GeneTestSettings, gene_test
 from .influence import SampleParts
@@ -53,15 +55,17 @@ class CellWeights:
     """Weights of the cells in soft neighbourhoods and in categories."""
 
     neighborhoods: Neighborhoods
-    soft: np.ndarray
+    x: np.ndarray
+    """Representation in the frame of the cell states: cells × dimensions."""
+    soft: csr_array
     """Weights in the neighbourhoods, which sum to one: cells × m; NaN for cells without a state."""
-    hard: np.ndarray
+    hard: csr_array
     """1 for the cells of each category: cells × categories."""
 
     @property
-    def columns(self) -> np.ndarray:
+    def columns(self) -> csr_array:
         """Both side by side: cells × (m + categories)."""
-        return np.hstack([self.soft, self.hard])
+        return hstack([self.soft, self.hard], format="csr") if self.hard.shape[1] else self.soft
 
     @property
     def merges(self) -> list[tuple[int, int]]:
@@ -77,7 +81,7 @@ class CellWeights:
 
 
 def cell_weights(
-    x: np.ndarray, design: Design, n_neighborhoods: int | None, width: float, hard: np.ndarray | None = None
+    x: np.ndarray, design: Design, n_neighborhoods: int | None, width: float, hard: csr_array | None = None
 ) -> CellWeights:
     """
     Place neighbourhoods over the cells of the analysis and weigh all cells.
@@ -95,11 +99,12 @@ def cell_weights(
     hard
         1 for the cells of each category that is tested by itself: cells × categories.
     """
-    own = x[design.cells]
+    own = np.flatnonzero(design.cells)
     n = n_neighborhoods or default_n_centers(len(own), int(design.usable.sum()))
     # in an order that belongs to the data, since very many cells are drawn from
-    neighborhoods = fit_neighborhoods(own[canonical_order(own)], n, width)
-    return CellWeights(neighborhoods, neighborhoods.weights(x), np.empty((len(x), 0)) if hard is None else hard)
+    neighborhoods = fit_neighborhoods(x, n, width, own[canonical_order(x, own)])
+    hard = csr_array((len(x), 0)) if hard is None else hard
+    return CellWeights(neighborhoods, x, neighborhoods.sparse_weights(x), hard)
 
 
 def compare_genes(sums: SumsOfGenes, weights: CellWeights, design: Design, contrast: ContrastDesign) -> GeneTest:
@@ -129,7 +134,17 @@ def compare_abundance(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Test every neighbourhood for a change of its share of the sample's cells: p, q and effect at every cell."""
     mass, gram = _weight_sums(weights.soft, design, contrast)
-    return abundance_test(mass, gram, contrast.matrix).to_cells(weights.soft)
+    test = abundance_test(mass, gram, contrast.matrix)
+    # by all weights: where the nearest neighbourhoods are not tested, small ones decide
+    parts = over_cells(_to_cells, weights.x, arguments=(weights.neighborhoods, test))
+    pvalue, qvalue, effect = (np.concatenate(of_blocks) for of_blocks in zip(*parts, strict=True))
+    return pvalue, qvalue, effect
+
+
+def _to_cells(
+    x: np.ndarray, neighborhoods: Neighborhoods, test: AbundanceTest
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return test.to_cells(neighborhoods.weights(x))
 
 
 def compare_compositions(weights: CellWeights, design: Design, contrast: ContrastDesign) -> np.ndarray:
@@ -137,7 +152,7 @@ def compare_compositions(weights: CellWeights, design: Design, contrast: Contras
     return abundance_distances(*_weight_sums(weights.soft, design, contrast))
 
 
-def sample_parts(moments: Moments, weights: np.ndarray, design: Design, contrast: ContrastDesign) -> SampleParts:
+def sample_parts(moments: Moments, weights: csr_array, design: Design, contrast: ContrastDesign) -> SampleParts:
     """The sums of every sample of a contrast by itself, in the neighbourhoods that come first."""
     mass, gram = _weight_sums(weights, design, contrast)
     m = weights.shape[1]
@@ -145,18 +160,19 @@ def sample_parts(moments: Moments, weights: np.ndarray, design: Design, contrast
     return SampleParts(mass, gram, sums, squares)
 
 
-def _weight_sums(weights: np.ndarray, design: Design, contrast: ContrastDesign) -> tuple[np.ndarray, np.ndarray]:
+def _weight_sums(weights: csr_array, design: Design, contrast: ContrastDesign) -> tuple[np.ndarray, np.ndarray]:
     """Sums of the weights and of their products over the cells of each sample of the contrast."""
     codes = np.full(len(design.samples) + 1, -1)
     codes[contrast.members] = np.arange(len(contrast.members))
     # code -1 (takes no part) finds the last entry, which is -1
     of_cells = codes[design.sample_codes]
-    mass = np.stack([weights[of_cells == sample].sum(axis=0) for sample in range(len(contrast.members))])
-    return mass, sample_grams(weights, of_cells, len(contrast.members))
+    own, n = np.flatnonzero(of_cells >= 0), len(contrast.members)
+    indicator = csr_array((np.ones(len(own)), (of_cells[own], own)), shape=(n, len(of_cells)))
+    return (indicator @ weights).toarray(), sample_grams(weights, of_cells, n)
 
 
 def _neighborhood_moments(
-    moments: Moments, columns: slice, weights: np.ndarray, design: Design, contrast: ContrastDesign
+    moments: Moments, columns: slice, weights: csr_array, design: Design, contrast: ContrastDesign
 ) -> NeighborhoodMoments:
     """The sums over the samples of a contrast, for some of the weights."""
     mass, gram = _weight_sums(weights, design, contrast)

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.sparse import csr_array
 
+from kompot_scverse._gp.order import canonical_order
+from kompot_scverse._gp.over_cells import over_cells
+
 from .neighborhoods import Neighborhoods, fit_neighborhoods
 
 __all__ = ["SUPPORTED", "SupportMap", "fit_support", "sides_of"]
@@ -17,7 +20,6 @@ CELLS_PER_NEIGHBORHOOD, MAX_NEIGHBORHOODS, WIDTH = 15, 256, 0.2
 """Cells of the smallest condition in a neighbourhood, were they spread as all others. On Kang's data without the stimulated B
 cells 0 to 3 % of the cells of other types are below `SUPPORTED`, and 43 % of the remaining B cells: neighbourhoods at the border share
 cells of other types. Larger neighbourhoods flag fewer of them."""
-BLOCK = 8192
 TINY = 1e-9
 """Share of the largest coefficient below which one is 0 but for rounding."""
 
@@ -55,11 +57,19 @@ class SupportMap:
             Numbers of the samples on each side.
         """
         n = EFFECT_VARIANCE * np.stack([self.n_cells[members].sum(axis=0) for members in sides])
-        known, found = (n / (1 + n)).T, np.empty(len(x))
-        for start in range(0, len(x), BLOCK):
-            rows = slice(start, start + BLOCK)
-            found[rows] = (self.neighborhoods.weights(x[rows]) @ known).min(axis=1)
-        return found
+        return np.concatenate(over_cells(_least, x, arguments=(self.neighborhoods, (n / (1 + n)).T)))
+
+
+def _least(x: np.ndarray, neighborhoods: Neighborhoods, known: np.ndarray) -> np.ndarray:
+    """Least weighted mean over the sides of a block of cells; `known` is neighbourhoods × sides."""
+    return (neighborhoods.weights(x) @ known).min(axis=1)
+
+
+def _counts(x: np.ndarray, codes: np.ndarray, neighborhoods: Neighborhoods, n_samples: int) -> np.ndarray:
+    """Soft number of cells of every sample in a block of cells."""
+    own = np.flatnonzero(codes >= 0)
+    indicator = csr_array((np.ones(len(own)), (codes[own], np.arange(len(own)))), shape=(n_samples, len(own)))
+    return indicator @ neighborhoods.weights(x[own])
 
 
 def fit_support(x: np.ndarray, codes: np.ndarray, contrasts: Sequence[Sequence[np.ndarray]]) -> SupportMap:
@@ -69,22 +79,21 @@ def fit_support(x: np.ndarray, codes: np.ndarray, contrasts: Sequence[Sequence[n
     Parameters
     ----------
     x
-        Representation of the cells of the analysis, in an order that belongs to the data: cells × dimensions.
+        Representation: cells × dimensions.
     codes
-        Sample of each cell.
+        Sample of each cell; -1 for cells that take no part.
     contrasts
         Numbers of the samples on each side of each contrast.
     """
-    sizes = np.bincount(codes)
+    cells = np.flatnonzero(codes >= 0)
+    # in an order that belongs to the data
+    cells = cells[canonical_order(x, cells)]
+    sizes = np.bincount(codes[cells])
     smallest = int(min(sizes[members].sum() for sides in contrasts for members in sides))
     n = min(max(smallest // CELLS_PER_NEIGHBORHOOD, 1), MAX_NEIGHBORHOODS)
-    neighborhoods = fit_neighborhoods(x, n, WIDTH)
-    n_cells = np.zeros((len(sizes), len(neighborhoods.centers)))
-    for start in range(0, len(x), BLOCK):
-        own = codes[start : start + BLOCK]
-        indicator = csr_array((np.ones(len(own)), (own, np.arange(len(own)))), shape=(len(sizes), len(own)))
-        n_cells += indicator @ neighborhoods.weights(x[start : start + BLOCK])
-    return SupportMap(neighborhoods, n_cells)
+    neighborhoods = fit_neighborhoods(x, n, WIDTH, cells)
+    counts = over_cells(_counts, x, codes, arguments=(neighborhoods, len(sizes)))
+    return SupportMap(neighborhoods, np.sum(counts, axis=0))
 
 
 def sides_of(matrix: np.ndarray, contrast: np.ndarray) -> list[np.ndarray]:

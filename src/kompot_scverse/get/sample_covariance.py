@@ -73,7 +73,7 @@ def sample_covariance(
     view.check_one_modality()
     number = name_numbers(view.data.var_names, own_names(view.data, [gene]))[0]
     rows = cell_numbers(view.data, cells)
-    phi = np.asarray(view.read("basis"))[rows]
+    phi = view.features()[rows]
     params = view.run.params
     if params["sigma"] == "evidence" and params.get("sample_key") is not None:
         deviation = float(view.read("sample_sd").iloc[number])

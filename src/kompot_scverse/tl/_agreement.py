@@ -79,7 +79,7 @@ def _plain(task: DETask, found: GeneResults, sums: Moments | None, number: int) 
         return None
     sizes = np.stack(
         [
-            task.membership[task.design.condition_codes == code].sum(axis=0)
+            np.asarray(task.membership[task.design.condition_codes == code].sum(axis=0))
             for code in range(len(task.design.conditions))
         ]
     )

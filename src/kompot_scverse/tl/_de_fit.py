@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from kompot_scverse._gp.features import Features
 from kompot_scverse._gp.moments import Moments
 from kompot_scverse._stats.neighborhoods import EXPRESSION_WIDTH
 from kompot_scverse._stats.sample_tests import CellWeights, SumsOfGenes, cell_weights
 
 from ._agreement import category_sums
-from ._de_model import DEModel, factor_keeper, fit_model, model_features
+from ._de_model import DEModel, factor_keeper, fit_model, kept_features
 from ._de_prepare import DETask
 from ._depth import SampleDepths, sample_depths, warn_of_depth
 from ._genes_read import genes_read
@@ -24,7 +23,7 @@ class DEFit:
     """What the results of one modality come from."""
 
     model: DEModel
-    features: np.ndarray
+    features: Features
     """What the functions are linear in: cells × features."""
     weights: CellWeights | None = None
     """Neighbourhoods of the replicate test; None without replicates."""
@@ -50,7 +49,7 @@ def fit(job: Job) -> DEFit:
         sums = _sums(task, depths, weights)
         n_reference = int(sums.reference.sum())
         warn_of_depth(depths, task.design, task.y.name, n_reference, equal_depth=request.test.equal_depth)
-    features = model_features(job.states, request.gp)
+    features = kept_features(job.states, request.gp, request.storage)
     read = genes_read(task.every, task.frame.var_names.to_list(), task.numbers, learn=request.gp.estimated)
     if depths is not None and request.test.equal_depth:
         read = read.with_reader(depths.equalised(read.y))

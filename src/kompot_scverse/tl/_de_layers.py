@@ -4,12 +4,15 @@ from typing import Any
 
 import numpy as np
 
+from kompot_scverse._gp.features import CellFeatures, Features
 from kompot_scverse._gp.lazy import as_dask
 from kompot_scverse._gp.variance_table import VarianceTable
 from kompot_scverse._keys import Keys
 from kompot_scverse._results.de_fields import DEPlan
 from kompot_scverse._results.disk import DiskStore
 from kompot_scverse._results.subsets import SubsetMerger
+from kompot_scverse._runs.features import FEATURES
+from kompot_scverse._runs.row_prints import row_print
 from kompot_scverse._stats.component_fit import ComponentFit
 from kompot_scverse._stats.expression import ExpressionFit
 from kompot_scverse._stats.lazy_layers import lazy_lfsr, lazy_mixture_std, lazy_product, lazy_std
@@ -18,17 +21,25 @@ from kompot_scverse._stats.sample_covariance import CHUNK, SampleCovariance
 from ._de_fit import DEFit
 from ._steps import Job
 
-__all__ = ["condition_values", "store_table"]
+__all__ = ["condition_values", "features_record", "store_table"]
 
 Values = dict[tuple[str, str], Any]
 """By slot and key."""
+
+
+def features_record(job: Job, features: Features) -> dict[str, Any]:
+    """What the run keeps in place of features that are not kept."""
+    if not isinstance(features, CellFeatures):
+        return {}
+    recipe = job.states.recipe(features, job.request.gp)
+    return {FEATURES: recipe.to_dict() | {"rows": row_print(job.states.x)}}
 
 
 def condition_values(job: Job, fitted: DEFit, merger: SubsetMerger) -> Values:
     """Basis, weights and layers, from which everything else can be rebuilt."""
     task, model = job.task, fitted.model.genes
     basis_key, phi = merger.basis
-    values: Values = {("obsm", basis_key): phi}
+    values: Values = {("obsm", basis_key): phi} if isinstance(phi, np.ndarray) else {}
     if task.design.formula is not None:
         assert isinstance(model, ComponentFit)
         return _without_layers(values | _effect_values(job, model, fitted.features, merger), task.plan)
@@ -61,7 +72,7 @@ def _without_layers(values: Values, plan: DEPlan) -> Values:
     return {place: value for place, value in values.items() if plan.layers or place[0] != "layers"}
 
 
-def _effect_values(job: Job, model: ComponentFit, features: np.ndarray, merger: SubsetMerger) -> Values:
+def _effect_values(job: Job, model: ComponentFit, features: Features, merger: SubsetMerger) -> Values:
     """Weights of all coefficients, and of each effect its own and its layers."""
     task, phi = job.task, merger.basis[1]
     formula = task.design.formula
@@ -71,7 +82,7 @@ def _effect_values(job: Job, model: ComponentFit, features: np.ndarray, merger: 
     joint = model.components.joint
     if joint is not None:
         keys = task.plan.keys(task.design, None)
-        values["obsm", keys.of("coefficient", "covariances", varies=True)] = joint.forms(features).astype(np.float32)
+        values["obsm", keys.of("coefficient", "covariances", varies=True)] = joint.forms(features)
         key = keys.of("coefficient", "covariance_weights", varies=True)
         values["varm", key] = merger(joint.loads.astype(np.float32), "varm", key)
     for number, effect in enumerate(formula.directed, start=1):
@@ -91,7 +102,7 @@ def _given_amplitudes(
     model: ExpressionFit,
     number: int,
     named: tuple[Keys, object],
-    features: np.ndarray,
+    features: Features,
     merger: SubsetMerger,
     disk: DiskStore,
 ) -> None:
@@ -105,10 +116,10 @@ def _given_amplitudes(
 
 
 def store_table(
-    values: Values, names: list[str], table: VarianceTable, features: np.ndarray, merger: SubsetMerger
+    values: Values, names: list[str], table: VarianceTable, features: Features, merger: SubsetMerger
 ) -> Any:
     """Keep the variances of the cells and their weights in the genes; returns the layer of standard deviations."""
-    forms = values["obsm", names[0]] = table.forms(features).astype(np.float32)
+    forms = values["obsm", names[0]] = table.forms(features)
     loads = values["varm", names[1]] = merger(table.loads.astype(np.float32), "varm", names[1])
     return lazy_mixture_std(forms, loads)
 

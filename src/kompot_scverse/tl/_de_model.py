@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from kompot_scverse._gp.moments import collect_moments, sample_grams, sample_sums
+from kompot_scverse._gp.features import CellFeatures, Features, stored
+from kompot_scverse._gp.moments import collect_moments, sample_sums
 from kompot_scverse._gp.noise_floor import check_noise
 from kompot_scverse._gp.parallel import return_freed_memory
 from kompot_scverse._gp.posterior import posterior
@@ -31,7 +32,7 @@ from kompot_scverse.settings import GPSettings, StorageSettings, TestSettings
 from ._genes_read import GenesRead
 from ._null_moments import ShuffledMoments, shuffled_moments
 
-__all__ = ["DEModel", "factor_keeper", "fit_model", "model_features", "significance"]
+__all__ = ["DEModel", "factor_keeper", "fit_model", "kept_features", "model_features", "significance"]
 
 N_PLACES = 128
 """Pivots on which the table of variances is built."""
@@ -47,17 +48,21 @@ class DEModel:
     """p of every gene in every contrast, about cells; None where there are replicates, or with given amplitudes."""
 
 
-def model_features(states: States, gp: GPSettings) -> np.ndarray:
+def model_features(states: States, gp: GPSettings) -> CellFeatures:
     """What the functions are linear in: the features, and before them a constant where amplitudes are estimated."""
-    if gp.estimated:
-        return with_constant(states.phi)
-    return states.phi if gp.amplitude == 1 else states.phi * float(gp.amplitude)
+    return states.features(constant=True) if gp.estimated else states.features(scale=float(gp.amplitude))
+
+
+def kept_features(states: States, gp: GPSettings, storage: StorageSettings) -> Features:
+    """The same in memory, if they are kept there."""
+    features = model_features(states, gp)
+    return features if storage.basis is None else stored(features)
 
 
 def fit_model(
     genes: GenesRead,
     states: States,
-    features: np.ndarray,
+    features: Features,
     design: Design,
     gp: GPSettings,
     test: TestSettings,
@@ -86,9 +91,11 @@ def fit_model(
     # sums of y² are weighted sums with weight 1
     ones, codes, n_samples = np.ones((len(features), 1)), design.sample_codes, len(design.samples)
     with progress_bar(int(design.cells.sum()), "expression", "cells") as advance:
-        moments = collect_moments(genes.y, features, codes, n_samples, weights=ones, extract=chosen, progress=advance)
+        moments = collect_moments(
+            genes.y, features, codes, n_samples, weights=ones, extract=chosen, grams=True, progress=advance
+        )
     genes = genes.check(moments.squares[:, :, 0])
-    gram = sample_grams(features, codes, n_samples)
+    gram = moments.grams
     shuffled = None
     if chosen is not None:
         shuffled = shuffled_moments(moments, len(chosen), states.x, features, design, rng)

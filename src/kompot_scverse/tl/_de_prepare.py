@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
 
 from kompot_scverse._data.cell_groups import group_column
 from kompot_scverse._data.comparison import Comparison, resolve_comparison
@@ -65,6 +66,7 @@ class DERequest(Request, Comparison):
             layers=self.storage.layers is not None,
             estimated=self.gp.estimated,
             tested=tested,
+            basis=self.storage.basis is not None,
         )
 
 
@@ -96,12 +98,14 @@ class DETask(Task):
         return self.y.shape[1]
 
     @cached_property
-    def membership(self) -> np.ndarray | None:
+    def membership(self) -> csr_array | None:
         """1 for the cells of each category: cells × categories."""
         if self.categories is None:
             return None
         codes = self.categories.cat.codes.to_numpy()
-        return (codes[:, None] == np.arange(len(self.categories.cat.categories))).astype(float)
+        own = np.flatnonzero(codes >= 0)
+        shape = (len(codes), len(self.categories.cat.categories))
+        return csr_array((np.ones(len(own)), (own, codes[own])), shape=shape)
 
 
 def prepare(data: Any, request: DERequest) -> Prepared:

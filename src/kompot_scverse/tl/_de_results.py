@@ -22,7 +22,7 @@ from kompot_scverse._stats.sample_tests import compare_categories, compare_genes
 
 from ._agreement import describe_agreement
 from ._de_fit import DEFit
-from ._de_layers import condition_values
+from ._de_layers import condition_values, features_record
 from ._de_model import DEModel, significance
 from ._de_prepare import DETask
 from ._log import logger
@@ -37,9 +37,12 @@ def results(job: Job, fitted: DEFit) -> Results:
     """Fields of all conditions and contrasts, and what the runs record."""
     task = job.task
     params, prints = _params(job, fitted), _fingerprint(job)
-    basis = task.plan.keys(task.design, None).basis, fitted.features.astype(np.float32)
+    recipe = features_record(job, fitted.features)
+    basis = task.plan.keys(task.design, None).basis, fitted.features
     announces = job.request.overwrite is None
-    merger = SubsetMerger(task.frame, task.numbers, task.design, basis, params, prints, announces=announces)
+    merger = SubsetMerger(
+        task.frame, task.numbers, task.design, basis, params, prints, recipe=recipe, announces=announces
+    )
     values = condition_values(job, fitted, merger)
     if fitted.weights is not None:
         values["obsm", task.plan.keys(task.design, None).neighborhoods] = fitted.weights.soft.astype(np.float32)
@@ -56,7 +59,7 @@ def results(job: Job, fitted: DEFit) -> Results:
         summaries.append(summary | _notes(task, fitted, number) | of_cells | agreement)
         values["obs", _support_key(task, number)] = support[number - 1]
         null = None if found.comparison is None else found.comparison.null
-        kept: dict[str, Any] = dict(job.states.diagnostics(task.design.compared(number), null))
+        kept: dict[str, Any] = job.states.diagnostics(task.design.compared(number), null) | recipe
         if fitted.weights is not None:
             kept["neighborhood_tree"] = fitted.weights.merges
             kept |= _distances(job, fitted, number)

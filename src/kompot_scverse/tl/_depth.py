@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from kompot_scverse._data.matrix import MatrixReader
 from kompot_scverse._gp.row_tasks import RowReader
@@ -59,7 +60,7 @@ class SampleDepths:
         return float(np.exp(of_sample.max() - of_sample.min()))
 
 
-def sample_depths(every: MatrixReader, weights: np.ndarray, design: Design, *, required: bool) -> SampleDepths:
+def sample_depths(every: MatrixReader, weights: csr_array, design: Design, *, required: bool) -> SampleDepths:
     """
     Look at all features of a layer.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from kompot_scverse._data.matrix import matrix_reader
+from kompot_scverse._gp.features import Features
 from kompot_scverse._gp.moments import Moments, collect_moments
 from kompot_scverse._gp.order import canonical_order
 from kompot_scverse._stats.design import Design
@@ -31,7 +32,7 @@ class ShuffledMoments:
 
 
 def shuffled_moments(
-    moments: Moments, n_null: int, x: np.ndarray, features: np.ndarray, design: Design, rng: np.random.Generator
+    moments: Moments, n_null: int, x: np.ndarray, features: Features, design: Design, rng: np.random.Generator
 ) -> ShuffledMoments:
     """
     Shuffle the extracted genes over the cells and sum them.

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from kompot_scverse._data.matrix import MatrixReader
 from kompot_scverse._gp.moments import collect_moments
@@ -21,7 +22,7 @@ def collect_sums(
     names: Sequence[str],
     numbers: np.ndarray | None,
     depths: SampleDepths,
-    columns: np.ndarray,
+    columns: csr_array,
     design: Design,
 ) -> SumsOfGenes:
     """
@@ -51,7 +52,12 @@ def collect_sums(
     y = depths.equalised(every.select(read))
     with progress_bar(int(design.cells.sum()), "samples", "cells") as advance:
         moments = collect_moments(
-            y, np.empty((len(columns), 0)), design.sample_codes, len(design.samples), weights=columns, progress=advance
+            y,
+            np.empty((columns.shape[0], 0)),
+            design.sample_codes,
+            len(design.samples),
+            weights=columns,
+            progress=advance,
         )
     genes = np.arange(len(names)) if read is None else read
     return SumsOfGenes(moments, chosen, np.isin(genes, reference), genes)

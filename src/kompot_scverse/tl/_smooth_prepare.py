@@ -72,8 +72,8 @@ def _task(targets: Targets, mod: str, layer: str | None, genes: Any, request: Sm
     prefix = request.key_added
     if request.groupby is not None:
         prefix = f"{prefix}_{slug(design.reference)}"
-    layers = request.storage.layers is not None
-    planned = plan_fields(prefix, str(design.reference), estimated=request.gp.estimated, layers=layers)
+    kept = {name: getattr(request.storage, name) is not None for name in ("layers", "basis")}
+    planned = plan_fields(prefix, str(design.reference), estimated=request.gp.estimated, **kept)
     return SmoothTask(
         mod=mod,
         frame=frame,

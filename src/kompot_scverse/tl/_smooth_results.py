@@ -11,7 +11,7 @@ from kompot_scverse._runs.fingerprint import array_print, design_prints, matrix_
 from kompot_scverse._stats.component_fit import ComponentFit
 from kompot_scverse._stats.lazy_layers import lazy_product
 
-from ._de_layers import store_table
+from ._de_layers import features_record, store_table
 from ._log import logger
 from ._smooth_fit import SmoothFit
 from ._smooth_prepare import SmoothTask
@@ -24,14 +24,16 @@ def results(job: Job, fitted: SmoothFit) -> Results:
     """Basis, weights and layers, and what the run records."""
     task, model = job.task, fitted.model.genes
     params, prints = _params(job), _fingerprint(job)
-    basis, phi = f"{task.prefix}_basis", fitted.features.astype(np.float32)
-    merger = SubsetMerger(task.frame, task.numbers, task.design, (basis, phi), params, prints)
+    basis, phi = f"{task.prefix}_basis", fitted.features
+    recipe = features_record(job, phi)
+    merger = SubsetMerger(task.frame, task.numbers, task.design, (basis, phi), params, prints, recipe)
     weights = merger(model.weights(0).astype(np.float32), "varm", f"{task.prefix}_weights")
     values: dict[tuple[str, str], Any] = {
-        ("obsm", basis): phi,
         ("varm", f"{task.prefix}_weights"): weights,
         ("layers", f"{task.prefix}_imputed"): lazy_product(phi, weights),
     }
+    if not recipe:
+        values["obsm", basis] = phi
     if isinstance(model, ComponentFit):
         names = [f"{task.prefix}_{what}" for what in ("variances", "variance_weights", "std")]
         values["layers", names[-1]] = store_table(values, names, model.variance_table(0), fitted.features, merger)
@@ -40,7 +42,7 @@ def results(job: Job, fitted: SmoothFit) -> Results:
     merger.warn()
     params["updated_run"] = max(merger.updated, default=None)
     summary = {"n_genes": task.n_genes} | genes_covered(task.frame.var_names, task.numbers, merger.updated)
-    return Results(values, RunContent(params, [summary], [{}], prints))
+    return Results(values, RunContent(params, [summary], [recipe], prints))
 
 
 def _params(job: Job) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The steps of every tool: a request is prepared, fitted, turned into results and stored."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from kompot_scverse._data.nesting import grouping_column
 from kompot_scverse._data.stored_distances import stored_distances
 from kompot_scverse._data.targets import Targets
 from kompot_scverse._gp.neighbor_choice import NeighborRequest
+from kompot_scverse._gp.recipe import kernel_name
 from kompot_scverse._gp.states import States, fit_states
 from kompot_scverse._keys import check_key
 from kompot_scverse._results.disk import DiskStore
@@ -124,6 +125,8 @@ def prepare_call(tool: Tool, function: Callable, given: Mapping[str, Any]) -> tu
     arguments = {one.name: given[one.name] for one in fields(tool.request) if one.name in given}
     arguments |= {name: kind() for name, kind in SETTINGS.items() if name in given and given[name] is None}
     request = tool.request(**arguments)
+    if request.storage.basis is None:
+        kernel_name(request.gp.kernel)
     return request, tool.prepare(given["data"], request)
 
 
@@ -194,6 +197,7 @@ def _states(prepared: Prepared, request: Any) -> States:
         n_sets = len(design.conditions if design.sample_key is None else design.samples)
         distances = NeighborRequest(n_sets, stored_distances(targets.states, prepared.cells))
     states = fit_states(targets.x, prepared.cells, targets.use_rep, request.gp, distances=distances)
+    states = replace(states, components=targets.components)
     # where amplitudes are estimated, a function that has to bend does even then
     if not request.gp.estimated and not hasattr(request, "method"):
         _warn_of_stiffness(states, targets.x[prepared.cells])

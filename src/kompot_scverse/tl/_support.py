@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from kompot_scverse._gp.order import canonical_order
 from kompot_scverse._stats.design import Design
 from kompot_scverse._stats.support import SUPPORTED, fit_support, sides_of
 
@@ -19,9 +18,7 @@ def supports(job: Job) -> list[np.ndarray]:
     """Support of every contrast at all cells, NaN for cells without a state."""
     design, x = job.task.design, job.states.x
     contrasts = [_sides(design, number) for number in range(1, len(design.conditions))]
-    cells = np.flatnonzero(design.cells)
-    cells = cells[canonical_order(x[cells])]
-    found = fit_support(x[cells], design.sample_codes[cells], contrasts)
+    found = fit_support(x, np.where(design.cells, design.sample_codes, -1), contrasts)
     return [found.at(x, sides) for sides in contrasts]
 
 

@@ -137,7 +137,7 @@ def _of_run(
             f"{len(chosen)} genes of {view.name} are too few for programs, which need {fewest}. Pass a larger `max_fdr=`, name "
             "`genes=`, or ask for fewer programs."
         )
-    phi = np.asarray(view.read("basis"))
+    phi = view.features()
     cells = np.logical_or(*view.conditions()) & np.isfinite(phi).all(axis=1)
     own = phi[cells].astype(np.float64)
     gram = own.T @ own / len(own)

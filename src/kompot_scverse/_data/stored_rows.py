@@ -1,0 +1,72 @@
+"""Rows of a matrix in a file, which every process opens for itself."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import scipy.sparse as sp
+
+__all__ = ["StoredRows", "stored_rows"]
+
+
+@dataclass(frozen=True)
+class StoredRows:
+    """A dense matrix or one of csr, of which only the rows that are asked for are read. It can be sent to other processes."""
+
+    place: Any
+    """Path of an HDF5 file, or a group or array of zarr."""
+    name: str
+    """Name in the HDF5 file; empty for zarr."""
+    shape: tuple[int, int]
+    first: int = 0
+    """Number of its first row in the file."""
+
+    def __getitem__(self, rows: slice) -> Any:
+        start, stop, _ = rows.indices(self.shape[0])
+        start, stop = start + self.first, stop + self.first
+        with self._opened() as values:
+            if hasattr(values, "dtype"):
+                return values[start:stop]
+            pointers = values["indptr"][start : stop + 1]
+            between = slice(int(pointers[0]), int(pointers[-1]))
+            parts = values["data"][between], values["indices"][between], pointers - pointers[0]
+        return sp.csr_array(parts, shape=(stop - start, self.shape[1]))
+
+    def piece(self, rows: slice) -> "StoredRows":
+        """Some of the rows alone."""
+        start, stop, _ = rows.indices(self.shape[0])
+        return replace(self, shape=(stop - start, self.shape[1]), first=self.first + start)
+
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
+        if not self.name:
+            yield self.place
+            return
+        import h5py
+
+        try:
+            file = h5py.File(self.place, "r")
+        except OSError as error:
+            raise OSError(
+                f"A worker cannot open {self.place}: the workers of a cluster open the file themselves, so it must be at the same "
+                f"path for them, and open here only for reading, as by `backed='r'` ({error})."
+            ) from error
+        with file:
+            yield file[self.name]
+
+
+def stored_rows(values: Any) -> StoredRows | None:
+    """An array or backed matrix of anndata as rows of its file; None for what is not in one, or not by rows."""
+    inner = values
+    if hasattr(values, "group"):
+        if getattr(values, "format", None) != "csr":
+            return None
+        inner = values.group
+    library = type(inner).__module__.partition(".")[0]
+    if library == "zarr":
+        return StoredRows(inner, "", values.shape)
+    if library == "h5py" and inner.file.driver not in ("core", "fileobj"):
+        return StoredRows(str(Path(inner.file.filename).resolve()), inner.name, values.shape)
+    return None

@@ -1,0 +1,83 @@
+"""Features of cells, computed where they are used."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .over_cells import over_cells
+from .parallel import cluster_client
+
+__all__ = ["BLOCK", "CellFeatures", "Features", "blocks_of", "stored"]
+
+BLOCK = 8192
+"""Cells whose features are held at a time."""
+
+
+@dataclass(frozen=True)
+class CellFeatures:
+    """
+    Features of cells on one basis or several, computed from the representation for the rows that are asked for.
+
+    It is read like an array, `features[rows]`, in single precision: features are at most 1, and are rounded by less than 1e-7 in the
+    same way wherever they are used. Rows of cells without a state are NaN.
+    """
+
+    bases: tuple[Any, ...]
+    """Each a :class:`~kompot_scverse._gp.basis.Basis`, or another object with `rank` and `features`."""
+    x: np.ndarray
+    """Representation in the frame of the bases: cells × dimensions."""
+    constant: bool = False
+    """Whether the first feature is a constant 1."""
+    scale: float = 1.0
+    """What the features of the bases are multiplied by."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Cells × features."""
+        return len(self.x), self.constant + sum(basis.rank for basis in self.bases)
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        x = self.x[rows]
+        out = np.empty((len(x), self.shape[1]), dtype=np.float32)
+        for start in range(0, len(x), BLOCK):
+            block, first = x[start : start + BLOCK], int(self.constant)
+            for basis in self.bases:
+                out[start : start + BLOCK, first : first + basis.rank] = self.scale * basis.features(block)
+                first += basis.rank
+        if self.constant:
+            out[:, 0] = np.where(np.isfinite(x).all(axis=1), 1.0, np.nan)
+        return out
+
+    def piece(self, rows: slice | np.ndarray) -> "CellFeatures":
+        """Features of these cells alone, to be sent to another process."""
+        return replace(self, x=self.x[rows])
+
+
+type Features = np.ndarray | CellFeatures
+"""Cells × features: in memory, or computed where they are used."""
+
+
+def stored(features: Features) -> np.ndarray:
+    """All features in memory, in single precision."""
+    if not isinstance(features, CellFeatures):
+        return features.astype(np.float32, copy=False)
+    if cluster_client() is None:
+        return features[:]
+    return np.concatenate(over_cells(_of_block, features.x, arguments=(features.piece(slice(0)),)))
+
+
+def _of_block(x: np.ndarray, features: CellFeatures) -> np.ndarray:
+    return replace(features, x=x)[:]
+
+
+def blocks_of(features: Any) -> Iterator[tuple[slice, np.ndarray]]:
+    """Rows and their values (of features, or of a sparse matrix), in double precision and small enough to compute with."""
+    for start in range(0, features.shape[0], BLOCK):
+        rows = slice(start, start + BLOCK)
+        block = features[rows]
+        yield rows, (block.toarray() if hasattr(block, "toarray") else block).astype(np.float64, copy=False)

@@ -1,0 +1,60 @@
+"""A function of every block of cells: here, or on the workers of a cluster that hold their representation."""
+
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .parallel import cluster_client, sends_large
+
+__all__ = ["over_cells"]
+
+BLOCK, BLOCK_ON_WORKER = 8192, 32_768
+"""Cells at a time here, and on a worker."""
+
+_sent: dict[tuple[int, int], list[Any]] = {}
+"""Representations that workers hold, by the array and the client, as long as the array lives."""
+
+
+def over_cells(
+    function: Callable[..., Any], x: np.ndarray, *of_rows: Sequence[Any] | np.ndarray, arguments: tuple = ()
+) -> list[Any]:
+    """
+    Results of a function for all blocks of cells, in their order.
+
+    With an active `dask.distributed` client its workers do the work. They get the representation once for all calls with one array.
+
+    Parameters
+    ----------
+    function
+        Called with the representation of a block, what goes with its rows, and the arguments; part of a module.
+    x
+        Representation: cells × dimensions.
+    of_rows
+        Arrays with a row for each cell.
+    arguments
+        What all blocks have in common.
+    """
+    client = cluster_client()
+    if client is None:
+        return [function(x[rows], *(one[rows] for one in of_rows), *arguments) for rows in _ranges(len(x), BLOCK)]
+    with sends_large():
+        tasks = [
+            client.submit(function, block, *(one[rows] for one in of_rows), *arguments, pure=False)
+            for rows, block in zip(_ranges(len(x), BLOCK_ON_WORKER), _blocks(client, x), strict=True)
+        ]
+    return client.gather(tasks)
+
+
+def _blocks(client: Any, x: np.ndarray) -> list[Any]:
+    key = id(x), id(client)
+    if key not in _sent:
+        # as results of tasks and not scattered: what a lost worker held is then sent again
+        _sent[key] = [client.submit(np.asarray, x[rows], pure=False) for rows in _ranges(len(x), BLOCK_ON_WORKER)]
+        weakref.finalize(x, _sent.pop, key, None)
+    return _sent[key]
+
+
+def _ranges(n: int, size: int) -> list[slice]:
+    return [slice(start, min(start + size, n)) for start in range(0, max(n, 1), size)]

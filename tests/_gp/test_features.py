@@ -1,0 +1,56 @@
+"""Features that are computed where they are used are those of the basis, and single precision does no harm."""
+
+import numpy as np
+import pytest
+
+from kompot_scverse import GPSettings
+from kompot_scverse._gp import features as module
+from kompot_scverse._gp.features import blocks_of, stored
+from kompot_scverse._gp.posterior import posterior
+from kompot_scverse._gp.ratio import fit_ratio
+from kompot_scverse._gp.rough import rough_basis
+from kompot_scverse._gp.states import fit_states
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(300, 3))
+X[7] = np.nan
+
+
+@pytest.fixture(scope="module")
+def states():
+    return fit_states(X, np.isfinite(X[:, 0]), "X_pca", GPSettings())
+
+
+def test_rows_are_those_of_the_bases_with_a_constant_and_a_scale(states, monkeypatch):
+    monkeypatch.setattr(module, "BLOCK", 70)
+    known = np.isfinite(X[:, 0])
+    rough = rough_basis(states.x[[0, 50, 100]], states.x[known])
+    found = states.features(rough, constant=True, scale=0.5)
+    assert found.shape == (300, 1 + states.rank + 3)
+    assert len(found) == 300
+    whole = np.hstack([np.ones((300, 1)), *(0.5 * basis.features(states.x) for basis in (states.model.basis, rough))])
+    for rows in (slice(None), slice(20, 200), np.array([3, 250, 9]), known):
+        np.testing.assert_allclose(found[rows][:, 1:], whole[rows][:, 1:], rtol=1e-6, atol=1e-7)
+        np.testing.assert_array_equal(found.piece(rows)[:], found[rows])
+    assert np.isnan(found[7:8]).all()
+    assert (found[known][:, 0] == 1).all()
+    assert stored(found).dtype == np.float32
+    blocks = list(blocks_of(found))
+    assert [rows.start for rows, _ in blocks] == [0, 70, 140, 210, 280]
+    np.testing.assert_array_equal(np.concatenate([block for _, block in blocks]), found[:])
+
+
+def test_single_precision_changes_posteriors_and_log_ratios_less_than_they_are_uncertain(states):
+    """To 1e-5 of a posterior standard deviation, though the smallest eigenvalues of the Gram matrix are far below 1."""
+    known = np.isfinite(X[:, 0])
+    exact, rounded = states.model.basis.features(states.x[known]), states.features()[known].astype(np.float64)
+    assert np.abs(exact - rounded).max() < 1e-7
+    y = RNG.normal(size=(len(exact), 4)) + 2 * np.sin(X[known, :1])
+    fits = [posterior(phi.T @ phi, (phi.T @ y).T, 0.3) for phi in (exact, rounded)]
+    means = [phi @ fit.weights.T for phi, fit in zip((exact, rounded), fits, strict=True)]
+    assert np.abs(means[0] - means[1]).max() < 1e-5 * fits[0].std(exact).min()
+    late = X[known, 0] + RNG.normal(size=len(exact)) > 0
+    ratios = [fit_ratio(phi, late, np.zeros(phi.shape[1], dtype=int)) for phi in (exact, rounded)]
+    assert ratios[0].amplitudes[0] == ratios[1].amplitudes[0] > 0
+    apart = np.abs(ratios[0].log_ratio(exact) - ratios[1].log_ratio(rounded))
+    assert (apart < 1e-5 * np.sqrt(ratios[0].variance(exact))).all()
