@@ -120,7 +120,7 @@ def nothing(adata):
 def test_bad_input(adata, unchanged, monkeypatch, change, arguments, error, text):
     change(adata)
     if change not in (infinite_expression, nan_expression):  # found while the expression is read, once
-        for name in ("cell_weights", "model_features"):
+        for name in ("cell_weights", "kept_features"):
             monkeypatch.setattr(f"kompot_scverse.tl._de_fit.{name}", lambda *_: pytest.fail("computed"))
     with unchanged(adata), pytest.raises(error, match=text):
         run(adata, **arguments)
