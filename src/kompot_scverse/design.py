@@ -14,7 +14,7 @@ __all__ = ["Design"]
 @dataclass(frozen=True)
 class Design:
     """
-    A model of the samples as a formula, what of it is tested, and which samples are of one donor.
+    A formula that models the samples, what is tested in it, and which samples come from one donor.
 
     Pass it in the place of `groupby`. The variables of the formula are obs columns with one value in each sample.
 
@@ -30,14 +30,14 @@ class Design:
     `"~ condition * sex"`, `"~ 0 + stage"`. Names with blanks stand in backticks."""
     test: str | Sequence[str] | None = None
     """What is tested, one or several: a coefficient, a term or a variable (all terms with it), looked up in this order.
-    Several coefficients are tested together, for any difference; those of a category each by itself, too."""
+    Several coefficients are tested together, for any difference, and the levels of a category one by one as well."""
     contrasts: Mapping[str, Any] | None = None
     """Linear combinations of coefficients by name: `{"relapse_vs_remission": {"stage[relapse]": 1, "stage[remission]": -1}}`;
     or (variable, baseline, group); or what `formulaic_contrasts` gives for two conditions, `model.cond(stage="relapse") -
     model.cond(stage="remission")`."""
     block: str | None = None
-    """Obs column of the donors (or mice, batches, …) whose samples are alike: they get an intercept at random, whose share of
-    the variance is estimated over all genes."""
+    """Obs column of the donors (or mice, batches, …) whose samples are alike: each gets a random intercept, whose share of the
+    variance is estimated over all genes."""
 
     def __post_init__(self) -> None:
         for name, annotation in (("formula", str), ("block", str | None)):

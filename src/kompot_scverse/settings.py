@@ -34,16 +34,16 @@ class GPSettings:
     ls: float | None = None
     """Length scale in the units of the representation; None estimates it from the pooled cells."""
     ls_factor: float = 10.0
-    """Factor on the estimated length scale (mellon's rule, about 20 nearest-neighbour distances, so about 200)."""
+    """What the estimated length scale is multiplied by. Mellon's rule gives about 20 nearest-neighbour distances, so the default is
+    about 200 of them."""
     n_landmarks: int = 5000
     """Largest rank of the basis."""
     rtol: float = 1e-6
-    """Mean residual prior variance at which the basis is complete, relative to the prior variance."""
+    """Share of the prior variance that the basis may leave out, on average over the cells."""
     neighbors: Literal["auto", "exact", "approximate"] = "auto"
-    """Only `da(method="density")`, which needs the nearest neighbours of all cells: how they are searched. "approximate" takes a
-    graph in obsp, if it was made from the same representation and is exact enough, else an index of faiss; "auto" does so above
-    20,000 cells, and searches exactly where faiss is not installed. The run records the error. Elsewhere there is nothing to choose: the
-    distances that the length scale is estimated from are exact."""
+    """Only `da(method="density")`: how the nearest neighbours of all cells are found. "approximate" takes a graph in obsp, if it was
+    made from the same representation and is exact enough, else an index of faiss; the run records the error. "auto" does so above
+    20,000 cells, but searches exactly where faiss is not installed. The length scale is always estimated from exact distances."""
     kernel: Callable | type | str | None = None
     """A mellon covariance: class, name or instance (an instance keeps its own length scale, in the units of the
     representation). None: Matérn-5/2."""
@@ -125,9 +125,9 @@ class TestSettings:
     rng: int | np.random.Generator = 0
     """Only `de`: seed or generator that chooses and shuffles the null genes."""
     equal_depth: bool = False
-    """Only `de`: also estimate fold changes and layers from expression as expected at the sequencing depth of the shallowest
-    sample (without `sample_key`, condition) in the same states, as the replicate test does in any case. Needs logs of scaled
-    counts."""
+    """Only `de`: estimate fold changes and layers at equal depth, that is, from the expression expected at the sequencing depth of
+    the shallowest sample (without `sample_key`, condition) in the same states. The replicate test always does. Needs logs of
+    scaled counts."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -189,7 +189,7 @@ class StorageSettings:
     directory: str | Path | None = None
     """Folder for `layers="disk"` and `sample_covariance="disk"`; None: a temporary one."""
     keep: bool = False
-    """Keep the files when the object is gone; pickled data then refer to them, where they else carry the values."""
+    """Whether files stay when the object is gone. Pickled data then refer to the files instead of carrying the values."""
     basis: Literal["memory"] | None = "memory"
     """Whether the features (cells × rank) are kept in obsm, in single precision. None computes them from the representation
     where they are needed: by the tools, :func:`kompot_scverse.get.layer` and lazy layers; the representation must stay."""

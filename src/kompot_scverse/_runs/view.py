@@ -38,7 +38,7 @@ DIRECTED = (
     "mahalanobis", "mean_lfc", "fold_change", "effect_weights", "group_weights", "reference_weights", "sample_sd", "group_mean_lfc",
     "group_lfc_zscore", "group_lfc_se", "group_lfsr", "lfc", "lfc_zscore", "lfc_direction", "neighborhood_lfc", "region_lfc",
 )  # fmt: skip
-"""Statistics that effects of several coefficients have none of."""
+"""Statistics that effects with several coefficients have none of."""
 ADDED_BY = {
     "influence": ("influence_sample", "influence_pvalue", "without_pvalue", "without_lfc"),
     "gene_sets": ("gene_sets",),

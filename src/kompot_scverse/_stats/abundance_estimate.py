@@ -30,12 +30,12 @@ class Abundance:
     summaries: list[dict[str, Any]] = field(default_factory=list)
     """What a run records of each group."""
     levels: dict[int, np.ndarray] = field(default_factory=dict)
-    """Of effects of several coefficients, by their number: log densities of the levels less the first, levels × cells."""
+    """Of effects with several coefficients, by their number: log densities of the levels less the first, levels × cells."""
 
 
 @dataclass(frozen=True)
 class LevelResults:
-    """What was found for an effect of several coefficients, at every cell."""
+    """What was found for an effect with several coefficients, at every cell."""
 
     levels: np.ndarray
     """Log densities less that of the first level: levels × cells."""

@@ -20,7 +20,7 @@ class Effect:
     unit: str | None = None
     """What one unit of the effect is, if it is a slope: the name of the variable."""
     levels: tuple[str, ...] = ()
-    """Of an effect of several coefficients: the values of its variable or, of several variables, the coefficients."""
+    """For an effect with several coefficients: the values of its variable or, of several variables, the coefficients."""
     of_levels: np.ndarray | None = None
     """Differences of the levels from the first, or the coefficients themselves: coefficients × levels."""
 

@@ -23,7 +23,7 @@ __all__ = ["effects_abundance"]
 
 def effects_abundance(states: States, design: Design) -> Abundance:
     """
-    Log density change per unit of every effect of a formula, and of effects of several coefficients that of each level.
+    Log density change per unit of every effect of a formula, and of effects with several coefficients that of each level.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ def influence(
     mod: str | None = None,
 ) -> pd.DataFrame:
     """
-    What :func:`kompot_scverse.tl.influence` found without each sample: for one gene, or how many calls are lost.
+    Results without each sample, from :func:`kompot_scverse.tl.influence`: of one gene, or how many calls are lost.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def influence(
     -------
     Table with the sample (or donor, where the test blocks on them) that is left out as index. For a gene: `lfc`, the effect in its
     region, and `pvalue`, with the empty index for nothing left out. For all genes: `n_lost`, called genes that are not called without
-    the sample, and `n_resting`, those of them that stay without any other.
+    the sample, and `n_resting`, those of them that are lost only without this sample.
 
     Raises
     ------

@@ -59,8 +59,8 @@ def layer(
         Of differential expression: `"imputed_reference"`, `"imputed_group"` or the name of the condition;
         `"fold_change"` (natural log, group − reference), `"fold_change_std"`, `"fold_change_zscore"` (of the model),
         `"lfc_zscore"` (of the replicate test), `"lfsr"` (local false sign rate of the fold change);
-        `"std_reference"`, `"std_group"`. Of smoothing: `"imputed"`, `"std"`. Or the key of a layer, which also tells the
-        run if none is named. Standard deviations are those of the posterior, with the variance between replicates
+        `"std_reference"`, `"std_group"`. Of smoothing: `"imputed"`, `"std"`. Or the key of a layer; if no
+        run is named, the run that wrote it. Standard deviations are those of the posterior, with the variance between replicates
         if the run has it.
     run_id, key_added, group
         Which run: its number (negative ones count from the end of those that match), its prefix, the group of its
@@ -68,7 +68,7 @@ def layer(
     mod
         Modality of a MuData; needed if the run wrote to several.
     analysis
-        Which runs are meant where `run_id` is not the number of one.
+        Analysis of the run; ignored if `run_id` is the number of a run.
     genes
         Names (in the order wanted), a boolean mask, or the name of a gene or of a boolean var column; None for all.
     cells

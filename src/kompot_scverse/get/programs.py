@@ -40,9 +40,10 @@ def programs(
 
     Returns
     -------
-    Table with the program as index, the largest first: the number of genes, the direction of its mean field over the cells, the share of
-    its genes with a mean log fold change above 0, their mean log fold change (natural log), where categories were named the one in
-    which it is strongest (empty if that is hardly more than elsewhere), and the most significant genes of those that are like it. Which genes are in it is in var, as `program`.
+    Table with the program as index, the largest first: `n_genes`; `direction`, up or down on average over the cells; `share_up`, the
+    share of its genes with a mean log fold change above 0; `mean_lfc`, their mean (natural log); `strongest`, the category in which
+    it is strongest (if categories were named; empty if it is hardly stronger there than elsewhere); and `genes`, the most
+    significant of the genes that follow the program closely. The program of each gene is in var, as `program`.
 
     Raises
     ------

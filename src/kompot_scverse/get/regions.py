@@ -36,8 +36,8 @@ def regions(
     """
     Where genes change: the nodes of the tree of neighbourhoods that the replicate test combines, one row each.
 
-    The test of a gene is made in soft neighbourhoods of the cell states and in the groups of them that a tree makes. Each gene is
-    assigned to the node that explains its change best.
+    Genes are tested in soft neighbourhoods of the cell states, and in groups of neighbourhoods that a tree joins. Each gene is
+    assigned to the node of the tree that explains its change best.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def regions(
     -------
     Table with the number of the region as index: `n_neighborhoods`, `n_cells` (of the contrast, with a weight above 0.5), `n_reference`
     and `n_group` (of these by condition), `n_genes` (called genes of the region), `n_up`, `n_down`, `genes` (the most
-    significant), with a column of categories `annotation` (the category that most cells have, and its share), and, after
+    significant), with `annotate` also `annotation` (the category that most cells have, and its share), and, after
     :func:`kompot_scverse.tl.da` of the same contrast, `da_lfc` and `da_qvalue`: means over the cells.
 
     Of differential abundance, with "up 1", "down 1" and so on as index: `direction`, `n_cells`, `n_reference`, `n_group`, `lfc` (mean over the

@@ -27,8 +27,8 @@ def sample_test(
     """
     Whether the distances between samples go with what the run tested: one permutation test (PERMANOVA).
 
-    The pseudo-F of Anderson (2001) in the design of the run, with covariates by permutation of what they leave (Freedman & Lane 1983). Where the
-    run blocks on donors or pairs, samples are permuted within donors; if what is tested is the same in all samples of a donor, donors are. All
+    The pseudo-F of Anderson (2001) in the design of the run, with covariates by permutation of residuals (Freedman & Lane 1983). Where the
+    run blocks on donors or pairs, samples are permuted within donors; if what is tested is the same in all samples of a donor, whole donors are permuted. All
     permutations are made where there are few, and 9,999 drawn where there are many (999 of more than 60 samples).
 
     Parameters

@@ -47,7 +47,7 @@ class LevelCalls:
 
 def level_calls(view: RunView, max_fdr: float | None = None) -> LevelCalls:
     """
-    Read the cells of a run about an effect of several coefficients.
+    Read the cells of a run about an effect with several coefficients.
 
     Parameters
     ----------

@@ -41,10 +41,10 @@ def diagnostics(
 
     - `distances`: Mahalanobis distances of the genes and of the null genes (times the estimated share of null genes),
       with the local false discovery rate. Genes left of the nulls' peak would mean that shuffling removes too much.
-    - `fit`: share of null genes farther away than each gene, an empirical p-value, with the decreasing density fitted to
-      it, from which the local false discovery rate is computed as π₀ / density. To the right it should reach π₀.
+    - `fit`: empirical p-values of the genes (share of null genes with a larger distance), and the decreasing density fitted to
+      them. The local false discovery rate is π₀ over this density, which should come down to π₀ on the right.
     - `pvalues`, `qq`: p-values of the replicate test or, without replicates, of the test of the cells. Where few genes change they are flat and on the diagonal; λ is
-      the ratio of the median χ² to that of no change, 1 for an exact test of genes without change.
+      the genomic inflation factor, the median χ² over its median under the null: 1 for an exact test of genes without change.
 
     Of a differential abundance:
 
@@ -52,7 +52,7 @@ def diagnostics(
       independent, so the normal curve is a scale and not a test.
     - `pvalues`, `qq`: p-values of the replicate test at the cells; neighbouring cells share them, so there is no band.
 
-    Of both, `residual`: prior variance that the low-rank basis leaves out at each cell, of its mean over the cells. Cells
+    Of both, `residual`: prior variance that the low-rank basis leaves out at each cell, relative to the mean prior variance. Cells
     far to the right of `rtol` are described badly; raise `n_landmarks`.
 
     Parameters

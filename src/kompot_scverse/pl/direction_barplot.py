@@ -41,7 +41,8 @@ def direction_barplot(
     """
     Shares (or numbers) of cells that are up, down or neutral in each category.
 
-    Of an effect of several coefficients, up and down are replaced by the levels at which cells that differ are most abundant.
+    For an effect with several coefficients, the levels replace up and down: cells that differ count at the level where they are most
+    abundant.
 
     Parameters
     ----------

@@ -62,9 +62,9 @@ def heatmap(
     mod
         Modality of a MuData.
     genes, n_genes
-        Genes to draw; None for the `n_genes` with the largest Mahalanobis distance (of an effect of several coefficients, with
-        the smallest p), and "programs" for as many of the programs of
-        :func:`kompot_scverse.tl.programs`, one program after the other if `cluster` leaves the genes as they are.
+        Genes to draw. None takes the `n_genes` with the largest Mahalanobis distance (for an effect with several coefficients, with
+        the smallest p-value); "programs" takes `n_genes` from the programs of :func:`kompot_scverse.tl.programs`, one program after
+        the other if `cluster` leaves the genes as they are.
     kind
         "split": mean expression in the reference (upper left) and in the group (lower right) or, of an effect of a design, in
         strips from left to right in the levels of its variable (of a number with more than six values, in bins); "fold_change": the

@@ -35,7 +35,7 @@ def samples(
     show: bool | None = None,
 ) -> Panels:
     """
-    How far the samples of a run are from each other, so that one sees batches, outliers, and whether samples of one condition are alike.
+    Distances between the samples of a run, which show batches, outliers, and whether samples of one condition are alike.
 
     The distances are those of :func:`kompot_scverse.get.sample_distances`. The title has the p-value of
     :func:`kompot_scverse.get.sample_test`, one permutation test of what the run tested.

@@ -50,9 +50,10 @@ def trend(
     """
     Smoothed expression of a gene along a numeric variable of the design, one panel for each category of cells.
 
-    The curve (in a design with it as a category, such as `C(day)`, a point at each value) is the mean over the cells of the category of the smoothed expression at each value, other variables being as in
-    the samples, on average; the band is 1.96 times the mean posterior standard deviation of these cells. Points are the mean
-    expression of each sample's cells there, and thin lines join samples of one block.
+    The curve is the smoothed expression at each value of the variable, averaged over the cells of the category; other variables are as
+    in the samples, on average. (A variable that the design takes as a category, such as `C(day)`, has a point at each value instead.)
+    The band is ±1.96 times the mean posterior standard deviation of these cells. Points are the mean expression of each sample's
+    cells there, and thin lines join samples of one block.
 
     Parameters
     ----------

@@ -59,7 +59,7 @@ def variance(
     mod
         Modality of a MuData.
     n_genes
-        Their number where `genes` is None.
+        Number of genes where `genes` is None.
     noise
         Whether to draw the noise between cells; False for the shares of the rest.
     gene_symbols

@@ -36,8 +36,8 @@ def volcano_da(
     """
     Log fold change of the density at every cell of the contrast against its significance.
 
-    Of an effect of several coefficients, the largest difference between levels stands in its place, and the colour is the level at
-    which the cell is most abundant.
+    For an effect with several coefficients, x is the largest difference between levels, and the colour is the level at which cells of
+    this state are most abundant.
 
     Parameters
     ----------

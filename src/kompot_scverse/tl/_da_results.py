@@ -83,7 +83,7 @@ def _summary(found: CellResults, cells: np.ndarray) -> dict[str, Any]:
 
 
 def _level_summary(found: LevelResults, cells: np.ndarray) -> dict[str, Any]:
-    """The same of an effect of several coefficients."""
+    """The same for an effect with several coefficients."""
     return {"n_cells": int(cells.sum()), "largest_lfc": float(np.median(np.ptp(found.levels[:, cells], axis=0)))}
 
 

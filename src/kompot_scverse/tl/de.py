@@ -134,7 +134,7 @@ def de(
       the replicate test on the category's cells
     - with a `Design`, one run and these fields for each effect, with its name in the place of `R_to_G` and no fields of
       conditions; varm `K_<effect>_effect_weights`, and `K_coefficient_weights` with the fields of all coefficients. Effects
-      of several coefficients have `_pvalue`, `_qvalue`, `_is_de`\*, `_neighborhood_zscore` and `_lfc_zscore` (from F, not
+      with several coefficients have `_pvalue`, `_qvalue`, `_is_de`\*, `_neighborhood_zscore` and `_lfc_zscore` (from F, not
       negative), and of their levels `_level_lfc`, `_largest_lfc` and `_highest`
     - uns: one run per contrast in `kompot`; for a MuData in its own uns, and in each modality for what was written there
 

@@ -42,15 +42,14 @@ def gene_sets(
     Test sets of genes for a change beyond that of other genes, anywhere in the cell states.
 
     In every node of the tree of neighbourhoods, the mean z of the genes of a set is compared with that of all other genes (a
-    competitive test: camera, Wu & Smyth 2012). Genes of a set vary together between samples also where nothing changes; how much is
-    estimated from the residuals of the samples, for each set, so that sets that are only correlated are not found. The p-values of
-    a set are combined over the nodes as those of genes are (Cauchy combination). The sums over the cells of each sample are collected
-    again, in one pass over the data.
+    competitive test: camera, Wu & Smyth 2012). Genes of a set are correlated between samples even where nothing
+    changes. This correlation is estimated for each set from the residuals of the samples, so that it is not taken for a change. The
+    p-values of a set are combined over the nodes as those of genes are (Cauchy combination). This takes one pass over the data.
 
     Parameters
     ----------
     data
-        Annotated data with a run of :func:`de` with `sample_key`, as they were then; changed in place.
+        Annotated data with a run of :func:`de` with `sample_key`; cells and expression must be those of the run. Changed in place.
     net
         Sets as decoupler has them: a table with the columns `source` (set), `target` (gene) and, if wanted, `weight` (negative for genes
         that go the other way). Or a dictionary with the genes of each set.

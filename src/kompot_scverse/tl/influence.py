@@ -48,14 +48,14 @@ def influence(
     """
     Repeat the replicate test without each sample in turn, for the genes that a run calls.
 
-    Everything is learnt anew without the sample: normalisation, variances and their prior, weights of the neighbourhoods. Where the
-    test blocks on donors, a donor is left out with all samples. The sums over the cells of each sample are collected again,
-    in one pass over the data, and the test is made as often as there are samples.
+    Everything is estimated again without the sample: normalisation, variances and their prior, weights of the neighbourhoods. Where the
+    test blocks on donors, a donor is left out with all samples. This takes one pass over the data, and as many tests as there
+    are samples.
 
     Parameters
     ----------
     data
-        Annotated data with a run of :func:`de` with `sample_key`, as they were then; changed in place.
+        Annotated data with a run of :func:`de` with `sample_key`; cells and expression must be those of the run. Changed in place.
     run_id, key_added, group
         Which run: its number (negative ones count from the end of those that match), its prefix, the group of its
         contrast. None of them: all contrasts of the last call.
@@ -83,7 +83,7 @@ def influence(
     Warns
     -----
     UserWarning
-        If the data are not as they were.
+        If the data have changed since the run.
 
     Examples
     --------

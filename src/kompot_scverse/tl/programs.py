@@ -53,18 +53,18 @@ def programs(
     r"""
     Group the genes that change by the shape of their change over the cell states.
 
-    Two genes are alike where their log fold changes rise and fall in the same cells, whatever their size: by the correlation about
-    zero of the two fields over the cells of the contrast, :math:`w_g^\top C w_h` with the weights of the fold changes and
-    the second moments C of the features, so that no field is ever computed. Genes are grouped by Ward's tree. Their number is the largest
-    one at which random halves of the genes give the same groups (prediction strength of at least 0.8, Tibshirani & Walther
-    2005), and one program where there is none.
+    Two genes are alike if their log fold changes rise and fall in the same cells, whatever their size. The measure is the cosine
+    similarity (correlation about zero) of their log fold changes over the cells of the contrast. It is :math:`w_g^\top C w_h`, with
+    the weights of the fold changes and the second moments C of the features, so that the fold changes of all cells are never
+    computed. Genes are clustered by Ward's method. The number of clusters is the largest at which random halves of the genes give
+    the same clusters (prediction strength of at least 0.8, Tibshirani & Walther 2005); if there is none, all genes are one program.
 
     Parameters
     ----------
     data
         Annotated data with a run of :func:`de`; changed in place.
     n_programs
-        Number of programs; None finds it.
+        Number of programs; None chooses it.
     run_id, key_added, group
         Which run: its number (negative ones count from the end of those that match), its prefix, the group of its
         contrast. None of them: all contrasts of the last call.
