@@ -9,8 +9,8 @@ import kompot_scverse as kp
 from kompot_scverse.tl._steps import prepare_call
 from kompot_scverse.tl._tools import TOOLS
 
-ELSEWHERE = {"data", "overwrite"}
-"""Arguments that the steps before the store do not need."""
+ELSEWHERE = {"data"}
+"""What is no part of a request."""
 CALLS = {
     "da": {"groupby": "Age", "reference": "Young", "groups": "Old"},
     "de": {"groupby": "Age", "reference": "Young", "groups": "Old", "layer": "logged_counts"},
