@@ -16,7 +16,11 @@ import nbformat
 from nbclient import NotebookClient
 
 HERE = Path(__file__).parent
-LOCAL_FILES = {"02_getting_started": "kang_pbmc_ifnb.h5ad", "03_multimodal": "citeseq_pbmc10k.h5mu"}
+LOCAL_FILES = {
+    "02_getting_started": "kang_pbmc_ifnb.h5ad",
+    "03_multimodal": "citeseq_pbmc10k.h5mu",
+    "07_from_genes_to_a_story": "kang_pbmc_ifnb.h5ad",
+}
 """Subsets of the published data, used instead of them where --data has them."""
 UNSET = "FILE = None"
 PREPARE = """
