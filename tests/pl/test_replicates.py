@@ -139,7 +139,7 @@ def test_pairs_are_joined(replicated):
 
 def test_changed_data_warn(replicated):
     replicated.layers["logged_counts"] = replicated.layers["logged_counts"] * 2
-    with pytest.warns(UserWarning, match="are not as they were") as caught:
+    with pytest.warns(UserWarning, match="have changed: expression") as caught:
         pl.replicates(replicated, replicated.var_names[0])
     assert {warning.filename for warning in caught} == {__file__}
 

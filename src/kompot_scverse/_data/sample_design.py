@@ -79,7 +79,7 @@ def _say_what_is_unused(design: Design, group: int, left_out: list[str], unpaire
         warnings.warn(
             f"{len(unpaired)} of the {len(_members(design, group))} samples of the contrast {_name(design, group)} have no "
             f"partner with the same obs[{design.sample_key!r}] in the other condition: {', '.join(unpaired[:SHOWN])}{more}. The pairing is incomplete, so "
-            "donors get intercepts at random, and these samples count, too.",
+            "donors are random intercepts, and these samples count, too.",
             UserWarning,
             skip_file_prefixes=INSIDE,
         )
@@ -99,7 +99,7 @@ def contrast_design(design: Design, group: int, covariates: pd.DataFrame, *, pai
         From :func:`kompot_scverse._data.covariates.sample_covariates`.
     paired
         Block on the sample's label: the same label in both conditions is one donor. Complete pairs are compared within
-        donors; otherwise donors have intercepts at random (:mod:`kompot_scverse._stats.block_correlation`).
+        donors; otherwise donors are random intercepts (:mod:`kompot_scverse._stats.block_correlation`).
 
     Raises
     ------

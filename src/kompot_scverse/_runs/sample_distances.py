@@ -61,8 +61,8 @@ class SampleDistances:
             several = inside.unique()
             if len(several) > 1:
                 raise ValueError(
-                    f"obs[{column!r}] differs between the cells of sample {name!r} ({several[0]!r}, {several[1]!r}); samples are coloured by what is "
-                    "the same in all cells of a sample, or by numbers, of which the mean counts."
+                    f"obs[{column!r}] differs between the cells of sample {name!r} ({several[0]!r}, {several[1]!r}); samples can be coloured by what "
+                    "is the same in all of their cells, or by numbers, of which the mean is taken."
                 )
             found.append(several[0] if len(several) else None)
         if values.dtype.kind in "fiu":

@@ -227,7 +227,7 @@ def _compare_with_stored(view: RunView, gene: int, fits: SampleFits) -> None:
 
 def _warn(view: RunView) -> None:
     warnings.warn(
-        f"The samples of {view.name} are not as they were: expression, labels or "
+        f"The samples of {view.name} have changed: expression, labels or "
         "cells changed, or the run had a `mask_obs` that is not stored. They are shown as the data are now.",
         UserWarning,
         skip_file_prefixes=INSIDE,

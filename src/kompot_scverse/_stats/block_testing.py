@@ -78,12 +78,12 @@ def fit_blocks(
 ) -> BlockFit:
     r"""Generalised least squares where samples of one block are correlated.
 
-    How much of a gene's variance is that of the donor differs between genes. With one correlation for all, those of a larger
-    one have too small p between donors, and those of a smaller one within: of genes that half had a strong and half no
-    donor effect, 9 of 1000 unchanged ones had p < 0.001 in a comparison of donors, and 0.7 as follows. The distribution
-    of the correlation over the genes is the one of maximum likelihood on a grid (restricted likelihood of each gene, its
-    variance at its best; expectation-maximisation), and p is averaged over what it and the gene's own likelihood leave
-    possible. Fewer than ``FEW_GENES`` genes share one correlation (:func:`block_correlation`).
+    Genes differ in how much of their variance is between donors. With one correlation for all, genes with a larger one get
+    too small p-values in comparisons between donors, and genes with a smaller one in comparisons within donors: where half
+    of the genes had a strong donor effect and half had none, 9 of 1000 unchanged genes had p < 0.001 between donors, and
+    0.7 with what is done here. The distribution of the correlation over the genes is estimated by maximum likelihood on a
+    grid (expectation-maximisation with the restricted likelihood of each gene, its variance at its best), and p is averaged
+    over the posterior of the gene's correlation. Fewer than ``FEW_GENES`` genes share one correlation (:func:`block_correlation`).
 
     Parameters
     ----------

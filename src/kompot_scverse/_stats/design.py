@@ -129,7 +129,7 @@ class ContrastDesign:
     left_out: tuple[str, ...] = ()
     """Covariates that are constant in this contrast."""
     unpaired: tuple[str, ...] = ()
-    """Samples without a partner; where there are any, donors of a paired test have intercepts at random."""
+    """Samples without a partner; where there are any, donors of a paired test are random intercepts."""
 
     def notes(self) -> dict[str, Any]:
         """What the run of the contrast says about it."""

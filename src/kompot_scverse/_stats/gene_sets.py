@@ -56,8 +56,8 @@ def set_test(
 ) -> SetTest:
     """Test every set for genes that change more, or more in its direction, than the other genes, anywhere.
 
-    Per node of the tree :func:`camera` on the moderated z of the genes; then the Cauchy combination over the nodes, which
-    count as much as they explain the other sets (:func:`weights_from_others`).
+    In each node of the tree, :func:`camera` tests the moderated z of the genes. The p-values of a set are combined over the
+    nodes (Cauchy combination), weighted by how well each node explains the other sets (:func:`weights_from_others`).
 
     Parameters
     ----------
@@ -111,9 +111,9 @@ def camera(
     between genes. Its factor over that of independent genes, :math:`c^\top c`, is estimated from the D residual directions of
     the samples, :math:`\sum_d (\sum_g c_g r_{dg})^2 / D`, and t has D degrees of freedom.
 
-    Unlike in the original, c has the other genes, too: what they have in common with the set is no excess of it. And the
-    factor is not held to be at least one: with correlated modules of genes that made the test of sets drawn at random
-    conservative, 0 to 1 % of their p below 0.05.
+    Unlike in the original, c includes the other genes, so that what they share with the set is not counted as its excess.
+    And the factor may be below one: held at one or above, the test of random sets was conservative where modules of genes
+    were correlated, with 0 to 1 % of p below 0.05.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ __all__ = ["LeftOut", "SampleParts", "genes_without", "rests_on"]
 
 @dataclass(frozen=True)
 class SampleParts:
-    """Sums over the cells of every sample, of which any choice of samples can be put together."""
+    """Sums over the cells of every sample, from which the moments of any samples can be put together."""
 
     mass: NDArray[np.float64]
     """Weight sums: samples x m."""
@@ -61,8 +61,8 @@ def genes_without(
 ) -> LeftOut:
     """Test all genes without each unit in turn, by the whole of :func:`gene_test`.
 
-    Nothing is kept from the test with all samples but the node that each gene's effect is told of: weights, priors and
-    normalisation are learnt anew.
+    Weights, priors and normalisation are estimated again; only the node in which a gene's effect is reported is that of the
+    test with all samples.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def genes_without(
 
 
 def rests_on(left_out: NDArray[np.float64], called: NDArray[np.bool_], threshold: float) -> NDArray[np.intp]:
-    """Number of the one unit without which a call is lost, while it stays without any other; -1 for none.
+    """Number of the only unit without which a call is lost; -1 if there is none, or more than one.
 
     Parameters
     ----------

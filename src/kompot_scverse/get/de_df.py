@@ -129,7 +129,7 @@ def de_df(
     check_not_negative("min_lfc", min_lfc)
     if annotate is not None and cell_group is not None:
         raise ValueError(
-            "`annotate` is about regions, which the table of one `cell_group` has none of; leave out one of them."
+            "`annotate` describes the regions of genes, and the table of one `cell_group` has none; leave out one of them."
         )
     views = find_views(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
     tables = []

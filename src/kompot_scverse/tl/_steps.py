@@ -181,8 +181,8 @@ def _warn_of_nesting(task: Task) -> None:
     if found is not None:
         name, n = found
         logger.warning(
-            "obs[%r] groups the %d samples of obs[%r] in %d, each within one condition: if they are the individuals, the samples are "
-            "technical and too many for the test. Pass `sample_key=%r` then.",
+            "obs[%r] groups the %d samples of obs[%r] in %d, each within one condition. If these are the individuals, the samples are "
+            "technical replicates, with which the test is too confident: then pass `sample_key=%r`.",
             name, len(task.design.samples), task.design.sample_key, n, name,
         )  # fmt: skip
 

@@ -139,8 +139,8 @@ def _check_unchanged(view: RunView, found: np.ndarray, stored: np.ndarray) -> No
     logs = np.log(np.maximum([found, stored], 1e-300))
     if np.nanmedian(np.abs(logs[0] - logs[1]) / np.maximum(np.abs(logs[1]), 0.1)) > CHANGED:
         logger.warning(
-            "The p-values of %s are not found again: expression, labels or cells are not as they were. Influence is that of the data as "
-            "they are now.",
+            "Repeating the test of %s gives other p-values: expression, labels or cells have changed since. The influence is that on the "
+            "data as they are now.",
             view.name,
         )
 
@@ -188,7 +188,7 @@ def _say(extension: Extension) -> None:
     for name, n in summary["n_resting"].items():
         if n > MUCH * summary["n_called"]:
             logger.warning(
-                "%s: %s of %s called genes rest on %s: they are not called without it, but without any other sample. Look at "
+                "%s: %s of %s called genes rest on %s: they are called without any other sample, but not without it. Look at "
                 "`kp.get.influence` and at its cells.",
                 extension.view.title, f"{n:,}", f"{summary['n_called']:,}", name,
             )  # fmt: skip
