@@ -107,6 +107,7 @@ def demo(
         path = output / ("simulated.h5ad" if input is None else f"{input.stem}_kompot.h5ad")
         _write(study, path, layers=layers)
         _draw(study, output / "figures")
+        typer.echo(f"All of it on one page: kompot-scverse report {path} --output {output / 'report.html'}")
 
 
 def _simulated(n_obs: int, n_vars: int, seed: int) -> Study:
