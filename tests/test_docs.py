@@ -56,7 +56,9 @@ def test_links_in_docstrings_lead_somewhere(name):
 def drawing():
     """Figures are drawn without a window, and closed."""
     mpl.use("agg")
-    yield
+    # the gallery has more plots than matplotlib likes to see open at once
+    with mpl.rc_context({"figure.max_open_warning": 0}):
+        yield
     if pyplot := sys.modules.get("matplotlib.pyplot"):
         pyplot.close("all")
 

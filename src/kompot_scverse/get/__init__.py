@@ -1,5 +1,7 @@
 """Results as tidy tables and arrays."""
 
+from kompot_scverse._accessors import take_accessors
+
 from .da_df import da_df
 from .de_df import de_df
 from .gene_sets import gene_sets
@@ -27,3 +29,5 @@ __all__ = [
     "sample_distances",
     "sample_test",
 ]
+
+take_accessors(globals(), __all__)

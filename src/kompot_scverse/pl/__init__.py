@@ -1,5 +1,7 @@
 """Plots; matplotlib loads when one is drawn."""
 
+from kompot_scverse._accessors import take_accessors
+
 from ._panels import Panels
 from .beeswarm_da import beeswarm_da
 from .diagnostics import diagnostics
@@ -45,3 +47,5 @@ __all__ = [
     "volcano_da",
     "volcano_de",
 ]
+
+take_accessors(globals(), __all__)

@@ -1,5 +1,7 @@
 """Tools: differential abundance, differential expression, smoothing."""
 
+from kompot_scverse._accessors import take_accessors
+
 from .cleanup import cleanup
 from .da import da
 from .de import de
@@ -25,3 +27,5 @@ __all__ = [
     "smooth",
     "threshold_da",
 ]
+
+take_accessors(globals(), __all__)
