@@ -4,6 +4,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from two_sets import two_sets
 
 from kompot_scverse import GPSettings
 from kompot_scverse._gp import cell_blocks, over_cells
@@ -97,7 +98,7 @@ def test_blocks_change_nothing(features, monkeypatch):
 @pytest.mark.usefixtures("small_blocks")
 def test_workers_give_the_same(features):
     late = CODES > 0
-    here = fit_ratio(features, late, np.zeros(features.shape[1], dtype=int), np.ones(1))
+    here = fit_ratio(*two_sets(features, late), np.zeros(features.shape[1], dtype=int), np.ones(1))
     fields = Fields(np.full((1, features.shape[1]), 0.1), np.zeros((3, features.shape[1])))
     design = np.array([[1.0], [0.0], [-1.0]])
     state = Cells(features, CODES, design).at(fields, np.zeros(3))
@@ -109,7 +110,7 @@ def test_workers_give_the_same(features):
             parts = every_block(lengths, X, CODES, arguments=(2,))
             assert len(parts) == 4
             np.testing.assert_allclose(np.concatenate(parts), expected)
-        there = fit_ratio(features, late, np.zeros(features.shape[1], dtype=int), np.ones(1))
+        there = fit_ratio(*two_sets(features, late), np.zeros(features.shape[1], dtype=int), np.ones(1))
         np.testing.assert_allclose(there.weights, here.weights, atol=1e-9)
         again = Cells(features, CODES, design).at(fields, np.zeros(3))
         np.testing.assert_allclose(again.score, state.score, atol=1e-9)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from two_sets import two_sets
 
 from kompot_scverse import GPSettings
 from kompot_scverse._gp import features as module
@@ -50,7 +51,7 @@ def test_single_precision_changes_posteriors_and_log_ratios_less_than_they_are_u
     means = [phi @ fit.weights.T for phi, fit in zip((exact, rounded), fits, strict=True)]
     assert np.abs(means[0] - means[1]).max() < 1e-5 * fits[0].std(exact).min()
     late = X[known, 0] + RNG.normal(size=len(exact)) > 0
-    ratios = [fit_ratio(phi, late, np.zeros(phi.shape[1], dtype=int)) for phi in (exact, rounded)]
+    ratios = [fit_ratio(*two_sets(phi, late), np.zeros(phi.shape[1], dtype=int)) for phi in (exact, rounded)]
     assert ratios[0].amplitudes[0] == ratios[1].amplitudes[0] > 0
     apart = np.abs(ratios[0].log_ratio(exact) - ratios[1].log_ratio(rounded))
     assert (apart < 1e-5 * np.sqrt(ratios[0].variance(exact))).all()

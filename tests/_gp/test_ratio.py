@@ -5,6 +5,7 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import expit, logsumexp
 from scipy.stats import multivariate_normal, norm
+from two_sets import two_sets
 
 from kompot_scverse._gp import cell_blocks, ratio
 from kompot_scverse._gp.amplitudes import GRID, choose_amplitudes, solve_prior
@@ -33,7 +34,7 @@ def dense(phi: np.ndarray, fit: ratio.RatioFit, late: np.ndarray) -> tuple[np.nd
 
 def test_mode_and_covariance(cells):
     phi, late = cells
-    fit = fit_ratio(phi, late, BLOCKS, AMPLITUDES)
+    fit = fit_ratio(*two_sets(phi, late), BLOCKS, AMPLITUDES)
     gradient, hessian = dense(phi, fit, late)
     np.testing.assert_allclose(gradient, 0, atol=1e-8)
     inverse = np.linalg.inv(hessian)
@@ -55,14 +56,14 @@ def test_logistic_is_the_multinomial_of_two_conditions(cells):
 
     theta = minimize(negative, np.zeros(12), method="BFGS", options={"gtol": 1e-7}).x
     eta = theta[:2] + phi @ theta[2:].reshape(2, 5).T
-    fit = fit_ratio(phi, late, BLOCKS, AMPLITUDES)
+    fit = fit_ratio(*two_sets(phi, late), BLOCKS, AMPLITUDES)
     expected = eta[:, 1] - eta[:, 0] - np.log(late.sum() / (~late).sum())
     np.testing.assert_allclose(fit.log_ratio(phi), expected, atol=1e-5)
 
 
 def test_mass_is_one(cells):
     phi, late = cells
-    log_ratio = fit_ratio(phi, late, BLOCKS).log_ratio(phi)
+    log_ratio = fit_ratio(*two_sets(phi, late), BLOCKS).log_ratio(phi)
     share = late.mean()
     pooled = np.log((1 - share) + share * np.exp(log_ratio))
     np.testing.assert_allclose([np.exp(log_ratio - pooled).mean(), np.exp(-pooled).mean()], 1, atol=1e-10)
@@ -101,13 +102,13 @@ def test_amplitudes_are_the_best_of_the_grid():
 
 def test_swap_order_and_blocks(cells, monkeypatch):
     phi, late = cells
-    fit = fit_ratio(phi, late, BLOCKS)
-    swapped = fit_ratio(phi, ~late, BLOCKS)
+    fit = fit_ratio(*two_sets(phi, late), BLOCKS)
+    swapped = fit_ratio(*two_sets(phi, ~late), BLOCKS)
     np.testing.assert_allclose(swapped.log_ratio(phi), -fit.log_ratio(phi), atol=1e-9)
     np.testing.assert_allclose(swapped.variance(phi), fit.variance(phi), rtol=1e-8)
     monkeypatch.setattr(cell_blocks, "BLOCK", 57)
     order = np.random.default_rng(0).permutation(400)
-    moved = fit_ratio(phi[order], late[order], BLOCKS)
+    moved = fit_ratio(*two_sets(phi[order], late[order]), BLOCKS)
     np.testing.assert_allclose(moved.log_ratio(phi), fit.log_ratio(phi), atol=1e-9)
     np.testing.assert_allclose(moved.variance(phi), fit.variance(phi), rtol=1e-8)
     np.testing.assert_array_equal(moved.amplitudes, fit.amplitudes)
@@ -119,7 +120,9 @@ def test_a_condition_of_ten_times_the_cells():
     x = np.concatenate([rng.normal(0, 1, 4000), rng.normal(0.5, 1, 400), rng.normal(0.5, 1, 4000)])
     phi = np.column_stack([x, x**2 / 3, np.sin(x)])
     few, many = np.r_[0:4400], np.r_[0:4000, 4400:8400]
-    fits = [fit_ratio(phi[rows], np.arange(len(rows)) >= 4000, np.zeros(3, dtype=int)) for rows in (few, many)]
+    fits = [
+        fit_ratio(*two_sets(phi[rows], np.arange(len(rows)) >= 4000), np.zeros(3, dtype=int)) for rows in (few, many)
+    ]
     at = phi[np.abs(x) < 2]
     first, second = (fit.log_ratio(at) for fit in fits)
     assert np.abs(first - second).max() < 0.25
@@ -130,7 +133,7 @@ def test_a_condition_of_ten_times_the_cells():
 def test_nothing_changes(cells):
     phi, _ = cells
     twice = np.concatenate([phi, phi])
-    fit = fit_ratio(twice, np.arange(800) >= 400, BLOCKS)
+    fit = fit_ratio(*two_sets(twice, np.arange(800) >= 400), BLOCKS)
     assert not fit.amplitudes.any()
     assert fit.null_probability == 1
     np.testing.assert_array_equal(fit.log_ratio(phi), 0)
@@ -138,7 +141,7 @@ def test_nothing_changes(cells):
     assert np.isnan(fit.variance(np.full((1, 5), np.nan))).all()
     rng = np.random.default_rng(2)
     phi = rng.normal(size=(5000, 5))
-    size = [np.abs(fit_ratio(phi, rng.random(5000) < 0.4, BLOCKS).log_ratio(phi)).mean() for _ in range(20)]
+    size = [np.abs(fit_ratio(*two_sets(phi, rng.random(5000) < 0.4), BLOCKS).log_ratio(phi)).mean() for _ in range(20)]
     assert np.median(size) < 0.02
 
 
@@ -151,7 +154,7 @@ def test_intervals_cover_what_was_drawn():
         late = rng.random(1500) < expit(field - 1)
         p = expit(field - 1)
         truth = field - 1 - np.log(p.sum() / (1 - p).sum())
-        fit = fit_ratio(phi, late, BLOCKS)
+        fit = fit_ratio(*two_sets(phi, late), BLOCKS)
         gaps.append(fit.log_ratio(phi) - truth)
         covered.append(np.abs(gaps[-1]) <= norm.isf(0.05) * np.sqrt(fit.variance(phi)))
     assert 0.85 < np.mean(covered) < 0.95

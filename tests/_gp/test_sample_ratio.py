@@ -5,6 +5,7 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 from scipy.stats import norm
+from two_sets import two_sets
 
 from kompot_scverse._gp.ratio import fit_ratio
 from kompot_scverse._gp.sample_ratio import fit_sample_ratio
@@ -68,7 +69,7 @@ def test_samples_that_do_not_differ_are_one():
     same = []
     for seed in range(6):
         phi, codes, _ = draw(seed, 0.0, 1.0)
-        fit, pooled = fit_sample_ratio(phi, codes, LATE, BLOCKS), fit_ratio(phi, LATE[codes], BLOCKS)
+        fit, pooled = fit_sample_ratio(phi, codes, LATE, BLOCKS), fit_ratio(*two_sets(phi, LATE[codes]), BLOCKS)
         same.append(fit.sample_amplitudes is None)
         np.testing.assert_allclose(fit.weights, pooled.weights, atol=0 if same[-1] else 0.06)
         np.testing.assert_allclose(fit.variance(phi), pooled.variance(phi), rtol=0 if same[-1] else 0.6)
@@ -95,7 +96,7 @@ def test_one_large_sample_is_one_sample():
         phi, codes, weights = draw(seed, 0.6, 0.0, counts)
         deviation = weights[5] - weights[:3].mean(axis=0)
         for found, fit in (
-            (pooled, fit_ratio(phi, LATE[codes], BLOCKS)),
+            (pooled, fit_ratio(*two_sets(phi, LATE[codes]), BLOCKS)),
             (sampled, fit_sample_ratio(phi, codes, LATE, BLOCKS)),
         ):
             found.append(fit.weights @ deviation / (deviation @ deviation))
@@ -109,7 +110,7 @@ def test_intervals_know_that_samples_differ():
     for seed in range(25):
         phi, codes, _ = draw(100 + seed, 0.4, 0.0)
         for name, fit in (
-            ("pooled", fit_ratio(phi, LATE[codes], BLOCKS)),
+            ("pooled", fit_ratio(*two_sets(phi, LATE[codes]), BLOCKS)),
             ("samples", fit_sample_ratio(phi, codes, LATE, BLOCKS)),
         ):
             if fit.amplitudes.any():

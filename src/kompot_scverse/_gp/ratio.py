@@ -8,9 +8,8 @@ from scipy.special import expit
 
 from .amplitudes import choose_amplitudes, chosen_variances, solve_prior
 from .cell_blocks import CellBlocks
-from .features import Features
 
-__all__ = ["RatioFit", "fit_ratio", "fit_ratio_of"]
+__all__ = ["RatioFit", "fit_ratio"]
 
 logger = logging.getLogger("kompot_scverse")
 
@@ -80,7 +79,7 @@ class _Moments:
 
 
 def fit_ratio(
-    phi: Features,
+    cells: CellBlocks,
     late: np.ndarray,
     blocks: np.ndarray,
     amplitudes: np.ndarray | None = None,
@@ -104,10 +103,10 @@ def fit_ratio(
 
     Parameters
     ----------
-    phi
-        Features: cells × rank.
+    cells
+        Features of the cells, cells × rank, and a code of each.
     late
-        Whether each cell is of the second set.
+        Whether cells of each code are of the second set.
     blocks
         Number of the block of each feature.
     amplitudes
@@ -115,19 +114,6 @@ def fit_ratio(
     log_odds_change
         Log odds beforehand that anything changes.
     """
-    cells, sides = CellBlocks(phi, late.astype(np.int8)), np.array([False, True])
-    return fit_ratio_of(cells, sides, blocks, amplitudes, log_odds_change=log_odds_change)
-
-
-def fit_ratio_of(
-    cells: CellBlocks,
-    late: np.ndarray,
-    blocks: np.ndarray,
-    amplitudes: np.ndarray | None = None,
-    *,
-    log_odds_change: float = 0.0,
-) -> RatioFit:
-    """As :func:`fit_ratio`, with `late` for every code of the cells."""
     rank = cells.shape[1]
     n_late, n = float(np.count_nonzero(late[cells.codes])), len(cells)
     log_odds = float(np.log(n_late / (n - n_late)))

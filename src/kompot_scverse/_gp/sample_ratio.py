@@ -11,7 +11,7 @@ from .cell_blocks import CellBlocks
 from .features import Features
 from .mass_level import mass_level
 from .multinomial import Cells, Fields, State
-from .ratio import RatioFit, fit_ratio_of
+from .ratio import RatioFit, fit_ratio
 from .sample_expansion import Expansion, Information, integrate, typical
 
 __all__ = ["EffectsFit", "fit_sample_effects", "fit_sample_ratio"]
@@ -151,7 +151,7 @@ def fit_sample_ratio(
         Log odds beforehand that anything changes.
     """
     cells = Cells(phi, codes, np.where(late, 0.5, -0.5)[:, None])
-    pooled = fit_ratio_of(cells.blocks, late, blocks, log_odds_change=log_odds_change)
+    pooled = fit_ratio(cells.blocks, late, blocks, log_odds_change=log_odds_change)
     if not pooled.amplitudes.any():
         return pooled
     now = cells.at(Fields(pooled.weights[None], np.zeros_like(cells.sums)), np.log(cells.counts))

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from kompot_scverse._gp.progress import progress_bar
-from kompot_scverse._gp.ratio import RatioFit, fit_ratio_of
+from kompot_scverse._gp.ratio import RatioFit, fit_ratio
 from kompot_scverse._gp.sample_ratio import fit_sample_ratio
 from kompot_scverse._gp.states import States
 
@@ -77,7 +77,7 @@ def fit_two(
     if samples:
         fit = fit_sample_ratio(cells, cells.codes, late, own.blocks, log_odds_change=own.log_odds_change)
     else:
-        fit = fit_ratio_of(cells, late, own.blocks, log_odds_change=own.log_odds_change)
+        fit = fit_ratio(cells, late, own.blocks, log_odds_change=own.log_odds_change)
     return fit, own
 
 
