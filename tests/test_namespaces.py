@@ -31,6 +31,7 @@ def test_every_function_on_data_is_there_with_its_docstring_and_signature(adata,
             for name in module.__all__
             if isinstance(getattr(module, name), types.FunctionType)
             and "data" in inspect.signature(getattr(module, name)).parameters
+            and name != "power" * (part == "pl")  # takes a table
         ]
         assert names
         assert dir(bound) == sorted(names)

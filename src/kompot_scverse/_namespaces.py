@@ -34,7 +34,11 @@ class BoundFunctions:
 
     def _takes_data(self, name: str) -> bool:
         found = getattr(self._module(), name)
-        return inspect.isfunction(found) and next(iter(inspect.signature(found).parameters), "") == "data"
+        if not inspect.isfunction(found):
+            return False
+        first = next(iter(inspect.signature(found).parameters.values()), None)
+        # a plot of a table takes that
+        return first is not None and first.name == "data" and getattr(first.annotation, "__name__", "") != "DataFrame"
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

@@ -68,6 +68,7 @@ OTHERS = {
     "region_cells",
     "regions",
     "sample_test",
+    "power",
     "fold_changes",
     "trend",
     "proportions",

@@ -51,7 +51,7 @@ class SampleDistances:
         ValueError
             If a sample has several categories.
         """
-        values, cells = self._column(view, column), self._cells(view)
+        values, cells = self._column(view, column), self.cells(view)
         found: list[Any] = []
         for name, own in zip(self.names, cells, strict=True):
             inside = values[own].dropna()
@@ -78,7 +78,7 @@ class SampleDistances:
                 return found.reset_index(drop=True)
         return obs_column(view.data, column, "color").reset_index(drop=True)
 
-    def _cells(self, view: RunView) -> list[np.ndarray]:
+    def cells(self, view: RunView) -> list[np.ndarray]:
         """Cells of each sample."""
         key = view.run.params["sample_key"]
         labels = obs_column(view.data, key, "sample_key").astype(str).to_numpy()

@@ -11,6 +11,7 @@ from kompot_scverse._gp.order import canonical_order
 from kompot_scverse._gp.over_cells import over_cells
 
 from .abundance_testing import AbundanceTest, abundance_test
+from .between_levels import BetweenLevels, between_levels
 from .design import ContrastDesign, Design
 from .gene_testing import LARGEST_IN_CATEGORY, GeneTest, GeneTestSettings, gene_test
 from .influence import SampleParts
@@ -34,6 +35,7 @@ __all__ = [
     "compare_genes",
     "compare_samples",
     "sample_parts",
+    "weight_sums",
 ]
 
 
@@ -123,17 +125,22 @@ def compare_categories(sums: SumsOfGenes, weights: CellWeights, design: Design, 
     return gene_test(moments, nodes, contrast.matrix, settings, reference=sums.reference).subset(sums.chosen)
 
 
-def compare_samples(sums: SumsOfGenes, weights: CellWeights, design: Design, contrast: ContrastDesign) -> np.ndarray:
-    """Distances between the samples of a contrast, of their fields over the neighbourhoods."""
+def compare_samples(
+    sums: SumsOfGenes, weights: CellWeights, design: Design, contrast: ContrastDesign
+) -> tuple[np.ndarray, BetweenLevels | None]:
+    """Distances between the samples of a contrast, of their fields over the neighbourhoods, and their variances by level."""
     moments = _neighborhood_moments(sums.moments, slice(0, weights.soft.shape[1]), weights.soft, design, contrast)
-    return expression_distances(moments, sums.reference)
+    return (
+        expression_distances(moments, sums.reference),
+        between_levels(moments, contrast.matrix, sums.reference),
+    )
 
 
 def compare_abundance(
     weights: CellWeights, design: Design, contrast: ContrastDesign
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Test every neighbourhood for a change of its share of the sample's cells: p, q and effect at every cell."""
-    mass, gram = _weight_sums(weights.soft, design, contrast)
+    mass, gram = weight_sums(weights.soft, design, contrast)
     test = abundance_test(mass, gram, contrast.matrix)
     # by all weights: where the nearest neighbourhoods are not tested, small ones decide
     parts = over_cells(_to_cells, weights.x, arguments=(weights.neighborhoods, test))
@@ -149,18 +156,18 @@ def _to_cells(
 
 def compare_compositions(weights: CellWeights, design: Design, contrast: ContrastDesign) -> np.ndarray:
     """Distances between the samples of a contrast, of their log densities over the neighbourhoods."""
-    return abundance_distances(*_weight_sums(weights.soft, design, contrast))
+    return abundance_distances(*weight_sums(weights.soft, design, contrast))
 
 
 def sample_parts(moments: Moments, weights: csr_array, design: Design, contrast: ContrastDesign) -> SampleParts:
     """The sums of every sample of a contrast by itself, in the neighbourhoods that come first."""
-    mass, gram = _weight_sums(weights, design, contrast)
+    mass, gram = weight_sums(weights, design, contrast)
     m = weights.shape[1]
     sums, squares = (values[contrast.members, :, :m].transpose(0, 2, 1) for values in (moments.sums, moments.squares))
     return SampleParts(mass, gram, sums, squares)
 
 
-def _weight_sums(weights: csr_array, design: Design, contrast: ContrastDesign) -> tuple[np.ndarray, np.ndarray]:
+def weight_sums(weights: csr_array, design: Design, contrast: ContrastDesign) -> tuple[np.ndarray, np.ndarray]:
     """Sums of the weights and of their products over the cells of each sample of the contrast."""
     codes = np.full(len(design.samples) + 1, -1)
     codes[contrast.members] = np.arange(len(contrast.members))
@@ -175,7 +182,7 @@ def _neighborhood_moments(
     moments: Moments, columns: slice, weights: csr_array, design: Design, contrast: ContrastDesign
 ) -> NeighborhoodMoments:
     """The sums over the samples of a contrast, for some of the weights."""
-    mass, gram = _weight_sums(weights, design, contrast)
+    mass, gram = weight_sums(weights, design, contrast)
     return NeighborhoodMoments(
         mass=mass,
         gram=gram,

@@ -13,6 +13,7 @@ from .fold_changes import fold_changes
 from .gene_barplot import gene_barplot
 from .heatmap import heatmap
 from .multi_volcano_da import multi_volcano_da
+from .power import power
 from .programs import programs
 from .proportions import proportions
 from .pseudobulk import pseudobulk
@@ -36,6 +37,7 @@ __all__ = [
     "gene_barplot",
     "heatmap",
     "multi_volcano_da",
+    "power",
     "programs",
     "proportions",
     "pseudobulk",

@@ -26,7 +26,7 @@ from ._de_layers import condition_values, features_record
 from ._de_model import DEModel, significance
 from ._de_prepare import DETask
 from ._log import logger
-from ._sample_record import MAX_SAMPLES, sample_record
+from ._sample_record import MAX_SAMPLES, between_record, sample_record
 from ._steps import Job, Results
 from ._support import describe_support, supports, warn_of_support
 
@@ -81,8 +81,9 @@ def _distances(job: Job, fitted: DEFit, number: int) -> dict[str, Any]:
     contrast = job.task.contrasts[number - 1]
     if len(contrast.members) > MAX_SAMPLES:
         return {}
-    found = compare_samples(fitted.sums, fitted.weights, job.task.design, contrast)
-    return sample_record(job.task.design, contrast, found, paired=job.request.paired)
+    found, between = compare_samples(fitted.sums, fitted.weights, job.task.design, contrast)
+    record = sample_record(job.task.design, contrast, found, paired=job.request.paired)
+    return record if between is None else record | {"between": between_record(between)}
 
 
 def _contrast(job: Job, fitted: DEFit, number: int) -> GeneResults:

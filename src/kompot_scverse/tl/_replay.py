@@ -1,4 +1,4 @@
-"""The sums over the samples of a run of differential expression, collected again in one pass over the cells."""
+"""The sums over the samples of a run, collected again: of expression in one pass over the cells."""
 
 import inspect
 from dataclasses import dataclass
@@ -7,20 +7,22 @@ from typing import Any
 import numpy as np
 
 from kompot_scverse._data.holders import whole
+from kompot_scverse._gp.states import States
 from kompot_scverse._runs.call import restore_arguments
 from kompot_scverse._runs.regions import find_regions
 from kompot_scverse._runs.view import RunView
-from kompot_scverse._stats.design import ContrastDesign
+from kompot_scverse._stats.design import ContrastDesign, Design
 from kompot_scverse._stats.influence import SampleParts
-from kompot_scverse._stats.sample_tests import sample_parts
+from kompot_scverse._stats.neighborhoods import ABUNDANCE_WIDTH
+from kompot_scverse._stats.sample_tests import CellWeights, cell_weights, sample_parts, weight_sums
 
 from ._depth import sample_depths
 from ._sample_record import donors_of, sample_names
 from ._sample_sums import collect_sums
-from ._steps import prepare_call
+from ._steps import Prepared, of_modality, prepare_call, states_of
 from ._tools import TOOLS
 
-__all__ = ["Replay", "replay"]
+__all__ = ["AbundanceReplay", "Replay", "replay", "replay_abundance"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,24 @@ class Replay:
     donor_names: list[str]
 
 
+@dataclass(frozen=True)
+class AbundanceReplay:
+    """What the replicate test of abundance of one contrast was made from."""
+
+    mass: np.ndarray
+    """Soft cell numbers: samples × m."""
+    gram: np.ndarray
+    """WᵀW of the samples: samples × m × m."""
+    weights: CellWeights
+    """Neighbourhoods, and weights of the cells in them."""
+    states: States
+    design: Design
+    contrast: ContrastDesign
+    donors: np.ndarray
+    """Number of the donor of each sample, where the test blocks on donors; else of the sample."""
+    donor_names: list[str]
+
+
 def replay(view: RunView, numbers: np.ndarray) -> Replay:
     """
     Collect the sums again, for some genes and those that they learn from.
@@ -62,14 +82,8 @@ def replay(view: RunView, numbers: np.ndarray) -> Replay:
         If the run has no replicates, or its call is not known in full.
     """
     regions = find_regions(view)
-    tool, function = TOOLS["de"]
-    parameters = inspect.signature(function).parameters.values()
-    given: dict[str, Any] = {one.name: one.default for one in parameters}
-    given |= restore_arguments({**view.run.call, "arguments": _without_genes(view)}) | {"data": whole(view.data)}
-    request, prepared = prepare_call(tool, function, given)
-    task = next(task for task in prepared.tasks if task.mod == view.run.mod or len(prepared.tasks) == 1)
-    number = [str(group) for group in task.design.groups].index(view.group)
-    contrast, soft = task.contrasts[number], regions.soft
+    request, _, task, contrast = _prepared(view)
+    soft = regions.soft
     depths = sample_depths(task.every, soft, task.design, required=False)
     sums = collect_sums(task.every, task.frame.var_names.to_list(), numbers, depths, soft, task.design)
     parts = sample_parts(sums.moments, soft, task.design, contrast)
@@ -78,6 +92,42 @@ def replay(view: RunView, numbers: np.ndarray) -> Replay:
     return Replay(
         parts, regions.nodes, contrast, sums.reference, sums.chosen, sums.numbers, samples, donors, donor_names
     )
+
+
+def replay_abundance(view: RunView) -> AbundanceReplay:
+    """
+    Collect the cell numbers of the samples again, and the cell states; the expression is not read.
+
+    Parameters
+    ----------
+    view
+        A run of differential abundance.
+
+    Raises
+    ------
+    LookupError
+        If the run has no replicates, or its call is not known in full.
+    """
+    if view.run.params.get("sample_key") is None:
+        raise LookupError(f"No replicates of {view.name}; call `{view.call('lfc_qvalue')}`.")
+    request, prepared, task, contrast = _prepared(view)
+    states = of_modality(states_of(prepared, request), prepared.targets, task.mod)
+    weights = cell_weights(states.x, task.design, request.test.n_neighborhoods, ABUNDANCE_WIDTH)
+    mass, gram = weight_sums(weights.soft, task.design, contrast)
+    donors, donor_names = donors_of(task.design, contrast, paired=request.paired)
+    return AbundanceReplay(mass, gram, weights, states, task.design, contrast, donors, donor_names)
+
+
+def _prepared(view: RunView) -> tuple[Any, Prepared, Any, ContrastDesign]:
+    """The call of a run as it was made: request, what it names, and task and contrast of the run."""
+    tool, function = TOOLS[view.run.analysis]
+    parameters = inspect.signature(function).parameters.values()
+    given: dict[str, Any] = {one.name: one.default for one in parameters}
+    given |= restore_arguments({**view.run.call, "arguments": _without_genes(view)}) | {"data": whole(view.data)}
+    request, prepared = prepare_call(tool, function, given)
+    task = next(task for task in prepared.tasks if task.mod == view.run.mod or len(prepared.tasks) == 1)
+    number = [str(group) for group in task.design.groups].index(view.group)
+    return request, prepared, task, task.contrasts[number]
 
 
 def _without_genes(view: RunView) -> dict[str, Any]:

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from kompot_scverse._stats.between_levels import BetweenLevels
 from kompot_scverse._stats.design import ContrastDesign, Design
 
-__all__ = ["MAX_SAMPLES", "donors_of", "sample_names", "sample_record"]
+__all__ = ["MAX_SAMPLES", "between_record", "donors_of", "sample_names", "sample_record"]
 
 MAX_SAMPLES = 400
 """Samples of which a run keeps the distances: 80,000 numbers."""
@@ -41,6 +42,12 @@ def sample_record(design: Design, contrast: ContrastDesign, distances: np.ndarra
             "distances": _rounded(distances[rows, columns], 5),
         }
     }
+
+
+def between_record(between: BetweenLevels) -> dict[str, Any]:
+    """As diagnostics of a run, for :func:`kompot_scverse.pp.power`."""
+    named = {"level": between.level, "whole": between.whole, "local": between.local}
+    return {name: _rounded(values, 4) for name, values in named.items()} | {"scatter": round(between.scatter, 4)}
 
 
 def _rounded(values: np.ndarray, digits: int) -> Any:

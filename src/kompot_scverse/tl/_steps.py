@@ -28,7 +28,18 @@ from kompot_scverse.settings import GPSettings, StorageSettings, TestSettings
 
 from ._log import HINT, as_loud_as_scanpy, logger
 
-__all__ = ["Job", "Prepared", "Request", "Results", "Task", "Tool", "prepare_call", "run_tool"]
+__all__ = [
+    "Job",
+    "Prepared",
+    "Request",
+    "Results",
+    "Task",
+    "Tool",
+    "of_modality",
+    "prepare_call",
+    "run_tool",
+    "states_of",
+]
 
 SETTINGS = {"gp": GPSettings, "storage": StorageSettings, "test": TestSettings}
 """What None stands for."""
@@ -161,12 +172,12 @@ def _run(tool: Tool, function: Callable, given: Mapping[str, Any]) -> None:
     for task in prepared.tasks:
         place = f" of {task.mod}" if task.mod else ""
         logger.log(HINT, "%s%s: %s.", task.design.groupby, place, task.design.described())
-    states = _states(prepared, request)
+    states = states_of(prepared, request)
     done: list[tuple[Any, Results]] = []
     with DiskStore(request.storage) as disk:
         for task in prepared.tasks:
             with in_modality(task.mod):
-                job = Job(task, request, _of_modality(states, prepared.targets, task.mod), disk)
+                job = Job(task, request, of_modality(states, prepared.targets, task.mod), disk)
                 done.append((task, tool.results(job, tool.fit(job))))
         _store(prepared.targets, done, request.key_added, call, disk)
     for task, results in done:
@@ -187,7 +198,7 @@ def _warn_of_nesting(task: Task) -> None:
         )  # fmt: skip
 
 
-def _states(prepared: Prepared, request: Any) -> States:
+def states_of(prepared: Prepared, request: Any) -> States:
     """Cell states on the basis of the cells of all modalities."""
     targets = prepared.targets
     targets.check_finite(prepared.cells)
@@ -216,7 +227,8 @@ def _warn_of_stiffness(states: States, x: np.ndarray) -> None:
     )  # fmt: skip
 
 
-def _of_modality(states: States, targets: Targets, mod: str) -> States:
+def of_modality(states: States, targets: Targets, mod: str) -> States:
+    """Those of the cells of a modality."""
     return states.rows(lambda values: targets.on(mod, values))
 
 

@@ -1,0 +1,102 @@
+"""What a fold change of counts is in the mean of log-normalised expression, where many counts are zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import gammaln, xlogy
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Changed", "changed_level", "count_unit", "poisson_moments"]
+
+RATES = np.geomspace(1e-3, 300.0, 160)
+"""Mean counts."""
+UNITS = np.geomspace(0.05, 200.0, 40)
+"""Values of one count before the logarithm: 5 for 2,000 counts per cell that are scaled to 10,000."""
+LOW = 0.5
+"""Share of the genes, those of lower level, whose variance is mostly that of counting."""
+
+
+def poisson_moments(unit: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and variance of log(1 + unit · c) of Poisson counts c with the means ``RATES``."""
+    counts = np.arange(int(RATES[-1] + 12 * np.sqrt(RATES[-1])))
+    probability = np.exp(xlogy(counts, RATES[:, None]) - RATES[:, None] - gammaln(counts + 1))
+    values = np.log1p(unit * counts)
+    mean = probability @ values
+    return mean, np.maximum(probability @ values**2 - mean**2, 0.0)
+
+
+def count_unit(level: NDArray[np.float64], noise: NDArray[np.float64]) -> float:
+    """Value of one count, from the variance between cells of the genes of lower level: that of counting is mean times log(1 + unit).
+
+    Parameters
+    ----------
+    level
+        Mean of the log-normalised expression of each gene.
+    noise
+        Standard deviation between cells of one state.
+    """
+    low = np.flatnonzero((level > 0) & (noise > 0) & (level <= np.quantile(level, LOW)))
+    if len(low) == 0:
+        return 1.0
+    excess = []
+    for unit in UNITS:
+        mean, variance = poisson_moments(unit)
+        excess.append(np.median(np.log(noise[low] ** 2 / np.interp(level[low], mean, variance))))
+    # falls with the unit
+    return float(np.exp(np.interp(0.0, np.array(excess)[::-1], np.log(UNITS)[::-1])))
+
+
+@dataclass(frozen=True)
+class Changed:
+    """Genes after their counts have changed."""
+
+    level: NDArray[np.float64]
+    """Mean log-normalised expression."""
+    noise: NDArray[np.float64]
+    """Factor on the standard deviation between cells."""
+    slope: NDArray[np.float64]
+    """Factor on how much the level moves with the log of the counts, and so on differences between samples."""
+
+
+def changed_level(level: NDArray[np.float64], lfc: NDArray[np.float64] | float, unit: float) -> Changed:
+    """Log-normalised expression after counts change by a factor of exp(lfc).
+
+    Parameters
+    ----------
+    level
+        Mean before; positive.
+    lfc
+        Log fold change, natural log; broadcasts.
+    unit
+        From :func:`count_unit`.
+    """
+    mean, variance = poisson_moments(unit)
+    log_rates = np.log(RATES)
+    slopes = np.gradient(mean, log_rates)
+    # below the table the level is proportional to the rate, above to its logarithm
+    before = np.where(
+        level < mean[0],
+        log_rates[0] + np.log(level / mean[0]),
+        np.where(level > mean[-1], log_rates[-1] + level - mean[-1], np.interp(level, mean, log_rates)),
+    )
+    after = before + lfc
+
+    def at(log_rate: NDArray[np.float64], values: NDArray[np.float64], top: float) -> NDArray[np.float64]:
+        low = values[0] * np.exp(np.minimum(log_rate - log_rates[0], 0))
+        high = values[-1] + top * np.maximum(log_rate - log_rates[-1], 0)
+        return np.where(
+            log_rate < log_rates[0],
+            low,
+            np.where(log_rate > log_rates[-1], high, np.interp(log_rate, log_rates, values)),
+        )
+
+    return Changed(
+        at(after, mean, 1.0),
+        np.sqrt(at(after, variance, 0.0) / at(before, variance, 0.0)),
+        at(after, slopes, 0.0) / at(before, slopes, 0.0),
+    )
