@@ -3,7 +3,9 @@
 from types import SimpleNamespace
 
 import pytest
+from pages import DESIGN
 
+import kompot_scverse as kp
 from kompot_scverse._report.checks import checks
 
 
@@ -15,7 +17,8 @@ def said(*, samples=None, summary=None, params=None, replicates=True, left_out=(
         group="b",
         contrast={"reference": "a", "group": "b"},
     )
-    return list(checks(SimpleNamespace(view=SimpleNamespace(run=own), replicates=replicates)))
+    # the effect of a design has no two conditions, whose samples a column could group
+    return list(checks(SimpleNamespace(view=SimpleNamespace(run=own, effect={}), replicates=replicates)))
 
 
 def test_nothing_to_say():
@@ -44,3 +47,16 @@ def test_nothing_to_say():
 def test_each_is_said_once(given, words):
     (sentence,) = said(**given)
     assert words in sentence
+
+
+def test_samples_that_another_column_groups(made):
+    adata = kp.datasets.simulate(480, 4, samples={"Young": 4, "Old": 4}, rng=0)
+    number = adata.obs["Replicate"].astype(str).str[-1].astype(int)
+    adata.obs["mouse"] = adata.obs["Age"].astype(str) + (number > 2).astype(str)
+    kp.tl.da(adata, "Age", **DESIGN)
+    said = "Obs column “mouse” groups the 8 samples in 4"
+    assert sum(said in text for text in made(adata).texts.get("li", [])) == 1
+    adata.obs["mouse"] = number.astype(str)
+    assert not any("groups the" in text for text in made(adata).texts.get("li", []))
+    del adata.obs["Replicate"]
+    assert not any("groups the" in text for text in made(adata).texts.get("li", []))

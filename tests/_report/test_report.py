@@ -84,8 +84,9 @@ def test_page_needs_nothing_and_says_nothing_of_the_machine(full):
 def test_paths_of_calls_keep_their_last_part(analysed, made, tmp_path):
     adata = analysed.copy()
     storage = kp.StorageSettings(layers="disk", directory=str(tmp_path / "deep"))
-    with pytest.warns(UserWarning, match="Overwriting"):
-        kp.tl.de(adata, "Age", layer="logged_counts", genes=list(adata.var_names[:5]), storage=storage, **DESIGN)
+    kp.tl.de(
+        adata, "Age", layer="logged_counts", genes=list(adata.var_names[:5]), storage=storage, overwrite=True, **DESIGN
+    )
     page = made(adata, run_id=-1)
     text = "".join(sum(page.texts.values(), []))
     assert "deep" in text

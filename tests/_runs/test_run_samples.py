@@ -31,7 +31,7 @@ def view():
 
 def test_samples_are_those_of_the_two_conditions(view) -> None:
     samples = samples_of(view)
-    assert dict(zip(samples.labels, samples.is_group, strict=True)) == dict(
+    assert dict(zip(samples.labels, samples.level == 1, strict=True)) == dict(
         zip(DONORS, [False] * 3 + [True] * 3, strict=True)
     )
     np.testing.assert_array_equal(samples.labels[samples.codes], view.own.obs["donor"])
@@ -51,7 +51,7 @@ def test_a_category_that_falls_in_all_samples_is_found(view) -> None:
     counts = category_counts(samples, kinds)
     share = counts["T"] / counts.sum(axis=1)
     plain = ttest_ind(
-        np.log(share / (1 - share))[samples.is_group], np.log(share / (1 - share))[~samples.is_group]
+        np.log(share / (1 - share))[samples.level == 1], np.log(share / (1 - share))[samples.level == 0]
     ).pvalue
     assert plain < 1e-3
     assert (rates < 0.05).all()

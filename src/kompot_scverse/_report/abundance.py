@@ -48,7 +48,7 @@ def abundance(run: ReportedRun) -> Section:
     section.add("Regions", "regions", *_regions(run))
     if run.cell_groups is not None and not run.view.omnibus:
         shown = [plotted(run, SWARMS, pl.beeswarm_da, run.cell_groups)]
-        if run.replicates and run.view.effect is None:
+        if run.replicates:
             shown.append(plotted(run, SHARES, pl.proportions, run.cell_groups))
         section.add(f"In categories of {run.cell_groups}", "categories", tag("div", *shown, class_="tiles"))
     section.add("Samples", "samples", *sample_maps(run, "da"))

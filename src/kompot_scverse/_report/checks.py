@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 
+from kompot_scverse._data.nesting import grouping_column
+from kompot_scverse._runs.run_samples import design_of
+
 from .run import ReportedRun
 
 __all__ = ["checks"]
@@ -28,6 +31,7 @@ def checks(run: ReportedRun) -> Iterator[str]:
             yield f"{condition} has {len(of_condition)} samples. Tests between so few find only what is large."
     if own.cells.get("left_out"):
         yield f"Samples with too few cells to count as replicates: {', '.join(map(str, own.cells['left_out']))}."
+    yield from _grouped(run)
     yield from _influence(run)
     n_cells = sum(own.cells.get("conditions", {}).values())
     if (supported := summary.get("n_supported", n_cells)) < n_cells:
@@ -56,3 +60,19 @@ def _influence(run: ReportedRun) -> Iterator[str]:
     for sample, n in found["n_resting"].items():
         if n > MUCH * found["n_called"]:
             yield f"{n:,} of the {found['n_called']:,} calls would not be made without {sample} alone."
+
+
+def _grouped(run: ReportedRun) -> Iterator[str]:
+    """Another column may hold the individuals."""
+    if not run.replicates or run.view.effect is not None:
+        return
+    try:
+        design = design_of(run.view)
+    except (LookupError, ValueError):  # columns have changed since
+        return
+    if (found := grouping_column(run.view.data, design)) is not None:
+        name, n = found
+        yield (
+            f"Obs column “{name}” groups the {len(design.samples)} samples in {n}, each within one condition. If these are the "
+            "individuals, the samples are technical replicates, with which tests are too confident."
+        )

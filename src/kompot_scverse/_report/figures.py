@@ -30,6 +30,8 @@ def drawing() -> Iterator[None]:
         warnings.filterwarnings("ignore", LATER, UserWarning)
         # names of genes in letters that matplotlib's font does not have
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        # of many genes, a plot names those that there is room for
+        warnings.filterwarnings("ignore", ".* labels were left out", UserWarning)
         yield
 
 

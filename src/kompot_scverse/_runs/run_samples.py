@@ -10,7 +10,7 @@ from kompot_scverse._data.design import resolve_design
 from kompot_scverse._data.resolve import obs_column
 from kompot_scverse._data.sample_design import contrast_designs
 from kompot_scverse._stats.abundance_testing import abundance_test
-from kompot_scverse._stats.design import MIN_CELLS
+from kompot_scverse._stats.design import MIN_CELLS, Design
 from kompot_scverse._stats.linear_model import SampleDesign
 
 from .design_levels import design_levels
@@ -18,7 +18,7 @@ from .formula_rows import recorded
 from .sample_fits import run_mask
 from .view import RunView
 
-__all__ = ["Samples", "category_counts", "category_rates", "samples_of"]
+__all__ = ["Samples", "category_counts", "category_rates", "design_of", "samples_of"]
 
 
 @dataclass(frozen=True)
@@ -65,17 +65,10 @@ def samples_of(view: RunView) -> Samples:
         )
     if view.effect is not None:
         return _of_design(view, key)
+    design = design_of(view)
     with warnings.catch_warnings():
-        # what samples and covariates lack was said when the run was made
+        # what covariates lack was said when the run was made
         warnings.simplefilter("ignore", UserWarning)
-        design = resolve_design(
-            view.data,
-            view.groupby,
-            reference=view.reference,
-            groups=view.group,
-            sample_key=key,
-            mask_obs=run_mask(view),
-        )
         covariates = view.run.params.get("covariates") or None
         found = contrast_designs(view.data, design, covariates, paired=bool(view.run.params.get("paired")))
     assert found is not None
@@ -97,6 +90,22 @@ def samples_of(view: RunView) -> Samples:
         design=found[0].matrix,
         variable=view.groupby,
     )
+
+
+def design_of(view: RunView) -> Design:
+    """Conditions and samples of a run that compares two conditions, from the data as they are now."""
+    view.check_conditions()
+    with warnings.catch_warnings():
+        # what samples lack was said when the run was made
+        warnings.simplefilter("ignore", UserWarning)
+        return resolve_design(
+            view.data,
+            view.groupby,
+            reference=view.reference,
+            groups=view.group,
+            sample_key=view.run.params.get("sample_key"),
+            mask_obs=run_mask(view),
+        )
 
 
 def _of_design(view: RunView, key: str) -> Samples:
