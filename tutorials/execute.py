@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 LOCAL_FILES = {
     "02_getting_started": "kang_pbmc_ifnb.h5ad",
     "03_multimodal": "citeseq_pbmc10k.h5mu",
+    "06_time_courses": "pbmc_vaccination_adt.h5ad",
     "07_from_genes_to_a_story": "kang_pbmc_ifnb.h5ad",
 }
 """Subsets of the published data, used instead of them where --data has them."""

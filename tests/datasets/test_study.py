@@ -20,7 +20,7 @@ from scipy import sparse
 import kompot_scverse as kp
 from kompot_scverse.datasets._study import FOLDER_VARIABLE
 
-LOCAL = ["oligodendrocytes", "liver_aging", "melanoma"]
+LOCAL = ["oligodendrocytes", "liver_aging", "melanoma", "pbmc_vaccination"]
 
 
 def module(name: str):
@@ -173,6 +173,7 @@ def test_citeseq_of_another_study(tmp_path: Path) -> None:
         ("oligodendrocytes", "oligodendrocyte_marques.h5ad", (2619, 8343)),
         ("liver_aging", "tms_liver_aging.h5ad", (1779, 1540)),
         ("melanoma", "melanoma_daseq_embedding.h5ad", (16291, 10)),
+        ("pbmc_vaccination", "pbmc_vaccination_adt.h5ad", (21600, 9)),
         ("pbmc_citeseq", "citeseq_pbmc10k.h5mu", (6855, 4014)),
     ],
 )

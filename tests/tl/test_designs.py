@@ -140,6 +140,19 @@ def test_tables(days):
     in_category = kp.get.de_df(days, group="C_day", cell_group="HSC")
     assert {"pvalue", "qvalue"} <= set(in_category)
     assert "mean_lfc" not in in_category
+    # which level is highest there: as the fields of the levels say
+    cells = (days.obs["branch"] == "HSC").to_numpy()
+    at = [
+        kp.get.layer(days, "imputed", group="C_day_T.7", at={"day": day}, cells=cells).mean(axis=0) for day in (0, 3, 7)
+    ]
+    expected = pd.Series(np.argmax(at, axis=0), index=days.var_names)[in_category.index]
+    assert (in_category["highest"].cat.codes == expected).mean() > 0.98
+    np.testing.assert_allclose(
+        in_category["largest_lfc"],
+        np.ptp(at, axis=0)[days.var_names.get_indexer(in_category.index)],
+        rtol=1e-3,
+        atol=1e-4,
+    )
     assert "lfsr" in kp.get.de_df(days, group="C_day_T.7", cell_group="HSC")
 
 

@@ -7,7 +7,7 @@ from kompot_scverse._runs.field import Field
 from kompot_scverse._stats.component_fit import MAX_JOINT
 from kompot_scverse._stats.design import Design
 
-__all__ = ["GROUP_ROWS", "GROUP_TEST_ROWS", "DEPlan", "plan_fields", "variance_rows"]
+__all__ = ["GROUP_LEVEL_ROWS", "GROUP_ROWS", "GROUP_TEST_ROWS", "DEPlan", "plan_fields", "variance_rows"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,8 @@ def _omnibus_fields(plan: DEPlan, design: Design, group: object) -> list[Field]:
     ]
     if plan.cell_groups is not None and plan.tested:
         fields += _group_fields(plan, keys, group, GROUP_TEST_ROWS)
+    if plan.cell_groups is not None:
+        fields += _group_fields(plan, keys, group, GROUP_LEVEL_ROWS)
     if plan.layers and plan.tested:
         fields.append(Field("layers", keys.field("lfc_zscore"), "lfc_zscore", ZSCORE, group=group))
     return fields
@@ -230,4 +232,8 @@ GROUP_ROWS = (
 GROUP_TEST_ROWS = (
     ("pvalue", False, "p-value of the replicate test"),
     ("qvalue", False, "false discovery rate of the replicate test, Benjamini-Hochberg,"),
+)
+GROUP_LEVEL_ROWS = (
+    ("largest_lfc", False, "largest difference between two levels, mean over the cells, natural log"),
+    ("highest", False, "number of the level with the highest mean over the cells, in the order of level_lfc, from 0"),
 )

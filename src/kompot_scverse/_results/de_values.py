@@ -13,7 +13,7 @@ from kompot_scverse._stats.design import Design
 from kompot_scverse._stats.fdr import NullComparison
 from kompot_scverse._stats.gene_testing import GeneTest
 
-from .de_fields import GROUP_ROWS, GROUP_TEST_ROWS, DEPlan
+from .de_fields import GROUP_LEVEL_ROWS, GROUP_ROWS, GROUP_TEST_ROWS, DEPlan
 from .subsets import SubsetMerger
 
 __all__ = ["GeneResults", "gene_values"]
@@ -39,6 +39,8 @@ class GeneResults:
     """Of each component."""
     levels: np.ndarray | None = None
     """For several contrasts tested together: mean differences of the levels from the first, genes × levels."""
+    group_levels: np.ndarray | None = None
+    """The same over the cells of every category: categories × genes × levels."""
 
 
 def gene_values(
@@ -95,17 +97,21 @@ def gene_values(
         for what, table in tables_of_test.items():
             key = keys.field(f"neighborhood_{what}")
             values["varm", key] = place(table[:m].T.astype(np.float32), "varm", key)
-    if categories is not None and (results.groups is not None or results.group_test is not None):
+    if categories is not None and (
+        results.groups is not None or results.group_test is not None or results.group_levels is not None
+    ):
         names = categories
         tables: dict[str, np.ndarray] = {}
         if results.groups is not None:
             tables = {"mean_lfc": results.groups.mean_lfc, "lfc_se": results.groups.std_error}
             tables |= {"lfc_zscore": results.groups.zscore, "lfsr": results.groups.lfsr}
+        if results.group_levels is not None:
+            tables |= _highest_in_categories(results.group_levels)
         if results.group_test is not None:
             key = keys.field(f"{slug(plan.cell_groups)}_pvalue")
             tables["pvalue"] = place(results.group_test.node_pvalue.T, "varm", key, columns=names)
             tables["qvalue"] = np.stack([benjamini_hochberg(p) for p in tables["pvalue"].T], axis=1)
-        for what, varies, _ in GROUP_ROWS + GROUP_TEST_ROWS:
+        for what, varies, _ in GROUP_ROWS + GROUP_TEST_ROWS + GROUP_LEVEL_ROWS:
             if what not in tables:
                 continue
             key = keys.field(f"{slug(plan.cell_groups)}_{what}", varies=varies)
@@ -115,6 +121,13 @@ def gene_values(
     if results.levels is not None:
         values |= _level_values(plan, design, group, results.levels, place)
     return values
+
+
+def _highest_in_categories(levels: np.ndarray) -> dict[str, np.ndarray]:
+    """Genes × categories: the largest difference between levels, and the number of the highest; NaN where there are few cells."""
+    known = np.isfinite(levels).all(axis=2)
+    number = np.where(known, np.where(known[..., None], levels, 0).argmax(axis=2), np.nan)
+    return {"largest_lfc": (levels.max(axis=2) - levels.min(axis=2)).T, "highest": number.T}
 
 
 def _regions(results: GeneResults) -> dict[str, np.ndarray]:

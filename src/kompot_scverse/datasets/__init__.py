@@ -6,6 +6,7 @@ from .liver_aging import liver_aging
 from .melanoma import melanoma
 from .oligodendrocytes import oligodendrocytes
 from .pbmc_citeseq import pbmc_citeseq
+from .pbmc_vaccination import pbmc_vaccination
 from .simulate import simulate
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "melanoma",
     "oligodendrocytes",
     "pbmc_citeseq",
+    "pbmc_vaccination",
     "simulate",
 ]

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from kompot_scverse._arguments import check_arguments, check_fraction, check_not_negative
@@ -100,7 +101,8 @@ def de_df(
     `is_de`, `mahalanobis_pvalue`, `tail_fdr`, and with replicates where the gene changes: `region` (the node of the tree of
     neighbourhoods that explains its change best, see :func:`regions`), `region_probability`, `region_lfc`, `region_cells` and, with
     `annotate`, `region_annotation`; with `cell_group` `mean_lfc`, `lfc_se`, `lfc_zscore`, `lfsr`, with
-    replicates `pvalue` and `qvalue`, and `n_supported`, how many of its cells have both conditions around them (`K_R_to_G_support` of
+    replicates `pvalue` and `qvalue`, of effects of several coefficients `largest_lfc` and `highest` (the level with the highest mean
+    there), and `n_supported`, how many of its cells have both conditions around them (`K_R_to_G_support` of
     at least 0.1). Genes that were not analysed are left out. If there are several contrasts, the
     column `group` stands in front; for a MuData without `mod`, the column `mod`.
 
@@ -195,6 +197,12 @@ def _of_category(view: RunView, cell_group: object, max_fdr: float | None) -> tu
     optional = IN_CATEGORY if view.omnibus else ("pvalue", "qvalue")
     wanted = [name for name in IN_CATEGORY if name not in optional or view.has(f"group_{name}")]
     columns: dict[str, Any] = {name: view.of_category(name, cell_group) for name in wanted}
+    if view.has("group_highest"):
+        names, found = list(view.read("level_lfc").columns), view.of_category("highest", cell_group)
+        columns["largest_lfc"] = view.of_category("largest_lfc", cell_group)
+        columns["highest"] = pd.Categorical.from_codes(
+            np.nan_to_num(found, nan=-1).astype(int), categories=pd.Index(names)
+        )
     # runs of early versions do not have it
     if str(cell_group) in (supported := view.run.summary.get("n_supported_in_categories", {})):
         columns["n_supported"] = supported[str(cell_group)]

@@ -101,6 +101,10 @@ def _contrast(job: Job, fitted: DEFit, number: int) -> GeneResults:
     if effect is not None and effect.omnibus:
         if isinstance(model.genes, ComponentFit):
             found["standard_deviations"] = model.genes.standard_deviations(None)
+        if task.categories is not None:
+            found["group_levels"] = np.stack(
+                [_levels(model, effect, own) for own in _category_means(task, fitted, number)]
+            )
         return GeneResults(None, None, None, None, levels=_levels(model, effect, mean), **found)
     if effect is not None:
         # numbered among those with a direction
@@ -128,9 +132,14 @@ def _group_statistics(task: DETask, fitted: DEFit, number: int) -> GroupStatisti
     """Means over the cells of each category, and their uncertainty."""
     if task.categories is None:
         return None
+    return group_statistics(fitted.model.genes, _category_means(task, fitted, number), number)
+
+
+def _category_means(task: DETask, fitted: DEFit, number: int) -> np.ndarray:
+    """Mean features over the cells of each category: categories × rank."""
+    assert task.categories is not None
     codes, n = task.categories.cat.codes.to_numpy(), len(task.categories.cat.categories)
-    means = category_means(fitted.features, codes, n, task.design.sides(number), MIN_CELLS)
-    return group_statistics(fitted.model.genes, means, number)
+    return category_means(fitted.features, codes, n, task.design.sides(number), MIN_CELLS)
 
 
 def _contrast_values(
