@@ -6,7 +6,10 @@ from kompot_scverse._gp.sample_sums import SampleSums
 from kompot_scverse._gp.varying_coefficients import VaryingCoefficients, contrast_design
 
 RANK, N_GENES = 4, 5
-CONDITIONS = {"two": [0, 0, 1, 1, 1], "three": [0, 0, 1, 1, 2, 2]}
+CONDITIONS = {"two": [0, 0, 1, 1, 1], "three": [0, 0, 1, 1, 2, 2], "two, samples of one donor": [0, 1, 0, 1, 1, 0, 1]}
+DONORS = {"two, samples of one donor": [0, 0, 1, 1, 1, 2, 3]}
+SHARE = 0.6
+"""Of the variance of the fields of samples of one donor, what they have in common."""
 POINTS = np.array([[0.0, 0.1, 0.0], [0.0, 3.0, 1.0], [0.2, 1.0, 0.3], [1.0, 10.0, 0.0], [0.01, 0.01, 0.02]])
 """Ratios to the noise of the samples, the state and the effects."""
 
@@ -28,12 +31,21 @@ class Case:
         self.y = trend + change + own[self.codes] + rng.normal(size=(n, N_GENES)) + 3
         self.design = contrast_design(self.conditions)
         self.sums = sample_sums(self.features, self.y, self.codes, n_samples)
-        self.model = VaryingCoefficients(self.sums.gram, self.design, tolerances=(0.0, 0.0))
+        donors = next((DONORS[name] for name, one in CONDITIONS.items() if one is conditions and name in DONORS), None)
+        block = None if donors is None else np.array(donors)
+        self.model = VaryingCoefficients(
+            self.sums.gram, self.design, (0.0, 0.0), block, 0.0 if block is None else SHARE
+        )
+        alike = np.eye(n_samples)
+        if block is not None:
+            alike = np.where(block[:, None] == block, SHARE, 0.0) + (1 - SHARE) * alike
+        self.alike = alike[np.ix_(self.codes, self.codes)]
+        """Correlation of the fields of the samples of any two cells."""
 
     def covariance(self, sample: float, state: float, effect: float) -> np.ndarray:
         """Covariance of the cells over the noise variance."""
         k, x = self.phi @ self.phi.T, self.design[self.codes]
-        total = np.eye(len(k)) + state * k + sample * (1 + k) * (self.codes[:, None] == self.codes)
+        total = np.eye(len(k)) + state * k + sample * (1 + k) * self.alike
         return total + effect * k * (x[:, 1:] @ x[:, 1:].T)
 
     def generalized_least_squares(self, point: np.ndarray):

@@ -13,10 +13,10 @@ def test_right_hand_sides_and_squares_are_those_of_the_cells(conditions: str):
     hands = RightHands(case.model, case.sums)
     rotated, columns = case.features @ case.model.axes, case.design[case.codes]
     x = (columns[:, :, None] * rotated[:, None]).reshape(len(rotated), -1)[:, case.model.order]
-    centred, same = case.y - case.y.mean(axis=0), case.codes[:, None] == case.codes
+    centred = case.y - case.y.mean(axis=0)
     # the directions of a larger ratio are more, and those known already are used again
     for sample in (0.0, 0.05, 4.0, 0.05):
-        precision = np.linalg.inv(np.eye(len(x)) + sample * same * (case.features @ case.features.T))
+        precision = np.linalg.inv(np.eye(len(x)) + sample * case.alike * (case.features @ case.features.T))
         right, squares = hands.at(sample)
         np.testing.assert_allclose(right, centred.T @ precision @ x, atol=1e-8)
         np.testing.assert_allclose(squares, np.einsum("ig,ij,jg->g", centred, precision, centred), rtol=1e-9)

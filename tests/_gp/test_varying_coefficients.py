@@ -21,8 +21,7 @@ def by_cells(case: Case) -> np.ndarray:
 
 def without_samples(case: Case, sample: float) -> np.ndarray:
     """Precision of the cells given everything but the fields of the samples, over that of the noise."""
-    same = case.codes[:, None] == case.codes
-    return np.linalg.inv(np.eye(len(same)) + sample * same * (case.features @ case.features.T))
+    return np.linalg.inv(np.eye(len(case.codes)) + sample * case.alike * (case.features @ case.features.T))
 
 
 @pytest.mark.parametrize("sample", [0.0, 0.3, 5.0])

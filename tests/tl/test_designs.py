@@ -232,6 +232,14 @@ def test_abundance_follows_time(abundance):
     assert np.abs(truth[found]).mean() > np.abs(truth[~found]).mean()
     highest = abundance.obs["kompot_da_C_day_highest"].astype(str)
     assert (highest[truth > 0.5] == "7").mean() > 0.6
+    # the highest level, as the direction of one contrast, is that of the replicate test
+    tested = np.column_stack(
+        [np.zeros(len(truth)), *(abundance.obs[f"kompot_da_C_day_T.{day}_neighborhood_lfc"] for day in (3, 7))]
+    )
+    np.testing.assert_allclose(
+        abundance.obs["kompot_da_C_day_neighborhood_largest_lfc"], np.ptp(tested, axis=1), rtol=1e-6, atol=1e-9
+    )
+    assert (highest == np.array(["0", "3", "7"])[tested.argmax(axis=1)]).all()
     directions = abundance.obs["slope_time_lfc_direction_sample_var"]
     assert (truth[directions == "up"] > 0).mean() > 0.9
 
@@ -249,7 +257,7 @@ def test_abundance_of_two_conditions_is_the_shorthand(study):
 
 def test_abundance_tables_and_plots(abundance):
     whole = kp.get.da_df(abundance, group="C_day", run_id=0)
-    assert whole.columns.to_list() == ["pvalue", "qvalue", "largest_lfc", "highest"]
+    assert whole.columns.to_list() == ["pvalue", "qvalue", "largest_lfc", "neighborhood_largest_lfc", "highest"]
     assert (kp.get.da_df(abundance, group="C_day", run_id=0, min_lfc=1)["largest_lfc"] >= 1).all()
     with pytest.raises(LookupError, match="no direction"):
         kp.get.da_df(abundance, group="C_day", run_id=0, direction="up")
@@ -264,6 +272,24 @@ def test_abundance_tables_and_plots(abundance):
 def test_abundance_by_density_knows_no_formulas(study):
     with pytest.raises(ValueError, match="method='density'"):
         kp.tl.da(study, DAYS, sample_key="sample", method="density")
+
+
+def test_blocks_are_in_the_fields(study):
+    """Between donors the standard deviation grows, and within them it shrinks."""
+    data = study.copy()
+    data.obs["old"] = data.obs["donor"].astype(str).isin(list("ace")).astype(float)
+    for key, block in (("alone", None), ("blocked", "donor")):
+        design = kp.Design("~ old + time", test=["old", "time"], block=block)
+        kp.tl.de(data, design, key_added=key, genes=list(data.var_names[~data.var["is_de"]]), **CALL)
+    assert kp.RunInfo(data, -1, analysis="de").params["block_share"] > 0.2
+    ratio = {}
+    for effect in ("old", "time"):
+        first, second = (
+            kp.get.layer(data, "fold_change_std", key_added=key, group=effect) for key in ("alone", "blocked")
+        )
+        ratio[effect] = np.nanmedian(second / first)
+    assert ratio["old"] > 1.05
+    assert ratio["time"] < 0.99
 
 
 def test_cells_without_samples(study, caplog):

@@ -104,7 +104,7 @@ def resolve_formula(
     effects = find_effects(matrix, design, used)
     blocks = None if design.block is None else _blocks(adata, design.block, samples)
     warn_of_numbers(table, matrix.plain, len(table) if blocks is None else int(blocks.max()) + 1)
-    rows = FormulaRows(matrix.columns, matrix.values, tuple(effects))
+    rows = FormulaRows(matrix.columns, matrix.values, tuple(effects), blocks)
     whole = replace(samples, groupby=design.formula, conditions=(ALL, *(e.key for e in effects)), formula=rows)
     return FormulaDesign(whole, matrix, tuple(effects), design.block, blocks)
 

@@ -74,7 +74,9 @@ def ratio_grid(*, samples: bool, effects: bool = True) -> Grid:
     return Grid(np.array(rows))
 
 
-def log_evidence(model: VaryingCoefficients, sums: SampleSums, grid: Grid, hopeless: float = HOPELESS) -> np.ndarray:
+def log_evidence(
+    model: VaryingCoefficients, sums: SampleSums, grid: Grid, hopeless: float = HOPELESS, *, relative: bool = True
+) -> np.ndarray:
     r"""
     Log marginal likelihood of each gene at each point, with the noise at its best: genes × points.
 
@@ -91,6 +93,8 @@ def log_evidence(model: VaryingCoefficients, sums: SampleSums, grid: Grid, hopel
         The model, the sums of the genes, and the points.
     hopeless
         How far below the best a log likelihood counts for nothing.
+    relative
+        To the best point of each gene; False to compare models.
     """
     n_genes = sums.cross.shape[1]
     total = squares_about_mean(model, sums)
@@ -127,7 +131,8 @@ def log_evidence(model: VaryingCoefficients, sums: SampleSums, grid: Grid, hopel
             going_on = (of_this[rows] > of_last[rows]) | (of_this[rows] > best[rows] - hopeless)
             of_last[rows] = of_this[rows]
             rows = rows[going_on]
-        out -= np.where(flat[genes], 0.0, best)[:, None]
+        if relative:
+            out -= np.where(flat[genes], 0.0, best)[:, None]
 
     run_in_blocks(fill, n_genes, "likelihoods")
     found[flat] = 0.0

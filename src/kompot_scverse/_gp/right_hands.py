@@ -39,7 +39,8 @@ class RightHands:
         for number, n in enumerate(own.numbers):
             known = self._rotated[number]
             if known.shape[1] < n:
-                more = self._centred[number] @ self.model.spectra[number][1][:, known.shape[1] : n]
+                fields = self.model.fields
+                more = fields.along(number, self._centred) @ fields.spectra[number][1][:, known.shape[1] : n]
                 self._rotated[number] = np.hstack([known, more])
         rotated = np.concatenate([one[:, :n] for one, n in zip(self._rotated, own.numbers, strict=True)], axis=1)
         return self.right - rotated @ own.map, self.square - np.square(rotated) @ own.of_squares

@@ -1,7 +1,6 @@
 """The varying-coefficient model of expression: its normal equations, with the fields of the samples eliminated."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from threading import RLock
 
 import numpy as np
@@ -10,6 +9,7 @@ from scipy.sparse import coo_array
 
 from .factor import Factor
 from .posterior import spectrum
+from .sample_fields import SampleFields
 
 __all__ = [
     "FIELD_TOLERANCE",
@@ -47,6 +47,9 @@ class VaryingCoefficients:
         X: samples × columns; the first column is 1.
     tolerances
         ρλ of states and effects, and of samples, below which an axis is left out; 0 for none.
+    block, share
+        Number of the block of each sample, and the share of the variance of the samples' fields that those of a block have in
+        common (:class:`SampleFields`).
     """
 
     def __init__(
@@ -54,6 +57,8 @@ class VaryingCoefficients:
         gram: np.ndarray,
         design: np.ndarray,
         tolerances: tuple[float, float] = (FIELD_TOLERANCE, SAMPLE_TOLERANCE),
+        block: np.ndarray | None = None,
+        share: float = 0.0,
     ) -> None:
         self.gram, self.design, self.tolerances = gram, design, tolerances
         self.n_features, self.n_columns = gram.shape[1], design.shape[1]
@@ -67,6 +72,7 @@ class VaryingCoefficients:
         self.axes = np.eye(self.n_features)
         """Features × axes; the constant is one by itself."""
         self.axes[1:, 1:] = vectors[:, ::-1]
+        self.fields = SampleFields(gram, block, share)
         self._matrices: dict[float, np.ndarray] = {}
         self._eliminations: dict[float, Elimination] = {}
         self._factors: dict[tuple[float, float, float], Factor] = {}
@@ -77,12 +83,6 @@ class VaryingCoefficients:
         """Degrees of freedom of the noise: cells less the flat coefficients."""
         return self.n_cells - self.n_columns
 
-    @cached_property
-    def spectra(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Eigenvalues, in descending order, and eigenvectors of the Gram matrix of each sample."""
-        found = [spectrum(gram) for gram in self.gram]
-        return [(values[::-1], vectors[:, ::-1]) for values, vectors in found]
-
     def matrix(self, sample: float) -> np.ndarray:
         """Gram matrix of all coefficients at one ratio of the sample fields, without priors."""
         with self._lock:
@@ -91,34 +91,40 @@ class VaryingCoefficients:
             return self._matrices[sample]
 
     def _matrix(self, sample: float) -> np.ndarray:
-        grams = []
-        for number, gram in enumerate(self.gram):
-            left = gram
-            if sample > 0:
-                values, vectors = self.spectra[number]
-                n = self.n_of_sample(sample, number)
-                left = (
-                    gram - (vectors[:, :n] * (sample * values[:n] ** 2 / (1 + sample * values[:n]))) @ vectors[:, :n].T
-                )
-            grams.append(left)
+        # G less what the fields take, of every pair of samples that share a field
+        pairs: list[tuple[int, int, np.ndarray]] = []
+        for number, group in enumerate(self.fields.groups):
+            if sample == 0:
+                pairs += [(one, one, self.gram[one]) for one in group.tolist()]
+                continue
+            n = self.n_of_block(sample, number)
+            values, seen = self.fields.spectra[number][0][:n], self.fields.seen(number, n)
+            taken = sample * values**2 / (1 + sample * values)
+            for a, one in enumerate(group.tolist()):
+                for b, other in enumerate(group[: a + 1].tolist()):
+                    left = (seen[a] * taken) @ seen[b].T
+                    pairs.append((one, other, self.gram[one] - left if a == b else -left))
         total = np.empty((self.n_columns, self.n_features, self.n_columns, self.n_features))
+        x = self.design
         for i in range(self.n_columns):
             for j in range(i + 1):
-                block = sum(
-                    weight * gram for weight, gram in zip(self.design[:, i] * self.design[:, j], grams, strict=True)
-                )
+                block = np.zeros((self.n_features, self.n_features))
+                for one, other, gram in pairs:
+                    block += (x[one, i] * x[other, j]) * gram
+                    if one != other:
+                        block += (x[other, i] * x[one, j]) * gram.T
                 total[i, :, j] = self.axes.T @ block @ self.axes
-                total[j, :, i] = total[i, :, j]
+                total[j, :, i] = total[i, :, j].T
         size = self.n_columns * self.n_features
         return total.reshape(size, size)[np.ix_(self.order, self.order)]
 
-    def n_of_sample(self, sample: float, number: int) -> int:
-        """How many directions of a sample's field the data tell something about, at a ratio."""
-        return max(int((sample * self.spectra[number][0] >= self.tolerances[1]).sum()), 1)
+    def n_of_block(self, sample: float, number: int) -> int:
+        """How many directions of the fields of a block (without blocks, of a sample) the data tell something about, at a ratio."""
+        return max(int((sample * self.fields.spectra[number][0] >= self.tolerances[1]).sum()), 1)
 
     def sample_log_det(self, sample: float) -> float:
         """Log determinant that the sample fields add."""
-        return float(sum(np.log1p(sample * values).sum() for values, _ in self.spectra)) if sample > 0 else 0.0
+        return float(sum(np.log1p(sample * values).sum() for values, _ in self.fields.spectra)) if sample > 0 else 0.0
 
     def elimination(self, sample: float) -> "Elimination":
         """What the sample fields take off the right-hand sides at one ratio."""
@@ -129,12 +135,14 @@ class VaryingCoefficients:
 
     def _elimination(self, sample: float) -> "Elimination":
         numbers, of_squares, maps = [], [], []
-        for number, (row, (values, vectors)) in enumerate(zip(self.design, self.spectra, strict=True)):
-            n = self.n_of_sample(sample, number)
-            shrunk = sample / (1 + sample * values[:n])
+        for number, group in enumerate(self.fields.groups):
+            n = self.n_of_block(sample, number)
+            values, seen = self.fields.spectra[number][0][:n], self.fields.seen(number, n)
+            shrunk = sample / (1 + sample * values)
             numbers.append(n)
             of_squares.append(shrunk)
-            maps.append(np.kron(row, (vectors[:, :n] * (shrunk * values[:n])).T @ self.axes)[:, self.order])
+            columns = [(own * (shrunk * values)).T @ self.axes for own in np.tensordot(self.design[group].T, seen, 1)]
+            maps.append(np.hstack(columns)[:, self.order])
         return Elimination(numbers, np.concatenate(of_squares), np.vstack(maps))
 
     def kept(self, state: float, effect: float) -> tuple[np.ndarray, int]:
@@ -207,7 +215,7 @@ class Elimination:
     """What the fields of the samples take off sums and right-hand sides at one ratio to the noise."""
 
     numbers: list[int]
-    """Directions of each sample."""
+    """Directions of each block or, without blocks, sample."""
     of_squares: np.ndarray
     """Factors of the squares of the sums in these directions."""
     map: np.ndarray

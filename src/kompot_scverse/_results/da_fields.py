@@ -59,7 +59,7 @@ def plan_fields(plan: DAPlan, design: Design) -> list[Field]:
         keys, effect = plan.keys(design, group), design.effect(number)
         rows = plan.contrast_rows + (_TEST_ROWS if design.sample_key is not None else ())
         if effect is not None and effect.omnibus:
-            rows = _LEVEL_ROWS + (_TEST_ROWS[:2] if design.sample_key is not None else ())
+            rows = _LEVEL_ROWS + (_TEST_ROWS[:2] + _LEVEL_TEST_ROWS if design.sample_key is not None else ())
         fields += [
             Field("obs", keys.field(what, varies=varies), what, text, group=group) for what, varies, text in rows
         ]
@@ -75,7 +75,14 @@ _CONTRAST_ROWS = (
 _RATIO_ROWS = (("lfsr", True, "local false sign rate: probability of no change or one of the other sign"),)
 _LEVEL_ROWS = (
     ("largest_lfc", False, "largest difference of the log density between two levels, natural log"),
-    ("highest", False, "level with the highest density, relative to its mean over the cells"),
+    (
+        "highest",
+        False,
+        "level with the highest density, relative to its mean over the cells: of the replicate test, else of the density",
+    ),
+)
+_LEVEL_TEST_ROWS = (
+    ("neighborhood_largest_lfc", False, "largest difference between two levels by the replicate test, natural log"),
 )
 _TEST_ROWS = (
     ("lfc_pvalue", False, "p-value of the replicate test, combined over the neighbourhoods of the cell"),
@@ -115,14 +122,19 @@ def cell_values(
 def _level_values(plan: DAPlan, design: Design, number: int, results: LevelResults) -> dict[tuple[str, str], Any]:
     keys, effect = plan.keys(design, design.groups[number - 1]), design.effect(number)
     assert effect is not None
-    known = np.isfinite(results.levels).all(axis=0)
-    codes = np.where(known, np.argmax(np.where(known, results.levels, 0), axis=0), -1)
+    # as the direction of one contrast; where all levels are the same, none is highest
+    deciding = results.levels if results.of_test is None else results.of_test
+    known = np.isfinite(deciding).all(axis=0) & np.isfinite(results.levels).all(axis=0)
+    known &= np.ptp(np.where(known, deciding, 0), axis=0) > 0
+    codes = np.where(known, np.argmax(np.where(known, deciding, 0), axis=0), -1)
     columns: dict[str, Any] = {
         "largest_lfc": results.levels.max(axis=0) - results.levels.min(axis=0),
         "highest": pd.Categorical.from_codes(codes, categories=pd.Index(effect.levels)),
     }
     if results.pvalue is not None:
         columns |= {"lfc_pvalue": results.pvalue, "lfc_qvalue": results.qvalue}
+        missing = np.full(len(codes), np.nan)
+        columns["neighborhood_largest_lfc"] = missing if results.of_test is None else np.ptp(results.of_test, axis=0)
     return {("obs", keys.field(what)): column for what, column in columns.items()}
 
 

@@ -42,6 +42,8 @@ class LevelResults:
     pvalue: np.ndarray | None = None
     """Of the replicate test, that any differ; None without replicates."""
     qvalue: np.ndarray | None = None
+    of_test: np.ndarray | None = None
+    """Levels less the first by the replicate test: levels × cells."""
 
 
 @dataclass(frozen=True)

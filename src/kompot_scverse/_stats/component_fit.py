@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kompot_scverse._gp.block_share import block_share
 from kompot_scverse._gp.components import Components, Function, Joint, fit_components
 from kompot_scverse._gp.evidence import Grid, grid_posterior, grid_prior, log_evidence, ratio_grid
 from kompot_scverse._gp.sample_sums import SampleSums
@@ -33,6 +34,8 @@ class FieldDesign:
     """Differences that are tested: the fold changes."""
     joint: Joint | None = None
     """Functions of which combinations are asked for later: the coefficients of a formula."""
+    block: np.ndarray | None = None
+    """Number of the block of each sample, whose fields are alike."""
 
     @classmethod
     def of_conditions(cls, conditions: np.ndarray) -> "FieldDesign":
@@ -42,7 +45,9 @@ class FieldDesign:
         return cls(design, first, [row - first[0] for row in first[1:]])
 
     @classmethod
-    def of_matrix(cls, matrix: np.ndarray, contrasts: Sequence[np.ndarray]) -> "FieldDesign":
+    def of_matrix(
+        cls, matrix: np.ndarray, contrasts: Sequence[np.ndarray], block: np.ndarray | None = None
+    ) -> "FieldDesign":
         """
         Any design of full rank with the constant in its span, in its canonical form.
 
@@ -52,6 +57,8 @@ class FieldDesign:
             Samples × coefficients.
         contrasts
             Combinations of the coefficients that are tested. The levels are the coefficients one by one.
+        block
+            Number of the block of each sample.
         """
         design, back = canonical_design(matrix)
         effects = [contrast @ back for contrast in contrasts]
@@ -59,7 +66,7 @@ class FieldDesign:
         rows = np.unique(np.round(matrix, 9), axis=0)
         typical = rows[np.unique(np.linspace(0, len(rows) - 1, TYPICAL_ROWS).astype(int))]
         joint = Joint(back, typical) if matrix.shape[1] <= MAX_JOINT else None
-        return cls(design, list(back), [np.append(0.0, effect[1:]) for effect in effects], joint)
+        return cls(design, list(back), [np.append(0.0, effect[1:]) for effect in effects], joint, block)
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,8 @@ class ComponentFit:
     n_conditions: int
     gram: np.ndarray
     """Sum of FFᵀ over all cells: features × features."""
+    block_share: float | None = None
+    """Of the variance of the samples' fields, what those of a block have in common; None without blocks."""
 
     def weights(self, condition: int) -> np.ndarray:
         """Weights of the smoothed expression of a condition, or of a coefficient: genes × features."""
@@ -149,7 +158,8 @@ class ComponentModel:
     """
 
     def __init__(self, gram: np.ndarray, design: FieldDesign, *, samples: bool, points: np.ndarray) -> None:
-        self.model = VaryingCoefficients(gram, design.matrix)
+        self.model, self.design = VaryingCoefficients(gram, design.matrix), design
+        self.block_share: float | None = None
         self.grid: Grid = ratio_grid(samples=samples, effects=design.matrix.shape[1] > 1)
         own_mean = gram[:, 0] / np.maximum(gram[:, :1, 0], 1)
         self.points = np.vstack([points, own_mean[gram[:, 0, 0] > 0]])
@@ -169,6 +179,12 @@ class ComponentModel:
         reference, chosen
             Numbers of those to learn from, and of those to fit.
         """
+        if self.design.block is not None:
+            known = sums.genes(reference)
+            self.block_share = block_share(known, self.design.matrix, self.design.block, self.grid)
+            self.model = VaryingCoefficients(
+                sums.gram, self.design.matrix, block=self.design.block, share=self.block_share
+            )
         evidence = log_evidence(self.model, sums, self.grid)
         self.prior = grid_prior(evidence[reference])
         return self._fit(sums.genes(chosen), evidence[chosen])
@@ -182,4 +198,4 @@ class ComponentModel:
             raise RuntimeError("The prior has not been learnt.")
         probability = grid_posterior(evidence, self.prior)
         found = fit_components(self.model, sums, self.grid, probability, self.functions, self.points, self.joint)
-        return ComponentFit(found, self.n_conditions, sums.gram.sum(axis=0))
+        return ComponentFit(found, self.n_conditions, sums.gram.sum(axis=0), self.block_share)

@@ -25,6 +25,8 @@ class FormulaRows:
     matrix: np.ndarray
     """Samples × coefficients."""
     effects: tuple[Effect, ...]
+    blocks: np.ndarray | None = None
+    """Number of the block of each sample, whose samples are alike."""
 
     @property
     def directed(self) -> list[Effect]:

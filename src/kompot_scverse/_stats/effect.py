@@ -33,3 +33,11 @@ class Effect:
     def omnibus(self) -> bool:
         """Whether several contrasts are tested together, without one direction."""
         return self.contrast.ndim == 2
+
+    def levels_of(self, effect: np.ndarray) -> np.ndarray | None:
+        """Levels less the first, from estimates of the contrasts (… × contrasts): levels × …; None where these do not give them."""
+        assert self.of_levels is not None
+        combined = np.linalg.lstsq(self.contrast, self.of_levels, rcond=None)[0]
+        if not np.allclose(self.contrast @ combined, self.of_levels, atol=1e-8 * np.abs(self.of_levels).max()):
+            return None
+        return np.moveaxis(effect @ combined, -1, 0)

@@ -29,6 +29,7 @@ COLUMNS = {
     "qvalue": "lfc_qvalue",
     "neighborhood_lfc": "neighborhood_lfc",
     "largest_lfc": "largest_lfc",
+    "neighborhood_largest_lfc": "neighborhood_largest_lfc",
     "highest": "highest",
     "direction": "lfc_direction",
     "log_ratio_reference": "reference_log_ratio",
@@ -40,7 +41,7 @@ COLUMNS = {
 ALWAYS = ("lfc", "lfc_zscore", "neg_log10_lfc_ptp", "direction")
 """Columns of every run; the others depend on its method, and on whether it has replicates."""
 NATURAL_LOGS = (
-    "lfc", "neighborhood_lfc", "largest_lfc", "log_ratio_reference", "log_ratio_group", "log_density_reference", "log_density_group",
+    "lfc", "neighborhood_lfc", "largest_lfc", "neighborhood_largest_lfc", "log_ratio_reference", "log_ratio_group", "log_density_reference", "log_density_group",
 )  # fmt: skip
 
 

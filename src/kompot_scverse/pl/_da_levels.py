@@ -13,7 +13,6 @@ from ._da import AXIS
 from ._scatter import scatter
 from ._style import NEUTRAL, category_colors, dot, finish, line, name_axes, new_axes, outside_legend
 from ._theme import shade
-from ._values import some_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +71,11 @@ def draw_levels(
     view: RunView, max_fdr: float | None, ax: "Axes | None", show: bool | None, kws: dict[str, Any]
 ) -> "Axes":
     """The volcano plot: the largest difference between levels, coloured by the highest."""
-    calls, size = level_calls(view, max_fdr), some_numbers(view, "largest_lfc")
+    calls, size = level_calls(view, max_fdr), view.numbers("largest_lfc")
+    x = "largest difference of the log density between levels"
+    if not (size[calls.cells] > 0).any() and view.has("neighborhood_largest_lfc"):
+        # the fields of the density do not differ, so that only the test says by how much
+        size, x = view.numbers("neighborhood_largest_lfc"), f"{x},\nby the replicate test"
     height = heights(view, "qvalue")
     ax = new_axes(ax, 6.4, 4.2)
     rest = calls.cells & ~calls.found
@@ -86,7 +89,6 @@ def draw_levels(
     ax.axhline(-np.log10(calls.level), color=shade(0.6), linewidth=0.8, linestyle="--", zorder=0)
     ax.set_xlim(0, 1.05 * size[calls.cells].max(initial=0) or 1)
     ax.set_ylim(0, 1.08 * max(height[calls.cells].max(initial=0), -np.log10(calls.level)))
-    x = "largest difference of the log density between levels"
     name_axes(ax, title=view.title, x=x, y=AXIS["qvalue"])
     outside_legend(ax, handles, "cells")
     return finish(ax, show, view)

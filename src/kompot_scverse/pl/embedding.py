@@ -45,11 +45,12 @@ LABELS = {
     "reference_log_density": "log density",
     "group_log_density": "log density",
     "largest_lfc": "largest difference\nof log density",
+    "neighborhood_largest_lfc": "largest difference,\nreplicate test",
     "highest": "level of highest\ndensity",
     "reference_std": "posterior SD",
     "group_std": "posterior SD",
 }
-OF_CELLS = ("largest_lfc", "highest")
+OF_CELLS = ("largest_lfc", "neighborhood_largest_lfc", "highest")
 """Those that a differential expression has of genes."""
 LAYERS = {
     "fold_change": ("fold_change", "log fold change"),

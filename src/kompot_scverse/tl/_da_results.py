@@ -41,8 +41,11 @@ def _contrast(job: Job, fitted: DAFit, number: int) -> CellResults | LevelResult
     if fitted.weights is not None and task.contrasts is not None:
         replicates = compare_abundance(fitted.weights, task.design, task.contrasts[number])
     if number in fitted.estimate.levels:
-        p, q = (None, None) if replicates is None else replicates[:2]
-        return LevelResults(fitted.estimate.levels[number], p, q)
+        if replicates is None:
+            return LevelResults(fitted.estimate.levels[number])
+        p, q, effect = replicates
+        found = task.design.effect(number + 1)
+        return LevelResults(fitted.estimate.levels[number], p, q, None if found is None else found.levels_of(effect))
     return compare(fitted.estimate, number, job.request.test, replicates)
 
 

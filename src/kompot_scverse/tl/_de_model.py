@@ -145,7 +145,8 @@ def _field_design(design: Design) -> FieldDesign:
     """Columns of the fields: the conditions, or the coefficients of a formula."""
     if design.formula is None:
         return FieldDesign.of_conditions(design.sample_conditions)
-    return FieldDesign.of_matrix(design.formula.matrix, [effect.contrast for effect in design.formula.directed])
+    contrasts = [effect.contrast for effect in design.formula.directed]
+    return FieldDesign.of_matrix(design.formula.matrix, contrasts, design.formula.blocks)
 
 
 def _fit(gram: np.ndarray, cross: np.ndarray, sigma: float, design: Design, sums: np.ndarray) -> ExpressionFit:

@@ -188,6 +188,8 @@ def _params(job: Job, fitted: DEFit) -> dict[str, Any]:
         params |= {"reference_genes": int(fitted.sums.reference.sum()), "tested_at_equal_depth": fitted.depths.known}
     if isinstance(fitted.model.genes, ComponentFit):
         params["prior_variance"] = round(fitted.model.genes.prior_variance, 9)
+        if fitted.model.genes.block_share is not None:
+            params["block_share"] = round(fitted.model.genes.block_share, 6)
     return params
 
 
