@@ -11,7 +11,7 @@ from anndata import AnnData
 import kompot_scverse as kp
 from kompot_scverse._results.disk import DiskStore
 from kompot_scverse.settings import StorageSettings
-from kompot_scverse.tl._steps import Job, Results, Tool, _of_modality, _states, prepare_call
+from kompot_scverse.tl._steps import Job, Results, Tool, of_modality, prepare_call, states_of
 from kompot_scverse.tl._tools import TOOLS
 
 FEW = kp.TestSettings(null_genes=50)
@@ -49,7 +49,7 @@ def taken(simulated: AnnData) -> Callable[[str], Taken]:
             bound.apply_defaults()
             request, prepared = prepare_call(tool, function, bound.arguments)
             (task,) = prepared.tasks
-            states = _of_modality(_states(prepared, request), prepared.targets, task.mod)
+            states = of_modality(states_of(prepared, request), prepared.targets, task.mod)
             job = Job(task, request, states, DiskStore(StorageSettings()))
             fitted = tool.fit(job)
             known[name] = Taken(tool, job, fitted, tool.results(job, fitted))
