@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 
 BLOCK = 10_000
@@ -75,12 +76,13 @@ def show(table: dict[str, list[dict[str, float]]]) -> None:
 
 
 def write_file(path: Path, n_obs: int, n_vars: int) -> None:
-    """A csr file of log-normalised expression that depends on the cell state, written block by block."""
+    """A csr file (.h5ad or .zarr) of log-normalised expression that depends on the cell state, written block by block."""
     import anndata as ad
     import h5py
     import numpy as np
     import pandas as pd
     import scipy.sparse as sp
+    import zarr
     from anndata.io import sparse_dataset
 
     rng = np.random.default_rng(0)
@@ -111,13 +113,12 @@ def write_file(path: Path, n_obs: int, n_vars: int) -> None:
 
     start = time.perf_counter()
     path.parent.mkdir(parents=True, exist_ok=True)
-    adata = ad.AnnData(block(0), obs=obs.iloc[:BLOCK], var=var)
     # obs and obsm of all cells: the matrix grows to their length
-    with h5py.File(path, "w") as file:
+    with h5py.File(path, "w") if path.suffix == ".h5ad" else nullcontext(zarr.open_group(path, mode="w")) as file:
         ad.io.write_elem(file, "/", ad.AnnData(obs=obs, var=var, obsm={"X_pca": representation}))
         if "X" in file:
             del file["X"]
-        ad.io.write_elem(file, "X", adata.X)
+        ad.io.write_elem(file, "X", block(0))
         stored = sparse_dataset(file["X"])
         for first in range(BLOCK, n_obs, BLOCK):
             stored.append(block(first))
