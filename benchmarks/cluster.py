@@ -81,7 +81,7 @@ def measure(analysis: str, path: Path, n_workers: int) -> dict[str, float]:
     load_mellon()
     adata = opened(path)
     with (
-        LocalCluster(n_workers=n_workers, threads_per_worker=1, memory_limit="3GB", dashboard_address=None) as cluster,
+        LocalCluster(n_workers=n_workers, threads_per_worker=1, memory_limit="3GB", dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
         client.run(load_mellon)

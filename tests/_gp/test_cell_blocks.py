@@ -23,7 +23,7 @@ CODES = RNG.integers(0, 3, 200)
 @contextmanager
 def on_threads(n_workers=2):
     distributed = pytest.importorskip("distributed")
-    options = {"n_workers": n_workers, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    options = {"n_workers": n_workers, "threads_per_worker": 1, "processes": False, "dashboard_address": ":0"}
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
         yield client
 
@@ -36,7 +36,6 @@ def features():
 @pytest.fixture
 def small_blocks(monkeypatch):
     monkeypatch.setattr(cell_blocks, "BLOCK", 17)
-    monkeypatch.setattr(cell_blocks, "BLOCK_ON_WORKER", 60)
     monkeypatch.setattr(over_cells, "BLOCK", 23)
     monkeypatch.setattr(over_cells, "BLOCK_ON_WORKER", 60)
 

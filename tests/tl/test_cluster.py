@@ -15,7 +15,7 @@ import zarr
 
 import kompot_scverse as kp
 from kompot_scverse._data import matrix
-from kompot_scverse._gp import cell_blocks, over_cells
+from kompot_scverse._gp import over_cells
 
 DESIGN = {"reference": "Young", "groups": "Old", "sample_key": "Replicate"}
 DE, DA = "kompot_de_Young_to_Old", "kompot_da_Young_to_Old"
@@ -28,7 +28,7 @@ FIELDS = {
 @pytest.fixture(scope="module")
 def client():
     distributed = pytest.importorskip("distributed")
-    options = {"n_workers": 3, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    options = {"n_workers": 3, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
     with (
         # how long the others look for a worker that is gone
         dask.config.set({"distributed.comm.timeouts.connect": "2s"}),
@@ -89,8 +89,7 @@ def in_file(study, path):
 @pytest.fixture
 def small_blocks(monkeypatch):
     monkeypatch.setattr(matrix, "DISK_ROWS", 50)
-    for module in (cell_blocks, over_cells):
-        monkeypatch.setattr(module, "BLOCK_ON_WORKER", 50)
+    monkeypatch.setattr(over_cells, "BLOCK_ON_WORKER", 50)
 
 
 @pytest.mark.usefixtures("small_blocks")

@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from .features import Features, stored
+from .features import CellFeatures, Features, features_of, stored
+from .over_cells import futures_over_cells, ranges_on_workers
 from .parallel import cluster_client, sends_large
 from .row_tasks import piece
 
 __all__ = ["CellBlocks", "Held"]
 
-BLOCK, BLOCK_ON_WORKER = 16_384, 32_768
-"""Cells whose products are formed at a time, and cells that a task of a cluster has."""
+BLOCK = 16_384
+"""Cells whose products are formed at a time."""
 KEPT = 2**32
 """Bytes of features that are kept between passes; more are computed again in each."""
 
@@ -109,7 +110,7 @@ class CellBlocks:
     @cached_property
     def _codes(self) -> list[Any]:
         """The codes on the workers."""
-        return [self._client.submit(np.asarray, self.codes[rows], pure=False) for rows in _ranges(len(self))]
+        return [self._client.submit(np.asarray, self.codes[rows], pure=False) for rows in ranges_on_workers(len(self))]
 
 
 class _Blocks:
@@ -127,17 +128,14 @@ class _Blocks:
     @cached_property
     def there(self) -> list[Any]:
         """On the workers."""
-        ranges = _ranges(len(self.features))
+        features = self.features
+        if isinstance(features, CellFeatures):
+            # the representation is there already
+            return futures_over_cells(self.client, features_of, features.x, arguments=(features.piece(slice(0)),))
         with sends_large():
-            return [self.client.submit(_every, piece(self.features, rows), pure=False) for rows in ranges]
-
-
-def _every(features: Features) -> np.ndarray:
-    return features[:]
-
-
-def _ranges(n: int) -> list[slice]:
-    return [slice(start, start + BLOCK_ON_WORKER) for start in range(0, n, BLOCK_ON_WORKER)]
+            return [
+                self.client.submit(np.asarray, features[rows], pure=False) for rows in ranges_on_workers(len(features))
+            ]
 
 
 def _mapped(

@@ -9,7 +9,7 @@ import numpy as np
 from .over_cells import over_cells
 from .parallel import cluster_client
 
-__all__ = ["BLOCK", "CellFeatures", "Features", "blocks_of", "stored"]
+__all__ = ["BLOCK", "CellFeatures", "Features", "blocks_of", "features_of", "stored"]
 
 BLOCK = 8192
 """Cells whose features are held at a time."""
@@ -68,10 +68,11 @@ def stored(features: Features) -> np.ndarray:
         return features.astype(np.float32, copy=False)
     if cluster_client() is None:
         return features[:]
-    return np.concatenate(over_cells(_of_block, features.x, arguments=(features.piece(slice(0)),)))
+    return np.concatenate(over_cells(features_of, features.x, arguments=(features.piece(slice(0)),)))
 
 
-def _of_block(x: np.ndarray, features: CellFeatures) -> np.ndarray:
+def features_of(x: np.ndarray, features: CellFeatures) -> np.ndarray:
+    """Features like `features` of other points in their frame, in memory."""
     return replace(features, x=x)[:]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from .parallel import cluster_client, sends_large
 
-__all__ = ["over_cells"]
+__all__ = ["futures_over_cells", "over_cells", "ranges_on_workers"]
 
 BLOCK, BLOCK_ON_WORKER = 8192, 32_768
 """Cells at a time here, and on a worker."""
@@ -37,23 +37,34 @@ def over_cells(
         What all blocks have in common.
     """
     client = cluster_client()
-    if client is None:
-        return [function(x[rows], *(one[rows] for one in of_rows), *arguments) for rows in _ranges(len(x), BLOCK)]
+    if client is not None:
+        return client.gather(futures_over_cells(client, function, x, *of_rows, arguments=arguments))
+    return [function(x[rows], *(one[rows] for one in of_rows), *arguments) for rows in _ranges(len(x), BLOCK)]
+
+
+def futures_over_cells(
+    client: Any,
+    function: Callable[..., Any],
+    x: np.ndarray,
+    *of_rows: Sequence[Any] | np.ndarray,
+    arguments: tuple = (),
+) -> list[Any]:
+    """The same results as futures, for the blocks of :func:`ranges_on_workers`; they stay on the workers."""
+    ranges, key = ranges_on_workers(len(x)), (id(x), id(client))
     with sends_large():
-        tasks = [
+        if key not in _sent:
+            # as results of tasks and not scattered: what a lost worker held is then sent again
+            _sent[key] = [client.submit(np.asarray, x[rows], pure=False) for rows in ranges]
+            weakref.finalize(x, _sent.pop, key, None)
+        return [
             client.submit(function, block, *(one[rows] for one in of_rows), *arguments, pure=False)
-            for rows, block in zip(_ranges(len(x), BLOCK_ON_WORKER), _blocks(client, x), strict=True)
+            for rows, block in zip(ranges, _sent[key], strict=True)
         ]
-    return client.gather(tasks)
 
 
-def _blocks(client: Any, x: np.ndarray) -> list[Any]:
-    key = id(x), id(client)
-    if key not in _sent:
-        # as results of tasks and not scattered: what a lost worker held is then sent again
-        _sent[key] = [client.submit(np.asarray, x[rows], pure=False) for rows in _ranges(len(x), BLOCK_ON_WORKER)]
-        weakref.finalize(x, _sent.pop, key, None)
-    return _sent[key]
+def ranges_on_workers(n: int) -> list[slice]:
+    """Rows of the blocks that workers hold."""
+    return _ranges(n, BLOCK_ON_WORKER)
 
 
 def _ranges(n: int, size: int) -> list[slice]:

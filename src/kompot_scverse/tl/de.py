@@ -127,7 +127,7 @@ def de(
       features, and `K_{R,G}_variance_weights`\*, `K_R_to_G_variance_weights`\*, from which the layers are built
     - with `GPSettings.kompot()` instead of the variances: obs `K_{R,G}_std`, the posterior standard deviation that all genes
       share, and with `sample_key` varm `K_{R,G}_sample_weights`, genes × rank × replicates
-    - with `sample_key`, obsm: `K_neighborhoods`, cells × neighbourhoods; varm: `K_R_to_G_neighborhood_lfc`,
+    - with `sample_key`, obsm: `K_neighborhoods`, cells × neighbourhoods, sparse; varm: `K_R_to_G_neighborhood_lfc`,
       `K_R_to_G_neighborhood_zscore`, genes × neighbourhoods, NaN where not tested
     - varm, with `cell_groups`: `K_R_to_G_<cell_groups>_mean_lfc`, `_lfc_se`\*, `_lfc_zscore`\*, `_lfsr`\*, genes × categories;
       NaN where a condition has fewer than ten cells of the category; with `sample_key` also `_pvalue` and `_qvalue` of
