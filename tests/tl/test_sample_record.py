@@ -50,7 +50,7 @@ def test_the_record_is_read_back(paired: bool) -> None:
         def check_one_modality(self) -> None:
             pass
 
-    found = stored_distances(View())  # type: ignore[arg-type]
+    found = stored_distances(View())
     np.testing.assert_allclose(found.distances, distances, rtol=1e-4)
     np.testing.assert_array_equal(found.design.matrix, MATRIX)
     assert found.names == ["a (Young)", "b (Young)", "a (Old)", "c (Old)"]
