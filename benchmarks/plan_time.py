@@ -22,7 +22,7 @@ from anndata import AnnData
 import kompot_scverse as kp
 from kompot_scverse._plan import plan_tasks
 
-GRID = ["2000x500", "2000x5000", "10000x2000", "10000x10000", "40000x2000"]
+GRID = ["2000x500", "2000x5000", "10000x2000", "10000x10000", "10000x2000x2", "40000x2000"]
 CALLS = {
     "de": {"tool": "de"},
     "de_samples": {"tool": "de", "sample_key": "sample"},
@@ -36,7 +36,7 @@ SPENT: dict[str, float] = {}
 def main() -> None:
     """Simulate, plan, run, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--grid", nargs="+", default=GRID, help="Cells x genes.")
+    parser.add_argument("--grid", nargs="+", default=GRID, help="Cells x genes, or cells x genes x ls_factor.")
     parser.add_argument("--only", nargs="+", choices=CALLS, default=list(CALLS))
     parser.add_argument("--json", type=Path, help="Write sizes and times here.")
     arguments = parser.parse_args()
@@ -46,11 +46,11 @@ def main() -> None:
         run(simulate(400, 50), call)
     rows = []
     for point in arguments.grid:
-        n_obs, n_vars = (int(number) for number in point.split("x"))
-        data = simulate(n_obs, n_vars)
+        n_obs, n_vars, *factor = (int(number) for number in point.split("x"))
+        data, gp = simulate(n_obs, n_vars), {"gp": kp.GPSettings(ls_factor=factor[0])} if factor else {}
         for name in arguments.only:
-            plan, sizes = planned(data, CALLS[name])
-            seconds = run(data.copy(), CALLS[name])
+            plan, sizes = planned(data, CALLS[name] | gp)
+            seconds = run(data.copy(), CALLS[name] | gp)
             rows.append(
                 {"call": name, "cells": n_obs, "genes": n_vars, "sizes": sizes, "cpu": seconds, "stages": dict(SPENT)}
             )

@@ -1,10 +1,12 @@
 """The basis reproduces the kernel, whatever the order of the cells."""
 
+import re
+
 import numpy as np
 import pytest
 
 from kompot_scverse._gp import basis as module
-from kompot_scverse._gp.basis import fit_basis
+from kompot_scverse._gp.basis import expected_rank, fit_basis
 from kompot_scverse._gp.kernel import Kernel
 from kompot_scverse._gp.mellon import kernel_function, load_mellon
 
@@ -124,3 +126,17 @@ def test_pivots_from_a_draw_serve_all_cells(x, kernel, monkeypatch):
     assert basis.residual <= 1e-4
     residual = 1 - np.square(basis.features(far)).sum(axis=1)
     assert residual.mean() <= 1e-4
+
+
+def test_rank_is_extrapolated_along_a_power():
+    means = list(3.0 * np.arange(1, 65) ** -2.0)
+    assert expected_rank(means, 3.0 * 200.0**-2) == pytest.approx(200, abs=1)
+    assert expected_rank(means, 1.0) == 64
+    assert expected_rank([1.0] * 64, 0.1) == 64
+    assert expected_rank(means, 0.0) == 64
+
+
+def test_long_fits_show_their_progress(capsys, monkeypatch, x, kernel):
+    monkeypatch.setattr("kompot_scverse._gp.progress.DELAY", 0.0)
+    fit_basis(x, kernel, rtol=1e-6)
+    assert re.search(r"basis: .*/\d+ \[", capsys.readouterr().err)

@@ -1,5 +1,9 @@
 """Bars of long steps."""
 
+import logging
+import re
+import time
+
 import pytest
 
 from kompot_scverse._gp import progress as module
@@ -20,3 +24,36 @@ def test_short_steps_are_silent(capsys: pytest.CaptureFixture[str]):
     with progress_bar(8, "likelihoods", "genes") as advance:
         advance(8)
     assert capsys.readouterr().err == ""
+
+
+def test_rate_and_time_left_are_shown(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "DELAY", 0.0)
+    with progress_bar(1000, "expression", "cells") as advance:
+        for _ in range(4):
+            advance(200)
+            time.sleep(0.06)
+    shown = capsys.readouterr().err
+    assert re.search(r"expression:.*\d+/1000 \[\d+:\d+<\d+:\d+, *[\d.]+ cells/s\]", shown)
+
+
+@pytest.mark.parametrize("level", [logging.WARNING, logging.ERROR])
+def test_no_bar_where_the_logger_is_set_to_warnings(capsys: pytest.CaptureFixture[str], monkeypatch, level: int):
+    monkeypatch.setattr(module, "DELAY", 0.0)
+    logger = logging.getLogger("kompot_scverse")
+    monkeypatch.setattr(logger, "level", level)
+    with progress_bar(8, "likelihoods", "genes") as advance:
+        advance(3)
+        advance.expect(9)
+    assert capsys.readouterr().err == ""
+
+
+def test_length_that_is_found_on_the_way(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "DELAY", 0.0)
+    with progress_bar(10, "basis", "pivots") as advance:
+        advance(8)
+        advance.expect(4)
+        assert advance._bar.total == 8
+        advance.expect(40)
+        advance(40)
+        assert advance._bar.total == 48
+    assert "basis" in capsys.readouterr().err

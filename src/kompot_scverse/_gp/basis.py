@@ -8,8 +8,9 @@ from scipy.linalg import solve_triangular
 from .kernel import Kernel
 from .order import canonical_order
 from .over_cells import over_cells
+from .progress import progress_bar
 
-__all__ = ["Basis", "explained_variance", "fit_basis"]
+__all__ = ["Basis", "expected_rank", "explained_variance", "fit_basis"]
 
 MAX_CANDIDATES = 50_000
 """Cells among which pivots are searched; on larger data all cells still decide whether the basis is good enough."""
@@ -17,6 +18,8 @@ BLOCK = 16_384
 """Cells whose features are computed at a time."""
 FLOOR = 1e-12
 """Residual prior variance (relative) below which a pivot would be rounding error."""
+EXTRAPOLATED = 32
+"""Pivots after which the rank is extrapolated again, for the progress."""
 TIE = 1e-7
 """Relative difference up to which two cells tie for a pivot, so that rounding does not choose between them."""
 
@@ -127,22 +130,28 @@ def _pivoted_cholesky(
     residual = prior.copy()
     rows = np.empty((min(64, n), n))
     pivots: list[int] = []
+    means: list[float] = []
     x_device = kernel.to_device(x)
     floor = FLOOR * prior.max()
     # with a stationary kernel all cells tie for the first pivot; the most central one is the same in any order
     tied = np.flatnonzero(prior >= (1 - TIE) * prior.max())
     distances = np.square(x[tied] - x.mean(axis=0)).sum(axis=1)
     pivot = int(tied[np.argmax(distances <= distances.min() + TIE * distances.mean())])
-    while len(pivots) < min(max_rank, n) and residual.mean() > target and residual[pivot] > floor:
-        rank = len(pivots)
-        if rank == len(rows):
-            rows = np.concatenate([rows, np.empty((min(rank, n - rank), n))])
-        column = kernel(x[pivot][None], x_device)[0] - rows[:rank, pivot] @ rows[:rank]
-        rows[rank] = column / np.sqrt(residual[pivot])
-        residual = np.maximum(residual - rows[rank] ** 2, 0.0)
-        residual[pivot] = 0.0
-        pivots.append(pivot)
-        pivot = int(np.argmax(residual >= (1 - TIE) * residual.max()))
+    with progress_bar(min(max_rank, n), "basis", "pivots") as advance:
+        while len(pivots) < min(max_rank, n) and residual.mean() > target and residual[pivot] > floor:
+            rank = len(pivots)
+            if rank == len(rows):
+                rows = np.concatenate([rows, np.empty((min(rank, n - rank), n))])
+            column = kernel(x[pivot][None], x_device)[0] - rows[:rank, pivot] @ rows[:rank]
+            rows[rank] = column / np.sqrt(residual[pivot])
+            residual = np.maximum(residual - rows[rank] ** 2, 0.0)
+            residual[pivot] = 0.0
+            pivots.append(pivot)
+            means.append(float(residual.mean()))
+            advance(1)
+            if len(pivots) % EXTRAPOLATED == 0:
+                advance.expect(min(max_rank, n, expected_rank(means, target)))
+            pivot = int(np.argmax(residual >= (1 - TIE) * residual.max()))
     if not np.isfinite(residual).all():
         raise ValueError(
             f"The covariance {kernel.function} is not finite between some of the cells. Pass another `kernel` or length scale "
@@ -160,3 +169,11 @@ def explained_variance(basis: Basis, x: np.ndarray) -> np.ndarray:
 def _squared_length(x: np.ndarray, basis: Basis) -> np.ndarray:
     phi = basis.features(x)
     return np.einsum("cr,cr->c", phi, phi)
+
+def expected_rank(means: list[float], target: float) -> int:
+    """Rank at which the mean residual falls to the target, if it goes on to fall with a power of the rank."""
+    rank, earlier = len(means), len(means) // 2
+    power = np.log(means[earlier - 1] / means[-1]) / np.log(rank / earlier) if means[-1] > 0 else 0.0
+    if power <= 0 or target <= 0 or means[-1] <= target:
+        return rank
+    return int(min(rank * (means[-1] / target) ** (1 / power), 1e9))

@@ -5,6 +5,7 @@ handlers), warns about jaxopt, and imports pynndescent, which compiles for secon
 """
 
 import importlib
+import logging
 import logging.config
 import sys
 import warnings
@@ -21,12 +22,15 @@ from kompot_scverse._arguments import shown
 
 from .forks import note_jax
 
+logger = logging.getLogger("kompot_scverse")
+
 __all__ = ["find_kernel", "kernel_function", "length_scale", "load_mellon", "prior_log_density"]
 
 
 @cache
 def load_mellon() -> ModuleType:
     """Import mellon; jax, logging and the warnings filters stay as they were."""
+    logger.info("Loading jax and mellon, which takes some seconds once in a session.")
     import jax
 
     note_jax()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .parallel import limited_algebra
+from .progress import progress_bar
 
 __all__ = ["GraphError", "approximate_graph", "exact_ranks", "graph_error", "has_faiss"]
 
@@ -75,9 +76,11 @@ def approximate_graph(x: np.ndarray, k: int, d: float) -> tuple[np.ndarray, Grap
                 return None
             index.nprobe *= 2
         graph = np.empty((len(x), k), dtype=np.int32)
-        for start in range(0, len(x), BLOCK):
-            block = np.arange(start, min(start + BLOCK, len(x)))
-            graph[block] = _search(index, points, block, k)
+        with progress_bar(len(x), "neighbours", "cells") as advance:
+            for start in range(0, len(x), BLOCK):
+                block = np.arange(start, min(start + BLOCK, len(x)))
+                graph[block] = _search(index, points, block, k)
+                advance(len(block))
     return graph, error
 
 

@@ -1,8 +1,14 @@
 """Exact nearest-neighbour distances and the local dimensionality of a point cloud."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .distinct import RESOLUTION, DistinctPoints, distinct_points
+from .progress import progress_bar
+
+if TYPE_CHECKING:
+    from sklearn.neighbors import NearestNeighbors
 
 __all__ = ["fractal_dimension", "nearest_neighbor_distances", "point_distances", "separate_points"]
 
@@ -13,6 +19,8 @@ NEAR_COPY, CLOSE = 1e-2, 3e-2
 """Where the nearest point is closer than the first part of the distance to the tenth for most points, they are taken for copies
 with noise, and what is closer than the second part for one point. Of points on a line, the smallest real dimension, the usual
 part is 0.07."""
+BLOCK = 16_384
+"""Points whose neighbours are searched at a time."""
 MIN_POINTS, MAX_LOOKED_AT = 40, 500
 
 
@@ -69,7 +77,12 @@ def point_distances(points: np.ndarray, queries: np.ndarray | None = None) -> np
     rows = np.arange(len(points)) if queries is None else queries
     if len(points) == 1:
         return np.zeros(len(rows))
-    found = _neighbors(points, rows, 2)
+    found, index = np.empty((len(rows), 2), dtype=np.intp), _index(points)
+    with progress_bar(len(rows), "neighbours", "cells") as advance:
+        for start in range(0, len(rows), BLOCK):
+            block = rows[start : start + BLOCK]
+            found[start : start + BLOCK] = index.kneighbors(points[block], 2)[1]
+            advance(len(block))
     # the first neighbour is the point itself, unless one that is close comes first
     neighbor = np.where(found[:, 0] == rows, found[:, 1], found[:, 0])
     # matrix-product distances cancel for close points, so the distance is taken from the coordinates again
@@ -121,8 +134,11 @@ def fractal_dimension(x: np.ndarray, k: int = 10, n_queries: int = 500, seed: in
 
 def _neighbors(x: np.ndarray, rows: np.ndarray, k: int) -> np.ndarray:
     """Numbers of the `k` nearest points of some, themselves included, in ascending distance."""
+    return _index(x).kneighbors(x[rows], k)[1]
+
+
+def _index(x: np.ndarray) -> "NearestNeighbors":
     from sklearn.neighbors import NearestNeighbors
 
     # trees beat the (threaded) matrix product only in few dimensions
-    algorithm = "kd_tree" if x.shape[1] <= 8 else "brute"
-    return NearestNeighbors(n_neighbors=k, algorithm=algorithm, n_jobs=-1).fit(x).kneighbors(x[rows])[1]
+    return NearestNeighbors(algorithm="kd_tree" if x.shape[1] <= 8 else "brute", n_jobs=-1).fit(x)

@@ -1,18 +1,51 @@
 """Progress of long steps."""
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-__all__ = ["progress_bar"]
+__all__ = ["Progress", "progress_bar"]
 
 DELAY = 3.0
 """Seconds before a bar appears: short steps stay silent."""
 
 
+class Progress:
+    """
+    How far a step is; called with the number of units done, also from several threads.
+
+    Parameters
+    ----------
+    bar
+        Of tqdm.
+    """
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+
+    def __call__(self, n: int) -> None:
+        """Note that `n` more units are done."""
+        if self._bar.total is not None and self._bar.n + n > self._bar.total:
+            # a step whose length was only estimated takes longer
+            self._bar.total = self._bar.n + n
+        self._bar.update(n)
+
+    def expect(self, total: int) -> None:
+        """Set the number of units that there will be, where it is only known on the way."""
+        self._bar.total = max(total, self._bar.n)
+
+
 @contextmanager
-def progress_bar(total: int, what: str, unit: str) -> Iterator[Callable[[int], object]]:
-    """Yield a function to be called with the number of units done; it may be called from several threads."""
+def progress_bar(total: int, what: str, unit: str) -> Iterator[Progress]:
+    """
+    Show how far a step is, how fast, and the time left, on terminals and in notebooks.
+
+    Silent where the logger of the package has been set to warnings or less.
+    """
     from tqdm.auto import tqdm
 
-    with tqdm(total=total, desc=what, unit=f" {unit}", delay=DELAY, leave=False) as bar:
-        yield bar.update
+    level = logging.getLogger("kompot_scverse").level
+    silent = level != logging.NOTSET and level >= logging.WARNING
+    with tqdm(total=total, desc=what, unit=f" {unit}", delay=DELAY, leave=False, disable=silent) as bar:
+        yield Progress(bar)
