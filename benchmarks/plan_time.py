@@ -64,13 +64,15 @@ def simulate(n_obs: int, n_vars: int) -> AnnData:
     """Log-normalised expression, 10 % non-zero, in 12 populations of two conditions with six samples each."""
     rng = np.random.default_rng(0)
     centers = rng.normal(scale=2.0, size=(12, 20)) * np.geomspace(1, 0.1, 20)
-    condition = rng.integers(2, size=n_obs)
+    population = rng.integers(12, size=n_obs)
+    # some populations are more frequent in one condition: without a change, abundance is done after a few steps
+    condition = (rng.random(n_obs) < np.where(population < 4, 0.7, 0.45)).astype(int)
     sample = condition * 6 + rng.integers(6, size=n_obs)
     y = sp.random(n_obs, n_vars, density=0.1, format="csr", dtype=np.float32, rng=rng)
     y.data = np.log1p(rng.poisson(1.0, y.nnz) + 1.0).astype(np.float32)
     obs = pd.DataFrame({"condition": np.array(["a", "b"])[condition], "sample": [f"s{number}" for number in sample]})
     obs.index = obs.index.astype(str)
-    x = centers[rng.integers(12, size=n_obs)] + rng.normal(scale=0.3, size=(n_obs, 20))
+    x = centers[population] + rng.normal(scale=0.3, size=(n_obs, 20))
     return AnnData(y, obs=obs.astype("category"), obsm={"X_pca": x})
 
 

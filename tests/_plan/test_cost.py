@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kompot_scverse._plan.cost import STAGES, Sizes, available_memory, memory_items, time_class
+from kompot_scverse._plan.cost import STAGES, Sizes, available_memory, memory_items
 
 SIZES = Sizes(
     n_obs=10_000, n_cells=8_000, n_dims=20, n_conditions=2, n_samples=6, rank=100, replicates=True, n_genes=2_000,
@@ -84,12 +84,6 @@ def test_abundance_holds_no_genes():
     assert "smooth and rough features" in names
     assert not names & {"weights", "sums per sample", "row blocks", "stored weights"}
     assert "densities" in {item.name for item in memory_items(replace(sizes, n_rough=0))}
-
-
-def test_time_grows_with_the_data():
-    classes = [time_class(replace(SIZES, n_obs=n, n_cells=n, rank=rank)) for n, rank in ((300, 10), (10**7, 5000))]
-    assert classes[0] == "seconds"
-    assert classes[1] == "hours"
 
 
 def test_available_memory_is_at_most_that_of_the_machine():

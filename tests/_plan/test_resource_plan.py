@@ -11,6 +11,7 @@ from kompot_scverse._plan.resource_plan import Cost, make_plan
 from kompot_scverse._runs.field import Field
 
 FIRST, *_, LAST = STAGES
+SECONDS = dict.fromkeys(STAGES, 0.5) | {"reading": 8.0}
 ITEMS = [
     Item("basis", "5 × 2", 2e6, STAGES),
     Item("layers", "5 × 5", 5e6, (LAST,)),
@@ -22,7 +23,7 @@ def plan(monkeypatch: pytest.MonkeyPatch, available: float, warnings: list[str] 
     monkeypatch.setattr(module, "available_memory", lambda: available)
     fields = [Field("var", "k_mean_lfc", "mean_lfc", ""), Field("var", "k_other", "other", "", mod="")]
     data = AnnData(np.zeros((4, 3))) if data is None else data
-    return make_plan(data, fields, Cost(items, "seconds", 0.0, 0.0), ["rank about 2"], warnings or [])
+    return make_plan(data, fields, Cost(items, SECONDS, 8.0, 0.0, 0.0), ["rank about 2"], warnings or [])
 
 
 def test_the_peak_is_the_largest_stage(monkeypatch) -> None:
@@ -71,3 +72,27 @@ def test_tables_have_a_row_for_each_array(monkeypatch) -> None:
     # the largest first
     assert text.index("layers 5 × 5") < text.index("row blocks") < text.index("basis 5 × 2")
     assert "throughout" in found._repr_html_()
+
+
+def test_time_is_that_of_all_stages(monkeypatch) -> None:
+    found = plan(monkeypatch, 1e9)
+    assert found.time == pytest.approx(10.0)
+    assert 'about 10 s on this machine if it is idle (8 s of all cores), 80% of it in the stage "reading"' in repr(
+        found
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.2, "a second"),
+        (2.44, "2.4 s"),
+        (90, "90 s"),
+        (300, "5 min"),
+        (6000, "100 min"),
+        (9000, "2.5 h"),
+        (1e5, "28 h"),
+    ],
+)
+def test_durations_are_rough(seconds, text) -> None:
+    assert module._duration(seconds) == text

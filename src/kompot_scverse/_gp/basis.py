@@ -170,6 +170,7 @@ def _squared_length(x: np.ndarray, basis: Basis) -> np.ndarray:
     phi = basis.features(x)
     return np.einsum("cr,cr->c", phi, phi)
 
+
 def expected_rank(means: list[float], target: float) -> int:
     """Rank at which the mean residual falls to the target, if it goes on to fall with a power of the rank."""
     rank, earlier = len(means), len(means) // 2

@@ -16,7 +16,7 @@ from kompot_scverse._stats.lazy_layers import CELLS, GENES
 from kompot_scverse._stats.null_genes import BATCH_VALUES, SHARED
 from kompot_scverse._stats.sample_covariance import CHUNK
 
-__all__ = ["STAGES", "Item", "Sizes", "available_memory", "memory_items", "time_class"]
+__all__ = ["STAGES", "Item", "Sizes", "available_memory", "memory_items"]
 
 STAGES = ("basis", "reading", "null genes", "fitting", "results")
 """One after the other; the peak is in one of them."""
@@ -29,7 +29,6 @@ WEIGHTS_PER_CELL, WEIGHT_BYTES = 12, 28
 N_VARIANCES = 12
 """Posterior variances that are kept of each function, at most 16."""
 GRID_SAMPLES, GRID_CELLS = (len(ratio_grid(samples=samples).points) for samples in (True, False))
-TIME_CLASSES = ((10, "seconds"), (60, "under a minute"), (600, "minutes"), (3600, "up to an hour"), (np.inf, "hours"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +64,10 @@ class Sizes:
     """Rank of the rough basis of log ratios."""
     keeps_features: bool = True
     """Whether the features are kept with the results."""
+    all_neighbors: bool = False
+    """Whether the nearest neighbour of every cell is needed."""
+    in_file: bool = False
+    """Whether the expression is read from a file."""
 
 
 @dataclass(frozen=True)
@@ -197,27 +200,6 @@ def _result_items(s: Sizes) -> list[Item]:
         tests = s.n_tested * s.n_weights * (156 + 8 * s.n_samples)
         items.append(Item("replicate tests", f"{s.n_tested:,} × {s.n_weights}", tests, later[1:]))
     return items
-
-
-def time_class(s: Sizes) -> str:
-    """How long it will take, roughly: from the number of operations and what a processor core does in a second."""
-    threads, r, candidates = os.cpu_count() or 1, s.rank, min(s.n_cells, MAX_CANDIDATES)
-    seconds = 2.0  # compilation
-    seconds += candidates * r**2 / 1e9 + s.n_cells * candidates * s.n_dims / 1e10 + s.n_obs * r**2 / 1e10
-    values = s.n_cells * (s.n_genes + s.n_null) * s.density
-    tested = s.n_cells * s.n_tested * s.density
-    seconds += (values * r + tested * 2 * s.n_weights) / (threads * (1e9 if s.density < 1 else 1e10))
-    # looking at all genes, and their values at equal depth
-    seconds += s.n_cells * (s.n_all_genes + 2 * s.n_tested) * s.density / (threads * 2e7) * (s.n_tested > 0)
-    products = 2 * s.n_conditions + (2 * s.n_samples if s.replicates else 0)
-    seconds += (s.n_genes + s.n_null) * r**2 * products / (threads * 1e10)
-    seconds += s.n_tested * s.n_weights / (threads * 1e5)
-    if s.n_rough:
-        seconds += 12 * (s.n_conditions - 1) * s.n_cells * (s.rank + s.n_rough) ** 2 / 1e10
-    elif s.n_genes == 0:
-        seconds += s.n_cells**2 * s.n_dims / 1e10 * (2 + s.replicates) + s.n_cells * r**2 / 1e9
-    seconds += s.n_layers * s.n_obs * s.n_all_genes * r / (threads * 1e10)
-    return next(name for limit, name in TIME_CLASSES if seconds < limit)
 
 
 def available_memory() -> float:

@@ -12,8 +12,10 @@ from kompot_scverse._runs.field import Field
 from kompot_scverse._stats.design import Design
 from kompot_scverse.settings import GPSettings, StorageSettings
 
-from .cost import STAGES, TIME_CLASSES, Item, Sizes, memory_items, time_class
+from .cost import STAGES, Item, Sizes, memory_items
+from .machine import calibrate
 from .resource_plan import Cost, ResourcePlan, make_plan
+from .seconds import core_seconds, seconds
 
 __all__ = ["PlannedTask", "plan_tasks"]
 
@@ -67,10 +69,13 @@ def plan_tasks(
     targets.check_finite(cells)
     rank = estimate_rank(targets.x[cells], gp)
     sizes = {task.mod: _sizes(task, targets.x.shape[1], rank, storage) for task in tasks}
-    times = [time_class(one) for one in sizes.values()]
+    machine = calibrate()
+    times = [seconds(one, machine) for one in sizes.values()]
     cost = Cost(
         items=_one_after_the_other({mod: memory_items(one) for mod, one in sizes.items()}),
-        time=max(times, key=[name for _, name in TIME_CLASSES].index),
+        # the modalities share the basis
+        seconds={stage: (max if stage == "basis" else sum)([one.get(stage, 0.0) for one in times]) for stage in STAGES},
+        core_seconds=sum(core_seconds(one, machine) for one in sizes.values()),
         disk=sum(_disk(task, sizes[task.mod], storage) for task in tasks),
         layer_bytes=sum(task.layer_bytes for task in tasks),
     )

@@ -14,6 +14,8 @@ from .cost import STAGES, Item, available_memory
 
 __all__ = ["Cost", "ResourcePlan", "make_plan"]
 
+MOST = 0.5
+"""Share of the time above which a stage is named."""
 COMFORT = 0.8
 """Share of the available memory that a run may take without a warning."""
 
@@ -23,8 +25,10 @@ class Cost:
     """Predicted cost of a call."""
 
     items: list[Item]
-    time: str
-    """Class of the time that the call will take, on this machine if it is idle."""
+    seconds: dict[str, float]
+    """Seconds that each stage will take on this machine if it is idle."""
+    core_seconds: float
+    """Seconds of all cores together, which other work on the machine hardly changes."""
     disk: float
     """Bytes written to disk by the call."""
     layer_bytes: float
@@ -46,6 +50,11 @@ class ResourcePlan(Cost):
     def peak_memory(self) -> float:
         """Largest memory above what is in use before the call, bytes."""
         return max(sum(item.n_bytes for item in self.items if stage in item.stages) for stage in STAGES)
+
+    @property
+    def time(self) -> float:
+        """Seconds that the call will take on this machine if it is idle, right within a factor of two."""
+        return sum(self.seconds.values())
 
     @property
     def status(self) -> str:
@@ -79,7 +88,7 @@ class ResourcePlan(Cost):
         lines = [
             ("status", self.status),
             ("peak memory", f"{_size(self.peak_memory)} of {_size(self.available)} available"),
-            ("time", self.time),
+            ("time", self._time()),
             ("disk", _size(self.disk)),
             ("layers, when written", _size(self.layer_bytes)),
         ]
@@ -106,6 +115,13 @@ class ResourcePlan(Cost):
             details(f"Fields ({len(self.fields)})", fields),
         ]
         return page("Resource plan", "what the call would need and write", content)
+
+    def _time(self) -> str:
+        """Seconds, and where most of them go."""
+        largest = max(self.seconds, key=lambda stage: self.seconds[stage])
+        share = self.seconds[largest] / self.time
+        most = f', {share:.0%} of it in the stage "{largest}"' if share > MOST else ""
+        return f"about {_duration(self.time)} on this machine if it is idle ({_duration(self.core_seconds)} of all cores){most}"
 
     def _arrays(self) -> list[tuple[str, str, str, str]]:
         """Arrays, largest first: name, shape, size, stages."""
@@ -139,3 +155,14 @@ def _size(n_bytes: float) -> str:
             return f"{n_bytes:.3g} {unit}"
         n_bytes /= 1000
     return f"{n_bytes:.3g} TB"
+
+
+def _duration(n_seconds: float) -> str:
+    """A rough figure: it is right within a factor of two."""
+    if n_seconds < 1:
+        return "a second"
+    for unit, size in (("s", 60), ("min", 60)):
+        if n_seconds < 2 * size:
+            return f"{n_seconds:.2g} {unit}" if n_seconds < 10 else f"{n_seconds:.0f} {unit}"
+        n_seconds /= size
+    return f"{n_seconds:.2g} h" if n_seconds < 10 else f"{n_seconds:.0f} h"

@@ -18,7 +18,7 @@ def plan(
     data: "AnnData | MuData", tool: Literal["de", "da", "smooth"], groupby: str | Design | None = None, **arguments: Any
 ) -> ResourcePlan:
     """
-    Predict memory, disk and fields of a call of :func:`kompot_scverse.tl.de`, `da` or `smooth`, without making it.
+    Predict time, memory, disk and fields of a call of :func:`kompot_scverse.tl.de`, `da` or `smooth`, without making it.
 
     Takes less than a second and does not touch the expression values.
 
@@ -35,7 +35,9 @@ def plan(
 
     Returns
     -------
-    A plan that prints as text and as HTML, with `.peak_memory` and `.disk` in bytes, `.status` and `.to_df()`.
+    A plan that prints as text and as HTML, with `.time` in seconds, `.peak_memory` and `.disk` in bytes, `.status` and `.to_df()`. The time
+    is that of an idle machine, without imports, and right within a factor of two; `.seconds` has that of every stage, `.core_seconds` that of
+    all cores together.
 
     Raises
     ------

@@ -8,6 +8,7 @@ from kompot_scverse._data.formula_design import FormulaDesign
 from kompot_scverse._data.targets import resolve_targets
 from kompot_scverse._results.da_fields import DAPlan, plan_fields
 from kompot_scverse._stats.design import ContrastDesign
+from kompot_scverse._stats.neighborhoods import default_n_centers
 from kompot_scverse._stats.ratio_features import n_rough_centers
 from kompot_scverse.design import Design as Formula
 from kompot_scverse.settings import TestSettings
@@ -68,4 +69,9 @@ def prepare(data: Any, request: DARequest) -> Prepared:
 
 def sizes(task: DATask, request: DARequest) -> dict[str, Any]:
     """Sizes that the cost depends on."""
-    return {"n_rough": n_rough_centers(int(task.design.cells.sum())) if request.method == "ratio" else 0}
+    n_cells = int(task.design.cells.sum())
+    ratio = request.method == "ratio"
+    found: dict[str, Any] = {"n_rough": n_rough_centers(n_cells) if ratio else 0, "all_neighbors": not ratio}
+    if task.contrasts is not None:
+        found["n_weights"] = request.test.n_neighborhoods or default_n_centers(n_cells, int(task.design.usable.sum()))
+    return found

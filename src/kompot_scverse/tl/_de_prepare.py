@@ -149,6 +149,7 @@ def sizes(task: DETask, request: DERequest) -> dict[str, Any]:
         "n_genes": task.n_genes,
         "n_all_genes": n_vars,
         "density": task.y.density(),
+        "in_file": task.y.chunks is not None,
         "n_null": request.n_null,
         "estimated": request.gp.estimated,
         "factors_in_memory": request.storage.sample_covariance == "memory",

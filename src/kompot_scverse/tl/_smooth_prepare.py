@@ -124,5 +124,6 @@ def sizes(task: SmoothTask, request: SmoothRequest) -> dict[str, Any]:
         "n_genes": task.n_genes,
         "n_all_genes": task.frame.n_vars,
         "density": task.every.select(task.numbers).density(),
+        "in_file": task.every.chunks is not None,
         "estimated": request.gp.estimated,
     }
