@@ -119,3 +119,11 @@ def test_workers_give_the_same(features):
         lost, *_ = client.scheduler_info()["workers"]
         client.retire_workers([lost])
         np.testing.assert_allclose(blocks.sum(moments, 1.0)[1], before)
+
+
+def test_passes_are_counted(features, small_blocks, monkeypatch):
+    seen = []
+    monkeypatch.setattr(cell_blocks, "note_pass", seen.append)
+    CellBlocks(features, CODES).sum(moments, 1.0)
+    assert sum(seen) == 200
+    assert len(seen) == 12

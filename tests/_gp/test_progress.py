@@ -7,7 +7,7 @@ import time
 import pytest
 
 from kompot_scverse._gp import progress as module
-from kompot_scverse._gp.progress import progress_bar
+from kompot_scverse._gp.progress import note_pass, progress_bar, progress_of_passes
 
 
 def test_long_steps_show_how_far_they_are(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
@@ -57,3 +57,17 @@ def test_length_that_is_found_on_the_way(capsys: pytest.CaptureFixture[str], mon
         advance(40)
         assert advance._bar.total == 48
     assert "basis" in capsys.readouterr().err
+
+
+def test_passes_are_counted_where_they_are_made(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "DELAY", 0.0)
+    note_pass(3)
+    assert capsys.readouterr().err == ""
+    with progress_of_passes(30, "log ratios"):
+        note_pass(10)
+        note_pass(25)
+    shown = capsys.readouterr().err
+    assert "log ratios" in shown
+    assert "cells" in shown
+    note_pass(3)
+    assert capsys.readouterr().err == ""

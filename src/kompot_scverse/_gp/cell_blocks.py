@@ -9,6 +9,7 @@ import numpy as np
 from .features import CellFeatures, Features, features_of, stored
 from .over_cells import futures_over_cells, ranges_on_workers
 from .parallel import cluster_client, sends_large
+from .progress import note_pass
 from .row_tasks import piece
 
 __all__ = ["CellBlocks", "Held"]
@@ -80,7 +81,9 @@ class CellBlocks:
                 parts = [
                     self._client.submit(combine, *pair, pure=False) if len(pair) == 2 else pair[0] for pair in pairs
                 ]
-        return parts[0].result()
+        found = parts[0].result()
+        note_pass(len(self))
+        return found
 
     def hold(self, function: Callable[..., np.ndarray], *arguments: Any) -> Held:
         """Arrays of cells, kept where the blocks are."""
@@ -98,6 +101,7 @@ class CellBlocks:
             rows = slice(start, start + BLOCK)
             own = () if held is None else (held[number],)
             yield function(self._blocks.here[rows].astype(np.float64, copy=False), self.codes[rows], *own, *arguments)
+            note_pass(len(self.codes[rows]))
 
     def _submit(self, function: Callable, held: Held | None, arguments: tuple) -> list[Any]:
         blocks = self._blocks.there

@@ -3,12 +3,17 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
-__all__ = ["Progress", "progress_bar"]
+__all__ = ["Progress", "note_pass", "progress_bar", "progress_of_passes"]
 
 DELAY = 3.0
 """Seconds before a bar appears: short steps stay silent."""
+
+
+_OF_PASSES: ContextVar["Progress | None"] = ContextVar("_OF_PASSES", default=None)
+"""What passes over the cells are counted on: a fit makes them in many places."""
 
 
 class Progress:
@@ -49,3 +54,30 @@ def progress_bar(total: int, what: str, unit: str) -> Iterator[Progress]:
     silent = level != logging.NOTSET and level >= logging.WARNING
     with tqdm(total=total, desc=what, unit=f" {unit}", delay=DELAY, leave=False, disable=silent) as bar:
         yield Progress(bar)
+
+
+@contextmanager
+def progress_of_passes(total: int, what: str) -> Iterator[None]:
+    """
+    Show how far a fit is that goes over the cells again and again.
+
+    Parameters
+    ----------
+    total
+        Cells of all passes together that are expected.
+    what
+        What is fitted.
+    """
+    with progress_bar(total, what, "cells") as advance:
+        token = _OF_PASSES.set(advance)
+        try:
+            yield
+        finally:
+            _OF_PASSES.reset(token)
+
+
+def note_pass(n: int) -> None:
+    """Note that a pass has been over `n` more cells."""
+    found = _OF_PASSES.get()
+    if found is not None:
+        found(n)

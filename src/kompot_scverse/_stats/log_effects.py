@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from kompot_scverse._gp.cell_blocks import CellBlocks
-from kompot_scverse._gp.progress import progress_bar
+from kompot_scverse._gp.progress import progress_of_passes
 from kompot_scverse._gp.ratio import RatioFit
 from kompot_scverse._gp.sample_ratio import EffectsFit, fit_sample_effects
 from kompot_scverse._gp.states import States
@@ -15,7 +15,7 @@ from .abundance_estimate import Abundance
 from .design import Design
 from .design_matrix import canonical_design
 from .effect import Effect
-from .log_ratio import fit_two, ratio_summary
+from .log_ratio import PASSES_WITH_SAMPLES, fit_two, ratio_summary
 from .ratio_features import Features, RatioFeatures
 
 __all__ = ["effects_abundance"]
@@ -39,7 +39,8 @@ def effects_abundance(states: States, design: Design) -> Abundance:
     lfc, variance, null = np.full(shape, np.nan), np.full(shape, np.nan), np.ones(len(effects))
     levels: dict[int, np.ndarray] = {}
     summaries: list[dict[str, Any]] = []
-    with progress_bar(len(effects), "log ratios", "effects") as advance:
+    # one fit gives all effects
+    with progress_of_passes(PASSES_WITH_SAMPLES * int(design.cells.sum()), "log ratios"):
         for number, effect in enumerate(effects):
             if effect.omnibus:
                 levels[number] = model.levels(effect)
@@ -50,7 +51,6 @@ def effects_abundance(states: States, design: Design) -> Abundance:
                 lfc[number], variance[number] = factor * log_ratio, factor**2 * own
                 null[number] = fit.null_probability
                 summaries.append(ratio_summary(fit))
-            advance(1)
     return Abundance(
         fields=np.empty((0, shape[1])),
         lfc=lfc,

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp
 
-from kompot_scverse._gp.progress import progress_bar
+from kompot_scverse._gp.progress import progress_of_passes
 from kompot_scverse._gp.ratio import RatioFit, fit_ratio
 from kompot_scverse._gp.sample_ratio import fit_sample_ratio
 from kompot_scverse._gp.states import States
@@ -16,6 +16,8 @@ from .ratio_features import Features, RatioFeatures
 
 __all__ = ["fit_two", "ratio_abundance", "ratio_summary"]
 
+PASSES, PASSES_WITH_SAMPLES = 16, 60
+"""Passes over the cells that a fit usually takes, for the progress."""
 SIDES = np.array([[-0.5], [0.5]])
 """Design of two conditions."""
 
@@ -26,12 +28,12 @@ def ratio_abundance(states: States, design: Design) -> Abundance:
     shape = (len(design.groups), len(states.x))
     lfc, variance = np.empty(shape), np.empty(shape)
     fits = []
-    with progress_bar(shape[0], "log ratios", "groups") as advance:
+    passes = PASSES if design.sample_key is None else PASSES_WITH_SAMPLES
+    with progress_of_passes(passes * shape[0] * int(design.cells.sum()), "log ratios"):
         for number in range(shape[0]):
             fit, own = _fit(features, design, number + 1)
             lfc[number], variance[number] = fit.at(own.cells)
             fits.append(fit)
-            advance(1)
     against_reference = np.concatenate([np.where(np.isnan(lfc[:1]), np.nan, 0.0), lfc])
     mixture = logsumexp(against_reference, axis=0) - np.log(shape[0] + 1)
     return Abundance(
