@@ -46,8 +46,8 @@ TEST, TEST_OF_CELLS = 9000.0, 25_000.0
 """Elementwise operations of the test of a gene in a neighbourhood, and without samples of the test of a gene."""
 NEWTON = 16
 """Passes over the cells of a log ratio."""
-SAMPLE_PASSES = 25
-"""Further passes with fields of samples."""
+SAMPLE_PASSES, OF_SAMPLES = 25, 60
+"""Further passes with fields of samples, and products of rank × rank matrices for each of them."""
 DENSITY = 12
 """Passes over the cells of a density."""
 
@@ -158,7 +158,7 @@ def _abundance(s: Sizes, machine: Machine, features: float) -> list[Work]:
         if s.replicates:
             own = c * both * s.n_samples * dense + 20 * c * s.n_samples * element
             found.append(Work("fitting", "fields of samples", SAMPLE_PASSES * groups * own))
-            found.append(Work("fitting", "their amplitudes", groups * 8 * s.n_samples * both**3 * dense))
+            found.append(Work("fitting", "their amplitudes", groups * OF_SAMPLES * s.n_samples * both**3 * dense))
     if s.n_weights:
         found.append(Work("results", "neighbourhoods", _neighborhoods(s, s.n_weights, 1, machine)))
     return found
