@@ -244,6 +244,21 @@ def test_cell_groups_that_would_share_a_name(adata):
     assert set(own.var) == before
 
 
+def test_nullable_strings_are_categories(adata):
+    names = ("Age", "Replicate", "celltype")
+    call = {"sample_key": "Replicate", "cell_groups": "celltype", "layer": "logged_counts"}
+    tables = []
+    for kind in ("category", "string"):
+        own = adata.copy()
+        for name in names:
+            values = own.obs[name].astype(str).astype("string")
+            values[own.obs[name].isna()] = pd.NA
+            own.obs[name] = values.astype(kind)
+        de(own, "Age", reference="Young", groups="Old", **call)
+        tables.append(own.varm["kompot_de_Young_to_Old_celltype_mean_lfc"])
+    pd.testing.assert_frame_equal(*tables)
+
+
 def test_nullable_boolean_mask(adata):
     own = adata.copy()
     own.obs["keep"] = pd.array(np.ones(own.n_obs, dtype=bool), dtype="boolean")
