@@ -1,5 +1,6 @@
 """Messages follow scanpy's verbosity."""
 
+import importlib
 import logging
 from collections.abc import Iterator
 
@@ -50,3 +51,19 @@ def test_hints_name_what_is_compared_and_what_was_written(caplog, simulated):
     assert any(text.startswith(f"Age: Young ({n:,} cells, 3 samples), Old (") for text in texts)
     assert any("rank" in text and "length scale" in text for text in texts)
     assert any("obs['kompot_da_Young_to_Old_lfc_qvalue']" in text for text in texts)
+
+
+def test_large_lazy_layers_are_announced_with_their_size(caplog, simulated, monkeypatch):
+    call = {"reference": "Young", "groups": "Old", "layer": "logged_counts", "genes": list(simulated.var_names[:5])}
+    kp.tl.de(simulated.copy(), "Age", **call)
+    assert "Writing the object" not in caplog.text
+    monkeypatch.setattr(importlib.import_module("kompot_scverse.tl._de_results"), "LARGE", 1e-6)
+    kp.tl.de(simulated.copy(), "Age", **call, storage=kp.StorageSettings(layers="memory"))
+    assert "Writing the object" not in caplog.text
+    adata = simulated.copy()
+    kp.tl.de(adata, "Age", **call)
+    layers = [values for key, values in adata.layers.items() if key and key.startswith("kompot_de")]
+    assert (
+        f"Writing the object computes {len(layers)} layers, {sum(v.nbytes for v in layers) / 1e9:.1f} GB."
+        in caplog.text
+    )

@@ -32,6 +32,9 @@ from ._support import describe_support, supports, warn_of_support
 
 __all__ = ["report", "results"]
 
+LARGE = 0.25
+"""GB of lazy layers from which on a warning says what writing them takes."""
+
 
 def results(job: Job, fitted: DEFit) -> Results:
     """Fields of all conditions and contrasts, and what the runs record."""
@@ -264,8 +267,14 @@ def report(task: DETask, found: Results) -> None:
     """Log how many genes are called, what the layers would take, and where fold changes are extrapolated."""
     keys = [_support_key(task, number) for number in range(1, len(task.design.conditions))]
     warn_of_support(task, found.content.summaries, keys)
-    layers = [key for slot, key in found.values if slot == "layers"]
-    size = sum(np.prod(found.values["layers", key].shape) * 4 for key in layers) / 1e9
+    layers = [values for (slot, _), values in found.values.items() if slot == "layers"]
+    size = sum(np.prod(values.shape) * 4 for values in layers) / 1e9
+    if size > LARGE and found.content.params["layers"] == "lazy":
+        logger.warning(
+            "Writing the object computes %d layers, %.1f GB. `kp.tl.cleanup` drops them before, and `kp.tl.restore_layers` rebuilds them from "
+            "the file; `StorageSettings(layers=None)` makes none.",
+            len(layers), size,
+        )  # fmt: skip
     for number, summary in enumerate(found.content.summaries, start=1):
         called = f"{summary['n_de']:,} of " if "n_de" in summary else ""
         logger.info(
