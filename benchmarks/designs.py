@@ -323,9 +323,12 @@ def clock(args: argparse.Namespace) -> None:
     }
     rows = []
     for name, call in calls.items():
-        start = time.perf_counter()
-        call()
-        rows.append({"call": name, "seconds": time.perf_counter() - start})
+        seconds = []
+        for _ in range(2):
+            start = time.process_time()
+            call()
+            seconds.append(time.process_time() - start)
+        rows.append({"call": name, "CPU seconds": min(seconds)})
     show(f"Time, {data.n_obs:,} cells × {data.n_vars:,} genes", rows)
 
 

@@ -184,6 +184,12 @@ def test_plots_know_designs(days, trend):
 def test_plan(study):
     plan = kp.pp.plan(study, "de", DAYS, **CALL)
     assert "4 coefficients, effects: C(day), C(day)[T.3], C(day)[T.7]" in str(plan)
+    # six donors with three samples each
+    assert "fields of blocks" in str(plan)
+    assert " 54 × " in str(plan)
+    alone = kp.pp.plan(study, "de", kp.Design("~ C(day) + sex", test="C(day)"), **CALL)
+    assert "fields of blocks" not in str(alone)
+    assert alone.peak_memory < plan.peak_memory
 
 
 def test_genes_of_another_call_are_kept_with_the_same_design_only(study):

@@ -68,6 +68,8 @@ class Sizes:
     """Whether the nearest neighbour of every cell is needed."""
     in_file: bool = False
     """Whether the expression is read from a file."""
+    in_blocks: int = 0
+    """Sum of the squared sizes of the blocks of a design, whose samples' fields are alike; 0 without any."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,7 @@ def _result_items(s: Sizes) -> list[Item]:
         functions, places = 2 * s.n_conditions - 1, GRID_SAMPLES if s.replicates else GRID_CELLS
         items += [
             Item("evidence", f"2 × {g:,} × {places}", 2 * g * places * 8, later[:1]),
+            Item("fields of blocks", f"{s.in_blocks} × {r + 1} × {r + 1}", 2 * s.in_blocks * (r + 1) ** 2 * 8, later[:1]),
             Item("coefficients", f"{g:,} × {s.n_conditions * (r + 1)}", s.n_conditions * one, later[:1]),
             Item(
                 "sums of a block of genes", f"{threads} × {min(GENES_BLOCK, g):,} × {s.n_conditions * (r + 1)}",

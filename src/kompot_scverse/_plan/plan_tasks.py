@@ -90,6 +90,7 @@ def plan_tasks(
 
 def _sizes(task: PlannedTask, n_dims: int, rank: int, storage: StorageSettings) -> Sizes:
     formula = task.design.formula
+    blocks = None if formula is None else formula.blocks
     return Sizes(
         n_obs=task.n_obs,
         n_cells=int(task.design.cells.sum()),
@@ -100,6 +101,7 @@ def _sizes(task: PlannedTask, n_dims: int, rank: int, storage: StorageSettings) 
         replicates=task.design.sample_key is not None,
         n_layers=task.n_layers if storage.layers == "memory" else 0,
         keeps_features=storage.basis is not None,
+        in_blocks=0 if blocks is None else int((np.bincount(blocks) ** 2).sum()),
         **task.sizes,
     )
 
