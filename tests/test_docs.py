@@ -155,6 +155,18 @@ def test_calls_in_tables_exist(page):
     assert named - set(public_names()) == set()
 
 
+def test_commands_of_the_benchmarks_page_exist():
+    """No figure without the command that prints it: the scripts are there and have the options."""
+    commands = re.findall(r"^python (benchmarks/\S+\.py)(.*)$", (DOCS / "benchmarks.md").read_text(), re.MULTILINE)
+    assert len(commands) >= 4
+    for path, options in commands:
+        source = (DOCS.parent / path).read_text()
+        for option in re.findall(r"--[a-z-]+", options):
+            assert f'"{option}"' in source, f"{path} has no {option}"
+            for value in re.findall(rf'{option} "([^"]+)"', options):
+                assert value in source, value
+
+
 def test_settings_file_of_the_workflow_page(tmp_path):
     path = tmp_path / "de.yaml"
     path.write_text(re.search(r"^```yaml\n(.*?)^```", (DOCS / "workflow.md").read_text(), re.MULTILINE | re.DOTALL)[1])
