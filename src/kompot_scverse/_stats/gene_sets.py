@@ -10,6 +10,7 @@ from scipy.special import ndtri_exp, stdtr
 
 from kompot_scverse._gp.parallel import compute_here
 
+from .calibrated_combination import calibrated, correlation_between
 from .combine import benjamini_hochberg, cauchy_combination
 from .gene_testing import fit_node
 from .moderated import SMALLEST_P
@@ -70,20 +71,24 @@ def set_test(
 
     shape = (len(nodes), sets.shape[1])
     z, pvalue = np.full(shape, np.nan), np.full(shape, np.nan)
-    tested = np.zeros(len(sets), dtype=bool)
+    of_genes = np.full((len(nodes), len(sets)), np.nan)
 
-    def one(members: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]] | None:
+    def one(members: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.float64], tuple] | None:
         node = fit_node(moments, members, design, settings, reference, len(nodes))
         if node is None:
             return None
-        return node.genes, *camera(node.test.z, residual_directions(node), sets[node.genes])
+        return node.genes, node.test.z, camera(node.test.z, residual_directions(node), sets[node.genes])
 
     task = dask.delayed(one, pure=False)
     for i, found in enumerate(compute_here(*[task(members) for members in nodes])):
         if found is not None:
-            genes, z[i], pvalue[i] = found
-            tested[genes] = True
-    combined = cauchy_combination(pvalue, weights_from_others(z, np.ones(z.shape[1], dtype=bool)))
+            _, of_genes[i, found[0]], (z[i], pvalue[i]) = found
+    weights = weights_from_others(z, np.ones(z.shape[1], dtype=bool))
+    combined = cauchy_combination(pvalue, weights)
+    used = np.isfinite(z).any(axis=1)
+    if used.sum() > 1:
+        combined = calibrated(combined, correlation_between(of_genes[used]), weights[used].mean(axis=1))
+    tested = np.isfinite(of_genes).any(axis=0)
     return SetTest(combined, benjamini_hochberg(combined), z, pvalue, (sets[tested] != 0).sum(axis=0))
 
 

@@ -1,0 +1,74 @@
+"""The Cauchy combination of correlated p-values, held to its level."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from .combine import cauchy_combination
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["calibrated", "correlation_between"]
+
+DRAWS = 50_000
+SMALLEST = 2e-3
+"""Combined p below which what is drawn is too rare: the ratio there is that of this one."""
+MIN_GENES = 30
+"""Genes that two tests must have in common for their correlation to be estimated."""
+
+
+def correlation_between(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Correlation of tests over genes, by ranks, so that few genes that change do not decide; 1 where it is not known.
+
+    Parameters
+    ----------
+    z
+        Tests x genes; NaN where not tested.
+    """
+    scores = np.full(z.shape, np.nan)
+    for row, own in zip(scores, z, strict=True):
+        known = np.flatnonzero(np.isfinite(own))
+        row[known[np.argsort(own[known], kind="stable")]] = ndtri((np.arange(len(known)) + 0.5) / max(len(known), 1))
+    known = np.isfinite(scores)
+    filled = np.where(known, scores, 0.0)
+    both = known.astype(float) @ known.T
+    # over the genes that both have
+    squares = np.square(filled) @ known.T
+    products = filled @ filled.T
+    found = np.where(both >= MIN_GENES, products / np.sqrt(np.maximum(squares * squares.T, 1e-300)), 1.0)
+    np.fill_diagonal(found, 1.0)
+    values, vectors = np.linalg.eigh((found + found.T) / 2)
+    root = vectors * np.sqrt(np.maximum(values, 0))
+    root /= np.maximum(np.linalg.norm(root, axis=1, keepdims=True), 1e-300)
+    return root @ root.T
+
+
+def calibrated(
+    combined: NDArray[np.float64], correlation: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Combined p-values as the share of draws without any change in which they would be as small.
+
+    The Cauchy combination is exact where tests are independent or all the same, and for very small p. In between it is not: of 11 or 41 tests
+    with correlations of 0.3 to 0.6, 6 to 7 % have a combined p below 0.05.
+
+    Parameters
+    ----------
+    combined
+        From :func:`cauchy_combination`.
+    correlation
+        Of the tests that were combined.
+    weights
+        Their weights.
+    """
+    values, vectors = np.linalg.eigh(correlation)
+    root = vectors * np.sqrt(np.maximum(values, 0))
+    drawn = np.random.default_rng(0).normal(size=(DRAWS, len(values))) @ root.T
+    null = np.sort(cauchy_combination(2 * ndtr(-np.abs(drawn)), weights, axis=1))
+    levels = np.linspace(0, 1, DRAWS + 1)[1:]
+    ratio = float(np.interp(SMALLEST, null, levels)) / SMALLEST
+    with np.errstate(invalid="ignore"):
+        return np.where(combined < SMALLEST, combined * ratio, np.interp(combined, null, levels))
