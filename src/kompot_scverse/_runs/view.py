@@ -40,7 +40,7 @@ DIRECTED = (
 )  # fmt: skip
 """Statistics that effects with several coefficients have none of."""
 ADDED_BY = {
-    "influence": ("influence_sample", "influence_pvalue", "without_pvalue", "without_lfc"),
+    "influence": ("influence_sample", "influence_pvalue", "influence_qvalue", "without_pvalue", "without_lfc"),
     "gene_sets": ("gene_sets",),
     "programs": ("program", "program_score", "program_1"),
 }

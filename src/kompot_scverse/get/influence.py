@@ -1,10 +1,11 @@
 """What a result is without each sample."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
 from kompot_scverse._arguments import check_arguments
+from kompot_scverse._data.errors import missing
 from kompot_scverse._data.resolve import name_numbers, own_names
 from kompot_scverse._runs.find import find_views
 from kompot_scverse._runs.view import RunView
@@ -22,6 +23,8 @@ def influence(
     data: "AnnData | MuData",
     gene: str | None = None,
     *,
+    analysis: Literal["de", "da"] = "de",
+    region: str | None = None,
     run_id: int | None = None,
     key_added: str | None = None,
     group: object = None,
@@ -36,6 +39,10 @@ def influence(
         Annotated data after :func:`kompot_scverse.tl.influence`.
     gene
         Name of a gene; None for all genes together.
+    analysis
+        "da" is about the cells that a differential abundance calls.
+    region
+        Of abundance: one of the regions of :func:`kompot_scverse.tl.regions`, such as "up 1"; None for all called cells.
     run_id, key_added, group
         Which run: its number (negative ones count from the end of those that match), its prefix, the group of its
         contrast. None of them: all contrasts of the last call, one below the other.
@@ -63,10 +70,17 @@ def influence(
     ['n_lost', 'n_resting']
     """
     check_arguments(influence, locals())
-    views = find_views(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
+    if gene is not None and analysis == "da":
+        raise ValueError("`gene` is for differential expression; of abundance, name a `region=`.")
+    if region is not None and analysis == "de":
+        raise ValueError('`region` is for differential abundance: pass `analysis="da"`.')
+    views = find_views(data, analysis, run_id=run_id, key_added=key_added, group=group, mod=mod)
     tables = []
     for view in views:
-        tables.append(_of_run(view) if gene is None else _of_gene(view, gene))
+        if region is not None:
+            tables.append(_of_region(view, region))
+        else:
+            tables.append(_of_run(view) if gene is None else _of_gene(view, gene))
         view.warn()
     return joined(views, tables, by_mod=mod is None)
 
@@ -77,6 +91,18 @@ def _of_run(view: RunView) -> pd.DataFrame:
         raise LookupError(f"No influence of samples on {view.name}; call `{view.call('influence_sample')}`.")
     table = pd.DataFrame({name: found[name] for name in ("n_lost", "n_resting")})
     return table.rename_axis(index="without").sort_values("n_resting", ascending=False, kind="stable")
+
+
+def _of_region(view: RunView, region: str) -> pd.DataFrame:
+    _of_run(view)
+    found = view.run.summary["influence"].get("regions")
+    if not found:
+        raise LookupError(
+            f"No influence on regions of {view.name}; call `{view.call('region')}` and then `{view.call('influence_sample')}`."
+        )
+    if region not in found:
+        raise missing("region", region, found)
+    return pd.DataFrame(found[region]).set_index("without")
 
 
 def _of_gene(view: RunView, gene: str) -> pd.DataFrame:

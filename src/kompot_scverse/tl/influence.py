@@ -1,8 +1,8 @@
-"""How much what a differential expression calls rests on one sample."""
+"""How much what a run calls rests on one sample."""
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from kompot_scverse._runs.view import RunView
 from kompot_scverse._stats.gene_testing import GeneTestSettings, gene_test
 from kompot_scverse._stats.influence import LeftOut, genes_without, rests_on
 
+from ._influence_abundance import influence_of_abundance
 from ._replay import Replay, replay
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ CHANGED = 0.01
 def influence(
     data: "AnnData | MuData",
     *,
+    analysis: Literal["de", "da"] = "de",
     run_id: int | None = None,
     key_added: str | None = None,
     group: object = None,
@@ -46,7 +48,7 @@ def influence(
     genes: str | Sequence[str] | np.ndarray | None = None,
 ) -> None:
     """
-    Repeat the replicate test without each sample in turn, for the genes that a run calls.
+    Repeat the replicate test without each sample in turn, for what a run calls: genes, or cells of differential abundance.
 
     Everything is estimated again without the sample: normalisation, variances and their prior, weights of the neighbourhoods. Where the
     test blocks on donors, a donor is left out with all samples. This takes one pass over the data, and as many tests as there
@@ -62,7 +64,7 @@ def influence(
     mod
         Modality of a MuData; None for all that the run wrote to.
     genes
-        Names, a boolean mask, or the name of a boolean var column; None for the genes that the run calls.
+        Names, a boolean mask, or the name of a boolean var column; None for the genes that the run calls. Not for abundance.
 
     Returns
     -------
@@ -72,6 +74,9 @@ def influence(
       without it; missing for other genes
     - varm: `K_R_to_G_without_pvalue` and `K_R_to_G_without_lfc`, genes × samples: p-value without each sample, and the effect in the
       region of the gene
+
+    Of abundance: obs `K_R_to_G_influence_sample` and `K_R_to_G_influence_qvalue`, the same at each cell. After :func:`regions` also what is left
+    of each region, in :func:`kompot_scverse.get.influence`.
 
     Raises
     ------
@@ -97,9 +102,11 @@ def influence(
     check_arguments(influence, locals())
     call = record_call(influence, locals())
     check_changeable(check_data(data, mod))
+    if analysis == "da" and genes is not None:
+        raise ValueError("`genes` has no meaning for the abundance of cells; leave it out.")
     found = []
-    for view in find_views(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod):
-        found.append(_of_run(view, genes))
+    for view in find_views(data, analysis, run_id=run_id, key_added=key_added, group=group, mod=mod):
+        found.append(_of_run(view, genes) if analysis == "de" else influence_of_abundance(view))
         view.warn()
     extend(found, "influence", call["arguments"])
     for one in found:
@@ -188,7 +195,8 @@ def _say(extension: Extension) -> None:
     for name, n in summary["n_resting"].items():
         if n > MUCH * summary["n_called"]:
             logger.warning(
-                "%s: %s of %s called genes rest on %s: they are called without any other sample, but not without it. Look at "
+                "%s: %s of %s called %s rest on %s: they are called without any other sample, but not without it. Look at "
                 "`kp.get.influence` and at its cells.",
-                extension.view.title, f"{n:,}", f"{summary['n_called']:,}", name,
+                extension.view.title, f"{n:,}", f"{summary['n_called']:,}",
+                "genes" if extension.view.run.analysis == "de" else "cells", name,
             )  # fmt: skip
