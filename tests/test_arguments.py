@@ -83,6 +83,8 @@ def wrong(name: str, argument: str) -> tuple:
         return (*NOTHING, 0.5, "0", True, ["0"])
     if (name, argument) == ("pl.fold_changes", "y"):
         return (1.5, ["a"], ("a",), {"a"}, None, b"x", np.zeros((2, 2)))
+    if (name, argument) == ("pl.samples", "labels"):
+        return FLAG
     return (*WRONG[argument], "nope") if (name, argument) == ("tl.da", "normalize") else WRONG[argument]
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ._arguments import check_fields, check_fraction, check_not_negative
+from ._arguments import check_at_least, check_fields, check_fraction, check_not_negative
 
 __all__ = ["GPSettings", "StorageSettings", "TestSettings"]
 
@@ -80,7 +80,7 @@ class GPSettings:
                 raise ValueError(
                     f"`{name}={value!r}` is no standard deviation of logs: it must be from {SMALLEST:g} to {1 / SMALLEST:g}."
                 )
-        _at_least(self, 1, "n_landmarks")
+        check_at_least(1, n_landmarks=self.n_landmarks)
         if not 0 <= self.rtol < 1:
             raise ValueError(f"`rtol` must be in [0, 1), not {self.rtol!r}.")
         if self.kernel is not None:
@@ -132,10 +132,10 @@ class TestSettings:
     def __post_init__(self) -> None:
         check_fields(self)
         check_fraction("threshold", self.threshold)
-        _at_least(self, 1, "n_neighborhoods")
+        check_at_least(1, n_neighborhoods=self.n_neighborhoods)
         check_not_negative("min_lfc", self.min_lfc)
         check_fraction("max_ptp", self.max_ptp)
-        _at_least(self, 0, "null_genes")
+        check_at_least(0, null_genes=self.null_genes)
         if self.null_mahalanobis is not None:
             null = np.asarray(self.null_mahalanobis)
             if null.dtype.kind not in "iuf" or null.size == 0 or not np.isfinite(null).all() or null.min() < 0:
@@ -205,9 +205,3 @@ def _positive(settings: object, *names: str) -> None:
         value = getattr(settings, name)
         if value is not None and not 0 < value < np.inf:
             raise ValueError(f"`{name}` must be a positive number, not {value!r}.")
-
-
-def _at_least(settings: object, least: int, name: str) -> None:
-    value = getattr(settings, name)
-    if value is not None and value < least:
-        raise ValueError(f"`{name}` must be a whole number of at least {least}, not {value!r}.")

@@ -31,8 +31,8 @@ class SampleParts:
     squares: NDArray[np.floating]
     """Wᵀy²: samples x m x genes."""
 
-    def of(self, use: NDArray[np.bool_]) -> NeighborhoodMoments:
-        """The moments of some samples."""
+    def of(self, use: NDArray[np.bool_] | slice = slice(None)) -> NeighborhoodMoments:
+        """The moments of some samples; by default of all."""
         return NeighborhoodMoments(self.mass[use], self.gram[use], self.sums[use], self.squares[use].sum(axis=0))
 
 

@@ -16,7 +16,6 @@ from .design import ContrastDesign, Design
 from .gene_testing import LARGEST_IN_CATEGORY, GeneTest, GeneTestSettings, gene_test
 from .influence import SampleParts
 from .neighborhoods import (
-    NeighborhoodMoments,
     Neighborhoods,
     default_n_centers,
     fit_neighborhoods,
@@ -111,16 +110,15 @@ def cell_weights(
 
 def compare_genes(sums: SumsOfGenes, weights: CellWeights, design: Design, contrast: ContrastDesign) -> GeneTest:
     """Test the chosen genes for a change anywhere; the first nodes of the result are the single neighbourhoods."""
-    moments = _neighborhood_moments(sums.moments, slice(0, weights.soft.shape[1]), weights.soft, design, contrast)
+    moments = sample_parts(sums.moments, weights.soft, design, contrast).of()
     nodes = neighborhood_tree(weights.neighborhoods)
     return gene_test(moments, nodes, contrast.matrix, reference=sums.reference).subset(sums.chosen)
 
 
 def compare_categories(sums: SumsOfGenes, weights: CellWeights, design: Design, contrast: ContrastDesign) -> GeneTest:
     """Test the chosen genes in every category by itself, as :func:`compare_genes`; the nodes of the result are the categories."""
-    m, n = weights.soft.shape[1], weights.hard.shape[1]
-    moments = _neighborhood_moments(sums.moments, slice(m, m + n), weights.hard, design, contrast)
-    nodes = np.eye(n, dtype=bool)
+    moments = sample_parts(sums.moments, weights.hard, design, contrast, first=weights.soft.shape[1]).of()
+    nodes = np.eye(weights.hard.shape[1], dtype=bool)
     settings = GeneTestSettings(largest_between=LARGEST_IN_CATEGORY)
     return gene_test(moments, nodes, contrast.matrix, settings, reference=sums.reference).subset(sums.chosen)
 
@@ -129,7 +127,7 @@ def compare_samples(
     sums: SumsOfGenes, weights: CellWeights, design: Design, contrast: ContrastDesign
 ) -> tuple[np.ndarray, BetweenLevels | None]:
     """Distances between the samples of a contrast, of their fields over the neighbourhoods, and their variances by level."""
-    moments = _neighborhood_moments(sums.moments, slice(0, weights.soft.shape[1]), weights.soft, design, contrast)
+    moments = sample_parts(sums.moments, weights.soft, design, contrast).of()
     return (
         expression_distances(moments, sums.reference),
         between_levels(moments, contrast.matrix, sums.reference),
@@ -159,11 +157,13 @@ def compare_compositions(weights: CellWeights, design: Design, contrast: Contras
     return abundance_distances(*weight_sums(weights.soft, design, contrast))
 
 
-def sample_parts(moments: Moments, weights: csr_array, design: Design, contrast: ContrastDesign) -> SampleParts:
-    """The sums of every sample of a contrast by itself, in the neighbourhoods that come first."""
+def sample_parts(
+    moments: Moments, weights: csr_array, design: Design, contrast: ContrastDesign, *, first: int = 0
+) -> SampleParts:
+    """The sums of every sample of a contrast, for some of the weights: those from number `first` on in the moments."""
     mass, gram = weight_sums(weights, design, contrast)
-    m = weights.shape[1]
-    sums, squares = (values[contrast.members, :, :m].transpose(0, 2, 1) for values in (moments.sums, moments.squares))
+    own = slice(first, first + weights.shape[1])
+    sums, squares = (values[contrast.members, :, own].transpose(0, 2, 1) for values in (moments.sums, moments.squares))
     return SampleParts(mass, gram, sums, squares)
 
 
@@ -176,16 +176,3 @@ def weight_sums(weights: csr_array, design: Design, contrast: ContrastDesign) ->
     own, n = np.flatnonzero(of_cells >= 0), len(contrast.members)
     indicator = csr_array((np.ones(len(own)), (of_cells[own], own)), shape=(n, len(of_cells)))
     return (indicator @ weights).toarray(), sample_grams(weights, of_cells, n)
-
-
-def _neighborhood_moments(
-    moments: Moments, columns: slice, weights: csr_array, design: Design, contrast: ContrastDesign
-) -> NeighborhoodMoments:
-    """The sums over the samples of a contrast, for some of the weights."""
-    mass, gram = weight_sums(weights, design, contrast)
-    return NeighborhoodMoments(
-        mass=mass,
-        gram=gram,
-        sums=moments.sums[contrast.members, :, columns].transpose(0, 2, 1),
-        squares=moments.squares[contrast.members, :, columns].sum(axis=0).T,
-    )

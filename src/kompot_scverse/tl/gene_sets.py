@@ -109,8 +109,7 @@ def _of_run(view: RunView, net: Any, min_genes: int) -> Extension:
     # also of the genes that are learnt from
     own = np.zeros((len(again.numbers), len(names)))
     own[:] = weights[again.numbers]
-    everyone = again.parts.of(np.ones(len(again.samples), dtype=bool))
-    found = set_test(everyone, again.nodes, again.contrast.matrix, own, GeneTestSettings(), again.reference)
+    found = set_test(again.parts.of(), again.nodes, again.contrast.matrix, own, GeneTestSettings(), again.reference)
     return Extension(view, [], {"gene_sets": _table(names, found)})
 
 

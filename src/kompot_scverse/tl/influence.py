@@ -123,9 +123,8 @@ def _of_run(view: RunView, genes: Any) -> Extension:
     if len(numbers) == 0:
         raise ValueError(f"{view.name} calls no genes; name some with `genes=`.")
     again = replay(view, numbers)
-    everyone = np.ones(len(again.samples), dtype=bool)
     settings = GeneTestSettings()
-    whole = gene_test(again.parts.of(everyone), again.nodes, again.contrast.matrix, settings, again.reference)
+    whole = gene_test(again.parts.of(), again.nodes, again.contrast.matrix, settings, again.reference)
     _check_unchanged(view, whole.pvalue[again.chosen], pvalue[numbers])
     places = np.maximum(whole.places(), 0)
     left_out = genes_without(
