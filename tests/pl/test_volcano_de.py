@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
+import kompot_scverse as kp
 import kompot_scverse.pl as pl
 import kompot_scverse.tl as tl
 from kompot_scverse.settings import GPSettings, TestSettings
@@ -173,3 +174,25 @@ def test_nothing_significant(analysed, assert_not_clipped):
     assert set(points(ax)) == {"#B4B4B4"}
     assert [text.get_text() for text in ax.get_legend().get_texts()][:2] == ["up in Old (0)", "down in Old (0)"]
     assert_not_clipped(ax.figure)
+
+
+def test_genes_coloured_by_their_region(replicated, assert_not_clipped):
+    ax = pl.volcano_de(replicated, color="region", labels=3)
+    table = kp.get.regions(replicated)
+    table = table[table["n_genes"] > 0]
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    first = table.index[0]
+    assert texts[0] == f"{first}: {table.loc[first, 'annotation']} ({table.loc[first, 'n_genes']})"
+    # a colour each of seven, one for the rest, and grey for those that are not called
+    n_parts = min(len(table), 7) + (len(table) > 7)
+    assert texts[n_parts].startswith("other genes")
+    called = replicated.var["kompot_de_Young_to_Old_is_de_sample_var"]
+    own = called & (replicated.var["kompot_de_Young_to_Old_region"] == first)
+    drawn = np.sort(np.asarray(ax.collections[1].get_offsets())[:, 0])
+    np.testing.assert_allclose(drawn, np.sort(replicated.var.loc[own, "kompot_de_Young_to_Old_mean_lfc"]))
+    assert_not_clipped(ax.figure)
+
+
+def test_regions_need_samples(analysed):
+    with pytest.raises(LookupError, match="sample_key"):
+        pl.volcano_de(analysed, color="region")

@@ -11,6 +11,7 @@ from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.view import RunView
 
 from ._artist import check_keywords
+from ._gene_regions import RegionOfGenes, gene_regions
 from ._labels import label_points, points_to_label
 from ._scatter import scatter
 from ._style import DOWN, NEUTRAL, UP, category_colors, dot, finish, line, name_axes, new_axes, outside_legend
@@ -43,6 +44,7 @@ def volcano_de(
     group: object = None,
     mod: str | None = None,
     y: Literal["mahalanobis", "local_fdr", "qvalue"] | None = None,
+    color: Literal["direction", "region"] = "direction",
     labels: int | str | Sequence[str] = 10,
     n_top: int = 100,
     cell_group: object = None,
@@ -71,6 +73,9 @@ def volcano_de(
         Mahalanobis distance, or −log10 of the local false discovery rate or of the q-value: of the replicate test or,
         without replicates, of the test of the cells. None: the q-value of the replicate test, which the calls rest on,
         and the distance in runs without a `sample_key`.
+    color
+        Colour genes by their direction or, in runs with a `sample_key`, by the region that they change in, as in
+        :func:`kompot_scverse.get.regions`: the seven regions with most genes, and the others in one colour.
     labels
         Number of genes to label, largest first, or the genes, which are labelled whether significant or not.
     n_top
@@ -106,6 +111,10 @@ def volcano_de(
     check_not_negative("labels", labels if isinstance(labels, int | np.integer) else None)
     wanted = labels if isinstance(labels, int | np.integer) else feature_numbers(view.data, labels, gene_symbols)
     if view.omnibus and cell_group is None:
+        if color == "region":
+            raise ValueError(
+                f"{view.name} tests several contrasts together, which are coloured by the highest level; leave `color=` out."
+            )
         return _levels(view, wanted, ax, show, gene_symbols, text_kws, scatter_kws)
     if y is None and view.has("qvalue" if cell_group is None else "group_qvalue"):
         y = "qvalue"
@@ -115,26 +124,39 @@ def volcano_de(
     else:
         lfc, height, name, threshold = _local(view, cell_group, y)
         colored, rule = _significant_locally(view, cell_group)
-    up, down = colored & (lfc > 0), colored & (lfc < 0)
     drawn = np.isfinite(lfc) & np.isfinite(height)
+    parts = _parts(view, colored, lfc, color)
 
     ax = new_axes(ax, 6.4, 4.2)
-    for chosen, color, order in ((drawn & ~colored, NEUTRAL, 1), (drawn & down, DOWN, 2), (drawn & up, UP, 2)):
-        size = {"s": 6.0 if order == 1 else 12.0, "zorder": order, "rasterized": drawn.sum() > 50_000}
-        scatter(ax, lfc[chosen], height[chosen], color, scatter_kws, **size)
+    size = {"s": 6.0, "zorder": 1, "rasterized": drawn.sum() > 50_000}
+    others = drawn & ~colored
+    scatter(ax, lfc[others], height[others], NEUTRAL, scatter_kws, **size)
+    for own in parts:
+        chosen = drawn & own.genes
+        scatter(ax, lfc[chosen], height[chosen], own.color, scatter_kws, **(size | {"s": 12.0, "zorder": 2}))
     _axes_limits(ax, lfc[drawn], height[drawn], 0.0 if threshold is None else threshold[0])
     ax.axvline(0, color=shade(0.6), linewidth=0.6, zorder=0)
-    texts = view.directions
-    handles = [dot(UP, f"{texts['up']} ({up.sum():,})"), dot(DOWN, f"{texts['down']} ({down.sum():,})")]
-    handles.append(dot(NEUTRAL, f"other genes ({(drawn & ~colored).sum():,})"))
+    handles = [dot(own.color, own.label) for own in parts]
+    handles.append(dot(NEUTRAL, f"other genes ({others.sum():,})"))
     if threshold is not None:
         handles.append(_draw_threshold(ax, threshold))
     title = view.title if cell_group is None else f"{view.title}, {cell_group}"
     name_axes(ax, title=title, x=f"mean log fold change ({view.difference})", y=name)
-    outside_legend(ax, handles, rule)
+    outside_legend(ax, handles, rule if color == "direction" else f"region, {rule}")
 
     _label(ax, view, lfc, height, colored, wanted, gene_symbols, text_kws)
     return finish(ax, show, view)
+
+
+def _parts(view: RunView, colored: np.ndarray, lfc: np.ndarray, color: str) -> list[RegionOfGenes]:
+    """The coloured genes in the parts that have a colour each."""
+    if color == "region":
+        return gene_regions(view, colored)
+    up, down, texts = colored & (lfc > 0), colored & (lfc < 0), view.directions
+    return [
+        RegionOfGenes(f"{texts['up']} ({up.sum():,})", up, UP),
+        RegionOfGenes(f"{texts['down']} ({down.sum():,})", down, DOWN),
+    ]
 
 
 def _label(
