@@ -9,6 +9,11 @@ from kompot_scverse._gp.evidence import Grid, grid_posterior, grid_prior, log_ev
 from kompot_scverse._gp.varying_coefficients import VaryingCoefficients, contrast_design
 
 
+def given(probability: np.ndarray):
+    """The same probabilities, block by block."""
+    return lambda genes, _: probability[genes]
+
+
 @pytest.fixture(scope="module", params=list(CONDITIONS))
 def case(request: pytest.FixtureRequest) -> Case:
     return Case(CONDITIONS[request.param])
@@ -22,7 +27,7 @@ def test_posterior_is_that_of_the_dense_model(case: Case, number: int):
     grid, probability = Grid(POINTS[[number]]), np.ones((N_GENES, 1))
     state = Function(case.design[0])
     fit = fit_components(
-        case.model, case.sums, grid, probability, [state, Function(columns, tested=True)], case.features
+        case.model, case.sums, grid, given(probability), [state, Function(columns, tested=True)], case.features
     )
     # cross-covariance of the function and the cells, and prior of the function, over the noise; new places, too
     new = np.random.default_rng(1).normal(size=(7, RANK))
@@ -52,9 +57,9 @@ def test_average_over_the_grid_is_the_mixture_of_its_points(case: Case):
     probability = np.random.default_rng(2).dirichlet(np.ones(len(POINTS)), N_GENES)
     columns = case.design[case.conditions == 1][0] - case.design[0]
     functions = [Function(columns)]
-    mixed = fit_components(case.model, case.sums, Grid(POINTS), probability, functions, case.features)
+    mixed = fit_components(case.model, case.sums, Grid(POINTS), given(probability), functions, case.features)
     single = [
-        fit_components(case.model, case.sums, Grid(POINTS), np.tile(one, (N_GENES, 1)), functions, case.features)
+        fit_components(case.model, case.sums, Grid(POINTS), given(np.tile(one, (N_GENES, 1))), functions, case.features)
         for one in np.eye(len(POINTS))
     ]
     weights = sum(probability[:, [k]] * fit.weights[0] for k, fit in enumerate(single))
@@ -74,7 +79,7 @@ def test_swapped_conditions_flip_the_sign():
         evidence = log_evidence(model, case.sums, grid)
         probability = grid_posterior(evidence, grid_prior(evidence))
         functions = [Function(np.array([0.0, 1.0]), tested=True)]
-        results.append(fit_components(model, case.sums, grid, probability, functions, case.features))
+        results.append(fit_components(model, case.sums, grid, given(probability), functions, case.features))
     np.testing.assert_allclose(results[0].weights[0], -results[1].weights[0], rtol=1e-8, atol=1e-10)
     np.testing.assert_allclose(results[0].distances[0], results[1].distances[0], rtol=1e-8)
 
@@ -84,11 +89,13 @@ def test_genes_by_themselves_have_the_results_they_have_together():
     evidence = log_evidence(case.model, case.sums, grid)
     prior = grid_prior(evidence)
     functions = [Function(np.array([0.0, 1.0]))]
-    together = fit_components(case.model, case.sums, grid, grid_posterior(evidence, prior), functions, case.features)
+    together = fit_components(
+        case.model, case.sums, grid, given(grid_posterior(evidence, prior)), functions, case.features
+    )
     for gene in range(N_GENES):
         sums = case.sums.genes(slice(gene, gene + 1))
         own = log_evidence(case.model, sums, grid)
-        alone = fit_components(case.model, sums, grid, grid_posterior(own, prior), functions, case.features)
+        alone = fit_components(case.model, sums, grid, given(grid_posterior(own, prior)), functions, case.features)
         np.testing.assert_allclose(alone.weights[0][0], together.weights[0][gene], rtol=1e-9, atol=1e-12)
 
 
@@ -100,7 +107,7 @@ def test_adding_a_constant_or_a_factor_to_the_expression_changes_what_it_should(
         sums = sample_sums(case.features, y, case.codes, len(case.conditions))
         evidence = log_evidence(case.model, sums, grid)
         return fit_components(
-            case.model, sums, grid, grid_posterior(evidence, grid_prior(evidence)), functions, case.features
+            case.model, sums, grid, given(grid_posterior(evidence, grid_prior(evidence))), functions, case.features
         )
 
     before, shifted, scaled = fit(case.y), fit(case.y + 7), fit(3 * case.y)
@@ -117,7 +124,7 @@ def test_constant_genes_have_their_mean_and_no_change():
     evidence = log_evidence(case.model, sums, grid)
     probability = grid_posterior(evidence, grid_prior(evidence))
     functions = [Function(np.array([1.0, -0.5])), Function(np.array([0.0, 1.0]), tested=True)]
-    fit = fit_components(case.model, sums, grid, probability, functions, case.features)
+    fit = fit_components(case.model, sums, grid, given(probability), functions, case.features)
     np.testing.assert_allclose(case.features @ fit.weights[0][:2].T, y[:, :2], atol=1e-12)
     assert (fit.weights[1][:2] == 0).all()
     assert (fit.distances[1][:2] == 0).all()
@@ -135,7 +142,7 @@ def test_directions_that_are_left_out_do_not_matter(samples: bool):
     probability = grid_posterior(evidence, grid_prior(evidence))
     functions = [Function(np.array([1.0, 0.5])), Function(np.array([0.0, 1.0]), tested=True)]
     exact, found = (
-        fit_components(model, case.sums, grid, probability, functions, case.features[::4])
+        fit_components(model, case.sums, grid, given(probability), functions, case.features[::4])
         for model in (case.exact, case.model)
     )
     for index in range(2):

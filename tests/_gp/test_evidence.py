@@ -8,10 +8,8 @@ from kompot_scverse._gp.evidence import (
     Grid,
     grid_posterior,
     grid_prior,
-    is_flat,
     log_evidence,
     ratio_grid,
-    squares_about_mean,
 )
 
 
@@ -45,11 +43,11 @@ def test_genes_that_say_nothing_do_not_change_the_prior():
 def test_points_that_are_not_tried_have_no_probability(samples: bool):
     case, grid = SmoothCase(), ratio_grid(samples=samples)
     every = log_evidence(case.model, case.sums, grid, hopeless=np.inf)
-    found = log_evidence(case.model, case.sums, grid, hopeless=4)
+    found = log_evidence(case.model, case.sums, grid, hopeless=8)
     tried = np.isfinite(found)
     assert 0.05 < (~tried).mean()
     np.testing.assert_allclose(found[tried], every[tried], rtol=0, atol=1e-9)
-    assert every[~tried].max() < -4
+    assert every[~tried].max() < -8
 
 
 @pytest.mark.parametrize("samples", [False, True])
@@ -68,12 +66,6 @@ def test_the_grid_is_walked_once_with_growing_ratios(samples: bool, effects: boo
         assert [state for state, _ in states] == sorted({state for state, _ in states})
         for state, numbers in states:
             assert (grid.points[numbers, :2] == [sample, state]).all()
-
-
-def test_squares_are_about_the_mean_of_all_cells(case: Case):
-    expected = np.square(case.y - case.y.mean(axis=0)).sum(axis=0)
-    np.testing.assert_allclose(squares_about_mean(case.model, case.sums), expected, rtol=1e-9)
-    assert not is_flat(case.model, case.sums).any()
 
 
 def test_the_posterior_is_by_the_rule_of_bayes_without_what_hardly_matters():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from dense_model import CONDITIONS, Case
+from dense_model import CONDITIONS, N_GENES, Case
 
 from kompot_scverse._gp.right_hands import RightHands
 
@@ -12,7 +12,7 @@ def solved(request: pytest.FixtureRequest):
     """A factor, the right-hand sides of the genes, and the equations without the priors of the effects."""
     case = Case(CONDITIONS[request.param])
     sample, state = 0.2, 1.5
-    right, _ = RightHands(case.model, case.sums).at(sample)
+    right, _ = RightHands(case.model, case.sums).at(sample, np.arange(N_GENES))
     matrix, n = case.model.matrix(sample).copy(), case.model.n_features
     matrix[np.arange(1, n), np.arange(1, n)] += 1 / state
     return case.model.factor(sample, state, 2.0), right, matrix, state, n - 1

@@ -117,7 +117,7 @@ def test_grams_add_up(phi, codes):
 
 
 def test_sums_of_samples(monkeypatch):
-    monkeypatch.setattr("kompot_scverse._gp.moments.TASK_ROWS", 7)
+    monkeypatch.setattr("kompot_scverse._gp.features.BLOCK", 7)
     rng = np.random.default_rng(0)
     phi, codes = rng.normal(size=(30, 4)), rng.integers(-1, 3, size=30)
     phi[codes < 0] = np.nan

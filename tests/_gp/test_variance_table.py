@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.linalg import block_diag
 from scipy.optimize import nnls
 
 import kompot_scverse._gp.variance_table as module
-from kompot_scverse._gp.variance_table import TOLERANCE, VarianceTable, compress
+from kompot_scverse._gp.variance_table import TOLERANCE, Covariance, VarianceTable, compress
 
 
 def forms() -> np.ndarray:
@@ -40,8 +41,18 @@ def test_a_solver_that_does_not_end_is_replaced(monkeypatch: pytest.MonkeyPatch)
 
 def test_forms_are_quadratic_forms_of_the_features() -> None:
     rng = np.random.default_rng(1)
-    factors = rng.normal(size=(3, 6, 6))
-    table = VarianceTable(factors @ factors.transpose(0, 2, 1), rng.random((5, 3)))
+    factors = [rng.normal(size=(n, rank)) for n, rank in [(6, 6), (4, 4), (5, 1)]]
+    covariances = [Covariance(factor @ factor.T, rng.random(6 - len(factor))) for factor in factors]
+    # one of them singular
+    assert [one.root.shape[1] for one in covariances] == [6, 4, 1]
+    axes = np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    table = VarianceTable(axes, covariances, rng.random((5, 3)))
     features = rng.normal(size=(40, 6))
-    dense = np.einsum("ci,gk,kij,cj->gc", features, table.loads, table.matrices, features)
+    matrices = [axes @ block_diag(one.first, np.diag(one.rest)) @ axes.T for one in covariances]
+    dense = np.einsum("ci,gk,kij,cj->gc", features, table.loads, np.stack(matrices), features)
     np.testing.assert_allclose(table.variances(features), dense, rtol=1e-10)
+    np.testing.assert_allclose([one.dense(axes) for one in covariances], matrices, atol=1e-12)
+    single = table.forms(features.astype(np.float32))
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, table.forms(features), rtol=1e-4)
+    np.testing.assert_allclose(table.traces(features.T @ features), table.forms(features).sum(axis=0), rtol=1e-10)

@@ -57,7 +57,7 @@ def test_effect_and_its_variance_are_those_of_the_dense_process(slopes: Componen
     only = np.full((N_GENES, len(model.grid.points)), -np.inf)
     only[:, number] = 0.0
     model.prior = np.full(len(model.grid.points), 1 / len(model.grid.points))
-    found = model._fit(own, only)
+    found = model._fit(own, lambda genes, _: only[genes])
     sample, state, effect = model.grid.points[number]
     k, x = PHI @ PHI.T, design.matrix[CODES]
     covariance = np.eye(len(k)) + state * k + sample * (1 + k) * (CODES[:, None] == CODES)

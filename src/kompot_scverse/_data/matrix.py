@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from kompot_scverse._gp.row_pieces import csr_rows
+
 from .stored_rows import stored_rows
 
 __all__ = ["MatrixReader", "as_float", "in_memory", "matrix_reader", "plain"]
@@ -95,9 +97,13 @@ class MatrixReader:
             "`sc.pp.filter_genes`, or analyse other genes with `genes=`."
         )
 
+    @property
+    def _is_csr(self) -> bool:
+        return sp.issparse(self.values) and self.values.format == "csr"
+
     def _block(self, rows: slice | np.ndarray) -> np.ndarray | sp.csr_array:
         """As :meth:`read`, without the check."""
-        block = self.values[rows]
+        block = csr_rows(self.values, rows) if self._is_csr else self.values[rows]
         if hasattr(block, "dask"):
             import dask
 

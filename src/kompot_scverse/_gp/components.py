@@ -2,18 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 
-from .evidence import FLOOR, Grid, is_flat, run_in_blocks, squares_about_mean
+from .evidence import FLOOR, Grid, run_in_blocks
 from .factor import Factor
 from .parallel import compute_here
 from .right_hands import RightHands
 from .sample_sums import SampleSums
-from .variance_table import JointTable, VarianceTable, compress
+from .variance_table import Covariance, JointTable, VarianceTable, compress
 from .varying_coefficients import VaryingCoefficients
 
-__all__ = ["Components", "Function", "Joint", "fit_components"]
+__all__ = ["Components", "Function", "Joint", "Probability", "fit_components"]
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,15 @@ class Joint:
     """Combinations for which the table of covariances must be good: combinations × functions."""
 
 
+type Probability = Callable[[slice, RightHands], np.ndarray]
+"""From some genes and their right-hand sides: the probability of each point of the grid, genes × points; 0 is left out."""
+
+
 def fit_components(
     model: VaryingCoefficients,
     sums: SampleSums,
     grid: Grid,
-    probability: np.ndarray,
+    probability: Probability,
     functions: list[Function],
     points: np.ndarray,
     joint: Joint | None = None,
@@ -75,7 +80,7 @@ def fit_components(
     model, sums
         The model and the sums of the genes.
     grid, probability
-        Variance ratios, and their probability for each gene (genes × points of the grid; 0 is left out).
+        Variance ratios, and their probability for each gene.
     functions
         What is wanted.
     points
@@ -83,103 +88,145 @@ def fit_components(
     joint
         Functions whose covariances are wanted, too.
     """
-    import dask
-
-    n_genes, size = sums.cross.shape[1], model.n_columns * model.n_features
-    coefficients = np.zeros((n_genes, size))
-    noise = np.zeros((n_genes, len(grid.points)))
-    squared = np.zeros((len(functions), n_genes))
-    used = (probability > 0).any(axis=0)
-    pairs = grid.pairs()
-    total = squares_about_mean(model, sums)
-    flat = is_flat(model, sums)
-    floor = FLOOR * total / model.degrees
-    measures: dict[tuple[float, float], list[Measure | None]] = {}
-    for sample, states in pairs:
-        for state, numbers in states:
-            if used[numbers].any():
-                factor, shrink = _factor(model, grid, numbers)
-                measures[sample, state] = [
-                    _squared_distance(model, factor, shrink, function) if function.tested else None
-                    for function in functions
-                ]
+    n_genes = sums.cross.shape[1]
+    covariances, mixings = _tables(model, grid, functions, points)
+    of_joint = None if joint is None else _joint_forms(model, grid, joint, points)
+    amplitudes = np.zeros((n_genes, 4))
+    weights = [np.empty((n_genes, model.n_features)) for _ in functions]
+    loads = [np.empty((n_genes, mixing.shape[1])) for mixing in mixings]
+    joint_loads = None if of_joint is None else np.empty((n_genes, of_joint[1].shape[1]))
+    distances = [np.zeros(n_genes) if function.tested else None for function in functions]
+    average = _Average(model, grid, functions)
 
     def fill(genes: slice) -> None:
         hands = RightHands(model, sums.genes(genes))
-        for sample, states in pairs:
-            if not any(probability[genes, numbers].any() for _, numbers in states):
+        found = average.of(hands, probability(genes, hands))
+        for own, values in zip(weights, found.weights, strict=True):
+            own[genes] = values
+        for distance, squared in zip(distances, found.squared, strict=True):
+            if distance is not None:
+                distance[genes] = np.sqrt(squared)
+        for own, mixing in zip(loads, mixings, strict=True):
+            own[genes] = found.loads @ mixing
+        if of_joint is not None and joint_loads is not None:
+            joint_loads[genes] = found.loads @ of_joint[1]
+        amplitudes[genes, :3] = found.loads @ grid.points
+        amplitudes[genes, 3] = found.loads.sum(axis=1)
+
+    run_in_blocks(fill, n_genes, "posteriors")
+    return Components(
+        weights,
+        [VarianceTable(model.axes, own, load) for own, load in zip(covariances, loads, strict=True)],
+        distances,
+        state=amplitudes[:, 1],
+        effect=amplitudes[:, 2],
+        sample=amplitudes[:, 0],
+        noise=amplitudes[:, 3],
+        joint=None if of_joint is None or joint_loads is None else JointTable(of_joint[0], joint_loads),
+    )
+
+
+@dataclass(frozen=True)
+class _Averaged:
+    """Of the genes of a block."""
+
+    weights: list[np.ndarray]
+    """Posterior mean of every function: genes × features."""
+    squared: np.ndarray
+    """Squared distances of the functions: functions × genes."""
+    loads: np.ndarray
+    """Probability times the variance of the noise: genes × points."""
+
+
+class _Average:
+    """The average of the posterior over the grid, for blocks of genes."""
+
+    def __init__(self, model: VaryingCoefficients, grid: Grid, functions: list[Function]) -> None:
+        self.model, self.grid, self.functions = model, grid, functions
+        self.pairs = grid.pairs()
+        self._measures: dict[tuple[float, float], list[Measure | None]] = {}
+        self._lock = Lock()
+
+    def of(self, hands: RightHands, probability: np.ndarray) -> _Averaged:
+        model, grid, flat = self.model, self.grid, hands.flat
+        floor = FLOOR * hands.total / model.degrees
+        coefficients = np.zeros(hands.right.shape)
+        loads = np.zeros(probability.shape)
+        squared = np.zeros((len(self.functions), len(flat)))
+        for sample, states in self.pairs:
+            any_of = [probability[:, numbers].any(axis=1) for _, numbers in states]
+            if not np.any(any_of):
                 continue
-            right, squares = hands.at(sample)
-            for state, numbers in states:
-                own = np.flatnonzero(probability[genes][:, numbers].any(axis=1))
-                if len(own) == 0:
+            right, squares = hands.at(sample, np.flatnonzero(np.any(any_of, axis=0)))
+            for (state, numbers), of_state in zip(states, any_of, strict=True):
+                rows = np.flatnonzero(of_state)
+                if len(rows) == 0:
                     continue
                 factor, shrink = _factor(model, grid, numbers)
-                rows = own + genes.start
                 share = probability[np.ix_(rows, numbers)]
-                fixed, effects = factor.transformed(right, own)
+                fixed, effects = factor.transformed(right, rows)
                 taken = factor.reductions(fixed, effects, grid.points[numbers, 2])
-                sigma2 = np.maximum((squares[own, None] - taken) / model.degrees, floor[rows, None])
-                noise[np.ix_(rows, numbers)] = sigma2
-                for distance, one in zip(squared, measures[sample, state], strict=True):
+                sigma2 = np.maximum((squares[rows, None] - taken) / model.degrees, floor[rows, None])
+                loads[np.ix_(rows, numbers)] = share * sigma2
+                for distance, one in zip(squared, self._measure((sample, state), factor, shrink), strict=True):
                     if one is not None:
                         of_ratios = one(fixed, effects)
                         distance[rows] += (share * of_ratios / np.maximum(sigma2, np.finfo(float).tiny)).sum(axis=1)
                 fixed *= share.sum(axis=1, keepdims=True)
                 effects *= share @ shrink
                 coefficients[np.ix_(rows, factor.kept)] += factor.coefficients(fixed, effects)
-        coefficients[genes, 0] += hands.means
+        coefficients[:, 0] += hands.means
+        # a constant gene has its mean, and nothing else but rounding
+        coefficients[flat] = 0.0
+        coefficients[flat, 0] = hands.means[flat]
+        loads[flat], squared[:, flat] = 0.0, 0.0
+        return _Averaged(model.weights(coefficients, [one.columns for one in self.functions]), squared, loads)
 
-    run_in_blocks(fill, n_genes, "posteriors")
-    # a constant gene has its mean, and nothing else but rounding
-    coefficients[flat] = 0.0
-    coefficients[flat, 0] = sums.means()[flat]
-    squared[:, flat] = 0.0
-    loads = probability * noise
-    loads[flat] = 0.0
-    tables: list[VarianceTable | None] = [None] * len(functions)
+    def _measure(self, ratios: tuple[float, float], factor: Factor, shrink: np.ndarray) -> "list[Measure | None]":
+        with self._lock:
+            if ratios not in self._measures:
+                self._measures[ratios] = [
+                    _squared_distance(self.model, factor, shrink, one) if one.tested else None for one in self.functions
+                ]
+            return self._measures[ratios]
 
-    def tabulate(number: int) -> None:
+
+def _tables(
+    model: VaryingCoefficients, grid: Grid, functions: list[Function], points: np.ndarray
+) -> tuple[list[list[Covariance]], list[np.ndarray]]:
+    """Of each function the covariances that stand for those of all points, and the weights of these."""
+    import dask
+
+    def tabulate(function: Function) -> tuple[list[Covariance], np.ndarray]:
         # of the whole grid: the choice must not depend on the genes
-        chosen, mixing = compress(_forms(model, grid, functions[number], points))
-        matrices = [_covariance(model, grid, int(k), functions[number]) for k in chosen]
-        tables[number] = VarianceTable(np.stack(matrices), loads @ mixing)
+        chosen, mixing = compress(_forms(model, grid, function, points))
+        return [_covariance(model, grid, int(k), function) for k in chosen], mixing
 
     task = dask.delayed(tabulate, pure=False)
-    compute_here(*[task(number) for number in range(len(functions))])
-    amplitudes = loads @ grid.points
-    return Components(
-        model.weights(coefficients, [function.columns for function in functions]),
-        [table for table in tables if table is not None],
-        [np.sqrt(d) if f.tested else None for d, f in zip(squared, functions, strict=True)],
-        state=amplitudes[:, 1],
-        effect=amplitudes[:, 2],
-        sample=amplitudes[:, 0],
-        noise=loads.sum(axis=1),
-        joint=None if joint is None else _joint_table(model, grid, joint, points, loads),
-    )
+    found = compute_here(*[task(function) for function in functions])
+    return [covariances for covariances, _ in found], [mixing for _, mixing in found]
 
 
-def _joint_table(
-    model: VaryingCoefficients, grid: Grid, joint: Joint, points: np.ndarray, loads: np.ndarray
-) -> JointTable:
-    """Covariances of all pairs of functions at the few points of the grid that stand for all."""
+def _joint_forms(
+    model: VaryingCoefficients, grid: Grid, joint: Joint, points: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Covariances of all pairs of functions at the few points of the grid that stand for all, and the weights of these."""
     forms = [_forms(model, grid, Function(columns), points) for columns in joint.typical @ joint.columns]
     chosen, mixing = compress(np.vstack(forms))
     n = len(joint.columns)
     pairs = np.transpose(np.triu_indices(n))
     matrices = []
     for k in chosen:
-        own = [_covariance(model, grid, int(k), Function(columns)) for columns in joint.columns]
+        own = [_covariance(model, grid, int(k), Function(columns)).dense(model.axes) for columns in joint.columns]
         of_pairs = []
         for i, j in pairs:
             if i == j:
                 of_pairs.append(own[i])
                 continue
-            both = _covariance(model, grid, int(k), Function(joint.columns[i] + joint.columns[j]))
+            both = _covariance(model, grid, int(k), Function(joint.columns[i] + joint.columns[j])).dense(model.axes)
             of_pairs.append((both - own[i] - own[j]) / 2)
         matrices.append(of_pairs)
-    return JointTable(np.array(matrices), loads @ mixing)
+    return np.array(matrices), mixing
 
 
 def _factor(model: VaryingCoefficients, grid: Grid, numbers: np.ndarray) -> tuple[Factor, np.ndarray]:
@@ -207,17 +254,18 @@ def _forms(model: VaryingCoefficients, grid: Grid, function: Function, points: n
     return forms
 
 
-def _covariance(model: VaryingCoefficients, grid: Grid, number: int, function: Function) -> np.ndarray:
-    """Posterior covariance of the features' weights of a function over the noise, at one point of the grid."""
+def _covariance(model: VaryingCoefficients, grid: Grid, number: int, function: Function) -> Covariance:
+    """Posterior covariance of the axes' weights of a function over the noise, at one point of the grid."""
     point = grid.points[number]
     numbers = np.flatnonzero((grid.points[:, :2] == point[:2]).all(axis=1))
     factor, shrink = _factor(model, grid, numbers)
     left = model.seen_through(factor, function.columns)
     scaled = left.copy()
     scaled[:, factor.n_fixed :] *= shrink[np.flatnonzero(numbers == number)[0]]
-    axes, left_out = model.axes, model.left_out(function.columns, point, factor.kept)
-    kept, rest = axes[:, : len(left)], left_out > 0
-    return kept @ (scaled @ left.T) @ kept.T + (axes[:, rest] * left_out[rest]) @ axes[:, rest].T
+    first, left_out = scaled @ left.T, model.left_out(function.columns, point, factor.kept)
+    n = len(first)
+    first[np.diag_indices(n)] += left_out[:n]
+    return Covariance(first, left_out[n:])
 
 
 type Measure = Callable[[np.ndarray, np.ndarray], np.ndarray]

@@ -12,14 +12,14 @@ from .sample_sums import SampleSums
 from .varying_coefficients import VaryingCoefficients
 
 __all__ = [
+    "FLOOR",
     "Grid",
+    "evidence_of",
     "grid_posterior",
     "grid_prior",
-    "is_flat",
     "log_evidence",
     "ratio_grid",
     "run_in_blocks",
-    "squares_about_mean",
 ]
 
 GENES = 1024
@@ -77,15 +77,8 @@ def ratio_grid(*, samples: bool, effects: bool = True) -> Grid:
 def log_evidence(
     model: VaryingCoefficients, sums: SampleSums, grid: Grid, hopeless: float = HOPELESS, *, relative: bool = True
 ) -> np.ndarray:
-    r"""
-    Log marginal likelihood of each gene at each point, with the noise at its best: genes × points.
-
-    :math:`-\tfrac{\nu}{2} \log(Q / \nu) - \tfrac12 \log|\cdot|` with the residual sum of squares Q and ν degrees of freedom
-    (restricted likelihood: flat coefficients are integrated out; Patterson & Thompson 1971), relative to the best point.
-    Genes without variation within the precision of the sums have 0 everywhere.
-
-    Larger ratios of the state are not tried for a gene (their likelihood counts as 0) once its likelihood falls with the ratio and is far
-    below the best, and larger ratios of the samples neither.
+    """
+    Log marginal likelihood of each gene at each point, see :func:`evidence_of`: genes × points.
 
     Parameters
     ----------
@@ -96,25 +89,68 @@ def log_evidence(
     relative
         To the best point of each gene; False to compare models.
     """
-    n_genes = sums.cross.shape[1]
-    total = squares_about_mean(model, sums)
-    flat = is_flat(model, sums)
-    # a function that explains all but rounding is not worth more than one that leaves a billionth
-    floor = FLOOR * np.where(flat, 1.0, total)
-    found = np.full((n_genes, len(grid.points)), -np.inf)
-    pairs = grid.pairs()
+    found = np.empty((sums.cross.shape[1], len(grid.points)))
 
     def fill(genes: slice) -> None:
-        hands = RightHands(model, sums.genes(genes))
-        out, lowest = found[genes], floor[genes]
-        best, of_last = np.full(len(out), -np.inf), np.full(len(out), -np.inf)
-        rows = np.flatnonzero(~flat[genes])
-        for sample, states in pairs:
-            if len(rows) == 0:
+        found[genes] = evidence_of(RightHands(model, sums.genes(genes)), grid, hopeless, relative=relative)
+
+    run_in_blocks(fill, len(found), "likelihoods")
+    return found
+
+
+def evidence_of(
+    hands: RightHands,
+    grid: Grid,
+    hopeless: float = HOPELESS,
+    *,
+    genes: np.ndarray | None = None,
+    relative: bool = True,
+) -> np.ndarray:
+    r"""
+    Log marginal likelihood of the genes of a block at each point, with the noise at its best: genes × points.
+
+    :math:`-\tfrac{\nu}{2} \log(Q / \nu) - \tfrac12 \log|\cdot|` with the residual sum of squares Q and ν degrees of freedom
+    (restricted likelihood: flat coefficients are integrated out; Patterson & Thompson 1971), relative to the best point.
+    Genes without variation within the precision of the sums have 0 everywhere.
+
+    Larger ratios of the state are not tried for a gene (their likelihood counts as 0) once its likelihood falls with the ratio and
+    would be hopeless if it fell as much again. The ratios of the samples are tried from the middle of the grid up and down, likewise.
+
+    Parameters
+    ----------
+    hands
+        Right-hand sides of the genes.
+    grid
+        The points.
+    hopeless
+        How far below the best a log likelihood counts for nothing.
+    genes
+        Those asked for; None for all of the block.
+    relative
+        To the best point of each gene; False to compare models.
+    """
+    model, flat = hands.model, hands.flat
+    # a function that explains all but rounding is not worth more than one that leaves a billionth
+    lowest = FLOOR * np.where(flat, 1.0, hands.total)
+    out = np.full((len(flat), len(grid.points)), -np.inf)
+    best = np.full(len(out), -np.inf)
+
+    def goes_on(top: np.ndarray, last: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        fall = last - top
+        return (fall < 0) | (top - fall > best[rows] - hopeless)
+
+    rows = np.flatnonzero(~flat) if genes is None else genes[~flat[genes]]
+    pairs = grid.pairs()
+    middle = len(pairs) // 2
+    at_middle = np.full(len(out), -np.inf)
+    for direction in (pairs[middle:], pairs[:middle][::-1]):
+        last_of_sample, going = at_middle.copy(), rows
+        for sample, states in direction:
+            if len(going) == 0:
                 break
-            right, squares = hands.at(sample)
+            right, squares = hands.at(sample, going)
             of_samples = model.sample_log_det(sample)
-            last, of_this, own = np.full(len(out), -np.inf), np.full(len(out), -np.inf), rows
+            last, of_this, own = np.full(len(out), -np.inf), np.full(len(out), -np.inf), going
             for state, points in states:
                 effect = grid.points[points, 2]
                 factor = model.factor(sample, state, float(effect.max()))
@@ -125,18 +161,20 @@ def log_evidence(
                 top = log.max(axis=1)
                 of_this[own] = np.maximum(of_this[own], top)
                 best[own] = np.maximum(best[own], top)
-                going_on = (top > last[own]) | (top > best[own] - hopeless)
+                further = goes_on(top, last[own], own)
                 last[own] = top
-                own = own[going_on]
-            going_on = (of_this[rows] > of_last[rows]) | (of_this[rows] > best[rows] - hopeless)
-            of_last[rows] = of_this[rows]
-            rows = rows[going_on]
-        if relative:
-            out -= np.where(flat[genes], 0.0, best)[:, None]
-
-    run_in_blocks(fill, n_genes, "likelihoods")
-    found[flat] = 0.0
-    return found
+                own = own[further]
+                if len(own) == 0:
+                    break
+            if sample == pairs[middle][0]:
+                at_middle = of_this
+            further = goes_on(of_this[going], last_of_sample[going], going)
+            last_of_sample[going] = of_this[going]
+            going = going[further]
+    out[flat], best[flat] = 0.0, 0.0
+    if genes is not None:
+        out, best = out[genes], best[genes]
+    return out - best[:, None] if relative else out
 
 
 def run_in_blocks(function: Callable[[slice], None], n_genes: int, what: str) -> None:
@@ -151,16 +189,6 @@ def run_in_blocks(function: Callable[[slice], None], n_genes: int, what: str) ->
 
         task = dask.delayed(fill, pure=False)
         compute_here(*[task(slice(start, min(start + GENES, n_genes))) for start in range(0, n_genes, GENES)])
-
-
-def squares_about_mean(model: VaryingCoefficients, sums: SampleSums) -> np.ndarray:
-    """Sum of squares of each gene about its mean over all cells."""
-    return sums.square.sum(axis=0) - sums.cross[:, :, 0].sum(axis=0) ** 2 / model.n_cells
-
-
-def is_flat(model: VaryingCoefficients, sums: SampleSums) -> np.ndarray:
-    """Whether genes have one value in all cells, but for rounding of their sums."""
-    return squares_about_mean(model, sums) <= sums.rounding * sums.square.sum(axis=0)
 
 
 def grid_prior(evidence: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from .features import Features, blocks_of
 from .parallel import return_freed_memory
+from .row_pieces import csr_rows
 from .row_tasks import RowReader, Rows, map_rows
 
 __all__ = ["Moments", "collect_moments", "sample_grams", "sample_sums"]
@@ -208,7 +209,9 @@ def _products(values: Rows, left: np.ndarray, codes: np.ndarray, rank: int) -> d
             if len(own) == len(codes):
                 # all rows are of one sample: a slice does not copy what a list of rows does
                 rows = slice(start, start + PRODUCT_ROWS)
-            block: Any = sparse[rows].tocsc() if by_genes else values[rows]
+            block: Any = values[rows] if sparse is None else csr_rows(sparse, rows)
+            if by_genes:
+                block = block.tocsc()
             total += block.T @ left[rows]
             if n_columns > rank:
                 squared = block.power(2) if sp.issparse(block) else np.square(block)

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import qr
+from scipy.linalg.lapack import dpstrf
 from scipy.optimize import lsq_linear, nnls
 
 from .features import Features, blocks_of
 
-__all__ = ["JointTable", "VarianceTable", "compress"]
+__all__ = ["Covariance", "JointTable", "VarianceTable", "compress"]
 
 TOLERANCE = 0.03
 """Relative error of a variance, root mean square over the cell states."""
@@ -17,17 +18,64 @@ SIZES = (2, 4, 8, 12, 16)
 
 
 @dataclass(frozen=True)
+class Covariance:
+    """Covariance of the weights of some axes: of the first ones, and variances of the others."""
+
+    first: np.ndarray
+    rest: np.ndarray
+
+    @property
+    def root(self) -> np.ndarray:
+        r"""L with :math:`L L^\top` the covariance of the first: Cholesky's, with pivots, as it may be singular; axes × rank."""
+        factor, pivots, rank, info = dpstrf(self.first, lower=1)
+        assert info >= 0, info
+        root = np.empty((len(self.first), rank))
+        root[pivots - 1] = np.tril(factor)[:, :rank]
+        return root
+
+    def dense(self, axes: np.ndarray) -> np.ndarray:
+        """Covariance of the features' weights, where the axes are those of the features: features × features."""
+        n = len(self.first)
+        kept, others = axes[:, :n], axes[:, n:]
+        return kept @ self.first @ kept.T + (others * self.rest) @ others.T
+
+
+@dataclass(frozen=True)
 class VarianceTable:
     r"""Variance of a function of each gene, :math:`\sum_k c_{gk} F(x)^\top V_k F(x)`."""
 
-    matrices: np.ndarray
-    """V: covariances × features × features."""
+    axes: np.ndarray
+    """Features × axes, orthonormal."""
+    covariances: list[Covariance]
+    """V on the axes."""
     loads: np.ndarray
     """c, not negative: genes × covariances."""
 
     def forms(self, features: Features) -> np.ndarray:
-        """FᵀVF of every covariance: cells × covariances, NaN where the features are."""
-        return _forms(self.matrices, features, 0.0)
+        """FᵀVF of every covariance, in the precision of the features: cells × covariances, NaN where these are."""
+        kind = getattr(features, "dtype", np.float32)
+        out = np.empty((len(features), len(self.covariances)), dtype=kind)
+        rest = [one.rest.astype(kind) for one in self.covariances]
+        roots = [one.root.astype(kind) for one in self.covariances]
+        for rows, block in blocks_of(features):
+            rotated = (block @ self.axes).astype(kind, copy=False)
+            squared = np.square(rotated)
+            for k, (root, others) in enumerate(zip(roots, rest, strict=True)):
+                # sums of squares: no small difference of large numbers
+                half = rotated[:, : len(root)] @ root
+                out[rows, k] = np.einsum("cr,cr->c", half, half) + squared[:, len(root) :] @ others
+        return out
+
+    def traces(self, moments: np.ndarray) -> np.ndarray:
+        """Trace of every V times a symmetric matrix of the features."""
+        own = self.axes.T @ moments @ self.axes
+        sizes = [len(one.first) for one in self.covariances]
+        return np.array(
+            [
+                np.einsum("ij,ij->", own[:n, :n], one.first) + own.diagonal()[n:] @ one.rest
+                for n, one in zip(sizes, self.covariances, strict=True)
+            ]
+        )
 
     def variances(self, features: Features) -> np.ndarray:
         """Genes × cells."""
@@ -46,16 +94,11 @@ class JointTable:
     def forms(self, features: Features) -> np.ndarray:
         """FᵀVF of every covariance and pair: cells × (covariances · pairs), NaN where the features are."""
         flat = self.matrices.reshape(-1, *self.matrices.shape[2:])
-        return _forms(flat, features, -np.inf)
-
-
-def _forms(matrices: np.ndarray, features: Features, least: float) -> np.ndarray:
-    """FᵀVF of every matrix, cells × matrices, not below `least`; summed in double precision, returned in that of the features."""
-    out = np.empty((len(features), len(matrices)), dtype=getattr(features, "dtype", np.float32))
-    for rows, block in blocks_of(features):
-        for k, matrix in enumerate(matrices):
-            out[rows, k] = np.maximum(np.einsum("cr,cr->c", block @ matrix, block), least)
-    return out
+        out = np.empty((len(features), len(flat)), dtype=getattr(features, "dtype", np.float32))
+        for rows, block in blocks_of(features):
+            for k, matrix in enumerate(flat):
+                out[rows, k] = np.einsum("cr,cr->c", block @ matrix, block)
+        return out
 
 
 def compress(forms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -134,16 +134,38 @@ class VaryingCoefficients:
             return self._eliminations[sample]
 
     def _elimination(self, sample: float) -> "Elimination":
-        numbers, of_squares, maps = [], [], []
-        for number, group in enumerate(self.fields.groups):
+        fields, numbers, of_squares, matrices = self.fields, [], [], []
+        for number in range(len(fields.groups)):
             n = self.n_of_block(sample, number)
-            values, seen = self.fields.spectra[number][0][:n], self.fields.seen(number, n)
+            values, seen = fields.spectra[number][0][:n], fields.seen(number, n)
             shrunk = sample / (1 + sample * values)
             numbers.append(n)
             of_squares.append(shrunk)
-            columns = [(own * (shrunk * values)).T @ self.axes for own in np.tensordot(self.design[group].T, seen, 1)]
-            maps.append(np.hstack(columns)[:, self.order])
-        return Elimination(numbers, np.concatenate(of_squares), np.vstack(maps))
+            matrices.append((seen * (shrunk * values)).transpose(0, 2, 1) @ self.axes)
+        rows, condition = np.unique(self.design, axis=0, return_inverse=True)
+        if len(rows) <= self.n_columns and len(fields.groups) == len(self.design):
+            # samples of one condition go the same way
+            members = [np.flatnonzero(condition.ravel() == number) for number in range(len(rows))]
+            maps = [
+                (own, row, np.vstack([matrices[one][0] for one in own])) for own, row in zip(members, rows, strict=True)
+            ]
+            return Elimination(numbers, of_squares, maps)
+        every, maps = np.arange(len(fields.groups)), []
+        for column, unit in zip(self.design.T, np.eye(self.n_columns), strict=True):
+            own = [np.tensordot(column[group], one, 1) for group, one in zip(fields.groups, matrices, strict=True)]
+            maps.append((every, unit, np.vstack(own)))
+        return Elimination(numbers, of_squares, maps)
+
+    def in_order(self, columns: np.ndarray) -> np.ndarray:
+        """Values of the axes of every column, columns × genes × axes, in the order of the coefficients: genes × coefficients."""
+        found = np.empty((columns.shape[1], len(self.order)))
+        n, rest = self.n_features, self.n_features - 1
+        found[:, :n] = columns[0]
+        for number, values in enumerate(columns[1:]):
+            found[:, n + number] = values[:, 0]
+            start = self.n_fixed + number * rest
+            found[:, start : start + rest] = values[:, 1:]
+        return found
 
     def kept(self, state: float, effect: float) -> tuple[np.ndarray, int]:
         """Coefficients that the data tell something about at these ratios, and how many of them are not effect fields."""
@@ -216,10 +238,10 @@ class Elimination:
 
     numbers: list[int]
     """Directions of each block or, without blocks, sample."""
-    of_squares: np.ndarray
-    """Factors of the squares of the sums in these directions."""
-    map: np.ndarray
-    """All directions × coefficients."""
+    of_squares: list[np.ndarray]
+    """Factors of the squares of the sums in these directions, of each block."""
+    maps: list[tuple[np.ndarray, np.ndarray, np.ndarray]]
+    """Blocks that go the same way: which, the weight of each column of the design, and directions of all × axes."""
 
 
 def contrast_design(conditions: np.ndarray) -> np.ndarray:

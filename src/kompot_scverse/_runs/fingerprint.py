@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from anndata import AnnData
 
 from kompot_scverse._data.matrix import matrix_reader
+from kompot_scverse._gp.row_pieces import row_pieces
 from kompot_scverse._gp.row_tasks import RowReader, map_rows
 from kompot_scverse._stats.design import Design
 
@@ -124,11 +125,9 @@ def _hash_compressed(
 ) -> int:
     """Sum over the stored values of a compressed matrix, whose rows (csr) or columns (csc) have the keys `major`."""
     total = 0
-    edges = [0, *np.flatnonzero(np.diff(block.indptr // BLOCK)) + 1, len(block.indptr) - 1]
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
-        start, stop = block.indptr[first], block.indptr[last]
-        data, indices = block.data[start:stop], block.indices[start:stop]
-        own = np.repeat(np.arange(first, last), np.diff(block.indptr[first : last + 1]))
+    for piece, places in row_pieces(block.indptr):
+        data, indices = block.data[places], block.indices[places]
+        own = np.repeat(np.arange(piece.start, piece.stop), np.diff(block.indptr[piece.start : piece.stop + 1]))
         keep = used[own if by_cells else indices]
         if not keep.all():
             data, indices, own = data[keep], indices[keep], own[keep]

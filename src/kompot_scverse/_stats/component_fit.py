@@ -1,13 +1,14 @@
 """Smoothed expression by the varying-coefficient model, and the statistics of its fit."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from kompot_scverse._gp.block_share import block_share
 from kompot_scverse._gp.components import Components, Function, Joint, fit_components
-from kompot_scverse._gp.evidence import Grid, grid_posterior, grid_prior, log_evidence, ratio_grid
+from kompot_scverse._gp.evidence import Grid, evidence_of, grid_posterior, grid_prior, log_evidence, ratio_grid
+from kompot_scverse._gp.right_hands import RightHands
 from kompot_scverse._gp.sample_sums import SampleSums
 from kompot_scverse._gp.variance_table import VarianceTable
 from kompot_scverse._gp.varying_coefficients import VaryingCoefficients, contrast_design
@@ -136,8 +137,8 @@ class ComponentFit:
         if group is not None:
             change = self.fold_change(group)
             table = self.fold_change_table(group)
-            traces = np.einsum("kij,ij->k", table.matrices, second)
-            variances["effect"] = np.einsum("gi,gi->g", change @ second, change) + table.loads @ traces
+            spread_out = table.loads @ table.traces(second)
+            variances["effect"] = np.einsum("gi,gi->g", change @ second, change) + spread_out
         return {name: np.sqrt(np.maximum(values, 0.0)) for name, values in variances.items()}
 
 
@@ -179,23 +180,44 @@ class ComponentModel:
         reference, chosen
             Numbers of those to learn from, and of those to fit.
         """
-        if self.design.block is not None:
-            known = sums.genes(reference)
-            self.block_share = block_share(known, self.design.matrix, self.design.block, self.grid)
-            self.model = VaryingCoefficients(
-                sums.gram, self.design.matrix, block=self.design.block, share=self.block_share
-            )
+        evidence = self._learn(sums.genes(reference))
+        n_genes = sums.cross.shape[1]
+        place = np.full(n_genes, -1)
+        place[reference] = np.arange(len(reference))
+        place = place[chosen]
+
+        def evidence_once(genes: slice, hands: RightHands) -> np.ndarray:
+            known = place[genes] >= 0
+            found = np.empty((len(known), evidence.shape[1]))
+            found[known] = evidence[place[genes][known]]
+            found[~known] = evidence_of(hands, self.grid, genes=np.flatnonzero(~known))
+            return found
+
+        # a choice of all would be a copy
+        everything = np.array_equal(chosen, np.arange(n_genes))
+        return self._fit(sums if everything else sums.genes(chosen), evidence_once)
+
+    def _learn(self, sums: SampleSums) -> np.ndarray:
+        """Learn what all genes share; returns the likelihoods of those that it is learnt from."""
+        design = self.design
+        if design.block is not None:
+            self.block_share = block_share(sums, design.matrix, design.block, self.grid)
+            self.model = VaryingCoefficients(sums.gram, design.matrix, block=design.block, share=self.block_share)
         evidence = log_evidence(self.model, sums, self.grid)
-        self.prior = grid_prior(evidence[reference])
-        return self._fit(sums.genes(chosen), evidence[chosen])
+        self.prior = grid_prior(evidence)
+        return evidence
 
     def fit(self, sums: SampleSums) -> ComponentFit:
         """Fit further genes, under the prior that has been learnt."""
-        return self._fit(sums, log_evidence(self.model, sums, self.grid))
+        return self._fit(sums, lambda _, hands: evidence_of(hands, self.grid))
 
-    def _fit(self, sums: SampleSums, evidence: np.ndarray) -> ComponentFit:
-        if self.prior is None:
+    def _fit(self, sums: SampleSums, evidence: Callable[[slice, RightHands], np.ndarray]) -> ComponentFit:
+        prior = self.prior
+        if prior is None:
             raise RuntimeError("The prior has not been learnt.")
-        probability = grid_posterior(evidence, self.prior)
+
+        def probability(genes: slice, hands: RightHands) -> np.ndarray:
+            return grid_posterior(evidence(genes, hands), prior)
+
         found = fit_components(self.model, sums, self.grid, probability, self.functions, self.points, self.joint)
         return ComponentFit(found, self.n_conditions, sums.gram.sum(axis=0), self.block_share)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 
+from kompot_scverse._gp.row_pieces import row_pieces
+
 from .thinning import thinned_expression
 
 if TYPE_CHECKING:
@@ -59,9 +61,12 @@ class EqualDepthReader:
         if not changed.any():
             return values
         block = sp.csr_array(values, copy=True)
-        cells = np.repeat(np.arange(len(unit)), np.diff(block.indptr))
-        own = changed[cells]
-        cells = cells[own]
-        counts = np.rint(np.expm1(block.data[own].astype(np.float64) * self.scale) / unit[cells]).astype(np.int64)
-        block.data[own] = thinned_expression(counts, cells, np.where(changed, unit, 1), share) / self.scale
+        worth, kept = np.where(changed, unit, 1.0), np.where(changed, share, 1.0)
+        for piece, places in row_pieces(block.indptr):
+            sizes = np.diff(block.indptr[piece.start : piece.stop + 1])
+            own, data = np.repeat(changed[piece], sizes), block.data[places]
+            cells = np.repeat(np.arange(len(sizes)), sizes)[own]
+            counts = np.expm1(data[own].astype(np.float64) * self.scale) / worth[piece][cells]
+            counts = np.rint(counts).astype(np.int64)
+            data[own] = thinned_expression(counts, cells, worth[piece], kept[piece]) / self.scale
         return block

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 
+from kompot_scverse._gp.row_pieces import row_pieces
 from kompot_scverse._gp.row_tasks import map_rows, row_tasks
 
 if TYPE_CHECKING:
@@ -117,24 +118,37 @@ def _survey_rows(
     block, own = sp.csr_array(y.read(rows)), np.flatnonzero(codes >= 0)
     if len(own) < len(codes):
         block = block[own]
-    cells, genes = np.repeat(np.arange(len(own)), np.diff(block.indptr)), block.indices
-    finite = np.isfinite(block.data)
-    there = finite & (block.data != 0)
-    n_genes = block.shape[1]
-    per_gene = np.array([np.bincount(genes[chosen], minlength=n_genes) for chosen in (there, ~finite)])
-    detected = np.bincount(cells[there], minlength=len(own))
+    per_gene, detected = np.zeros((2, block.shape[1]), dtype=np.int64), np.zeros(len(own), dtype=np.int64)
     unit, whole = np.full(len(own), np.nan), 0
-    if scale is not None:
-        # no logarithm is as large as to overflow
-        logs = np.minimum(block.data[there].astype(np.float64) * scale, LARGEST)
-        linear, cells = np.expm1(logs), cells[there]
-        some = detected > 0
-        starts = np.concatenate([[0], np.cumsum(detected[some])[:-1]])
-        if some.any():
-            unit[some] = np.minimum.reduceat(linear, starts)
-            ratio = linear / unit[cells]
-            off = np.abs(ratio - np.rint(ratio)) - TOLERANCE[1] * ratio
-            whole = int(((off <= TOLERANCE[0]) & (linear > 0)).sum())
-            # below 0 are no counts
-            unit[unit <= 0] = np.nan
-    return _Part([(numbers[own], unit, detected)], per_gene, np.array([whole, int(there.sum())]))
+    for piece, places in row_pieces(block.indptr):
+        values, genes, sizes = (
+            block.data[places],
+            block.indices[places],
+            np.diff(block.indptr[piece.start : piece.stop + 1]),
+        )
+        finite = np.isfinite(values)
+        there = finite & (values != 0)
+        if not there.all():
+            sizes = np.bincount(np.repeat(np.arange(len(sizes)), sizes)[there], minlength=len(sizes))
+            per_gene[1] += np.bincount(genes[~finite], minlength=block.shape[1])
+            values, genes = values[there], genes[there]
+        per_gene[0] += np.bincount(genes, minlength=block.shape[1])
+        detected[piece] = sizes
+        if scale is not None and len(values):
+            unit[piece], multiples = _units(values, sizes, scale)
+            whole += multiples
+    return _Part([(numbers[own], unit, detected)], per_gene, np.array([whole, int(detected.sum())]))
+
+
+def _units(values: NDArray[np.floating], sizes: NDArray[np.integer], scale: float) -> tuple[NDArray[np.float64], int]:
+    """What a count is worth in each cell, NaN for none, and how many values are whole multiples of it; `sizes` are values a cell."""
+    # no logarithm is as large as to overflow
+    linear = np.expm1(np.minimum(values.astype(np.float64) * scale, LARGEST))
+    some, unit = sizes > 0, np.full(len(sizes), np.nan)
+    unit[some] = np.minimum.reduceat(linear, (np.cumsum(sizes) - sizes)[some])
+    ratio = linear / np.repeat(unit, sizes)
+    off = np.abs(ratio - np.rint(ratio)) - TOLERANCE[1] * ratio
+    whole = int(((off <= TOLERANCE[0]) & (linear > 0)).sum())
+    # below 0 are no counts
+    unit[unit <= 0] = np.nan
+    return unit, whole

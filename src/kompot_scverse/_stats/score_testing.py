@@ -11,7 +11,7 @@ from kompot_scverse._gp.sample_sums import SampleSums
 from kompot_scverse._gp.varying_coefficients import FIELD_TOLERANCE
 
 from .combine import cauchy_combination
-from .weighted_chi2 import weighted_chi2_sf
+from .weighted_chi2 import matched_chi2, matched_sf
 
 __all__ = ["score_test"]
 
@@ -32,9 +32,12 @@ class _Null:
     """Coefficients that the data tell something about."""
     cross: np.ndarray
     """What the effect features have in common with these, times the weights: coefficients × effect features."""
-    eigenvalues: np.ndarray
     vectors: np.ndarray
-    """Of the information about the effect, M."""
+    """Eigenvectors of the information about the effect, M."""
+    shrunk: np.ndarray
+    """Inverse of M + I/ρ on them: eigenvectors × ratios of the effect."""
+    matched: np.ndarray
+    """Distribution of the statistics, see :func:`.matched_chi2`: 4 × ratios of the effect."""
 
 
 def score_test(sums: SampleSums, effect: np.ndarray) -> np.ndarray:
@@ -67,12 +70,14 @@ def score_test(sums: SampleSums, effect: np.ndarray) -> np.ndarray:
     n_genes, degrees = sums.cross.shape[1], n.sum() - 1
     pvalue = np.full(n_genes, np.nan)
     means = sums.means()
+    constants = np.stack([sums.gram[:, 0].sum(axis=0), centred @ sums.gram[:, 0]])
 
     def fill(genes: slice) -> None:
         own = sums.genes(genes)
         # about the mean of the gene: the state's features are, too, so that the intercept is 0
-        about = own.cross - means[genes, None] * sums.gram[:, :1]
-        first, second = about.sum(axis=0) @ of_state, np.tensordot(centred, about, 1) @ of_effect
+        columns = np.tensordot(np.stack([np.ones(len(centred)), centred]), own.cross, 1)
+        columns -= constants[:, None] * means[genes, None]
+        first, second = columns[0] @ of_state, columns[1] @ of_effect
         square = own.square.sum(axis=0)
         total = square - n.sum() * means[genes] ** 2
         varies = total > sums.rounding * square
@@ -80,16 +85,14 @@ def score_test(sums: SampleSums, effect: np.ndarray) -> np.ndarray:
         residual = np.maximum(total[:, None] - taken, FLOOR * np.where(varies, total, 1.0)[:, None])
         likelihood = -0.5 * (degrees * np.log(residual) + np.array([null.log_det for null in nulls]))
         best = likelihood.argmax(axis=1)
-        out = pvalue[genes]
+        statistic, matched = np.zeros((len(best), len(EFFECTS))), np.ones((4, len(best), len(EFFECTS)))
         for number in np.unique(best[varies]):
             rows, null = np.flatnonzero(varies & (best == number)), nulls[number]
             z = second[rows] - first[rows, : null.kept] @ null.cross
             squared = np.square(z @ null.vectors) * (degrees / residual[rows, number])[:, None]
-            of_ratios = []
-            for ratio in EFFECTS:
-                weight = 1 / (null.eigenvalues + 1 / ratio)
-                of_ratios.append(weighted_chi2_sf(squared @ weight, null.eigenvalues * weight))
-            out[rows] = cauchy_combination(np.stack(of_ratios))
+            statistic[rows], matched[:, rows] = squared @ null.shrunk, null.matched[:, None]
+        of_ratios = matched_sf(statistic[varies], matched[:, varies])
+        pvalue[genes][varies] = cauchy_combination(of_ratios, axis=1)
 
     run_in_blocks(fill, n_genes, "test of the cells")
     return pvalue
@@ -121,5 +124,8 @@ def _null_model(n: float, spread: np.ndarray, between: np.ndarray, effect: np.nd
     kept = 1 + int((state * spread >= FIELD_TOLERANCE).sum())
     cross = weights[:kept, None] * between[:kept]
     values, vectors = eigh(effect - between[:kept].T @ cross, check_finite=False)
+    values = np.maximum(values, 0.0)[:, None]
     log_det = float(np.log(n) + np.log1p(state * spread).sum())
-    return _Null(weights, log_det, kept, cross, np.maximum(values, 0.0), vectors)
+    shrunk = 1 / (values + 1 / np.array(EFFECTS))
+    matched = np.transpose([matched_chi2(column) for column in (values * shrunk).T])
+    return _Null(weights, log_det, kept, cross, vectors, shrunk, matched)

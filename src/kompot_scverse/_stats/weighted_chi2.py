@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import ncx2
 
-__all__ = ["weighted_chi2_sf"]
+__all__ = ["matched_chi2", "matched_sf", "weighted_chi2_sf"]
 
 
 def weighted_chi2_sf(statistic: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -21,6 +21,26 @@ def weighted_chi2_sf(statistic: np.ndarray, weights: np.ndarray) -> np.ndarray:
     ----------
     Liu, Tang & Zhang (2009), Computational Statistics & Data Analysis 53, 853-856.
     """
+    return matched_sf(statistic, matched_chi2(weights))
+
+
+def matched_sf(statistic: np.ndarray, matched: np.ndarray) -> np.ndarray:
+    """
+    The same of many sums in one call, which is faster.
+
+    Parameters
+    ----------
+    statistic
+        Any shape.
+    matched
+        From :func:`matched_chi2`, 4 × the shape of the statistic.
+    """
+    scale, shift, df, delta = matched
+    return ncx2.sf(np.maximum(statistic * scale + shift, 0.0), df, delta)
+
+
+def matched_chi2(weights: np.ndarray) -> np.ndarray:
+    """What makes a noncentral χ² variable of the sum: scale, shift, degrees of freedom, noncentrality."""
     # divided by the largest: powers of small weights would underflow
     largest = weights.max()
     w = weights / largest
@@ -32,5 +52,5 @@ def weighted_chi2_sf(statistic: np.ndarray, weights: np.ndarray) -> np.ndarray:
         df = a**2 - 2 * delta
     else:
         a, delta, df = 1 / s1, 0.0, 1 / s1**2
-    standard = (statistic / largest - c1) / np.sqrt(2 * c2)
-    return ncx2.sf(np.maximum(standard * np.sqrt(2) * a + df + delta, 0.0), df, delta)
+    scale = a / np.sqrt(c2)
+    return np.array([scale / largest, df + delta - c1 * scale, df, delta])

@@ -162,6 +162,9 @@ def _cell_test(sums: SampleSums, design: Design, number: int) -> np.ndarray:
     if effect is not None:
         return _effect_test(sums, design, effect)
     members = np.concatenate([design.members(0), design.members(number)])
+    if len(members) == len(sums.gram):
+        # in their own order: a choice of all would be a copy
+        return score_test(sums, design.sample_conditions == number)
     own = SampleSums(sums.gram[members], sums.cross[members], sums.square[members], sums.rounding)
     return score_test(own, design.sample_conditions[members] == number)
 
