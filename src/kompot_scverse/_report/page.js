@@ -62,13 +62,17 @@
   function csv(table) {
     const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
     const shown = [...table.rows].filter((row) => !row.hidden);
-    return shown.map((row) => [...row.cells].map((cell) => quoted(cell.dataset.v ?? cell.textContent)).join(",")).join("\n");
+    return shown
+      .map((row) => [...row.cells].map((cell) => quoted(cell.dataset.v ?? cell.textContent)).join(","))
+      .join("\n");
   }
 
   for (const button of document.querySelectorAll("button[data-csv]")) {
     button.addEventListener("click", () => {
       const link = document.createElement("a");
-      link.href = URL.createObjectURL(new Blob([csv(document.getElementById(button.dataset.csv))], { type: "text/csv" }));
+      link.href = URL.createObjectURL(
+        new Blob([csv(document.getElementById(button.dataset.csv))], { type: "text/csv" }),
+      );
       link.download = `${button.dataset.csv}.csv`;
       link.click();
       URL.revokeObjectURL(link.href);
