@@ -5,7 +5,7 @@ import pytest
 
 from kompot_scverse._stats import power
 from kompot_scverse._stats.power import Components, draw_study, two_groups
-from kompot_scverse._stats.power_abundance import CellPool, draw_abundance
+from kompot_scverse._stats.power_abundance import CellPool, draw_abundance, excess_variance, scaled_to
 
 M, N_GENES = 3, 300
 
@@ -110,3 +110,20 @@ def test_cell_states_that_change_are_found_unless_samples_differ_as_much() -> No
     assert mean(0.05, 6, 1e-6) < 0.1
     assert mean(0.6, 4, 1.0) < mean(0.3, 4, 1.0) < mean(0.1, 4, 1.0)
     assert mean(0.5, 4, 1.0) < mean(0.5, 12, 1.0)
+
+
+def test_fields_are_as_large_as_the_shares_of_samples_differ() -> None:
+    rng = np.random.default_rng(5)
+    # 400 samples of 300 cells in four types, whose logits have a known variance
+    logits = 0.5 * rng.normal(size=(400, 4))
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    truth = np.log(shares / (1 - shares)).var(axis=0, ddof=1).mean()
+    mass = np.stack([rng.multinomial(300, own) for own in shares]).astype(float)
+    gram = np.stack([np.diag(own) for own in mass])
+    found = excess_variance(mass, gram, two_groups(200))
+    assert found == pytest.approx(truth, rel=0.08)
+    scaled = scaled_to(pool(0.3), found, rng)
+    assert scaled.features.max() == pytest.approx(0.5, rel=0.15)
+    none = np.stack([rng.multinomial(300, np.full(4, 0.25)) for _ in range(400)]).astype(float)
+    assert excess_variance(none, np.stack([np.diag(own) for own in none]), two_groups(200)) < 0.01
+    assert not scaled_to(pool(0.0), 0.2, rng).features.any()

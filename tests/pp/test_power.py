@@ -124,8 +124,13 @@ def test_what_cannot_be_predicted_is_said(pilot) -> None:
     with pytest.raises(LookupError, match="No samples"):
         kp.pp.power(adata)
     kp.tl.da(adata, "condition", **DESIGN | {"sample_key": "donor"}, paired=True)
-    with pytest.raises(ValueError, match="has pairs"):
-        kp.pp.power(adata, analysis="da", cell_groups="type")
+    found = kp.pp.power(adata, analysis="da", cell_groups="type", n_samples=6, lfc=1.5, n_studies=3)
+    assert found["power"].between(0, 1).all()
+    adata.obs["donor"] = adata.obs["donor"].cat.add_categories("d9").where(adata.obs["sample"] != "s05", "d9")
+    with pytest.warns(UserWarning, match="no partner"):
+        kp.tl.da(adata, "condition", **DESIGN | {"sample_key": "donor"}, paired=True, key_added="some")
+    with pytest.raises(ValueError, match="incomplete pairs"):
+        kp.pp.power(adata, analysis="da", key_added="some", cell_groups="type")
     old = pilot.copy()
     run = json.loads(old.uns["kompot"]["runs"]["0"])
     del run["diagnostics"]["between"]

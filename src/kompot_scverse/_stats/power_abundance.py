@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import softmax
 
-from .abundance_testing import abundance_test
+from .abundance_testing import MIN_EXPECTED_CELLS, PRIOR_CELLS, abundance_test
 from .power import draw_samples, two_groups
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["CellPool", "draw_abundance"]
+    from .linear_model import SampleDesign
+
+__all__ = ["CellPool", "draw_abundance", "excess_variance", "scaled_to"]
+
+FIELDS = 60
+"""Fields that are drawn to learn how far they move shares."""
+LARGEST = 16.0
+"""Factor on the variance of the fields at most."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,8 @@ class CellPool:
     """Cells of the samples."""
     groups: NDArray[np.bool_]
     """Which samples are of the group."""
+    paired: bool = False
+    """Whether each donor has a sample in both groups; fields are then what differs within donors."""
 
 
 def draw_abundance(
@@ -69,6 +78,47 @@ def draw_abundance(
         drawn = rng.choice(len(log), size, p=softmax(log))
         own = pool.weights[drawn]
         mass[number], gram[number] = own.sum(axis=0), own.T @ own
-    _, qvalue, effect = abundance_test(mass, gram, two_groups(n)).to_cells(pool.weights)
+    _, qvalue, effect = abundance_test(mass, gram, two_groups(n, paired=pool.paired)).to_cells(pool.weights)
     called = (np.nan_to_num(qvalue, nan=1.0) <= threshold) & (np.sign(effect) == sign)
     return float(called[change > 0].mean())
+
+
+def excess_variance(mass: NDArray[np.float64], gram: NDArray[np.float64], design: SampleDesign) -> float:
+    """Variance of the logits of the samples' shares that neither the design nor counting explains, on average over neighbourhoods.
+
+    Neighbourhoods count by their cells. Variances are those of least squares; counting has the variance of :func:`abundance_test`.
+
+    Parameters
+    ----------
+    mass, gram, design
+        As in :func:`abundance_test`.
+    """
+    logit, unit, weight = _logits(mass, gram)
+    left = np.eye(len(mass)) - design.matrix @ np.linalg.pinv(design.matrix)
+    total = np.square(left @ logit).sum(axis=0) / design.residual_df
+    counting = np.square(unit) * float(np.diag(left) @ (1 / mass.sum(axis=1))) / design.residual_df
+    return max(float(weight @ (total - counting)), 0.0)
+
+
+def scaled_to(pool: CellPool, variance: float, rng: np.random.Generator) -> CellPool:
+    """The pool with fields of such a size that logits of shares have a given variance, as from :func:`excess_variance`."""
+    share = pool.weights.mean(axis=0)
+    shares = np.empty((FIELDS, len(share)))
+    for own in shares:
+        own[:] = softmax(pool.features @ rng.normal(size=pool.features.shape[1])) @ pool.weights
+    drawn = float(np.log(shares / (1 - shares)).var(axis=0, ddof=1) @ (share / share.sum()))
+    factor = min(variance / drawn, LARGEST) if drawn > 0 else 0.0
+    return replace(pool, features=pool.features * np.sqrt(factor))
+
+
+def _logits(
+    mass: NDArray[np.float64], gram: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Logits of the tested neighbourhoods, the counting standard deviation of one cell, and weights that sum to one."""
+    n_cells = mass.sum(axis=1)
+    share = mass.sum(axis=0) / n_cells.sum()
+    tested = (mass.mean(axis=0) >= MIN_EXPECTED_CELLS) & (share < 1)
+    own, share = mass[:, tested], share[tested]
+    unit = np.sqrt(np.diagonal(gram.sum(axis=0))[tested] / own.sum(axis=0) / (share * (1 - share)))
+    logit = np.log((own + PRIOR_CELLS) / (n_cells[:, None] - own + PRIOR_CELLS))
+    return logit, unit, share / share.sum()

@@ -14,7 +14,7 @@ from kompot_scverse._runs.sample_distances import stored_distances
 from kompot_scverse._runs.view import RunView
 from kompot_scverse._stats.count_changes import count_unit
 from kompot_scverse._stats.power import Components, draw_study
-from kompot_scverse._stats.power_abundance import CellPool, draw_abundance
+from kompot_scverse._stats.power_abundance import CellPool, draw_abundance, excess_variance, scaled_to
 from kompot_scverse._stats.ratio_features import RatioFeatures
 from kompot_scverse.tl._replay import replay_abundance
 
@@ -27,6 +27,8 @@ STUDIES = {"de": 4, "da": 20}
 LEVELS = ("low", "middle", "high")
 MAX_CELLS = 50_000
 """Cells that samples are drawn from, where there are more."""
+SHAPE = 0.3
+"""Amplitude of rough fields, which give the differences their shape where the run has found none."""
 MIN_SHARE = 0.005
 """Share of the cells that a category needs."""
 
@@ -185,10 +187,15 @@ def abundance_power(view: RunView, grid: Grid) -> pd.DataFrame:
     features = RatioFeatures.of(again.states, again.design.cells)
     summary = view.run.summary
     amplitudes = np.array([summary.get(f"amplitude_samples_{name}", 0.0) for name in ("smooth", "rough")])
+    if not amplitudes.any():
+        amplitudes = np.array([0.0, SHAPE])
     sizes = again.mass.sum(axis=1)
     groups = again.design.sample_conditions[again.contrast.members] > 0
     weights = again.weights.neighborhoods.weights(again.states.x[cells])
-    pool = CellPool(weights, features.fields[cells] * amplitudes[features.blocks], sizes, groups)
+    fields = features.fields[cells] * amplitudes[features.blocks]
+    pool = CellPool(weights, fields, sizes, groups, paired=bool(view.run.params.get("paired")))
+    # the amplitudes say how fields look; how large they are, the samples' shares themselves
+    pool = scaled_to(pool, excess_variance(again.mass, again.gram, again.contrast.matrix), grid.rng)
     column = obs_column(view.data, grid.cell_groups, "cell_groups")
     names = list(column.cat.categories) if grid.cell_group is None else [grid.cell_group]
     masks = {str(name): _category(view, grid, name)[cells] for name in names}

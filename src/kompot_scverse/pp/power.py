@@ -42,7 +42,7 @@ def power(
     Studies are drawn from what the run has estimated, and tested by the whole of its test at the false discovery rate of the run. Of
     expression: variances between samples, by level of expression and gene, and between cells, levels in the neighbourhoods, and the cells
     that the samples have there; some genes change by `lfc`, up or down. Covariates of the run are taken to explain as much again. Of abundance: the cells of the run, from which samples are drawn that
-    differ as those of the run do (`amplitude_samples_…` in its summary), and of which one category becomes more or less frequent.
+    differ as those of the run do, and of which one category becomes more or less frequent.
 
     Neither reads the expression. An estimate from few samples is uncertain itself: the variance between three and three samples
     may be off by a factor of two.
@@ -50,8 +50,8 @@ def power(
     Parameters
     ----------
     data
-        Annotated data with a run of :func:`kompot_scverse.tl.de` or `da` with `sample_key` that compares two conditions. In pairs of
-        expression, the numbers are those of the donors.
+        Annotated data with a run of :func:`kompot_scverse.tl.de` or `da` with `sample_key` that compares two conditions. With complete pairs,
+        the numbers of samples are those of the donors.
     analysis
         Which analysis.
     run_id, key_added, group
@@ -90,7 +90,7 @@ def power(
     LookupError
         If there is no such run, or it has no samples.
     ValueError
-        If the run has a formula, or incomplete pairs, or pairs of abundance.
+        If the run has a formula, or incomplete pairs.
 
     Examples
     --------
@@ -130,10 +130,10 @@ def _check(view: RunView) -> None:
             f"Power is predicted for two groups, and {view.name} has a formula. Run a comparison of two conditions on the same data, and "
             "pass that run."
         )
-    if params.get("paired") and (view.run.analysis == "da" or view.run.summary.get("unpaired")):
+    if params.get("paired") and view.run.summary.get("unpaired"):
         raise ValueError(
-            f"{view.name[0].upper()}{view.name[1:]} has {'pairs' if view.run.analysis == 'da' else 'incomplete pairs'}, and what its donors share "
-            "is not estimated. Run it without `paired=True`, which needs more samples, and pass that run."
+            f"{view.name[0].upper()}{view.name[1:]} has incomplete pairs, and what its donors share is not estimated. Run it without "
+            "`paired=True`, which needs more samples, and pass that run."
         )
     if view.run.analysis == "de" and params["sigma"] != "evidence":
         raise ValueError(
