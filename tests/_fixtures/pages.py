@@ -77,5 +77,5 @@ def dumped(chromium: str, address: str, folder: Path) -> Page:
         chromium, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}", "--virtual-time-budget=2000",
         "--dump-dom", address,
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     return read_page(done.stdout)

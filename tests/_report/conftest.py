@@ -29,6 +29,7 @@ def analysed() -> AnnData:
     kp.tl.programs(adata, 2)
     kp.tl.gene_sets(adata, {f"set {n} <em>": list(adata.var_names[3 * n : 3 * n + 5]) for n in range(12)})
     kp.tl.influence(adata)
+    kp.tl.influence(adata, analysis="da")
     return adata
 
 

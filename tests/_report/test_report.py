@@ -56,6 +56,15 @@ def test_genes_are_those_of_the_table(analysed, full):
     assert first["strongest in"] == by_category.loc[genes.index[0]].idxmin()
 
 
+def test_what_is_left_without_each_sample(analysed, full):
+    page = read_page(full.read_text())
+    for number, analysis in enumerate(("da", "de")):
+        table = kp.get.influence(analysed, analysis=analysis)
+        rows = page.tables[f"run-{number}-influence"][1:]
+        assert [row[0] for row in rows] == table.index.tolist()
+        assert [row[1] for row in rows] == [f"{n:,}" for n in table["n_lost"]]
+
+
 def test_samples_and_their_columns(analysed, full):
     page = read_page(full.read_text())
     rows = page.tables["samples-0"]

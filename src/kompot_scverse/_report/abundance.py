@@ -6,7 +6,7 @@ from kompot_scverse._runs.da_calls import da_calls
 from .figures import part, plotted
 from .markup import Html, tag
 from .run import ReportedRun
-from .samples import sample_maps
+from .samples import influence, sample_maps
 from .sections import Section
 from .tables import count, data_table
 
@@ -51,7 +51,7 @@ def abundance(run: ReportedRun) -> Section:
         if run.replicates:
             shown.append(plotted(run, SHARES, pl.proportions, run.cell_groups))
         section.add(f"In categories of {run.cell_groups}", "categories", tag("div", *shown, class_="tiles"))
-    section.add("Samples", "samples", *sample_maps(run, "da"))
+    section.add("Samples", "samples", *sample_maps(run, "da"), *influence(run, "da"))
     if not run.view.omnibus:
         section.add("Diagnostics", "diagnostics", plotted(run, DIAGNOSTICS, pl.diagnostics, analysis="da"))
     return section

@@ -8,7 +8,7 @@ from .figures import part, plotted
 from .genes import gene_table
 from .markup import Html, tag
 from .run import ReportedRun
-from .samples import sample_maps, samples
+from .samples import influence, sample_maps, samples
 from .sections import Section
 from .sets import gene_sets, programs
 from .tables import count, data_table
@@ -26,6 +26,7 @@ REGIONS = {
 REGION_MAPS = (
     "The regions with most genes: weight of each cell, and the most significant genes that change there most clearly."
 )
+REGION_VOLCANO = "The genes by the region that they change in."
 REGION_TEXT = "Regions with called genes: neighbourhoods of the cell states, and groups of them. Cells are also given by condition."
 DIAGNOSTICS = "Whether the assumptions hold: see kp.pl.diagnostics for how to read the panels."
 
@@ -47,7 +48,7 @@ def expression(run: ReportedRun) -> Section:
         section.add(f"In categories of {run.cell_groups}", "categories", _categories(run, run.cell_groups))
     section.add("Programs", "programs", *programs(run))
     section.add("Gene sets", "sets", *gene_sets(run))
-    section.add("Samples", "samples", *sample_maps(run, "de"), *samples(run, genes.index[:1]))
+    section.add("Samples", "samples", *sample_maps(run, "de"), *samples(run, genes.index[:1]), *influence(run, "de"))
     section.add("Diagnostics", "diagnostics", plotted(run, DIAGNOSTICS, pl.diagnostics, analysis="de"))
     return section
 
@@ -93,7 +94,9 @@ def _regions(run: ReportedRun) -> list[Html]:
     if "annotation" in table:
         table["annotation"] = run.told(table["annotation"], table.index)
     names = dict(zip(("n_reference", "n_group"), run.view.roles.values(), strict=False))
+    volcano = {"color": "region", "labels": LABELS} | run.symbol_options
     return [
+        *([] if run.view.omnibus else [plotted(run, REGION_VOLCANO, pl.volcano_de, **volcano)]),
         plotted(run, REGION_MAPS, pl.regions, run.embedding, ncols=2 if len(table) in (2, 4) else 3),
         data_table(table, name=f"{run.name}-regions-table", caption=REGION_TEXT, titles=REGIONS | names),
     ]

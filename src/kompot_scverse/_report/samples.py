@@ -11,10 +11,9 @@ from .markup import Html, tag
 from .run import ReportedRun
 from .tables import data_table
 
-__all__ = ["sample_maps", "samples"]
+__all__ = ["influence", "sample_maps", "samples"]
 
 INFLUENCE = {"without": "left out", "n_lost": "calls lost", "n_resting": "lost without it only"}
-INFLUENCE_TEXT = "The test repeated without each sample: how many of the called genes are no longer called."
 CLUSTERS = "How far the samples are from each other, with one permutation test of what the run tested."
 POINTS = "The same distances in the two dimensions that keep most of them."
 
@@ -31,7 +30,7 @@ def sample_maps(run: ReportedRun, analysis: Literal["da", "de"]) -> list[Html]:
 
 
 def samples(run: ReportedRun, genes: pd.Index) -> list[Html]:
-    """Genes in each sample, and the test without each."""
+    """Genes in each sample."""
     found, view = [], run.view
     params, shown = view.run.params, run.symbols()
     numeric = [name for name in params.get("variables", ()) if name not in params["categories"]]
@@ -42,7 +41,14 @@ def samples(run: ReportedRun, genes: pd.Index) -> list[Html]:
         elif numeric:
             text = f"{shown[gene]} along {numeric[0]}, with the samples as points."
             found.append(plotted(run, text, pl.trend, gene, variable=numeric[0], cell_groups=run.cell_groups))
-    if view.run.summary.get("influence"):
-        table = get.influence(run.data, **run.chosen)
-        found.append(data_table(table, name=f"{run.name}-influence", caption=INFLUENCE_TEXT, titles=INFLUENCE))
     return found
+
+
+def influence(run: ReportedRun, analysis: Literal["da", "de"]) -> list[Html]:
+    """The test without each sample, where that was asked for."""
+    if not run.view.run.summary.get("influence"):
+        return []
+    table = get.influence(run.data, analysis=analysis, **run.chosen)
+    what = "cells" if analysis == "da" else "genes"
+    caption = f"The test repeated without each sample: how many of the called {what} are no longer called."
+    return [data_table(table, name=f"{run.name}-influence", caption=caption, titles=INFLUENCE)]
