@@ -86,6 +86,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--data", nargs="*", default=["melanoma", "Kang"])
     parser.add_argument("--halves", nargs="*", type=int, default=[3, 5], help="Samples of each condition")
+    parser.add_argument("--types", nargs="*", help="Types that change; two of each data set if left out")
     parser.add_argument("--odds", nargs="*", type=float, default=[2, 3, 6])
     args = parser.parse_args()
     pythons = {"kp.tl.da": Path(sys.executable)}
@@ -94,6 +95,7 @@ def main() -> None:
     report = Report()
     for name in args.data:
         x, labels, types = states(name)
+        types = args.types or types
         rows = []
         for half in args.halves:
             for label, odds in [(types[0], 1), *((label, odds) for label in types for odds in args.odds)]:
