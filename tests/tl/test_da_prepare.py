@@ -38,4 +38,4 @@ def test_requests_that_contradict_themselves(given, match):
 def test_only_the_ratio_has_a_rough_process(taken):
     job = taken("da").job
     assert sizes(job.task, job.request)["n_rough"] > 0
-    assert sizes(job.task, request(method="density")) == {"n_rough": 0}
+    assert sizes(job.task, request(method="density")) == {"n_rough": 0, "all_neighbors": True}

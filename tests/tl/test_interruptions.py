@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from anndata import AnnData
 
 import kompot_scverse as kp
@@ -118,13 +119,18 @@ def test_signal_while_threads_work(adata: AnnData, unchanged, tmp_path: Path, st
     assert list(tmp_path.iterdir()) == []
 
 
+def _as_array(values: Any) -> np.ndarray:
+    """Also of sparse fields."""
+    return values.toarray() if sp.issparse(values) else np.asarray(values)
+
+
 @pytest.mark.parametrize("tool", CALLS)
 def test_later_results_survive(adata: AnnData, tmp_path: Path, stop_at, tool: str) -> None:
     """What an earlier run wrote is still there, with its values, when a later one is stopped while storing."""
     CALLS[tool](adata)
     slots = ("obs", "var", "obsm", "varm", "layers")
     before = {
-        (slot, key): np.asarray(getattr(adata, slot)[key])
+        (slot, key): _as_array(getattr(adata, slot)[key])
         for slot in slots
         for key in getattr(adata, slot)
         if key and key.startswith("kompot")
@@ -136,5 +142,5 @@ def test_later_results_survive(adata: AnnData, tmp_path: Path, stop_at, tool: st
         CALLS[tool](adata, gp=kp.GPSettings(ls=2.0), overwrite=True)
     assert dict(adata.uns["kompot"]["runs"]) == runs
     for (slot, key), values in before.items():
-        np.testing.assert_array_equal(np.asarray(getattr(adata, slot)[key]), values)
+        np.testing.assert_array_equal(_as_array(getattr(adata, slot)[key]), values)
     assert sorted(tmp_path.iterdir()) == files

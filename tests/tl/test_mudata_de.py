@@ -8,6 +8,7 @@ import mudata as md
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 
 import kompot_scverse as kp
 from kompot_scverse import GPSettings, RunInfo, StorageSettings, TestSettings, get, tl
@@ -30,13 +31,18 @@ def by_hand(mdata, mod, use_rep="X_joint"):
     return adata
 
 
+def as_array(values):
+    """Also of sparse fields."""
+    return values.toarray() if sp.issparse(values) else np.asarray(values)
+
+
 def assert_same(found, expected, rtol=1e-5):
     """Every field that the call by hand wrote."""
     for slot in ("obs", "var", "obsm", "varm", "layers"):
         written = [key for key in getattr(expected, slot) if str(key).startswith("kompot")]
         assert written or slot == "obs"
         for key in written:
-            left, right = (np.asarray(getattr(data, slot)[key], dtype=float) for data in (found, expected))
+            left, right = (as_array(getattr(data, slot)[key]).astype(float) for data in (found, expected))
             np.testing.assert_allclose(left, right, rtol=rtol, atol=1e-5 * max(1.0, np.nanmax(abs(right))), err_msg=key)
 
 

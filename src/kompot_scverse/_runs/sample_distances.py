@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.spatial.distance import squareform
 
 from kompot_scverse._data.resolve import obs_column
 from kompot_scverse._data.tables import column_of
 from kompot_scverse._stats.linear_model import SampleDesign
 from kompot_scverse._stats.permanova import Permanova, permanova
 
+from .packed import unpack_distances
 from .view import RunView
 
 __all__ = ["SampleDistances", "stored_distances"]
@@ -112,7 +112,7 @@ def stored_distances(view: RunView) -> SampleDistances:
     return SampleDistances(
         labels=kept["labels"],
         conditions=kept["conditions"],
-        distances=squareform(np.array(kept["distances"], dtype=np.float64)),
+        distances=unpack_distances(kept["distances"]),
         block=None if block is None else np.unique(block, return_inverse=True)[1],
         design=design,
     )

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from kompot_scverse._runs.packed import pack_distances
 from kompot_scverse._stats.between_levels import BetweenLevels
 from kompot_scverse._stats.design import ContrastDesign, Design
 
@@ -31,7 +32,6 @@ def sample_record(design: Design, contrast: ContrastDesign, distances: np.ndarra
     matrix, labels = contrast.matrix, [str(design.samples[sample]) for sample in contrast.members]
     conditions = [str(design.conditions[design.sample_conditions[sample]]) for sample in contrast.members]
     blocked = matrix.block is not None or paired
-    rows, columns = np.triu_indices(len(labels), 1)
     return {
         "samples": {
             "labels": labels,
@@ -39,7 +39,7 @@ def sample_record(design: Design, contrast: ContrastDesign, distances: np.ndarra
             "block": donors_of(design, contrast, paired=paired)[0].tolist() if blocked else None,
             "matrix": _rounded(matrix.matrix, 6),
             "contrast": _rounded(matrix.contrast, 6),
-            "distances": _rounded(distances[rows, columns], 5),
+            "distances": pack_distances(distances),
         }
     }
 
