@@ -5,16 +5,18 @@ from anndata import AnnData
 from made_up import add_run
 
 import kompot_scverse as kp
+from kompot_scverse._runs.packed import pack_distances, unpack_distances
 
 
 def test_the_statistic_is_that_of_anderson_over_all_permutations() -> None:
     points = np.array([[0.0, 0], [0.2, 0.1], [0.1, 0.3], [2, 2], [2.1, 1.8], [1.9, 2.2]])
-    distances = np.linalg.norm(points[:, None] - points, axis=2)
+    # in the steps in which they are stored
+    distances = unpack_distances(pack_distances(np.linalg.norm(points[:, None] - points, axis=2)))
     late = np.arange(6) >= 3
     kept = {
         "labels": list("abcdef"), "conditions": ["Young"] * 3 + ["Old"] * 3, "block": None,
         "matrix": np.column_stack([np.ones(6), late]).tolist(), "contrast": [0.0, 1.0],
-        "distances": distances[np.triu_indices(6, 1)].tolist(),
+        "distances": pack_distances(distances),
     }  # fmt: skip
     adata = AnnData(np.zeros((6, 1)))
     add_run(adata, params={"sample_key": "donor"}, diagnostics={"samples": kept}, var={"mean_lfc": np.zeros(1)})

@@ -57,7 +57,9 @@ def influence(
     Parameters
     ----------
     data
-        Annotated data with a run of :func:`de` with `sample_key`; cells and expression must be those of the run. Changed in place.
+        Annotated data with a run with `sample_key`; cells and expression must be those of the run. Changed in place.
+    analysis
+        "de" for genes (:func:`de`), "da" for the abundance of cells (:func:`da`).
     run_id, key_added, group
         Which run: its number (negative ones count from the end of those that match), its prefix, the group of its
         contrast. None of them: all contrasts of the last call.
