@@ -41,7 +41,14 @@ def test_nothing_to_say():
         ),
         ({"summary": {"depth_ratio": 0.5}}, "do not allow"),
         ({"params": {"residual": 0.02, "rtol": 1e-6}}, "2.0%"),
-        ({"summary": {"influence": {"n_called": 10, "n_resting": {"s1": 4, "s2": 3}}}}, "4 of the 10 calls"),
+        (
+            {"summary": {"influence": {"n_called": 10, "n_resting": {"s1": 4, "s2": 3}, "n_lost": {"s1": 4}}}},
+            "4 of the 10 calls",
+        ),
+        (
+            {"summary": {"influence": {"n_called": 9, "n_resting": {}, "n_lost": {"s1": 9, "s2": 7, "s3": 6}}}},
+            "any one of s1, s2:",
+        ),
     ],
 )
 def test_each_is_said_once(given, words):

@@ -16,6 +16,9 @@ DEPTH = 1.25
 MUCH = 1 / 3
 """Share of the calls that rest on one sample from which on it is said."""
 
+MOST = 2 / 3
+"""Share of the calls that are lost without one sample from which on they are said to be fragile."""
+
 
 def checks(run: ReportedRun) -> Iterator[str]:
     """Sentences, the weightiest first; none where there is nothing to say."""
@@ -60,6 +63,12 @@ def _influence(run: ReportedRun) -> Iterator[str]:
     for sample, n in found["n_resting"].items():
         if n > MUCH * found["n_called"]:
             yield f"{n:,} of the {found['n_called']:,} calls would not be made without {sample} alone."
+    fragile = [sample for sample, n in found["n_lost"].items() if n > MOST * found["n_called"]]
+    if fragile:
+        yield (
+            f"Most of the {found['n_called']:,} calls are lost without {'any one of ' if fragile[1:] else ''}{', '.join(fragile)}: they are "
+            "close to the threshold."
+        )
 
 
 def _grouped(run: ReportedRun) -> Iterator[str]:
