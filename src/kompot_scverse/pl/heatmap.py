@@ -127,7 +127,9 @@ def heatmap(
     shown = tuple(frame_.iloc[rows, columns] for frame_ in shown)
 
     # the scale, or the key of the halves, whose texts may be long
-    beside = 1.2 if kind != "split" else max(1.2, 0.6 + LETTER * (13 + max(map(len, level_names))) + 0.12 * len(shown))
+    beside = 1.2 if kind != "split" else max(1.2, 0.6 + LETTER * (13 + max(map(len, level_names))))
+    if of_design is not None:
+        beside += 0.12 * len(shown)
     names, categories = shown[0].index.to_list(), shown[0].columns.to_list()
     width, height = matrix_size(names, categories, beside)
     ax = new_axes(ax, width + STRIP * max(len(shown) - 2, 0) * len(categories), height)
