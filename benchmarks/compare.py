@@ -7,7 +7,7 @@
 Each analysis runs in a fresh process. Compilation counts, imports and reading the data do not. The peer is a black box in
 a virtual environment of its own, which the script makes with uv where it is missing. With replicate variance it needs a
 cells x cells matrix per gene, so it gets 20 genes; without, it makes 2,000 null genes by default. On a machine with other work, compare the seconds of all cores: the clock
-also counts the waiting. The load (programs that wanted a core, mean of the last minute) is printed for each run.
+also counts the waiting, and set OMP_NUM_THREADS=1: threads of the linear algebra that wait for a core spin, which counts too. The load (programs that wanted a core, mean of the last minute) is printed for each run.
 """
 
 import argparse
