@@ -10,11 +10,12 @@ import dask.array as da
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import zarr
 from anndata import AnnData
 
 import kompot_scverse as kp
 from kompot_scverse._data.features import feature_values
-from kompot_scverse._data.matrix import as_float, matrix_reader
+from kompot_scverse._data.matrix import as_float, in_memory, matrix_reader
 
 N_CELLS, N_GENES = 30, 9
 NUMBERS = [
@@ -247,3 +248,14 @@ def test_something_else() -> None:
         matrix_reader(other, None, "X")
     with pytest.raises(TypeError, match="^x is not numeric"):
         as_float(np.array([["a"]]), "x")
+
+
+def test_what_is_lazy_or_in_a_file_is_brought_into_memory_sparse_where_it_was(tmp_path: Path) -> None:
+    values = sp.random_array((20, 3), density=0.4, format="csr", rng=0)
+    ad.AnnData(values).write_zarr(tmp_path / "data.zarr")
+    in_file = ad.io.sparse_dataset(zarr.open(tmp_path / "data.zarr", mode="r")["X"])
+    for one in (values, sp.csc_matrix(values), in_file, da.from_array(values, chunks=(20, 3), asarray=False)):
+        found = in_memory(one)
+        assert isinstance(found, sp.csr_array)
+        np.testing.assert_array_equal(found.toarray(), values.toarray())
+    np.testing.assert_array_equal(in_memory(da.ones((3, 2))), np.ones((3, 2)))

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
+from anndata import AnnData
 
 from kompot_scverse._results import store
 from kompot_scverse._results.store import check_overwrite, fill, write
@@ -122,3 +124,17 @@ def test_values_that_were_there_are_marked(adata, fields, monkeypatch):
     )
     assert first == set()
     assert second == {field.place[1:] for field in fields if field is not changed and field.slot != "layers"}
+
+
+def test_sparse_values_are_the_same_where_all_entries_are():
+    values = sp.random_array((30, 4), density=0.3, format="csr", rng=0)
+    same = sp.csr_matrix(values)
+    same.data *= 1 + 1e-9
+    other = same.copy()
+    other.data[2] += 0.1
+    adata = AnnData(np.zeros((30, 1)), obsm={"w": same})
+    found = [
+        store._is_there(adata, Field("obsm", "w", "", ""), one)
+        for one in (values, other, values.toarray(), 2 * values.T.T)
+    ]
+    assert found == [True, False, False, False]
