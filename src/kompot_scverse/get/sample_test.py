@@ -29,7 +29,7 @@ def sample_test(
 
     The pseudo-F of Anderson (2001) in the design of the run, with covariates by permutation of residuals (Freedman & Lane 1983). Where the
     run blocks on donors or pairs, samples are permuted within donors; if what is tested is the same in all samples of a donor, whole donors are permuted. All
-    permutations are made where there are few, and 9,999 drawn where there are many (999 of more than 60 samples).
+    permutations are made where there are few, and 9,999 drawn where there are many.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def sample_test(
     Raises
     ------
     LookupError
-        If there is no such run, or it has no distances: without `sample_key`, or with more than 400 samples.
+        If there is no such run, or it has no distances: without `sample_key`, or with more than 60 samples.
 
     References
     ----------
