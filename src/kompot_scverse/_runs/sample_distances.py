@@ -104,7 +104,7 @@ def stored_distances(view: RunView) -> SampleDistances:
     kept = view.run.diagnostics.get("samples")
     if kept is None:
         raise LookupError(
-            f"No distances between the samples of {view.name}: it is of an earlier version, or has more than 60 samples. "
+            f"No distances between the samples of {view.name}: it is of an earlier version, or has more than 400 samples. "
             f"`{view.call('sample_distances')}` keeps those of fewer."
         )
     block = kept["block"]

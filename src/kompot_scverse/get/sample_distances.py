@@ -54,7 +54,7 @@ def sample_distances(
     Raises
     ------
     LookupError
-        If there is no such run, or it has no distances: without `sample_key`, or with more than 60 samples.
+        If there is no such run, or it has no distances: without `sample_key`, or with more than 400 samples.
 
     Examples
     --------
