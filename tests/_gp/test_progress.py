@@ -1,7 +1,10 @@
 """Bars of long steps."""
 
 import logging
+import os
 import re
+import subprocess
+import sys
 import time
 
 import pytest
@@ -71,3 +74,16 @@ def test_passes_are_counted_where_they_are_made(capsys: pytest.CaptureFixture[st
     assert "cells" in shown
     note_pass(3)
     assert capsys.readouterr().err == ""
+
+
+def test_the_environment_can_turn_bars_off():
+    code = (
+        "import logging, sys; from kompot_scverse._gp import progress; progress.DELAY = 0\n"
+        "with progress.progress_bar(3, 'steps', 'steps') as advance: advance(2)"
+    )
+    for value, shown in (("", True), ("1", False)):
+        found = subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | {"TQDM_DISABLE": value}, capture_output=True, text=True
+        )
+        assert found.returncode == 0, found.stderr
+        assert ("steps" in found.stderr) == shown

@@ -52,7 +52,9 @@ def progress_bar(total: int, what: str, unit: str) -> Iterator[Progress]:
 
     level = logging.getLogger("kompot_scverse").level
     silent = level != logging.NOTSET and level >= logging.WARNING
-    with tqdm(total=total, desc=what, unit=f" {unit}", delay=DELAY, leave=False, disable=silent) as bar:
+    # only where it is wanted: an argument would take precedence over tqdm's own TQDM_DISABLE
+    options = {"disable": True} if silent else {}
+    with tqdm(total=total, desc=what, unit=f" {unit}", delay=DELAY, leave=False, **options) as bar:
         yield Progress(bar)
 
 
