@@ -1,5 +1,7 @@
 """The replicate tests from sums over samples, against the same tests of cells in memory."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from moments import collect_neighborhood_moments
@@ -113,4 +115,7 @@ def test_neighborhoods_belong_to_the_cells_of_the_analysis_in_any_order(study):
     np.testing.assert_allclose(soft, weights.soft.toarray()[order][codes >= 0], rtol=1e-9, atol=1e-12)
     assert found.columns.shape == (520, 4)
     np.testing.assert_allclose(weights.columns.toarray()[:, 4:], weights.hard.toarray())
-    assert weights.describe(2.0) == {"n_neighborhoods": 4, "neighborhood_width": 2 * weights.neighborhoods.width}
+    assert weights.describe(SimpleNamespace(model=SimpleNamespace(frame=SimpleNamespace(scale=2.0)))) == {
+        "n_neighborhoods": 4,
+        "neighborhood_width": 2 * weights.neighborhoods.width,
+    }

@@ -9,6 +9,7 @@ from scipy.sparse import csr_array, hstack
 from kompot_scverse._gp.moments import Moments, sample_grams
 from kompot_scverse._gp.order import canonical_order
 from kompot_scverse._gp.over_cells import over_cells
+from kompot_scverse._gp.states import States
 
 from .abundance_testing import AbundanceTest, abundance_test
 from .between_levels import BetweenLevels, between_levels
@@ -73,11 +74,11 @@ class CellWeights:
         """The tree over the neighbourhoods, as pairs of nodes that are merged."""
         return neighborhood_merges(self.neighborhoods)
 
-    def describe(self, unit: float) -> dict[str, Any]:
-        """For the run: number and width of the neighbourhoods, with the size of a unit in the representation."""
+    def describe(self, states: States) -> dict[str, Any]:
+        """For the run: number of the neighbourhoods, and their width in units of the representation."""
         return {
             "n_neighborhoods": len(self.neighborhoods.centers),
-            "neighborhood_width": self.neighborhoods.width * unit,
+            "neighborhood_width": self.neighborhoods.width * states.model.frame.scale,
         }
 
 

@@ -67,7 +67,7 @@ def _params(job: Job, fitted: DAFit) -> dict[str, Any]:
     thresholds = THRESHOLDS[request.sample_key is not None]
     params |= {key: getattr(request.test, name) for name, key in thresholds.items()} | fitted.estimate.params
     if fitted.weights is not None:
-        params |= fitted.weights.describe(job.states.model.frame.scale)
+        params |= fitted.weights.describe(job.states)
     params |= describe_comparison(request, job.task.formula)
     del params["sigma"]  # the noise of the expression
     return params

@@ -185,7 +185,7 @@ def _params(job: Job, fitted: DEFit) -> dict[str, Any]:
         )  # fmt: skip
         params["null_genes_drawn"] = f"{n_null:,} from {task.n_genes:,} features, with replacement"
     if fitted.weights is not None:
-        params |= fitted.weights.describe(job.states.model.frame.scale)
+        params |= fitted.weights.describe(job.states)
     params |= describe_comparison(request, task.formula)
     if fitted.sums is not None and fitted.depths is not None:
         params |= {"reference_genes": int(fitted.sums.reference.sum()), "tested_at_equal_depth": fitted.depths.known}
