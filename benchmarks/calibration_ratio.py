@@ -34,7 +34,8 @@ def da_estimates(args: argparse.Namespace, report: Report) -> None:
                 for seed in range(2 if args.quick else 5):
                     late, truth = _draw(strength, odds, 10 * args.seed + seed)
                     fit, own = fit_two(features, late.astype(np.intp), np.array([False, True]), samples=False)
-                    found.append(_measure(fit.log_ratio(own.phi), np.sqrt(fit.variance(own.phi)), truth, strength))
+                    lfc, variance = fit.at(own.cells)
+                    found.append(_measure(lfc, np.sqrt(variance), truth, strength))
                 values = np.nanmean(found, axis=0).tolist()
                 covered.append(values[4])
                 rows.append((f"{data}, {name}, odds {odds}", values, _bounds(data, name, odds)))

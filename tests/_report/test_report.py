@@ -229,6 +229,8 @@ def test_style_of_the_session_stays_and_plays_no_part(analysed, made):
     import matplotlib as mpl
     import matplotlib.pyplot as plt
 
+    # of other tests
+    plt.close("all")
     with mpl.rc_context({"figure.figsize": (1, 1), "figure.facecolor": "black"}):
         before = dict(mpl.rcParams)
         made(analysed, run_id=0)
