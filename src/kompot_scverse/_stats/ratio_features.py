@@ -174,8 +174,8 @@ def _dispersion(
     """
     By how much more the numbers of cells in regions vary between samples than those of independent cells, at least 1.
 
-    As in a quasi-likelihood (McCullagh & Nelder 1989, section 9.2): the mean Pearson statistic of what the effects leave, in
-    the typical region.
+    As in a quasi-likelihood (McCullagh & Nelder 1989, section 9.2): the Pearson statistic of what the effects leave, by its degrees
+    of freedom; the median over the regions.
     """
     weight = np.sqrt(1 / counts)[:, None]
     effects = np.column_stack([np.ones(len(design)), design]) / weight
