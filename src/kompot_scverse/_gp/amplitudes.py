@@ -1,4 +1,4 @@
-"""Amplitudes of Gaussian fields: the ones of largest evidence on a grid, zero among them."""
+"""Prior variances of Gaussian fields, chosen by evidence on a grid that contains zero."""
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
@@ -54,14 +54,15 @@ def choose_amplitudes(
     """
     Prior variance of every block of weights that maximises the evidence of :func:`solve_prior`, on :data:`GRID` and 0.
 
-    One block after the other until none moves; from `start` on only to its neighbours on the grid, and 0.
+    The blocks are moved one after the other until none moves any more. With `start`, a block only moves to its neighbours on the
+    grid, or to 0.
 
     Parameters
     ----------
     hessian
         H.
     linear
-        b; as columns several of them, each with weights of its own.
+        b: rank, or rank × columns with weights of their own.
     blocks
         Number of the block of each weight.
     start

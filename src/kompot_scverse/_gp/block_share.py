@@ -1,4 +1,4 @@
-"""How much of what samples have of their own is common to those of one block."""
+"""Share of the variance of the samples' fields that samples of one block have in common."""
 
 import numpy as np
 from scipy.special import logsumexp
@@ -17,11 +17,11 @@ MAX_GENES = 400
 
 def block_share(sums: SampleSums, design: np.ndarray, block: np.ndarray, grid: Grid) -> float:
     """
-    The share of largest evidence, one for all genes.
+    The share of largest evidence, the same for all genes.
 
-    In the leading axes of the cell states, the marginal likelihood of the genes at each share, averaged over the variance
-    ratios with a prior learnt at that share. Between the shares tried, the vertex of a parabola through the best and its
-    neighbours. 0 where the samples do not tell.
+    At each share of a grid, the marginal likelihood of the genes in the leading axes of the cell states is averaged over the variance
+    ratios, with a prior learnt at that share. The result is the vertex of a parabola through the best share and its neighbours on the
+    grid, or 0 where the samples do not determine it.
 
     Parameters
     ----------

@@ -71,7 +71,7 @@ class CellBlocks:
         *arguments: Any,
         held: Held | None = None,
     ) -> tuple:
-        """The same with any way to make one result of two; `held` arrays come before the other arguments."""
+        """Results of the blocks, combined by a function of two results; `held` arrays come before the other arguments."""
         if self._client is None:
             return _folded(combine, self._results(function, held, arguments))
         parts = self._submit(partial(_reduced, combine, function), held, arguments)
@@ -118,7 +118,7 @@ class CellBlocks:
 
 
 class _Blocks:
-    """Features of cells where they are computed with."""
+    """Blocks of features: in memory here, or held by workers."""
 
     def __init__(self, features: Features) -> None:
         self.features, self.client = features, cluster_client()

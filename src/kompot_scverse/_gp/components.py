@@ -84,7 +84,7 @@ def fit_components(
     functions
         What is wanted.
     points
-        Features of places that cover the cell states, on which the few covariances are chosen that stand for those of all ratios.
+        Features of places that cover the cell states: there a few covariances are chosen that represent those of all ratios.
     joint
         Functions whose covariances are wanted, too.
     """
@@ -128,7 +128,7 @@ def fit_components(
 
 @dataclass(frozen=True)
 class _Averaged:
-    """Of the genes of a block."""
+    """Averages over the grid for a block of genes."""
 
     weights: list[np.ndarray]
     """Posterior mean of every function: genes × features."""
@@ -194,7 +194,7 @@ class _Average:
 def _tables(
     model: VaryingCoefficients, grid: Grid, functions: list[Function], points: np.ndarray
 ) -> tuple[list[list[Covariance]], list[np.ndarray]]:
-    """Of each function the covariances that stand for those of all points, and the weights of these."""
+    """For each function, a few covariances that represent those at all points of the grid, and their weights."""
     import dask
 
     def tabulate(function: Function) -> tuple[list[Covariance], np.ndarray]:
@@ -210,7 +210,7 @@ def _tables(
 def _joint_forms(
     model: VaryingCoefficients, grid: Grid, joint: Joint, points: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Covariances of all pairs of functions at the few points of the grid that stand for all, and the weights of these."""
+    """Covariances of all pairs of functions at a few points of the grid that represent all, and their weights."""
     forms = [_forms(model, grid, Function(columns), points) for columns in joint.typical @ joint.columns]
     chosen, mixing = compress(np.vstack(forms))
     n = len(joint.columns)

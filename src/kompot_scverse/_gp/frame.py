@@ -1,4 +1,4 @@
-"""Coordinates that neither the offset nor the scale of a representation reaches."""
+"""Coordinates that do not depend on the offset and scale of a representation."""
 
 from dataclasses import dataclass
 

@@ -39,7 +39,7 @@ class Moments:
 
 @dataclass
 class Partial:
-    """What one task, or several together, found."""
+    """Sums of one task, or of several added up."""
 
     cross: dict[int, np.ndarray]
     """Sum y Φᵀ per sample."""

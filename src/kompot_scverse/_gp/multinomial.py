@@ -144,7 +144,7 @@ class Cells:
 
     @cached_property
     def spread(self) -> np.ndarray:
-        """Numbers of cells that stand for all, whatever their order."""
+        """Row numbers of cells that represent all, independent of their order."""
         if len(self.codes) <= MAX_CELLS:
             return np.arange(len(self.codes))
         order = np.lexsort(self.blocks.map(_first_two).T)
@@ -152,7 +152,7 @@ class Cells:
 
     @cached_property
     def _spread(self) -> np.ndarray:
-        """Their features."""
+        """Features of these cells."""
         return self.blocks.rows(self.spread)
 
 

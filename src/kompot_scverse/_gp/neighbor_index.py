@@ -88,7 +88,7 @@ def exact_ranks(x: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
     """
     Points spread over the data, ranks of neighbours, and exact distances to the neighbours of these ranks: points × ranks.
 
-    The ranks are the first, for the nearest of all, and the middle one, about which the nearest of one sample is.
+    The ranks are the first (the nearest of all cells) and the middle one (about where the nearest cell of the own sample is).
     """
     from sklearn.neighbors import NearestNeighbors
 

@@ -1,4 +1,4 @@
-"""An order of the cells that belongs to the data and not to the file."""
+"""An order of the cells that depends on their coordinates, not on the file."""
 
 import numpy as np
 

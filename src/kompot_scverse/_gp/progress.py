@@ -23,7 +23,7 @@ class Progress:
     Parameters
     ----------
     bar
-        Of tqdm.
+        A bar of tqdm.
     """
 
     def __init__(self, bar: Any) -> None:
@@ -46,7 +46,7 @@ def progress_bar(total: int, what: str, unit: str) -> Iterator[Progress]:
     """
     Show how far a step is, how fast, and the time left, on terminals and in notebooks.
 
-    Silent where the logger of the package has been set to warnings or less.
+    Not shown if the logger of the package is set to WARNING or higher.
     """
     from tqdm.auto import tqdm
 
@@ -61,7 +61,7 @@ def progress_bar(total: int, what: str, unit: str) -> Iterator[Progress]:
 @contextmanager
 def progress_of_passes(total: int, what: str) -> Iterator[None]:
     """
-    Show how far a fit is that goes over the cells again and again.
+    Show how far a fit is that needs many passes over the cells.
 
     Parameters
     ----------

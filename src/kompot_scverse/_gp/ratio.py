@@ -49,7 +49,7 @@ class RatioFit:
         return self.offset + phi @ self.weights
 
     def variance(self, phi: np.ndarray) -> np.ndarray:
-        """Its Laplace variance."""
+        """Laplace variance of the log ratio."""
         if not self.amplitudes.any():
             # not the product of NaN and 0: cells without a state stay without a value
             return np.where(np.isfinite(phi).all(axis=1), 0.0, np.nan)
@@ -201,7 +201,7 @@ def _moments(cells: CellBlocks, late: np.ndarray, theta: np.ndarray) -> _Moments
 
 
 def _moments_of(rows: np.ndarray, codes: np.ndarray, late: np.ndarray, theta: np.ndarray) -> tuple:
-    """Those of a block."""
+    """Value, gradient and Hessian of a block of cells."""
     rank = rows.shape[1]
     hessian = np.empty((rank + 1, rank + 1))
     sign = np.where(late[codes], 1.0, -1.0)

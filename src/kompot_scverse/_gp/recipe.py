@@ -34,7 +34,7 @@ class FeatureRecipe:
     def of(
         cls, features: CellFeatures, frame: Frame, components: np.ndarray, kernel: str, ls: float
     ) -> "FeatureRecipe":
-        """That of the features of an analysis."""
+        """The recipe of the features of an analysis."""
         pivots = features.bases[0].pivots
         return cls(components, frame, pivots, kernel, ls, features.constant, features.scale)
 
@@ -49,7 +49,7 @@ class FeatureRecipe:
         return CellFeatures((basis,), points, self.constant, self.scale)
 
     def to_dict(self) -> dict[str, Any]:
-        """For a record in JSON; numbers to the last bit."""
+        """As a record in JSON; numbers are exact."""
         return {
             "components": self.components.tolist(),
             "center": _text(self.frame.center),
@@ -63,7 +63,7 @@ class FeatureRecipe:
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> "FeatureRecipe":
-        """From a record."""
+        """Read from a record."""
         components = np.array(record["components"], dtype=np.intp)
         pivots = _numbers(record["pivots"]).reshape(-1, len(components))
         frame = Frame(_numbers(record["center"]), int(record["exponent"]))

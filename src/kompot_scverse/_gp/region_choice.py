@@ -40,8 +40,8 @@ def choose_regions(hessian: np.ndarray, linear: np.ndarray, blocks: np.ndarray) 
 
     The log likelihood is :math:`b^\top w - \tfrac12 w^\top H w`. Each region is a weight with a prior variance of its own,
     most of them 0: a region comes in where its log evidence grows by more than :math:`\log n` for n regions, so that one of them
-    comes in by chance about once in n. From no field, and from the fields without regions, the step of largest evidence is
-    taken until none gains: a region more or less, or the amplitude of a field or region up or down. The better of the two results is taken.
+    comes in by chance about once in n. The search starts twice: from no field, and from the fields without regions. It takes the step of
+    largest evidence until none gains: a region more or less, or the amplitude of a field or region up or down. The better result counts.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the cells say of the fields of samples, which are independent or, within blocks, alike."""
+"""Information about the fields of samples, which are independent or correlated within blocks."""
 
 from functools import cached_property
 

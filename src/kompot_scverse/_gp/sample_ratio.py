@@ -1,4 +1,4 @@
-"""Densities of which samples are known: effects of their design, and a field of each sample of its own."""
+"""Log densities of samples: effects of their design, and a field that each sample has of its own."""
 
 import logging
 from dataclasses import dataclass
@@ -42,12 +42,12 @@ class _Prior:
     """Of the samples' fields: rank."""
 
     def log_density(self, fields: Fields) -> float:
-        """Up to constants; weights of variance 0 are 0."""
+        """Log prior density up to constants; weights of variance 0 are 0."""
         parts = ((fields.delta.ravel(), self.effects), (fields.own, self.own))
         return -sum(float(np.sum(np.square(w[..., v > 0]) / v[v > 0])) for w, v in parts) / 2
 
     def slope(self, fields: Fields, step: Fields) -> float:
-        """Its derivative along a step."""
+        """Derivative of the log prior density along a step."""
         parts = ((fields.delta.ravel(), step.delta.ravel(), self.effects), (fields.own, step.own, self.own))
         return -sum(float(np.sum(w[..., v > 0] * d[..., v > 0] / v[v > 0])) for w, d, v in parts)
 
@@ -173,7 +173,7 @@ def fit_sample_effects(
     Parameters
     ----------
     phi, codes, blocks
-        As there.
+        As in :func:`fit_sample_ratio`.
     design
         z: samples × effects, in the canonical form without its constant.
     samples

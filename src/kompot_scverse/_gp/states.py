@@ -35,7 +35,7 @@ class States:
     """Numbers of the components of the representation that are used; None for all."""
 
     def rows(self, take: Callable[[np.ndarray], np.ndarray]) -> "States":
-        """Those of the cells that `take` gives of an array with one row per cell."""
+        """Rows of the cells of an array, as `take` returns them."""
         return replace(self, x=take(self.x))
 
     @property
@@ -83,7 +83,7 @@ class States:
         cells
             Which cells are of the contrast.
         null
-            Distances of the null genes.
+            Distances of null genes.
         """
         prior = self.model.basis.kernel.diagonal(self.x[cells])
         kept = {"residual_quantiles": self.left_out[cells] / prior.mean()}

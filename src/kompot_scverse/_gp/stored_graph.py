@@ -1,4 +1,4 @@
-"""A neighbour graph that somebody else made, as neighbours of the points, if it is of the same representation."""
+"""A neighbour graph stored in obsp, if it is of the same representation."""
 
 import numpy as np
 import scipy.sparse as sp

@@ -35,7 +35,7 @@ class Abundance:
 
 @dataclass(frozen=True)
 class LevelResults:
-    """What was found for an effect with several coefficients, at every cell."""
+    """Results of an effect with several coefficients, at every cell."""
 
     levels: np.ndarray
     """Log densities less that of the first level: levels × cells."""
@@ -48,7 +48,7 @@ class LevelResults:
 
 @dataclass(frozen=True)
 class CellResults:
-    """What was found for one contrast, at every cell."""
+    """Results of one contrast, at every cell."""
 
     lfc: np.ndarray
     zscore: np.ndarray

@@ -1,4 +1,4 @@
-"""How much samples differ, by the level of expression: everywhere alike, and from one neighbourhood to the next."""
+"""Variances between samples by the level of expression: of a whole sample, and of its neighbourhoods."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def fit_blocks(
     design
         Design of the samples; without blocks the result has one fit.
     spread
-        What the genes are chosen along, of whom one correlation is learnt: variance between cells, or level.
+        Variance between cells, or level, of each gene: where all genes share a correlation, it is learnt from genes spread evenly along it.
     reference
         Genes that the correlations are learnt from; None for all.
     """

@@ -54,7 +54,7 @@ def disagreement(fitted: np.ndarray, std_error: np.ndarray, plain: PlainMeans) -
     """
     Differences over their errors where they are too large to be chance, and 0 elsewhere: genes × categories.
 
-    What all genes of a category share is left out: samples of unequal depth move them alike.
+    The difference that all genes of a category share is subtracted first: samples of unequal depth shift all genes alike.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ def category_means(
     """
     Mean features over the cells of each category that belong to the reference or the group: categories × rank.
 
-    NaN where either of them has fewer than `min_cells` cells.
+    NaN where reference or group has fewer than `min_cells` cells.
 
     Parameters
     ----------

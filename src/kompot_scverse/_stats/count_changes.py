@@ -1,4 +1,4 @@
-"""What a fold change of counts is in the mean of log-normalised expression, where many counts are zero."""
+"""How a fold change of counts changes the mean of log-normalised expression, where many counts are zero."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class FormulaRows:
 class Design:
     """Conditions and samples of the cells; a sample is a pair of condition and `sample_key` label.
 
-    With a formula there is one condition, of all cells, and the effects are in the place of the groups.
+    With a formula there is one condition, which has all cells, and the effects take the place of the groups.
     """
 
     groupby: str
@@ -65,7 +65,7 @@ class Design:
 
     @property
     def groups(self) -> tuple[object, ...]:
-        """Each is compared with the reference; with a formula the keys of the effects."""
+        """Groups that are compared with the reference; with a formula the keys of the effects."""
         return self.conditions[1:]
 
     @property
@@ -78,7 +78,7 @@ class Design:
         return None if self.formula is None else self.formula.effects[number - 1]
 
     def title(self, number: int) -> str:
-        """What group `number` is about, as in a message."""
+        """Name of the comparison of group `number`, for messages."""
         effect = self.effect(number)
         return f"{self.conditions[0]} to {self.conditions[number]}" if effect is None else effect.name
 
@@ -89,7 +89,7 @@ class Design:
         return self.condition_codes == 0, self.condition_codes == number
 
     def compared(self, number: int) -> np.ndarray:
-        """Cells of either side."""
+        """Cells of the reference and of the group together."""
         first, second = self.sides(number)
         return first | second
 

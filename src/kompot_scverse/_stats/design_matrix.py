@@ -1,4 +1,4 @@
-"""What a design matrix determines: columns that follow from others, and contrasts that are no differences."""
+"""Checks of a design matrix: columns that follow from others, and contrasts that are no differences."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def first_follower(matrix: NDArray[np.float64]) -> tuple[int, list[int]] | None:
 
 
 def is_difference(matrix: NDArray[np.float64], contrast: NDArray[np.float64]) -> bool | None:
-    """Whether a contrast stays when the same is added to all samples; None where the design has no constant.
+    """Whether a contrast is unchanged if a constant is added to all samples; None where the design has no constant.
 
     Parameters
     ----------

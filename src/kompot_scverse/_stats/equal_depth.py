@@ -42,12 +42,12 @@ class EqualDepthReader:
 
     @property
     def chunks(self) -> Sequence[tuple[int, int]] | None:
-        """Those of the layer."""
+        """Row ranges of the layer that are cheap to read."""
         return self.reader.chunks
 
     @property
     def movable(self) -> bool:
-        """As the layer."""
+        """Whether the layer can be sent to another process."""
         return self.reader.movable
 
     def piece(self, rows: slice | NDArray[np.intp]) -> EqualDepthReader:

@@ -106,7 +106,7 @@ def fit_expression(
     Posterior of each condition from the moments of its samples.
 
     A gene with one value in all cells of the first condition and of others does not tell them apart: these conditions
-    share its fit to all their cells. Fits of their own would differ by where the cells are.
+    share one fit to all their cells. Separate fits would differ only because their cells are in other places.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a matrix of expression is made of: whether its values are logs of scaled counts, and what a count is worth."""
+"""What the values of an expression matrix are: whether they are logs of scaled counts, and the value of one count."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LARGEST = 700.0
 
 @dataclass(frozen=True)
 class LayerSurvey:
-    """What was found in a pass over all genes."""
+    """Findings of a pass over all genes."""
 
     unit: NDArray[np.float64]
     """What one count is worth before the logarithm, per cell; NaN for cells without counts or that take no part."""
@@ -46,7 +46,7 @@ class LayerSurvey:
 
 @dataclass
 class _Part:
-    """Of some rows."""
+    """Findings of some rows."""
 
     cells: list[tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.int64]]]
     """Row numbers, units, detected values."""

@@ -111,7 +111,7 @@ def lazy_ratio(fold_change: "da.Array", std: "da.Array") -> "da.Array":
 
 
 def ratio(value: np.ndarray, std: np.ndarray) -> np.ndarray:
-    """A z-score; 0 where there is neither a change nor a variance, as for a gene that is constant."""
+    """A z-score; 0 where change and variance are both 0, as for a constant gene."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where((value == 0) & (std == 0), np.zeros_like(value), value / std)
 

@@ -92,7 +92,7 @@ class _Effects:
         return fit, own
 
     def fit(self, effect: Effect) -> tuple[RatioFit, CellBlocks, float]:
-        """The effect, the features of all cells, and what the effect is to be multiplied by."""
+        """The effect, the features of all cells, and the factor of the effect."""
         columns = effect.contrast @ self.back[:, 1:]
         sides = np.unique(np.round(self.design[:, 0], 9))
         if self.design.shape[1] == 1 and len(sides) == 2:

@@ -82,7 +82,7 @@ type Form = Callable[[np.ndarray, slice], tuple[np.ndarray, np.ndarray]]
 
 
 def _form(reference: Posterior, group: Posterior) -> Form:
-    """Of both conditions."""
+    """Quadratic form with the covariance of both conditions."""
     root = cholesky(reference.covariance() + group.covariance(), lower=True)
     whiten = solve_triangular(root, np.eye(len(root)), lower=True).T
 

@@ -65,12 +65,12 @@ class Neighborhoods:
         return softmax(-0.5 * cdist(x, self.centers, "sqeuclidean") / self.width**2, axis=1)
 
     def sparse_weights(self, x: NDArray[np.floating]) -> csr_array:
-        """The same without weights below :data:`SLIGHT`, which hardly any cell has in more than a few neighbourhoods."""
+        """Weights above :data:`SLIGHT`; nearly all cells have these in a few neighbourhoods only."""
         return vstack(over_cells(_sparse_weights, x, arguments=(self,)), format="csr")
 
 
 def _sparse_weights(x: NDArray[np.floating], neighborhoods: Neighborhoods) -> csr_array:
-    """Of a block of cells."""
+    """Sparse weights of a block of cells."""
     weights = neighborhoods.weights(x)
     weights[weights < SLIGHT] = 0.0
     return csr_array(weights / weights.sum(axis=1, keepdims=True))

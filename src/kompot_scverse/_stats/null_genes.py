@@ -29,7 +29,7 @@ def draw_permutations(cells: np.ndarray, order: np.ndarray, n_null: int, rng: np
     cells
         Row numbers of the cells to shuffle over.
     order
-        Rank of each of them in an order that belongs to the data rather than to the file, so that the shuffled genes
+        Rank of each of them in an order that depends on the data only, so that the shuffled genes
         are the same however the cells are sorted.
     n_null
         Number of null genes; `SHARED` of them have one permutation.

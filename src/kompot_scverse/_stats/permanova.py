@@ -28,7 +28,7 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Permanova:
-    """What the condition explains of the distances."""
+    """How much of the distances the condition explains, and the permutation p."""
 
     pseudo_f: float
     r_squared: float
@@ -53,10 +53,10 @@ def permanova(
     r"""Test the contrast of a design with distances in the place of values (Anderson 2001; McArdle & Anderson 2001).
 
     With Gower's matrix :math:`G = -\tfrac12 J D^{\circ 2} J` and the projections H on the design and Z on what of it is not tested,
-    :math:`F = \frac{\mathrm{tr}((H - Z) G) / q}{\mathrm{tr}((I - H) G) / (n - p)}`. What is permuted is what Z leaves of the samples (Freedman & Lane
-    1983): without covariates, the samples themselves. In blocks of which samples differ in what is tested, samples are permuted within
-    blocks; otherwise whole blocks of one size are. All permutations are made where there are at most `most`, and counted once for
-    each assignment of the tested values.
+    :math:`F = \frac{\mathrm{tr}((H - Z) G) / q}{\mathrm{tr}((I - H) G) / (n - p)}`. The residuals of
+    the samples after Z are permuted (Freedman & Lane 1983): without covariates, the samples themselves. If the tested variable differs within
+    blocks, samples are permuted within their block; otherwise whole blocks of the same size are exchanged. If there are at most `most`
+    permutations, all are made, and each assignment of the tested values counts once.
 
     Parameters
     ----------

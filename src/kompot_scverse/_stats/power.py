@@ -25,7 +25,7 @@ LEAST_LEVEL = 1e-3
 
 @dataclass(frozen=True)
 class Components:
-    """What a study was found to be made of."""
+    """Variance components and cell numbers of an observed study."""
 
     level: NDArray[np.float64]
     """Expression in the neighbourhoods, m x genes."""
@@ -93,7 +93,7 @@ def draw_study(
     Parameters
     ----------
     parts
-        What studies are made of.
+        Components of the observed study.
     n
         Samples in each group.
     lfc

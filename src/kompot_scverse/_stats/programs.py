@@ -32,7 +32,7 @@ def field_shapes(weights: np.ndarray, gram: np.ndarray) -> np.ndarray:
     Vectors of length one whose products are the correlations about zero of fields over the cells.
 
     Of fields :math:`F w_g` at n cells the product of two is :math:`w_g^\top F^\top F w_h`, so that cells are not needed once
-    :math:`F^\top F` is known. About zero and not their means: a change everywhere is another shape than none.
+    :math:`F^\top F` is known. Correlations are about zero, not about the means: a change that is the same everywhere is a shape, too.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def field_shapes(weights: np.ndarray, gram: np.ndarray) -> np.ndarray:
 
 def find_programs(shapes: np.ndarray, n_programs: int | None = None, seed: int = 0) -> Programs:
     """
-    Group genes by Ward's tree over their shapes, at the largest number of groups that other genes would have given too.
+    Group genes by Ward's linkage of their shapes, with the largest number of groups that is stable.
 
     Parameters
     ----------
@@ -73,10 +73,10 @@ def find_programs(shapes: np.ndarray, n_programs: int | None = None, seed: int =
 
 def stability(shapes: np.ndarray, k: int, seed: int = 0) -> float:
     """
-    Prediction strength of k groups (Tibshirani & Walther 2005): how well the groups of half of the genes are those of the other.
+    Prediction strength of k groups (Tibshirani & Walther 2005): how well the groups of one half of the genes predict those of the other.
 
-    Of the pairs of genes in one group of a half, the share that the groups of the other half put together, too, in the group
-    where it is least; mean over random halves.
+    For each group of one half: the share of its pairs of genes that the groups of the other half also put together. The smallest share of
+    all groups counts; mean over random halves.
 
     Parameters
     ----------

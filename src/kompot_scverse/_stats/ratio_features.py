@@ -36,7 +36,7 @@ def n_rough_centers(n_cells: int) -> int:
 
 @dataclass(frozen=True)
 class RegionBasis:
-    """How far cells belong to regions, as features."""
+    """Weights of cells in regions, as features."""
 
     neighborhoods: Neighborhoods
     nodes: np.ndarray
@@ -66,7 +66,7 @@ class Features:
 
 @dataclass(frozen=True)
 class RatioFeatures:
-    """What the fields of an analysis can be made of."""
+    """Features that the fields of an analysis can have: smooth, rough, and of regions."""
 
     states: States
     rough: Basis
@@ -156,7 +156,7 @@ class RatioFeatures:
 
 
 def _sums_of(x: np.ndarray, codes: np.ndarray, bases: tuple, n_samples: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of a block of cells."""
+    """Sums over a block of cells."""
     on = codes >= 0
     rows = np.hstack([basis.features(x[on]) for basis in bases])
     return rows.T @ rows, _sum_by(codes[on], n_samples, rows)
@@ -172,10 +172,10 @@ def _dispersion(
     information: np.ndarray, score: np.ndarray, counts: np.ndarray, design: np.ndarray, n_fields: int
 ) -> float:
     """
-    By how much more the numbers of cells in regions vary between samples than those of independent cells, at least 1.
+    Dispersion of the cell numbers in regions between samples, relative to independent cells; at least 1.
 
-    As in a quasi-likelihood (McCullagh & Nelder 1989, section 9.2): the Pearson statistic of what the effects leave, by its degrees
-    of freedom; the median over the regions.
+    As in a quasi-likelihood (McCullagh & Nelder 1989, section 9.2): the Pearson statistic of the residuals over its degrees
+    of freedom. The median over the regions is taken.
     """
     weight = np.sqrt(1 / counts)[:, None]
     effects = np.column_stack([np.ones(len(design)), design]) / weight

@@ -1,4 +1,4 @@
-"""Sequencing depth of the samples over the cell states, and the share of it that all samples have."""
+"""Sequencing depth of the samples over the cell states, and the share of it that brings them to the same depth."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,8 @@ def sample_log_depth(
 ) -> NDArray[np.float64]:
     r"""Typical log depth of every sample in every neighbourhood: samples x m.
 
-    The mean log depth of sample s in neighbourhood j follows the two-way model :math:`\mu_j + \alpha_s`, as some cell
-    types have more counts in all samples, and where there are many cells, what is measured there.
+    Some cell types have more counts in all samples, so the mean log depth of sample s in neighbourhood j follows the two-way model
+    :math:`\mu_j + \alpha_s`; where a sample has many cells, it is the mean measured there.
 
     Parameters
     ----------
@@ -53,14 +53,14 @@ def common_share(
     weights: NDArray[np.float64] | csr_array,
     codes: NDArray[np.integer],
 ) -> NDArray[np.float64]:
-    """Share of every cell's depth that leaves its sample with that of the shallowest one in the same neighbourhoods.
+    """Share of the depth of every cell that brings its sample to the depth of the shallowest one in the same neighbourhoods.
 
     Parameters
     ----------
     log_depth
         Of the samples in the neighbourhoods, samples x m (:func:`sample_log_depth`).
     counts
-        Samples that the shallowest one is looked for among.
+        Whether each sample counts; the shallowest of those that do is taken.
     weights, codes
         Weights in the neighbourhoods and sample number of every cell.
 

@@ -145,7 +145,7 @@ def abundance_distances(mass: NDArray[np.float64], gram: NDArray[np.float64]) ->
 
 
 def _distances(products: NDArray[np.float64]) -> NDArray[np.float64]:
-    """From inner products."""
+    """Distances from inner products."""
     squares = np.diagonal(products)
     found = np.sqrt(np.maximum(squares[:, None] + squares - 2 * products, 0))
     np.fill_diagonal(found, 0.0)

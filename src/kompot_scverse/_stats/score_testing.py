@@ -102,8 +102,8 @@ def _axes(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     Principal axes of the features, a constant before them: those of states, those of effects, and the former's spread.
 
-    The features of states are about their mean over the cells, which changes nothing beside a flat intercept. Effects have
-    a constant with a prior, so theirs are not; axes whose variance the data hardly change at the largest ratio are left out.
+    The features of states are centred, which changes nothing beside a flat intercept. Those of effects are not, since the constant of an effect has
+    a prior. Axes whose variance the data hardly change at the largest ratio are left out.
     """
     n, size = gram[0, 0], len(gram)
     mean = gram[0, 1:] / n

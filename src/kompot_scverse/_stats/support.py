@@ -28,16 +28,16 @@ class SupportMap:
     r"""
     Support of the effects in soft neighbourhoods that are much smaller than the length scale of the model.
 
-    The model takes functions to be smooth, and is as sure of a condition far away from all its cells as the smoothness allows;
-    in many dimensions, where its functions are nearly linear, that is everywhere. So support is asked of effects that
-    tell nothing of each other in different neighbourhoods. With the prior variance :math:`\rho\sigma^2` and
+    The model takes functions to be smooth, so it extrapolates with confidence: in many dimensions, where its functions are nearly
+    linear, even far from all cells of a condition. Support must not rest on that. It is therefore computed for effects that are
+    independent in different neighbourhoods. With the prior variance :math:`\rho\sigma^2` and
     n cells of a condition, the posterior variance is :math:`\rho\sigma^2 / (1 + \rho n)`, and the support is one minus its
     share of the prior, :math:`\rho n / (1 + \rho n)`. That of a cell is the average over its neighbourhoods.
 
     Parameters
     ----------
     neighborhoods
-        Where.
+        Neighbourhoods.
     n_cells
         Soft number of cells of every sample: samples × neighbourhoods.
     """

@@ -17,9 +17,9 @@ def thinned_expression(
 ) -> NDArray[np.float64]:
     r"""Expected log-normalised expression after only a share of each cell's counts has been drawn.
 
-    The mean of :math:`\log(1 + u c)` over cells, with a count c worth u, depends on the sequencing depth: of one molecule
-    seldom seen a large value is made, of one seen often a small one. A count of which only the share f is drawn is
-    :math:`b \sim \mathrm{Bin}(c, f)`, worth :math:`u/f`, and distributed just as if the cell had been sequenced less. So
+    The mean of :math:`\log(1 + u c)` over cells, with a count c worth u, depends on the sequencing depth: at low depth there are few counts of
+    large value, at high depth many of small value. If only a share f of the counts is drawn, a count becomes
+    :math:`b \sim \mathrm{Bin}(c, f)`, worth :math:`u/f`, just as if the cell had been sequenced less. So
 
     .. math:: E[\log(1 + u b / f) \mid c]
 

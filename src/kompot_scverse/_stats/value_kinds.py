@@ -72,7 +72,7 @@ class ValueKinds:
 
 def value_kinds(block: NDArray[np.floating] | sp.csr_array) -> ValueKinds:
     """
-    Look at cells.
+    Find out which kinds of values some cells have.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def _is_scaled(y: sp.csr_array, below: NDArray[np.bool_]) -> bool:
 
 
 def _mean_and_std(y: sp.csr_array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Of the genes that vary."""
+    """Mean and standard deviation of the genes that vary."""
     n = max(y.shape[0], 1)
     mean = np.asarray(y.sum(axis=0)).ravel() / n
     std = np.sqrt(np.maximum(np.asarray(y.power(2).sum(axis=0)).ravel() / n - mean**2, 0))

@@ -26,7 +26,7 @@ def weighted_chi2_sf(statistic: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 def matched_sf(statistic: np.ndarray, matched: np.ndarray) -> np.ndarray:
     """
-    The same of many sums in one call, which is faster.
+    Tail probabilities of many sums in one call, which is faster.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def matched_sf(statistic: np.ndarray, matched: np.ndarray) -> np.ndarray:
 
 
 def matched_chi2(weights: np.ndarray) -> np.ndarray:
-    """What makes a noncentral χ² variable of the sum: scale, shift, degrees of freedom, noncentrality."""
+    """The noncentral χ² variable that matches the sum: scale, shift, degrees of freedom, noncentrality."""
     # divided by the largest: powers of small weights would underflow
     largest = weights.max()
     w = weights / largest

@@ -1,4 +1,4 @@
-"""Keywords that go on to matplotlib: checked by name, and the colour scale among them read with percentiles."""
+"""Keywords that are passed on to matplotlib: unknown names raise, and limits of colour scales may be percentiles."""
 
 import inspect
 from collections.abc import Callable, Mapping

@@ -62,7 +62,7 @@ class DAPoints:
         return wide * 1.08, max(xy[:, 1].max(initial=0), self.threshold or 0.0, 0.1) * 1.08
 
     def colors(self, data: Any, color: str | None) -> pd.Series:
-        """What the cells are coloured by: an obs column, or the direction."""
+        """Values that colour the cells: an obs column, or the direction."""
         if color is None:
             return pd.Series(self.calls.direction)
         if color not in data.obs:
@@ -93,7 +93,7 @@ def da_points(view: RunView, y: Literal["tail", "qvalue"] | None, **limits: floa
     view
         A da run.
     y
-        What the height is; None for what the directions rest on.
+        Statistic on the y axis; None for the one that the directions rest on.
     **limits
         Other thresholds than those of the run, for :func:`kompot_scverse._runs.da_calls.da_calls`.
     """

@@ -28,7 +28,7 @@ def draw_dots(
     kws: Mapping[str, Any],
     called: np.ndarray | None = None,
 ) -> tuple[Any, float]:
-    """Dots at rows and columns, those called with a ring; returns them and the share that the largest dot stands for."""
+    """Dots at rows and columns, called genes with a ring; returns the dots and the share of the largest one."""
     rows, columns = np.indices(color.shape)
     values, sizes = color.to_numpy(), share.to_numpy()
     top = _round_up(np.nanmax(sizes, initial=0.0))

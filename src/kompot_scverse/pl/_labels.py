@@ -48,7 +48,7 @@ def label_points(
     complain: bool = True,
 ) -> list[Any]:
     """
-    Write names next to points, none over another, each with a thin line to its point.
+    Write names next to points without overlap, each with a thin line to its point.
 
     Names for which there is no room are left out, with a warning. Where the axes change their size or limits later, the labels
     are placed again as they are drawn.

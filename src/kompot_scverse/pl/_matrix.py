@@ -1,4 +1,4 @@
-"""Genes × categories: what is in the cells of a heatmap or dot plot, in which order, and how it is framed."""
+"""Genes × categories: values, order and frame of a heatmap or dot plot."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ def top_genes(view: RunView, genes: Sequence[str] | str | None, n_genes: int, ge
 
 
 def _of_programs(view: RunView, n_genes: int) -> np.ndarray:
-    """Genes by program, of each the most distant of those that are like it."""
+    """Genes by program: of those that follow it closely, the ones with the largest distance."""
     program, score = view.read("program").astype(str).to_numpy(), view.numbers("program_score")
     distance, found = np.nan_to_num(view.numbers("mahalanobis")), []
     names = [str(number + 1) for number in range(len(view.run.summary["programs"]))]

@@ -71,7 +71,7 @@ class PlacedLabels(Artist):
         return placed
 
     def draw(self, renderer: Any) -> None:
-        """Nothing, but before all else is drawn, the labels are placed again if that is due."""
+        """Draw nothing; this comes before all other artists and places the labels again where the axes have changed."""
         if self._placed_for is None or not np.allclose(self._state(), self._placed_for, rtol=1e-3):
             self.place()
 

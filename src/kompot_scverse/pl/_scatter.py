@@ -105,7 +105,7 @@ def color_scatter(
     legend
         Whether to draw a legend or a colour bar.
     on_data
-        Whether to write the names of many categories on their points, since no palette keeps them all apart.
+        Whether to write the names of many categories on their points, since no palette makes them all distinguishable.
     pad
         Inches between the axes and the legend, where something else stands there.
     kws

@@ -1,4 +1,4 @@
-"""Colours, sizes and the small acts that every plot repeats."""
+"""Colours, sizes and small steps that all plots share."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -233,7 +233,7 @@ def small_colorbar(ax: "Axes", mappable: Any, label: str, *, pad: float | None =
 
 
 def beyond(mappable: Any) -> Literal["neither", "min", "max", "both"]:
-    """At which ends of its colour scale values are cut off, which an arrow of the colour bar says."""
+    """At which ends of the colour scale values are cut off, for the arrows of the colour bar."""
     values = np.ma.masked_invalid(mappable.get_array()).compressed()
     low, high = mappable.norm.vmin, mappable.norm.vmax
     if values.size == 0 or low is None or high is None:

@@ -6,7 +6,7 @@ __all__ = ["paper", "shade"]
 
 
 def paper() -> str:
-    """Colour of what lies behind the data."""
+    """Background colour of the axes."""
     return shade(0.0)
 
 

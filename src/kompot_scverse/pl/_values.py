@@ -1,4 +1,4 @@
-"""Statistics of a run, of which there must be some to draw."""
+"""Statistics of a run; an error where all of them are missing."""
 
 import numpy as np
 import pandas as pd

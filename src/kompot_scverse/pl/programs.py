@@ -33,7 +33,7 @@ def programs(
     **scatter_kws: Any,
 ) -> Panels:
     """
-    Where the programs of :func:`kompot_scverse.tl.programs` change, and the genes that lead them.
+    Where the programs of :func:`kompot_scverse.tl.programs` change, and their leading genes.
 
     Parameters
     ----------

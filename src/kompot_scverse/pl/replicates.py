@@ -58,11 +58,11 @@ def replicates(
     r"""
     Smoothed expression of a gene in each sample, so that one sees whether an effect holds in every replicate.
 
-    The function of a sample is that of the run, :math:`\Phi(x)^\top w_s` with :math:`w_s = (G_s + \sigma^2 I)^{-1} B_s`
-    from the cells of the sample alone, rebuilt exactly from the stored basis and the expression in the data. All
-    samples are averaged over the same cells, those of both conditions in a category or stretch of the axis, so they
-    differ in expression and not in composition. Bars are the mean of the samples' points; thick lines are the
-    condition's function, from all its cells. In categories, a dash shows the plain mean of the sample's own cells there.
+    The function of a sample is that of its condition plus the field that the run estimates for the sample (with
+    `GPSettings.kompot()`, a fit to the cells of the sample alone). It is rebuilt from the stored basis and the expression in the data. All
+    samples are averaged over the same cells, those of both conditions in a category or stretch of the axis. So they
+    differ in expression, not in composition. Bars are the mean of the samples' points; thick lines are the
+    function of the condition, from all its cells. In categories, a dash shows the plain mean of the sample's own cells there.
 
     Parameters
     ----------

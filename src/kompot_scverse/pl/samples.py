@@ -1,4 +1,4 @@
-"""Samples by how far they are from each other."""
+"""Distances between samples."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal

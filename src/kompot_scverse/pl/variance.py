@@ -1,4 +1,4 @@
-"""What the variance of a gene consists of."""
+"""Components of the variance of genes."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any

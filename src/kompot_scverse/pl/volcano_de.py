@@ -58,7 +58,8 @@ def volcano_de(
     Mean log fold change of every gene against its q-value between replicates or its Mahalanobis distance.
 
     Coloured are the genes that the run calls differentially expressed: by the q-value of the replicate test where the
-    run has a `sample_key`, else by the local false discovery rate of the distance. The legend says which.
+    run has a `sample_key`, else by that of the test of the cells (with `GPSettings.kompot()`, by the local false discovery rate of the
+    distance). The legend says which.
 
     Parameters
     ----------
