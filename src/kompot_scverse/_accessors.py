@@ -5,8 +5,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-__all__ = ["take_accessors"]
-
 KINDS = {
     "obs": "a column of obs",
     "var": "a column of var",

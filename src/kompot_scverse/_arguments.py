@@ -11,11 +11,6 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import numpy as np
 
-__all__ = [
-    "check_argument", "check_arguments", "check_at_least", "check_fields", "check_fraction", "check_not_negative", "listed",
-    "seed_of", "shown",
-]  # fmt: skip
-
 SHOWN = 60
 """Characters of a value that an error repeats."""
 

@@ -3,8 +3,6 @@
 import re
 from dataclasses import dataclass
 
-__all__ = ["DIRECTIONS", "LONGEST", "Keys", "check_key", "column_name", "effect_key", "is_safe", "slug"]
-
 SAMPLE_VAR = "_sample_var"
 """Suffix of the fields that the variance between replicates changes."""
 DIRECTIONS = ("down", "neutral", "up")

@@ -9,8 +9,6 @@ from typing import Any
 from anndata import AnnData, register_anndata_namespace
 from mudata import MuData, register_mudata_namespace
 
-__all__ = ["KompotAnnData", "KompotMuData"]
-
 PARTS = ("get", "pl", "pp", "tl")
 
 

@@ -21,8 +21,6 @@ from .layers import drop_layers
 from .options import arguments_of, options_of
 from .session import session
 
-__all__ = ["commands"]
-
 NOT_FEASIBLE = 3
 ROWS: dict[Callable, str] = {get.de_df: "gene", get.da_df: "cell"}
 """What a row of a table is: the name of its first column."""

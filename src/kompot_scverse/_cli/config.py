@@ -14,8 +14,6 @@ from kompot_scverse.design import Design
 from .values import as_taken, parts, settings_type
 from .yaml_core import load
 
-__all__ = ["GIVEN_OTHERWISE", "read_config"]
-
 GIVEN_OTHERWISE = ("data", "overwrite")
 """Arguments of the functions that a file cannot give."""
 

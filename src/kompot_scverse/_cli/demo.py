@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from .findings import Findings
 
-__all__ = ["demo"]
-
 DENSITY_CHANGE = 2.0
 """Twice the default of the simulation, so that some cells pass the threshold of 1 on the log fold change."""
 

@@ -7,8 +7,6 @@ import typer
 
 from kompot_scverse.design import Design
 
-__all__ = ["design_options", "take_design"]
-
 PANEL = "design: a formula over the samples, instead of --groupby and --reference"
 OPTIONS = {
     "design": (str, "--design", "Formula over the samples, such as '~ age + sex' or '~ C(day)'."),

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["write_figures"]
-
 EMBEDDINGS = ("X_umap", "X_tsne")
 DPI = 150
 

@@ -13,8 +13,6 @@ from .stores import is_mudata, not_replaceable
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["check_output", "check_page", "check_space", "check_table", "read", "write", "write_page", "write_table"]
-
 SUFFIXES = (".h5ad", ".h5mu", ".zarr")
 TABLES = (".csv", ".tsv", ".parquet")
 PAGES = (".html", ".htm")

@@ -9,8 +9,6 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Findings", "found", "realised_errors"]
-
 N_TOP = 10
 COLUMN = 40
 

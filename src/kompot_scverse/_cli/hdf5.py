@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["array_bytes", "failed", "failures_raised"]
-
 _failed = False
 
 

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["drop_layers"]
-
 
 def drop_layers(data: "AnnData | MuData", before: Collection[int] = ()) -> None:
     """Drop the layers of all runs but those of `before`; what `kp.tl.restore_layers` builds them from stays."""

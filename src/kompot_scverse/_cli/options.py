@@ -12,8 +12,6 @@ from .config import GIVEN_OTHERWISE
 from .texts import argument_texts, field_texts
 from .values import as_taken, parts, settings_type
 
-__all__ = ["arguments_of", "options_of"]
-
 REPEATED = " Repeat it for several."
 OF_COMMANDS = ("input", "output", "table", "config", "threads", "tool")
 """Options that the commands have themselves."""

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     import numpy as np
     from anndata import AnnData
 
-__all__ = ["choose_representation", "log_normalized", "principal_components"]
-
 LAYER = "kompot_lognorm"
 N_COMPS = 30
 N_VARIABLE = 2000

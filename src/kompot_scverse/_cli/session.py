@@ -12,8 +12,6 @@ from typing import Any
 
 import typer
 
-__all__ = ["errors_as_exit_codes", "session"]
-
 ERRORS = (LookupError, OSError, TypeError, ValueError, MemoryError, ImportError)
 """What data and settings can cause; anything else is a mistake of ours and shows where."""
 

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["check_writable", "recover", "staged"]
-
 LONGEST = 200
 """Bytes of a name that still leave room for what is added to it; file systems take 255."""
 

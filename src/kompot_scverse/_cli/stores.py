@@ -4,8 +4,6 @@ import json
 import re
 from pathlib import Path
 
-__all__ = ["is_mudata", "not_replaceable"]
-
 ZARR_FILES = frozenset({"zarr.json", ".zgroup", ".zattrs", ".zmetadata", ".zarray", ".DS_Store"})
 HDF5 = b"\x89HDF\r\n\x1a\n"
 CHUNK = re.compile(r"c|c?[0-9]+([./][0-9]+)*")

@@ -7,8 +7,6 @@ import textwrap
 from collections.abc import Callable
 from itertools import pairwise
 
-__all__ = ["argument_texts", "field_texts"]
-
 HERE = {
     "genes": "Gene, or the true/false var column that marks them; left out, all. The others keep the results of an "
     "earlier run with the same cells, basis and settings. In a MuData, write the modality in front (prot:CD3) if needed.",

@@ -8,8 +8,6 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import numpy as np
 
-__all__ = ["as_taken", "parts", "settings_type"]
-
 NAMES: dict[Any, str] = {
     bool: "true or false",
     int: "a whole number",

@@ -3,8 +3,6 @@
 import re
 from typing import Any
 
-__all__ = ["load"]
-
 # the tags that a plain scalar can get, by the first characters that it then has
 RESOLVED = {
     "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),

@@ -8,8 +8,6 @@ from kompot_scverse._keys import LONGEST, column_name
 from .protocol import AnnDataLike
 from .resolve import obs_column
 
-__all__ = ["category_names", "group_column"]
-
 
 def group_column(adata: AnnDataLike, key: str | None) -> pd.Series | None:
     """The obs column of the categories; they must stay apart as column names of a table in a file."""

@@ -6,8 +6,6 @@ import numpy as np
 import pandas as pd
 from mudata import MuData
 
-__all__ = ["CellMap"]
-
 
 class CellMap:
     """

@@ -13,8 +13,6 @@ from .errors import missing
 from .holders import split_name
 from .tables import column_of
 
-__all__ = ["Columns"]
-
 SHOWN = 5
 """Cells that an error names."""
 

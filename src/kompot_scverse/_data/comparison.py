@@ -13,8 +13,6 @@ from .formula_design import FormulaDesign, resolve_formula
 from .sample_design import contrast_designs
 from .targets import Targets
 
-__all__ = ["Compared", "Comparison", "describe_comparison", "resolve_comparison"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:

@@ -13,8 +13,6 @@ from .errors import INSIDE
 from .protocol import AnnDataLike
 from .resolve import obs_values
 
-__all__ = ["MAX_CODES", "MIN_CODES", "check_kind", "sample_covariates", "warn_of_codes"]
-
 TIMES = ("datetime", "datetime64", "date", "timedelta", "timedelta64", "period", "time")
 """Kinds of values, as pandas calls them, that are neither numbers nor categories."""
 MIN_CODES, MAX_CODES = 3, 10

@@ -14,8 +14,6 @@ from .errors import INSIDE
 from .protocol import AnnDataLike
 from .resolve import cell_mask, match_label, obs_column
 
-__all__ = ["MIN_CELLS", "resolve_design"]
-
 MIN_SAMPLES = 2
 
 

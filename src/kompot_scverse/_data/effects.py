@@ -14,8 +14,6 @@ from .errors import NamedError, choices
 from .formula import FormulaMatrix
 from .sample_table import is_number
 
-__all__ = ["find_effects"]
-
 MAX_LEVELS = 9
 """Values of a numeric variable at which an omnibus effect is evaluated."""
 

@@ -13,8 +13,6 @@ from kompot_scverse._arguments import shown
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["INSIDE", "NamedError", "choices", "in_modality", "missing"]
-
 INSIDE = (str(Path(__file__).parents[1]),)
 """For `warnings.warn(skip_file_prefixes=...)`: a warning is about the line that called the package."""
 

@@ -14,8 +14,6 @@ from .errors import INSIDE
 from .matrix import MatrixReader
 from .protocol import AnnDataLike
 
-__all__ = ["log_base", "look_at", "warn_of_values"]
-
 logger = logging.getLogger("kompot_scverse")
 
 MAX_CELLS = 1000

@@ -15,8 +15,6 @@ from .protocol import AnnDataLike
 from .resolve import own_names
 from .tables import column_of
 
-__all__ = ["by_modality", "cells_of", "feature_names", "feature_numbers", "feature_values", "on_all_cells"]
-
 
 def feature_names(data: AnnDataLike, gene_symbols: str | None) -> np.ndarray:
     """What features are called: their names, or what a column of var says where it says something."""

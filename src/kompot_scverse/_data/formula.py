@@ -12,8 +12,6 @@ import pandas as pd
 from .errors import NamedError, choices
 from .formula_rank import check_rank
 
-__all__ = ["FormulaMatrix", "formula_matrix", "formula_variables"]
-
 QUOTED = re.compile(r"`([^`]*)`")
 COLOURS = re.compile(r"\x1b?\[[0-9;]*m")
 MARKS = str.maketrans("", "", "⧛⧚")

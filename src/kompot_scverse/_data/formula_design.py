@@ -20,8 +20,6 @@ from .protocol import AnnDataLike
 from .resolve import cell_mask, obs_column
 from .sample_table import is_number, sample_table, warn_of_numbers
 
-__all__ = ["FormulaDesign", "resolve_formula"]
-
 MAX_COMBINATIONS = 200
 """Without samples, cells with the same values of the variables are taken together: so many combinations at most."""
 

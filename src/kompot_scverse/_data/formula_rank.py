@@ -10,8 +10,6 @@ from kompot_scverse._stats.design_matrix import first_follower, is_difference
 if TYPE_CHECKING:
     from .formula import FormulaMatrix
 
-__all__ = ["check_rank"]
-
 SHOWN = 6
 """Values of a variable that an error names."""
 

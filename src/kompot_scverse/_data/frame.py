@@ -14,8 +14,6 @@ from .errors import missing
 from .holders import check_data, one_modality, split_name
 from .protocol import AnnDataLike
 
-__all__ = ["Frame", "JointFrame", "frame_of"]
-
 
 def frame_of(data: object, mod: object = None) -> AnnDataLike:
     """

@@ -8,8 +8,6 @@ import pandas as pd
 
 from kompot_scverse._arguments import listed
 
-__all__ = ["set_weights"]
-
 COLUMNS = ("source", "target")
 
 

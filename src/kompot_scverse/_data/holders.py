@@ -11,10 +11,6 @@ from kompot_scverse._keys import is_safe
 
 from .errors import missing
 
-__all__ = [
-    "check_changeable", "check_data", "check_names", "holder", "modality_names", "one_modality", "split_name", "whole",
-]  # fmt: skip
-
 
 def check_data(data: object, mod: object = None) -> AnnData | MuData:
     """Return `data`; raise an error if they are no AnnData or MuData, or have no cells."""

@@ -13,8 +13,6 @@ from kompot_scverse._gp.row_pieces import csr_rows
 
 from .stored_rows import stored_rows
 
-__all__ = ["MatrixReader", "as_float", "in_memory", "matrix_reader", "plain"]
-
 logger = logging.getLogger("kompot_scverse")
 
 UNKNOWN_DENSITY = 0.1

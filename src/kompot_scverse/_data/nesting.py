@@ -8,8 +8,6 @@ from kompot_scverse._stats.design import Design
 from .protocol import AnnDataLike
 from .tables import column_of
 
-__all__ = ["grouping_column"]
-
 
 def grouping_column(adata: AnnDataLike, design: Design) -> tuple[str, int] | None:
     """

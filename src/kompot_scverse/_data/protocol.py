@@ -5,8 +5,6 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-__all__ = ["AnnDataLike"]
-
 
 class AnnDataLike(Protocol):
     """Cells × features with their annotation."""

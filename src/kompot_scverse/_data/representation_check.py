@@ -7,8 +7,6 @@ import numpy as np
 
 from .resolve import spellings
 
-__all__ = ["informative", "informative_components", "warn_of_picture"]
-
 logger = logging.getLogger("kompot_scverse")
 
 PICTURE = re.compile(r"umap|t-?sne|draw_graph|phate", re.IGNORECASE)

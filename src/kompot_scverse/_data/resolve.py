@@ -14,8 +14,6 @@ from .matrix import MatrixReader, as_float, matrix_reader
 from .protocol import AnnDataLike
 from .tables import column_of, value_of
 
-__all__ = ["cell_mask", "expression", "expression_values", "gene_numbers", "obs_column", "representation"]
-
 DEFAULT_REPRESENTATIONS = ("X_joint", "X_diffusion", "DM_EigenVectors", "X_diffmap", "X_pca")
 """What is taken without `use_rep=`, the first that exists: first what `kp.pp` wrote."""
 

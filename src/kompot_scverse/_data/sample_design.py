@@ -15,8 +15,6 @@ from .covariates import sample_covariates, warn_of_codes
 from .errors import INSIDE
 from .protocol import AnnDataLike
 
-__all__ = ["contrast_designs"]
-
 MIN_PAIRS = 2
 SHOWN = 12
 """Samples that a warning names."""

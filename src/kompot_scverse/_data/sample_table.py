@@ -11,8 +11,6 @@ from .errors import INSIDE
 from .protocol import AnnDataLike
 from .resolve import obs_values
 
-__all__ = ["is_number", "sample_table", "warn_of_numbers"]
-
 SHOWN = 3
 """Cells or samples that an error names."""
 

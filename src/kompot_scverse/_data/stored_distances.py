@@ -5,8 +5,6 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["stored_distances"]
-
 
 def stored_distances(data: Any, cells: np.ndarray) -> dict[str, sp.csr_array]:
     """

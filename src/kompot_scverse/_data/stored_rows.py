@@ -8,8 +8,6 @@ from typing import Any
 
 import scipy.sparse as sp
 
-__all__ = ["StoredRows", "stored_rows"]
-
 
 @dataclass(frozen=True)
 class StoredRows:

@@ -4,8 +4,6 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["column_of", "value_of"]
-
 
 def column_of(table: Any, key: str, name: str = "obs") -> pd.Series:
     """A column of obs or var; `name` is what to call the table where the key is there twice."""

@@ -18,8 +18,6 @@ from .holders import check_data, check_names, modality_names, one_modality, spli
 from .representation_check import informative_components
 from .resolve import DEFAULT_REPRESENTATIONS, cell_mask, check_finite, defaults_named, representation, spellings
 
-__all__ = ["Targets", "resolve_targets"]
-
 
 @dataclass(frozen=True)
 class Targets:

@@ -4,8 +4,6 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.special import softmax
 
-__all__ = ["GRID", "choose_amplitudes", "chosen_variances", "log_evidence", "solve_prior"]
-
 GRID = 10.0 ** np.arange(-3, 4.1, 0.5)
 """Prior variances of a field that changes at all."""
 N_FIELDS = 2

@@ -10,8 +10,6 @@ from .order import canonical_order
 from .over_cells import over_cells
 from .progress import progress_bar
 
-__all__ = ["Basis", "expected_rank", "explained_variance", "fit_basis"]
-
 MAX_CANDIDATES = 50_000
 """Cells among which pivots are searched; on larger data all cells still decide whether the basis is good enough."""
 BLOCK = 16_384

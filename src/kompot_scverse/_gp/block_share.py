@@ -7,8 +7,6 @@ from .evidence import Grid, grid_prior, log_evidence
 from .sample_sums import SampleSums
 from .varying_coefficients import VaryingCoefficients
 
-__all__ = ["block_share"]
-
 SHARES = np.array([0.0, 0.2, 0.4, 0.6, 0.8, 0.95])
 AXES = 10
 """Leading axes of the cell states in which the share is estimated."""

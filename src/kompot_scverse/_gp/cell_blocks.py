@@ -12,8 +12,6 @@ from .parallel import cluster_client, sends_large
 from .progress import note_pass
 from .row_tasks import piece
 
-__all__ = ["CellBlocks", "Held"]
-
 BLOCK = 16_384
 """Cells whose products are formed at a time."""
 KEPT = 2**32

@@ -14,8 +14,6 @@ from .sample_sums import SampleSums
 from .variance_table import Covariance, JointTable, VarianceTable, compress
 from .varying_coefficients import VaryingCoefficients
 
-__all__ = ["Components", "Function", "Joint", "Probability", "fit_components"]
-
 
 @dataclass(frozen=True)
 class Function:

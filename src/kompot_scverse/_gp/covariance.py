@@ -13,8 +13,6 @@ from scipy.spatial.distance import cdist
 
 from .frame import Frame
 
-__all__ = ["covariance_diagonal", "covariance_values"]
-
 EXPANDED_DIMENSIONS = 8
 """Dimensions beyond which expanded squares, by a matrix product, are faster than differences."""
 CLOSE = 1e-2

@@ -7,8 +7,6 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.special import gammaln
 
-__all__ = ["DensityFit", "fit_density"]
-
 logger = logging.getLogger("kompot_scverse")
 
 MAX_STEPS = 100

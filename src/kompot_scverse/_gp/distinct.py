@@ -6,8 +6,6 @@ import numpy as np
 
 from .order import canonical_order
 
-__all__ = ["RESOLUTION", "DistinctPoints", "distinct_points"]
-
 RESOLUTION = 1e-6
 """Distance up to which cells are one point, in units of the frame: a copy that went through single precision is one."""
 

@@ -11,17 +11,6 @@ from .right_hands import RightHands
 from .sample_sums import SampleSums
 from .varying_coefficients import VaryingCoefficients
 
-__all__ = [
-    "FLOOR",
-    "Grid",
-    "evidence_of",
-    "grid_posterior",
-    "grid_prior",
-    "log_evidence",
-    "ratio_grid",
-    "run_in_blocks",
-]
-
 GENES = 1024
 """Genes of one task."""
 FLOOR = 1e-9

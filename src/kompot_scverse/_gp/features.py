@@ -9,8 +9,6 @@ import numpy as np
 from .over_cells import over_cells
 from .parallel import cluster_client
 
-__all__ = ["BLOCK", "CellFeatures", "Features", "blocks_of", "features_of", "stored"]
-
 BLOCK = 8192
 """Cells whose features are held at a time."""
 

@@ -6,8 +6,6 @@ import threading
 from functools import cache
 from typing import Any
 
-__all__ = ["check_not_forked", "note_jax", "renew_pool_when_forked"]
-
 _started: set[int] = set()
 """Processes, this one or those it was forked from, in which we have used jax."""
 

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Frame", "fit_frame"]
-
 SHARE = 0.9
 """Share of the cells whose distance from the centre makes the unit: neither outliers nor many cells at one point do."""
 

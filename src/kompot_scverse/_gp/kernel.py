@@ -11,8 +11,6 @@ from .covariance import covariance_diagonal, covariance_values
 from .frame import Frame
 from .mellon import load_mellon
 
-__all__ = ["Kernel"]
-
 VALUES = 2**18
 """Covariances computed at a time on the processor, so that the passes over them stay in the cache."""
 

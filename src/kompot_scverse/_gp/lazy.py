@@ -13,8 +13,6 @@ from .forks import renew_pool_when_forked
 if TYPE_CHECKING:
     import dask.array as da
 
-__all__ = ["as_dask"]
-
 
 def as_dask(values: Features | sp.csr_array, chunks: tuple[int, ...] | tuple[tuple[int, ...], ...]) -> "da.Array":
     """

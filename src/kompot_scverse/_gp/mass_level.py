@@ -5,8 +5,6 @@ from scipy.special import expit
 
 from .cell_blocks import CellBlocks
 
-__all__ = ["mass_level"]
-
 MAX_STEPS = 100
 
 

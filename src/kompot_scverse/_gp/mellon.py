@@ -24,8 +24,6 @@ from .forks import note_jax
 
 logger = logging.getLogger("kompot_scverse")
 
-__all__ = ["find_kernel", "kernel_function", "length_scale", "load_mellon", "prior_log_density"]
-
 
 @cache
 def load_mellon() -> ModuleType:

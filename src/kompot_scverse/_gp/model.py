@@ -17,8 +17,6 @@ from .neighbors import point_distances, separate_points
 if TYPE_CHECKING:
     from kompot_scverse.settings import GPSettings
 
-__all__ = ["CellStates", "fit_cell_states"]
-
 logger = logging.getLogger("kompot_scverse")
 
 MAX_QUERIES = 10_000

@@ -13,8 +13,6 @@ from .parallel import return_freed_memory
 from .row_pieces import csr_rows
 from .row_tasks import RowReader, Rows, map_rows
 
-__all__ = ["Moments", "collect_moments", "sample_grams", "sample_sums"]
-
 PRODUCT_ROWS = 1024
 """Rows summed in the precision of the expression; longer sums are accumulated in float64."""
 CACHE = 2**21

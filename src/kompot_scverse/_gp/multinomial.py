@@ -10,8 +10,6 @@ from scipy.special import log_softmax, softmax
 from .cell_blocks import CellBlocks
 from .features import Features
 
-__all__ = ["Cells", "Fields", "State"]
-
 MAX_CELLS = 4000
 """Cells that the information about the samples is taken from; of several thousand it does not change visibly."""
 MAX_STEPS = 50

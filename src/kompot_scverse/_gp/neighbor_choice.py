@@ -13,8 +13,6 @@ from .neighbor_sets import NeighborSets, set_distances
 from .neighbors import fractal_dimension, point_distances
 from .stored_graph import points_graph, same_distances
 
-__all__ = ["LARGE", "NeighborRequest", "neighbor_sets"]
-
 logger = logging.getLogger("kompot_scverse")
 
 LARGE = 20_000

@@ -10,8 +10,6 @@ import numpy as np
 from .parallel import limited_algebra
 from .progress import progress_bar
 
-__all__ = ["GraphError", "approximate_graph", "exact_ranks", "graph_error", "has_faiss"]
-
 logger = logging.getLogger("kompot_scverse")
 
 MEAN_ERROR, LARGE_ERROR = 0.02, 0.1

@@ -7,8 +7,6 @@ import numpy as np
 from .distinct import DistinctPoints
 from .neighbors import nearest_neighbor_distances, point_distances
 
-__all__ = ["NeighborSets", "first_in_set"]
-
 BLOCK = 2**16
 """Points looked at at a time."""
 

@@ -10,8 +10,6 @@ from .progress import progress_bar
 if TYPE_CHECKING:
     from sklearn.neighbors import NearestNeighbors
 
-__all__ = ["fractal_dimension", "nearest_neighbor_distances", "point_distances", "separate_points"]
-
 MAX_DIMENSION = 50
 """Beyond this, volumes r^d under- and overflow (the limit is mellon's)."""
 

@@ -4,8 +4,6 @@ import numpy as np
 
 from .posterior import spectrum
 
-__all__ = ["check_noise", "noise_floor"]
-
 MARGIN = 100
 """Noise variance over the rounding error of the eigenvalues from which on posteriors are right to about six digits."""
 

@@ -2,8 +2,6 @@
 
 import numpy as np
 
-__all__ = ["canonical_order"]
-
 
 def canonical_order(x: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
     """

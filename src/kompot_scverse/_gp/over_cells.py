@@ -8,8 +8,6 @@ import numpy as np
 
 from .parallel import cluster_client, sends_large
 
-__all__ = ["futures_over_cells", "over_cells", "ranges_on_workers"]
-
 BLOCK, BLOCK_ON_WORKER = 8192, 32_768
 """Cells at a time here, and on a worker."""
 

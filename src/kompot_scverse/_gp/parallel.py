@@ -11,10 +11,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
-__all__ = [
-    "cluster_client", "compute_here", "limited_algebra", "return_freed_memory", "sends_large", "store_here",
-]  # fmt: skip
-
 
 def compute_here(*tasks: object) -> tuple:
     """

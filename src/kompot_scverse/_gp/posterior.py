@@ -8,8 +8,6 @@ from scipy.linalg import eigh
 
 from .features import Features, blocks_of
 
-__all__ = ["Posterior", "posterior", "posterior_weights", "spectrum"]
-
 
 @dataclass(frozen=True)
 class Posterior:

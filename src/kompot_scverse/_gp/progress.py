@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-__all__ = ["Progress", "note_pass", "progress_bar", "progress_of_passes"]
-
 DELAY = 3.0
 """Seconds before a bar appears: short steps stay silent."""
 

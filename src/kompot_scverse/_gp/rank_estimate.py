@@ -12,8 +12,6 @@ from kompot_scverse._gp.mellon import kernel_function
 if TYPE_CHECKING:
     from kompot_scverse.settings import GPSettings
 
-__all__ = ["estimate_rank"]
-
 PIVOT_CELLS, TEST_CELLS = 6000, 1500
 """Cells among which pivots are searched, and others on which the residual is measured."""
 MAX_PIVOTS = 400

@@ -9,8 +9,6 @@ from scipy.special import expit
 from .amplitudes import choose_amplitudes, chosen_variances, solve_prior
 from .cell_blocks import CellBlocks
 
-__all__ = ["RatioFit", "fit_ratio"]
-
 logger = logging.getLogger("kompot_scverse")
 
 ROUNDS = 8

@@ -12,8 +12,6 @@ from .frame import Frame
 from .kernel import Kernel
 from .mellon import kernel_function, load_mellon
 
-__all__ = ["FeatureRecipe", "kernel_name"]
-
 
 @dataclass(frozen=True)
 class FeatureRecipe:

@@ -7,8 +7,6 @@ from scipy.linalg import cho_factor, cho_solve
 
 from .amplitudes import GRID, choose_amplitudes, log_evidence
 
-__all__ = ["choose_regions"]
-
 MOST = 12
 """Regions at most."""
 MAX_MOVES = 60

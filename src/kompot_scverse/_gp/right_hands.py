@@ -5,8 +5,6 @@ import numpy as np
 from .sample_sums import SampleSums
 from .varying_coefficients import VaryingCoefficients
 
-__all__ = ["RightHands"]
-
 
 class RightHands:
     """

@@ -6,8 +6,6 @@ from .basis import BLOCK, Basis
 from .kernel import Kernel
 from .mellon import kernel_function
 
-__all__ = ["MAX_CENTERS", "rough_basis"]
-
 MAX_CENTERS = 64
 """Centres of the rough basis. With 128 the errors of planted log ratios in cell types of the melanoma states are the same to 1 %."""
 LENGTH = 1.0

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["csr_rows", "row_pieces"]
-
 VALUES = 2**16
 """Values of one piece: what is computed from them stays in the cache, and is no new memory each time."""
 

@@ -9,8 +9,6 @@ import scipy.sparse as sp
 
 from .parallel import cluster_client, compute_here, sends_large
 
-__all__ = ["TASK_ROWS", "RowReader", "Rows", "map_rows", "piece", "row_tasks"]
-
 TASK_ROWS = 4096
 """Rows of one parallel task."""
 

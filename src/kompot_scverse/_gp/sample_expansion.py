@@ -7,8 +7,6 @@ from scipy.linalg import cho_factor, cho_solve, eigh
 
 from .multinomial import Fields, State
 
-__all__ = ["Curvature", "Expansion", "Information", "integrate", "typical"]
-
 SHARED = 1e-6
 """Prior precision of the field that all samples share, and of the effects where their evidence is not asked for."""
 

@@ -7,8 +7,6 @@ from scipy.linalg import solve_triangular
 
 from .posterior import spectrum
 
-__all__ = ["SampleFields"]
-
 
 class SampleFields:
     r"""

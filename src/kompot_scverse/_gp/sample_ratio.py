@@ -14,8 +14,6 @@ from .multinomial import Cells, Fields, State
 from .ratio import RatioFit, fit_ratio
 from .sample_expansion import Expansion, Information, integrate, typical
 
-__all__ = ["EffectsFit", "fit_sample_effects", "fit_sample_ratio"]
-
 logger = logging.getLogger("kompot_scverse")
 
 SCALES = np.concatenate([[0.0], 10.0 ** np.arange(-2, 1.6, 0.25)])

@@ -4,8 +4,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-__all__ = ["DOUBLE", "SINGLE", "SampleSums"]
-
 SINGLE, DOUBLE = 2e-5, 1e-10
 """Relative errors of sums of expression in single and in double precision, with a margin."""
 

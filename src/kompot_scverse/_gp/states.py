@@ -16,8 +16,6 @@ from .recipe import FeatureRecipe, kernel_name
 if TYPE_CHECKING:
     from kompot_scverse.settings import GPSettings
 
-__all__ = ["States", "fit_states"]
-
 N_QUANTILES = 201
 
 

@@ -5,8 +5,6 @@ import scipy.sparse as sp
 
 from .distinct import DistinctPoints
 
-__all__ = ["N_COMPARED", "points_graph", "same_distances"]
-
 N_COMPARED = 1000
 """Cells whose distances are compared."""
 TOLERANCE = 1e-3

@@ -9,8 +9,6 @@ from scipy.optimize import lsq_linear, nnls
 
 from .features import Features, blocks_of
 
-__all__ = ["Covariance", "JointTable", "VarianceTable", "compress"]
-
 TOLERANCE = 0.03
 """Relative error of a variance, root mean square over the cell states."""
 SIZES = (2, 4, 8, 12, 16)

@@ -11,14 +11,6 @@ from .factor import Factor
 from .posterior import spectrum
 from .sample_fields import SampleFields
 
-__all__ = [
-    "FIELD_TOLERANCE",
-    "VaryingCoefficients",
-    "contrast_design",
-    "with_constant",
-]
-
-
 FIELD_TOLERANCE, SAMPLE_TOLERANCE = 3e-4, 1e-4
 """Share of the prior variance of a direction below which it is not worth asking what the data say of it."""
 

@@ -16,8 +16,6 @@ from kompot_scverse._stats.lazy_layers import CELLS, GENES
 from kompot_scverse._stats.null_genes import BATCH_VALUES, SHARED
 from kompot_scverse._stats.sample_covariance import CHUNK
 
-__all__ = ["STAGES", "Item", "Sizes", "available_memory", "memory_items"]
-
 STAGES = ("basis", "reading", "null genes", "fitting", "results")
 """One after the other; the peak is in one of them."""
 OVERHEAD = 70e6

@@ -11,8 +11,6 @@ import scipy.sparse as sp
 
 from kompot_scverse._gp.parallel import limited_algebra
 
-__all__ = ["Machine", "calibrate"]
-
 REPEATS = 5
 """The fastest of so many is taken."""
 

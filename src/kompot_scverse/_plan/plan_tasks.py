@@ -17,8 +17,6 @@ from .machine import calibrate
 from .resource_plan import Cost, ResourcePlan, make_plan
 from .seconds import core_seconds, seconds
 
-__all__ = ["PlannedTask", "plan_tasks"]
-
 KEPT = ("features", "stored weights", "stored variances", "replicate factors", "layers")
 """Arrays that stay when an analysis of a modality is done."""
 FEW_REPLICATES = 3

@@ -12,8 +12,6 @@ from kompot_scverse._runs.html import details, html_table, page, text_table
 
 from .cost import STAGES, Item, available_memory
 
-__all__ = ["Cost", "ResourcePlan", "make_plan"]
-
 MOST = 0.5
 """Share of the time above which a stage is named."""
 COMFORT = 0.8

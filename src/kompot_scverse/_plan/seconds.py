@@ -14,8 +14,6 @@ from kompot_scverse._stats.support import CELLS_PER_NEIGHBORHOOD, MAX_NEIGHBORHO
 from .cost import Sizes
 from .machine import Machine
 
-__all__ = ["Work", "core_seconds", "seconds", "work_items"]
-
 CONSTANT = 0.1
 """Seconds of a call on hardly any data."""
 PAIR = 3.2

@@ -10,8 +10,6 @@ from .samples import influence, sample_maps
 from .sections import Section
 from .tables import count, data_table
 
-__all__ = ["abundance", "cells_called"]
-
 MAPS = {
     "lfc": "Log fold change of the density at each cell: red where there are more cells.",
     "lfc_direction": "Cells that are called, by the thresholds of the run.",

@@ -7,8 +7,6 @@ from kompot_scverse._runs.run_samples import design_of
 
 from .run import ReportedRun
 
-__all__ = ["checks"]
-
 FEW = 3
 """Samples of a condition below which a test has little power."""
 DEPTH = 1.25

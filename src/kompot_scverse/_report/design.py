@@ -12,8 +12,6 @@ from .markup import Html, joined, tag
 from .run import ReportedRun
 from .tables import count, data_table
 
-__all__ = ["design"]
-
 MAX_COLUMNS = 8
 """Columns of obs that describe samples."""
 

@@ -13,8 +13,6 @@ from .sections import Section
 from .sets import gene_sets, programs
 from .tables import count, data_table
 
-__all__ = ["expression", "genes_called"]
-
 MAPS = 6
 """Genes that are drawn on the embedding."""
 LABELS = 15

@@ -10,8 +10,6 @@ from typing import Any
 from .markup import Html, tag
 from .run import ReportedRun
 
-__all__ = ["drawing", "part", "plotted"]
-
 DPI = 110
 WIDE, LARGE = 2.0, 850
 """Ratio of width to height, and width in pixels, from which on a plot is scrolled on a small screen rather than shrunk."""

@@ -13,8 +13,6 @@ from .markup import Html, joined
 from .run import ReportedRun
 from .tables import data_table
 
-__all__ = ["gene_table"]
-
 TITLES = {
     "gene": "gene", "mean_lfc": "mean LFC", "largest_lfc": "largest LFC", "pvalue": "p", "qvalue": "q", "pvalue_cells": "p (cells)",
     "qvalue_cells": "q (cells)", "local_fdr": "local FDR", "mahalanobis": "distance", "region_annotation": "mostly",

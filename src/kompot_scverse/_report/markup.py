@@ -3,8 +3,6 @@
 import html
 from typing import Any
 
-__all__ = ["Html", "joined", "tag"]
-
 
 class Html(str):
     """HTML; everything else that goes into a tag is escaped."""

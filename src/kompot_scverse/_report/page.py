@@ -17,8 +17,6 @@ from .run import KINDS, ReportedRun
 from .sections import Section, contents
 from .tables import count
 
-__all__ = ["page"]
-
 SECTIONS = {"da": abundance, "de": expression}
 SENTENCES = {"da": cells_called, "de": genes_called}
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"

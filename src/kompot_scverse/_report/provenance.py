@@ -11,8 +11,6 @@ from .markup import Html, joined, tag
 from .run import KINDS, ReportedRun
 from .tables import facts
 
-__all__ = ["provenance"]
-
 PATH = re.compile(r"(?<![\w.])(?:[A-Za-z]:\\|~?/)[\w.~-][^\s\"'<>]*[/\\]?[^\s\"'<>]*")
 """Absolute paths; page and reader may be on another machine."""
 

@@ -9,8 +9,6 @@ import pandas as pd
 from kompot_scverse._runs.regions import find_regions
 from kompot_scverse._runs.view import RunView
 
-__all__ = ["KINDS", "ReportedRun"]
-
 KINDS = {"da": "Abundance", "de": "Expression", "smooth": "Smoothed expression"}
 MAIN = {"da": ("lfc", "largest_lfc"), "de": ("mahalanobis", "mean_lfc", "largest_lfc", "pvalue")}
 """Statistics of which a run has at least one."""

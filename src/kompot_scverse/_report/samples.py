@@ -11,8 +11,6 @@ from .markup import Html, tag
 from .run import ReportedRun
 from .tables import data_table
 
-__all__ = ["influence", "sample_maps", "samples"]
-
 INFLUENCE = {"without": "left out", "n_lost": "calls lost", "n_resting": "lost without it only"}
 CLUSTERS = "How far the samples are from each other, with one permutation test of what the run tested."
 POINTS = "The same distances in the two dimensions that keep most of them."

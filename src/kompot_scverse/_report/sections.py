@@ -6,8 +6,6 @@ from typing import Any
 
 from .markup import Html, joined, tag
 
-__all__ = ["Section", "contents"]
-
 
 @dataclass
 class Section:

@@ -7,8 +7,6 @@ from .markup import Html
 from .run import ReportedRun
 from .tables import data_table
 
-__all__ = ["gene_sets", "programs"]
-
 PROGRAMS = {
     "n_genes": "genes", "share_up": "up", "mean_lfc": "mean LFC", "strongest": "strongest in", "genes": "first genes",
 }  # fmt: skip

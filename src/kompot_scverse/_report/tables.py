@@ -9,8 +9,6 @@ import pandas as pd
 
 from .markup import Html, joined, tag
 
-__all__ = ["count", "data_table", "facts", "rate"]
-
 FILTERED = 12
 """Rows from which on a table has a field that filters it."""
 SHORT = 26

@@ -12,9 +12,6 @@ from kompot_scverse._runs.field import Field
 from kompot_scverse._stats.abundance_estimate import CellResults, LevelResults
 from kompot_scverse._stats.design import Design
 
-__all__ = ["THRESHOLDS", "DAPlan", "cell_values", "plan_fields"]
-
-
 THRESHOLDS = {
     True: {"threshold": "fdr_threshold", "min_lfc": "lfc_samples_threshold"},
     False: {"max_ptp": "ptp_threshold", "min_lfc": "lfc_threshold"},

@@ -7,8 +7,6 @@ from kompot_scverse._runs.field import Field
 from kompot_scverse._stats.component_fit import MAX_JOINT
 from kompot_scverse._stats.design import Design
 
-__all__ = ["GROUP_LEVEL_ROWS", "GROUP_ROWS", "GROUP_TEST_ROWS", "DEPlan", "plan_fields", "variance_rows"]
-
 
 @dataclass(frozen=True)
 class DEPlan:

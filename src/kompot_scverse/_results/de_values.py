@@ -16,8 +16,6 @@ from kompot_scverse._stats.gene_testing import GeneTest
 from .de_fields import GROUP_LEVEL_ROWS, GROUP_ROWS, GROUP_TEST_ROWS, DEPlan
 from .subsets import SubsetMerger
 
-__all__ = ["GeneResults", "gene_values"]
-
 
 @dataclass(frozen=True)
 class GeneResults:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     import dask.array as da
 
-__all__ = ["DiskStore"]
-
 
 class DiskStore:
     """

@@ -14,8 +14,6 @@ from kompot_scverse._runs.view import RunView
 
 from .store import drop, write
 
-__all__ = ["Extension", "extend"]
-
 
 @dataclass(frozen=True)
 class Extension:

@@ -4,8 +4,6 @@ from kompot_scverse._runs.field import Field
 
 from .de_fields import variance_rows
 
-__all__ = ["plan_fields"]
-
 
 def plan_fields(prefix: str, name: str, *, estimated: bool, layers: bool, basis: bool = True) -> list[Field]:
     """

@@ -26,8 +26,6 @@ from kompot_scverse._runs.run import Run
 
 from .disk import DiskStore
 
-__all__ = ["check_overwrite", "drop", "fill", "write"]
-
 logger = logging.getLogger("kompot_scverse")
 
 SAME = 1e-6

@@ -15,8 +15,6 @@ from kompot_scverse._gp.forks import renew_pool_when_forked
 if TYPE_CHECKING:
     import dask.array as da
 
-__all__ = ["Folder", "StoredArray"]
-
 
 class Folder:
     """

@@ -17,8 +17,6 @@ from kompot_scverse._runs.history import last_writer, readable_runs
 from kompot_scverse._runs.run import Run
 from kompot_scverse._stats.design import Design
 
-__all__ = ["SubsetMerger", "genes_covered"]
-
 IRRELEVANT = (
     "n_genes", "genes", "null_genes_drawn", "updated_run", "rng", "layers", "cell_groups", "fdr_threshold",
 )  # fmt: skip

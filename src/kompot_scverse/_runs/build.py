@@ -12,8 +12,6 @@ from .history import next_run_id
 from .row_prints import row_prints
 from .run import Run, now, versions
 
-__all__ = ["RunContent", "build_runs"]
-
 MAX_SAMPLE_CHARACTERS = 6_400
 MAX_LEFT_OUT = 40
 """How much of the samples a run lists, so that it stays small."""

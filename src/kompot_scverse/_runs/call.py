@@ -15,8 +15,6 @@ from anndata import AnnData
 from kompot_scverse.design import Design
 from kompot_scverse.settings import GPSettings, StorageSettings, TestSettings
 
-__all__ = ["call_text", "record_call", "restore_arguments"]
-
 NOT_REPEATED = ("data", "overwrite")
 """Arguments that say nothing about the result."""
 TOOLS = ("da", "de", "smooth", "threshold_da", "programs", "influence", "regions", "gene_sets")

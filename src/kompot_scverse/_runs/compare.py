@@ -9,8 +9,6 @@ import pandas as pd
 from .html import details, display, html_table, page, text_table
 from .run import Run
 
-__all__ = ["RunComparison", "compare_runs"]
-
 
 @dataclass(frozen=True, repr=False)
 class RunComparison:

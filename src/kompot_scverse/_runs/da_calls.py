@@ -12,8 +12,6 @@ from kompot_scverse._stats.abundance import direction
 
 from .view import RunView
 
-__all__ = ["DACalls", "da_calls", "heights"]
-
 LOWEST_Q = 1e-300
 
 

@@ -9,8 +9,6 @@ from .run_samples import Samples, samples_of
 from .sample_fits import SampleFits, fit_samples, sample_ratio, warn_of_changes
 from .view import RunView
 
-__all__ = ["design_fits"]
-
 
 def design_fits(view: RunView, gene: int) -> tuple[SampleFits, Samples]:
     r"""

@@ -12,8 +12,6 @@ from .formula_rows import recorded
 from .sample_fits import run_mask
 from .view import RunView
 
-__all__ = ["DesignLevels", "design_levels"]
-
 MAX_VALUES, BINS = 6, 4
 """Values of a number that stand by themselves, and quantile bins where there are more."""
 

@@ -14,8 +14,6 @@ from .row_prints import has_rows
 if TYPE_CHECKING:
     from .view import RunView
 
-__all__ = ["FEATURES", "run_features"]
-
 FEATURES = "features"
 """Where a run keeps in its diagnostics what its features are computed from."""
 

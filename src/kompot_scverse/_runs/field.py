@@ -5,8 +5,6 @@ from typing import Any
 
 from kompot_scverse._data.holders import holder
 
-__all__ = ["Field"]
-
 
 @dataclass(frozen=True)
 class Field:

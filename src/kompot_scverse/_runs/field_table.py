@@ -10,8 +10,6 @@ from kompot_scverse._data.protocol import AnnDataLike
 from .history import iterate_runs, overwriter
 from .run import Run
 
-__all__ = ["MISSING", "field_table"]
-
 PRESENT, MISSING = "present", "missing"
 
 

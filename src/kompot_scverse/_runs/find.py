@@ -8,8 +8,6 @@ from .history import iterate_runs
 from .run import Run
 from .view import RunView
 
-__all__ = ["all_views", "find_view", "find_views", "listed_runs"]
-
 
 def all_views(data: Any, mod: str | None = None) -> list[RunView]:
     """Every run, oldest first, on each modality that it wrote to."""

@@ -16,8 +16,6 @@ from kompot_scverse._gp.row_pieces import row_pieces
 from kompot_scverse._gp.row_tasks import RowReader, map_rows
 from kompot_scverse._stats.design import Design
 
-__all__ = ["DESCRIPTIONS", "array_print", "design_prints", "labels_print", "matrix_print"]
-
 DESCRIPTIONS = {
     "cells": "which cells are in which condition",
     "samples": "which cells are in which sample, or the covariates of the samples",

@@ -13,8 +13,6 @@ from kompot_scverse._data.sample_table import is_number
 
 from .view import RunView
 
-__all__ = ["recorded", "row_at", "stepped"]
-
 
 def row_at(view: RunView, at: Mapping[str, Any]) -> np.ndarray:
     """

@@ -14,8 +14,6 @@ from kompot_scverse._data.holders import holder, whole
 from .record import SCHEMA_VERSION, UNS_KEY, read_records
 from .run import Run, join_runs
 
-__all__ = ["UNREADABLE_KEY", "iterate_runs", "last_writer", "next_run_id", "overwriter", "readable_runs", "store_runs"]
-
 UNREADABLE_KEY = "kompot_unreadable"
 """Where an analysis keeps what it found in uns and cannot read."""
 

@@ -4,8 +4,6 @@ import html
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["code", "details", "display", "html_table", "page", "text_table"]
-
 CELL = "text-align:left;vertical-align:top;color:inherit;background:none;padding:2px 10px 2px 0;border:none"
 TABLE = "border-collapse:collapse;color:inherit;background:none;width:auto;margin:2px 0 6px;font-size:inherit"
 HEAD = f"{CELL};border-bottom:1px solid rgba(128,128,128,.5);font-weight:600"

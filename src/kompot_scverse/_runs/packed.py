@@ -5,8 +5,6 @@ import base64
 import numpy as np
 from scipy.spatial.distance import squareform
 
-__all__ = ["pack_distances", "unpack_distances"]
-
 STEPS = np.iinfo(np.uint16).max
 
 

@@ -6,8 +6,6 @@ import numpy as np
 
 from .view import RunView
 
-__all__ = ["CalledGenes", "called_genes"]
-
 RATES = ("qvalue", "qvalue_cells", "mahalanobis_local_fdr")
 """False discovery rates, the first that a run has decides."""
 

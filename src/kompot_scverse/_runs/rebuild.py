@@ -24,8 +24,6 @@ from .view import RunView
 if TYPE_CHECKING:
     import dask.array as da
 
-__all__ = ["build_layer", "layer_at", "layer_name", "layer_values", "rebuild_layers", "smoothed"]
-
 BASIS = ("use_rep", "ls", "kernel", "n_landmarks", "rtol", "rank", "residual")
 """Parameters that two runs share if their bases are the same."""
 

@@ -7,8 +7,6 @@ from typing import Any
 
 from .run import Run
 
-__all__ = ["SCHEMA_VERSION", "UNS_KEY", "read_records"]
-
 UNS_KEY = "kompot"
 SCHEMA_VERSION = 1
 SLOTS = ("obs", "var", "obsm", "varm", "layers", "uns")

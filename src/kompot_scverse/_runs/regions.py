@@ -13,8 +13,6 @@ from kompot_scverse._stats.neighborhoods import nodes_of
 
 from .view import RunView
 
-__all__ = ["Regions", "described", "find_regions", "region_labels"]
-
 INSIDE = 0.5
 """Weight above which a cell counts as of a region."""
 

@@ -13,8 +13,6 @@ from kompot_scverse._runs.field import Field
 if TYPE_CHECKING:
     from .view import RunView
 
-__all__ = ["check_rows", "has_rows", "row_print", "row_prints"]
-
 STATISTICS = ("basis", "weights", "reference_weights", "group_weights")
 BITS_PER_ROW = 2
 """A foreign row is taken for one of the run with a chance of 0.4, ten of them with one of 1e-4."""

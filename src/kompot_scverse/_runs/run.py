@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Run", "join_runs", "now", "versions"]
-
 PACKAGES = ("kompot-scverse", "anndata", "mudata", "scanpy", "mellon", "jax", "numpy", "scipy", "pandas", "dask")
 
 

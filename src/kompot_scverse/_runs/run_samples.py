@@ -18,8 +18,6 @@ from .formula_rows import recorded
 from .sample_fits import run_mask
 from .view import RunView
 
-__all__ = ["Samples", "category_counts", "category_rates", "design_of", "samples_of"]
-
 
 @dataclass(frozen=True)
 class Samples:

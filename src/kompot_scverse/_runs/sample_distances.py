@@ -14,8 +14,6 @@ from kompot_scverse._stats.permanova import Permanova, permanova
 from .packed import unpack_distances
 from .view import RunView
 
-__all__ = ["SampleDistances", "stored_distances"]
-
 
 @dataclass(frozen=True)
 class SampleDistances:

@@ -18,8 +18,6 @@ from kompot_scverse._stats.design import MIN_CELLS
 from .fingerprint import matrix_print
 from .view import RunView
 
-__all__ = ["SampleFits", "fit_samples", "run_mask", "sample_fits", "sample_ratio", "warn_of_changes"]
-
 ROLES = ("reference", "group")
 TOLERANCE = 1e-2
 """Largest relative difference to the stored weights, which are float32, that counts as none."""

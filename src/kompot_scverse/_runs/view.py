@@ -22,8 +22,6 @@ from .features import FEATURES, run_features
 from .history import iterate_runs, overwriter
 from .run import Run
 
-__all__ = ["RunView"]
-
 NEEDS = {
     'sample_key="<obs column>"': (
         "pvalue", "qvalue", "neighborhoods", "neighborhood_lfc", "neighborhood_zscore", "lfc_pvalue", "lfc_qvalue",

@@ -3,8 +3,6 @@
 import numpy as np
 from scipy.special import log_ndtr, logsumexp, ndtr
 
-__all__ = ["direction", "false_sign_rate", "mass_offsets", "neg_log10_tail"]
-
 MAX_STEPS = 500
 TOLERANCE = 1e-10
 

@@ -10,8 +10,6 @@ from .abundance import direction, false_sign_rate, neg_log10_tail
 if TYPE_CHECKING:
     from kompot_scverse.settings import TestSettings
 
-__all__ = ["Abundance", "CellResults", "LevelResults", "compare"]
-
 
 @dataclass(frozen=True)
 class Abundance:

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     from .linear_model import SampleDesign
 
-__all__ = ["abundance_without"]
-
 
 def abundance_without(
     mass: NDArray[np.float64], gram: NDArray[np.float64], design: SampleDesign, units: NDArray[np.intp]

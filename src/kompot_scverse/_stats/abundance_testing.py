@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from .linear_model import SampleDesign
 
-__all__ = ["AbundanceTest", "abundance_test"]
-
 PRIOR_CELLS = 0.5
 """Added to the soft cell numbers inside and outside before the logit."""
 BETWEEN_SAMPLES = 2.0

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from .linear_model import SampleDesign
     from .neighborhoods import NeighborhoodMoments
 
-__all__ = ["BetweenLevels", "between_levels"]
-
 BINS, PER_BIN = 8, 25
 """Classes of genes of one level at most, and genes of each at least."""
 MIN_CELLS = 3.0

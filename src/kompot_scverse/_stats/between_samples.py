@@ -5,8 +5,6 @@ from numpy.typing import NDArray
 
 from .linear_model import SampleDesign, fit_linear
 
-__all__ = ["between_samples", "evenly_chosen"]
-
 GRID = np.concatenate([[0.0], np.geomspace(0.25, 64, 9)])
 """Variances between samples in units of the median sampling variance."""
 QUANTILE, MARGIN, LARGEST = 0.95, 4.0, 2.5

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from .linear_model import SampleDesign
 
-__all__ = ["block_correlation", "block_covariance"]
-
 GRID = np.linspace(0.0, 0.95, 20)
 LARGEST = 0.99
 TOLERANCE = 1e-6

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from .linear_model import LinearFit, SampleDesign
 
-__all__ = ["BlockFit", "fit_blocks"]
-
 GRID = np.array([0.0, 0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 0.95])
 """Correlations that are averaged over."""
 LEAST = 5e-3

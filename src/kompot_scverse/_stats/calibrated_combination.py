@@ -12,8 +12,6 @@ from .combine import cauchy_combination
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["calibrated", "correlation_between"]
-
 DRAWS = 50_000
 SMALLEST = 2e-3
 """Combined p below which what is drawn is too rare: the ratio there is that of this one."""

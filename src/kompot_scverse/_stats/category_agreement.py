@@ -8,8 +8,6 @@ from kompot_scverse._gp.moments import Moments
 
 from .lazy_layers import ratio
 
-__all__ = ["PlainMeans", "disagreement", "plain_means"]
-
 ERRORS = 4.0
 """Errors beyond which two means disagree; under the null about one of 16,000 comparisons."""
 LEAST = 0.25

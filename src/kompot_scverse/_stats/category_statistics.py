@@ -11,8 +11,6 @@ from .component_fit import ComponentFit
 from .expression import ExpressionFit
 from .lazy_layers import ratio
 
-__all__ = ["GroupStatistics", "category_means", "group_statistics", "mean_features"]
-
 BLOCK = 8192
 """Cells summed at a time."""
 

@@ -12,8 +12,6 @@ from .moderated import SMALLEST_P
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["benjamini_hochberg", "cauchy_combination", "spatial_fdr"]
-
 LARGEST_P = 0.95
 """Upper bound of p-values before they are combined. The Cauchy statistic of a p-value near 1 tends to minus infinity and would
 cancel any evidence elsewhere (truncated Cauchy combination: Gui, Jiang & Wang 2023)."""

@@ -15,9 +15,6 @@ from kompot_scverse._gp.varying_coefficients import VaryingCoefficients, contras
 
 from .design_matrix import canonical_design
 
-__all__ = ["ComponentFit", "ComponentModel", "FieldDesign"]
-
-
 MAX_JOINT = 6
 """Coefficients of a design up to which all their covariances are kept."""
 TYPICAL_ROWS = 8

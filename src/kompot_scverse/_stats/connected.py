@@ -4,8 +4,6 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-__all__ = ["connected_groups"]
-
 
 def connected_groups(x: np.ndarray, directions: np.ndarray, n_neighbors: int, min_cells: int) -> np.ndarray:
     """

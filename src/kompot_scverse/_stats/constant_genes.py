@@ -2,8 +2,6 @@
 
 import numpy as np
 
-__all__ = ["TOLERANCE", "constant_levels"]
-
 TOLERANCE = 1e-5
 """Relative deviation from a constant that is rounding: expression is summed in single precision."""
 

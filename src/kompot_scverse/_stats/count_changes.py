@@ -11,8 +11,6 @@ from scipy.special import gammaln, xlogy
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Changed", "changed_level", "count_unit", "poisson_moments"]
-
 RATES = np.geomspace(1e-3, 300.0, 160)
 """Mean counts."""
 UNITS = np.geomspace(0.05, 200.0, 40)

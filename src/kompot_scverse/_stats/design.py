@@ -8,8 +8,6 @@ import numpy as np
 from .effect import Effect
 from .linear_model import SampleDesign
 
-__all__ = ["ALL", "MIN_CELLS", "ContrastDesign", "Design", "FormulaRows"]
-
 ALL = "all"
 """Stands for the cells of all samples, where a formula takes the place of conditions."""
 

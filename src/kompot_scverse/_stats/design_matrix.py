@@ -9,8 +9,6 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["canonical_design", "first_follower", "is_difference", "with_unit_columns"]
-
 TOLERANCE = 1e-8
 
 

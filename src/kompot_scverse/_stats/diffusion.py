@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["MAX_COMPONENTS", "Diffusion", "by_eigengap", "diffusion_components"]
-
 MAX_COMPONENTS = 10
 """Components among which the eigengap is looked for, as in Palantir."""
 FEWEST = 2

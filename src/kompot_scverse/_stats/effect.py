@@ -6,8 +6,6 @@ import numpy as np
 
 from kompot_scverse._keys import effect_key
 
-__all__ = ["Effect"]
-
 
 @dataclass(frozen=True)
 class Effect:

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from kompot_scverse._gp.row_tasks import RowReader
 
-__all__ = ["EqualDepthReader"]
-
 
 @dataclass(frozen=True)
 class EqualDepthReader:

@@ -13,8 +13,6 @@ from .constant_genes import TOLERANCE, constant_levels
 from .mahalanobis import distances_from, mahalanobis
 from .sample_covariance import SampleCovariance, factor_variance, sample_covariance
 
-__all__ = ["ExpressionFit", "fit_expression"]
-
 
 @dataclass(frozen=True)
 class ExpressionFit:

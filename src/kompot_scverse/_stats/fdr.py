@@ -4,9 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["NullComparison", "compare_with_null"]
-
-
 TIE = 1e-6
 """Relative difference up to which a null gene is as far as a gene: sums of single-precision values in another order."""
 

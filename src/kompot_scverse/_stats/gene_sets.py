@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from .linear_model import SampleDesign
     from .neighborhoods import NeighborhoodMoments
 
-__all__ = ["SetTest", "camera", "residual_directions", "set_test"]
-
 MIN_GENES = 3
 """Tested genes that a set needs in a node."""
 SMALLEST = 1e-6

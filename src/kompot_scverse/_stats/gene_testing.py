@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from .moderated import ModeratedTest
     from .neighborhoods import NeighborhoodMoments
 
-__all__ = ["LARGEST_IN_CATEGORY", "GeneTest", "GeneTestSettings", "NodeFit", "fit_node", "gene_test"]
-
 LARGEST_IN_CATEGORY = 0.5
 """`largest_between` where a category is tested by itself. In the true cell types of Kang, 3 against 3 and 4 against 4, power is a
 fifth to a half larger than with 2.5, at 2 to 5 % false discoveries and at most 1.4 p below 0.001 of 1000 unchanged genes. The

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from .linear_model import SampleDesign
 
-__all__ = ["LeftOut", "SampleParts", "genes_without", "rests_on"]
-
 
 @dataclass(frozen=True)
 class SampleParts:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from kompot_scverse._gp.row_tasks import RowReader
 
-__all__ = ["LayerSurvey", "survey_layer"]
-
 LOG_BASES = (np.e, 2.0, 10.0)
 PROBES, PROBE_ROWS = 3, 32
 """Places, and rows there, at which the base of the logarithm is found."""

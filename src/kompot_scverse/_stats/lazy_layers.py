@@ -12,8 +12,6 @@ from kompot_scverse._stats.sample_covariance import factor_variance
 if TYPE_CHECKING:
     import dask.array as da
 
-__all__ = ["lazy_average", "lazy_lfsr", "lazy_mixture_std", "lazy_product", "lazy_ratio", "lazy_std", "ratio"]
-
 CELLS = 8192
 GENES = 512
 """Size of a chunk: small enough in genes that reading one gene costs little."""

@@ -5,8 +5,6 @@ from numpy.typing import NDArray
 
 from .running_median import running_median
 
-__all__ = ["remove_level_trend"]
-
 MIN_GENES = 300
 """With fewer genes nothing is removed, since shared differences cannot be told from changes of the genes."""
 GENES_PER_BIN = 100

@@ -10,8 +10,6 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LinearFit", "SampleDesign", "fit_linear", "tempered_covariance"]
-
 
 @dataclass(frozen=True)
 class SampleDesign:

@@ -15,8 +15,6 @@ from .abundance import mass_offsets
 from .abundance_estimate import Abundance
 from .design import Design
 
-__all__ = ["density_abundance"]
-
 
 def density_abundance(states: States, design: Design, normalize: str) -> Abundance:
     """Log densities of the conditions, and their differences."""

@@ -18,8 +18,6 @@ from .effect import Effect
 from .log_ratio import PASSES_WITH_SAMPLES, fit_two, ratio_summary
 from .ratio_features import Features, RatioFeatures
 
-__all__ = ["effects_abundance"]
-
 
 def effects_abundance(states: States, design: Design) -> Abundance:
     """

@@ -14,8 +14,6 @@ from .abundance_estimate import Abundance
 from .design import Design
 from .ratio_features import Features, RatioFeatures
 
-__all__ = ["fit_two", "ratio_abundance", "ratio_summary"]
-
 PASSES, PASSES_WITH_SAMPLES = 16, 60
 """Passes over the cells that a fit usually takes, for the progress."""
 SIDES = np.array([[-0.5], [0.5]])

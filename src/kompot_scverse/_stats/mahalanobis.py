@@ -12,8 +12,6 @@ from kompot_scverse._gp.posterior import Posterior
 if TYPE_CHECKING:
     import dask.array as da
 
-__all__ = ["distances_from", "mahalanobis"]
-
 ROUNDING = 16 * np.finfo(np.float64).eps
 
 

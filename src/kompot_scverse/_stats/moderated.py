@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from .linear_model import LinearFit
 
-__all__ = ["SMALLEST_P", "ModeratedTest", "moderated_test", "supported_tail"]
-
 SMALLEST_P = 1e-300
 """Lower bound of p-values: keeps z and the Cauchy statistics finite."""
 FEW_GENES = 100

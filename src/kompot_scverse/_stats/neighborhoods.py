@@ -22,18 +22,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = [
-    "ABUNDANCE_WIDTH",
-    "EXPRESSION_WIDTH",
-    "NeighborhoodMoments",
-    "Neighborhoods",
-    "default_n_centers",
-    "fit_neighborhoods",
-    "neighborhood_merges",
-    "neighborhood_tree",
-    "nodes_of",
-]
-
 MAX_CELLS_FOR_CENTERS = 50_000
 """Above this number of cells the centres come from a random subset: 50 centres need no more."""
 MAX_CENTERS = 64

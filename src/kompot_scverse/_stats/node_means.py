@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from .neighborhoods import NeighborhoodMoments
 
-__all__ = ["NodeMeans", "effective_cells", "node_means", "sample_laplacian"]
-
 
 def effective_cells(moments: NeighborhoodMoments, members: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Effective cell number (Σω)²/Σω² of every sample in a group of neighbourhoods, ω being the group's weights."""

@@ -3,8 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["node_probabilities", "weights_from_others"]
-
 EFFECT_SD = 6.0
 """Standard deviation of the expected z of a gene that changes. From 2.5 to 8 the average precision on
 Kang's controls is within 2 %, and the number of small p falls slightly."""

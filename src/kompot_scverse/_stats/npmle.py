@@ -11,8 +11,6 @@ from scipy import special
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["VarianceDistribution", "fit_npmle"]
-
 GRID_POINTS = 30
 BINS = 300
 ITERATIONS = 100

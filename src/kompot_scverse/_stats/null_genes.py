@@ -7,8 +7,6 @@ import scipy.sparse as sp
 
 from kompot_scverse._gp.features import Features
 
-__all__ = ["choose_null_genes", "draw_permutations", "null_gene_batches", "residual_null_moments", "shuffle_cells"]
-
 SHARED = 20
 """Null genes that share one permutation of the cells."""
 BATCH_VALUES = 4_000_000

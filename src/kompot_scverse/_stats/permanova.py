@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from .linear_model import SampleDesign
 
-__all__ = ["Permanova", "permanova"]
-
 MOST = 9_999
 """Permutations that are drawn where there are more."""
 MANY = 60

@@ -15,8 +15,6 @@ from .neighborhoods import NeighborhoodMoments
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Components", "Drawn", "draw_samples", "two_groups", "draw_study"]
-
 SETTINGS = GeneTestSettings(level_trend=False)
 """Nothing that genes of one level share is drawn; medians of few genes, of which many change, would remove some of the change."""
 LEAST_LEVEL = 1e-3

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from .linear_model import SampleDesign
 
-__all__ = ["CellPool", "draw_abundance", "excess_variance", "scaled_to"]
-
 FIELDS = 60
 """Fields that are drawn to learn how far they move shares."""
 LARGEST = 16.0

@@ -6,8 +6,6 @@ import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.linalg import eigh
 
-__all__ = ["Programs", "field_shapes", "find_programs", "stability"]
-
 STABLE = 0.8
 """Prediction strength from which on groups count as there (Tibshirani & Walther 2005 advise 0.8 to 0.9)."""
 MOST = 12

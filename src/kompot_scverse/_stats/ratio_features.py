@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from kompot_scverse._gp.features import CellFeatures
     from kompot_scverse._gp.states import States
 
-__all__ = ["Features", "RatioFeatures", "n_rough_centers"]
-
 CELLS_PER_CENTER = 10
 NEGLIGIBLE = 1e-9
 """Share of the largest information below which a combination of effects is not known."""

@@ -6,8 +6,6 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["reference_genes"]
-
 MAX_GENES = 6000
 """Enough for every curve and distribution that is learnt: about 4,000 of them are tested in a typical data set."""
 MIN_CELLS = 10

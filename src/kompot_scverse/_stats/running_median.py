@@ -3,8 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["running_median"]
-
 
 def running_median(
     covariate: NDArray[np.float64],

@@ -11,8 +11,6 @@ from kompot_scverse._gp.posterior import posterior_weights, spectrum
 if TYPE_CHECKING:
     import dask.array as da
 
-__all__ = ["SampleCovariance", "factor_variance", "sample_covariance"]
-
 CHUNK = 1024
 """Genes of one chunk of the factor."""
 

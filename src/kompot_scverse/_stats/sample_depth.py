@@ -7,8 +7,6 @@ from scipy.sparse import csr_array
 from .neighborhoods import TINY
 from .node_means import sample_laplacian
 
-__all__ = ["common_share", "sample_log_depth"]
-
 PRIOR_CELLS = 20.0
 """Cells of a sample in a neighbourhood at which its own mean log depth there counts as much as the two-way model."""
 

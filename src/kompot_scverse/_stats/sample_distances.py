@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from .neighborhoods import NeighborhoodMoments
 
-__all__ = ["abundance_distances", "expression_distances", "field_distances", "variance_ratio"]
-
 BLOCK = 512
 """Genes at a time."""
 

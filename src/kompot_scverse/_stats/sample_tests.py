@@ -25,19 +25,6 @@ from .neighborhoods import (
 )
 from .sample_distances import abundance_distances, expression_distances
 
-__all__ = [
-    "CellWeights",
-    "SumsOfGenes",
-    "cell_weights",
-    "compare_abundance",
-    "compare_categories",
-    "compare_compositions",
-    "compare_genes",
-    "compare_samples",
-    "sample_parts",
-    "weight_sums",
-]
-
 
 @dataclass(frozen=True)
 class SumsOfGenes:

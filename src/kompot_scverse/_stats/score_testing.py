@@ -13,8 +13,6 @@ from kompot_scverse._gp.varying_coefficients import FIELD_TOLERANCE
 from .combine import cauchy_combination
 from .weighted_chi2 import matched_chi2, matched_sf
 
-__all__ = ["score_test"]
-
 STATES = 10.0 ** np.arange(-4, 3.1, 0.5)
 """Ratios of the variance of the state to that of the noise that are tried under the null."""
 EFFECTS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)

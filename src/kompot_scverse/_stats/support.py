@@ -10,8 +10,6 @@ from kompot_scverse._gp.over_cells import over_cells
 
 from .neighborhoods import Neighborhoods, fit_neighborhoods
 
-__all__ = ["SUPPORTED", "SupportMap", "fit_support", "sides_of"]
-
 SUPPORTED = 0.1
 """Support below which a fold change counts as extrapolated: about one cell of a condition in the neighbourhood."""
 EFFECT_VARIANCE = 0.1

@@ -3,8 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["thinned_expression"]
-
 TABULATED = 30
 """Counts up to here are looked up in a table of their cell."""
 FEW_DRAWN = 50

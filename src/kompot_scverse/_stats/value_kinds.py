@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["ValueKinds", "value_kinds"]
-
 LARGEST = 300.0
 """Values above this are no logarithms; their powers would overflow."""
 MULTIPLES = (1.5, 50.0)

@@ -16,8 +16,6 @@ from .running_median import running_median
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["VariancePrior", "fit_f_dist", "variance_trend"]
-
 MAX_PRIOR_DF = 1e6
 """Stands for infinite prior degrees of freedom, where arithmetic would give inf/inf."""
 WINSORISED = (0.05, 0.9)

@@ -3,8 +3,6 @@
 import numpy as np
 from scipy.stats import ncx2
 
-__all__ = ["matched_chi2", "matched_sf", "weighted_chi2_sf"]
-
 
 def weighted_chi2_sf(statistic: np.ndarray, weights: np.ndarray) -> np.ndarray:
     r"""

@@ -8,8 +8,6 @@ from anndata import AnnData
 
 from kompot_scverse._data.errors import choices
 
-__all__ = ["FOLDER_VARIABLE", "Study"]
-
 FOLDER_VARIABLE = "KOMPOT_SCVERSE_DATA_DIR"
 """Environment variable that names the folder of the files, instead of the cache folder of the user."""
 

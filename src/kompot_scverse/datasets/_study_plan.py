@@ -11,8 +11,6 @@ import pandas as pd
 from . import _expression as ex
 from . import _settings as checks
 
-__all__ = ["StudyPlan", "plan_study"]
-
 TAKEN = (
     "sample", "celltype", "branch", "pseudotime", "size_factor", "true_log_density_lfc",
 )  # fmt: skip

@@ -10,8 +10,6 @@ from ._study import Study
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["kang"]
-
 STUDY = Study(
     name="Kang et al. (2018)",
     file="kang_2018.h5ad",

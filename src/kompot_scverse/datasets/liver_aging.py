@@ -6,8 +6,6 @@ from anndata import AnnData
 
 from ._study import Study
 
-__all__ = ["liver_aging"]
-
 STUDY = Study(
     name="Tabula Muris Senis, liver (2020)",
     file="tms_liver_aging.h5ad",

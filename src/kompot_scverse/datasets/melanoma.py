@@ -6,8 +6,6 @@ from anndata import AnnData
 
 from ._study import Study
 
-__all__ = ["melanoma"]
-
 STUDY = Study(
     name="Sade-Feldman et al. (2018)",
     file="melanoma_daseq_embedding.h5ad",

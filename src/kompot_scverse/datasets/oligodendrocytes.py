@@ -6,8 +6,6 @@ from anndata import AnnData
 
 from ._study import Study
 
-__all__ = ["oligodendrocytes"]
-
 STUDY = Study(
     name="Marques et al. (2016)",
     file="oligodendrocyte_marques.h5ad",

@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["pbmc_citeseq"]
-
 STUDY = Study(
     name="10k PBMCs from a healthy donor with cell surface proteins (10x Genomics, v3)",
     file="pbmc_10k_protein_v3_filtered_feature_bc_matrix.h5",

@@ -6,8 +6,6 @@ from anndata import AnnData
 
 from ._study import Study
 
-__all__ = ["pbmc_vaccination"]
-
 STUDY = Study(
     name="Hao et al. (2021)",
     file="pbmc_vaccination_adt.h5ad",

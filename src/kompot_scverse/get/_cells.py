@@ -8,8 +8,6 @@ from kompot_scverse._data.errors import missing
 from kompot_scverse._data.protocol import AnnDataLike
 from kompot_scverse._data.resolve import boolean_mask, is_mask
 
-__all__ = ["cell_numbers"]
-
 
 def cell_numbers(adata: AnnDataLike, cells: object) -> np.ndarray | slice:
     """Numbers of cells in the order asked for."""

@@ -7,8 +7,6 @@ import pandas as pd
 
 from kompot_scverse._runs.view import RunView
 
-__all__ = ["joined", "to_log2"]
-
 
 def joined(views: Sequence[RunView], tables: Sequence[pd.DataFrame], *, by_mod: bool) -> pd.DataFrame:
     """Tables of contrasts and modalities below each other, with a column for what tells them apart."""

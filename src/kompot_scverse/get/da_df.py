@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["da_df"]
-
 COLUMNS = {
     "lfc": "lfc",
     "lfc_zscore": "lfc_zscore",

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["de_df"]
-
 COLUMNS = {
     "mahalanobis": "mahalanobis",
     "mean_lfc": "mean_lfc",

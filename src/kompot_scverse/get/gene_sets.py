@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["gene_sets"]
-
 
 def gene_sets(
     data: "AnnData | MuData",

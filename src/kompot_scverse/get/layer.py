@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["layer"]
-
 STATISTICS = {
     "de": (
         "imputed_reference", "imputed_group", "std_reference", "std_group", "fold_change", "fold_change_std",

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["programs"]
-
 
 def programs(
     data: "AnnData | MuData",

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["region_cells"]
-
 
 def region_cells(
     data: "AnnData | MuData",

@@ -12,8 +12,6 @@ from kompot_scverse._runs.run import Run
 if TYPE_CHECKING:
     from mudata import MuData
 
-__all__ = ["runs"]
-
 COLUMNS = [
     "analysis", "key_added", "groupby", "reference", "group", "sample_key", "use_rep", "layer", "n_cells", "rank",
     "n_supported", "n_de", "n_up", "n_down", "n_fields", "time",

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["sample_covariance"]
-
 
 def sample_covariance(
     data: "AnnData | MuData",

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["sample_distances"]
-
 
 def sample_distances(
     data: "AnnData | MuData",

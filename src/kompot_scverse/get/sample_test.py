@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["sample_test"]
-
 
 def sample_test(
     data: "AnnData | MuData",

@@ -11,8 +11,6 @@ from kompot_scverse._data.errors import choices
 
 from ._style import percentile_limits
 
-__all__ = ["check_keywords", "color_scale", "without_scale"]
-
 OF_AXES = {
     "title": "ax.set_title(...)",
     "xlabel": "ax.set_xlabel(...)",

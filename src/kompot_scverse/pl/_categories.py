@@ -8,8 +8,6 @@ import pandas as pd
 from kompot_scverse._arguments import listed
 from kompot_scverse._data.resolve import match_label
 
-__all__ = ["drawn_categories"]
-
 
 def drawn_categories(
     column: pd.Series, found: Iterable[Any], *, order: Sequence[object] | None = None, exclude: object = ()

@@ -18,8 +18,6 @@ from ._values import some_numbers
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["DAPoints", "da_points"]
-
 AXIS = {"tail": "−log10 posterior tail probability", "qvalue": "−log10 q-value between replicates"}
 
 

@@ -17,8 +17,6 @@ from ._theme import shade
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["HIGHEST", "LevelCalls", "draw_levels", "level_calls"]
-
 HIGHEST = "highest at {}"
 
 

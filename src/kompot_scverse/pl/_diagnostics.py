@@ -10,8 +10,6 @@ from ._theme import shade
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["fitted_panel", "histogram_panel", "null_panel", "qq_panel", "residual_panel", "zscore_panel"]
-
 GREY = 0.2
 """Shade of what is filled."""
 ROOM = 1.6

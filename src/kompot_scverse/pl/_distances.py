@@ -29,8 +29,6 @@ from ._theme import paper, shade
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_clusters", "draw_points"]
-
 PER_SAMPLE, STRIP, TREE, LINE = 0.24, 0.19, 0.5, 0.175
 """Inches of a row, of a strip of colours, of the tree, and of an entry of a legend."""
 BAR = 1.2

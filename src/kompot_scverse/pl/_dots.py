@@ -13,8 +13,6 @@ from ._theme import shade
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_dots", "size_key"]
-
 LARGEST = 130.0
 """Area of a dot for all cells, in square points."""
 RING = 14.0

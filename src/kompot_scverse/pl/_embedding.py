@@ -15,8 +15,6 @@ from ._style import NORMAL, SMALL, TITLE
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["analysed", "embedding_coordinates", "embedding_frame", "gene_lines", "headed"]
-
 LINE = 34
 """Letters of a line of genes."""
 LINES = 2

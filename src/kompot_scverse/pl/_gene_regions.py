@@ -12,8 +12,6 @@ from kompot_scverse._runs.view import RunView
 from ._style import OKABE_ITO, category_colors
 from ._theme import shade
 
-__all__ = ["RegionOfGenes", "gene_regions"]
-
 SHOWN = len(OKABE_ITO) - 1
 """Regions with a colour of their own, those with most genes; the rest share one."""
 

@@ -14,8 +14,6 @@ from ._theme import paper, shade
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["label_points", "points_to_label"]
-
 
 def points_to_label(labels: int | Sequence[int] | np.ndarray, score: np.ndarray, eligible: np.ndarray) -> np.ndarray:
     """

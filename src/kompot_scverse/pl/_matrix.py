@@ -22,8 +22,6 @@ from ._values import some_numbers
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["GeneTable", "cluster_order", "frame", "gene_table", "top_genes"]
-
 LEVELS = 4
 """Levels that the title names."""
 LIKE = 0.5

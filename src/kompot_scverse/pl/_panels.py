@@ -7,8 +7,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Panels"]
-
 
 @dataclass(frozen=True)
 class Panels:

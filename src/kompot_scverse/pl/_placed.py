@@ -12,8 +12,6 @@ from ._theme import shade
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["PlacedLabels"]
-
 
 class PlacedLabels(Artist):
     """

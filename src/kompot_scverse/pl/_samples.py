@@ -14,8 +14,6 @@ from ._theme import shade
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["ABOVE_NOTES", "LEVEL", "draw_strips", "level_colors", "strip_handles", "strip_places"]
-
 ABOVE_NOTES = 6 + 1.4 * SMALL
 """Points between the axes and a title that stands above the notes."""
 LEVEL = 0.12

@@ -25,8 +25,6 @@ from ._theme import shade
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["color_legend_width", "color_scatter", "point_size", "scatter"]
-
 SEED = 0
 
 

@@ -8,8 +8,6 @@ Starting from what adjustText makes gave no better places, and took longer.
 
 import numpy as np
 
-__all__ = ["ends", "spread"]
-
 SWEEPS = 8
 """Times that every label may move; later ones see where the others went."""
 SWAPS = 2

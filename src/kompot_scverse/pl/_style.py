@@ -15,8 +15,6 @@ from ._theme import shade
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["DIRECTION_COLORS", "category_colors", "finish", "new_axes", "outside_legend", "percentile_limits"]
-
 # ends of RdBu_r, which the common kinds of colour blindness tell apart
 UP, DOWN, NEUTRAL = "#B2182B", "#2166AC", "#B4B4B4"
 UNSUPPORTED = "0.78"

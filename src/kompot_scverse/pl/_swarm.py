@@ -2,8 +2,6 @@
 
 import numpy as np
 
-__all__ = ["swarm_offsets"]
-
 BINS = 60
 """Bins of the density."""
 

@@ -2,8 +2,6 @@
 
 import numpy as np
 
-__all__ = ["paper", "shade"]
-
 
 def paper() -> str:
     """Background colour of the axes."""

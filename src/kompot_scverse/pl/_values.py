@@ -5,8 +5,6 @@ import pandas as pd
 
 from kompot_scverse._runs.view import RunView
 
-__all__ = ["some_numbers", "some_values"]
-
 
 def some_values(view: RunView, statistic: str) -> pd.Series:
     """A statistic of genes or cells, not missing for all of them."""

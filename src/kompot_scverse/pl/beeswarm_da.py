@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from mudata import MuData
 
-__all__ = ["beeswarm_da"]
-
 HALF = 0.42
 """Half the height of the widest swarm, of the distance between categories."""
 

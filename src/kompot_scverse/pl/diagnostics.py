@@ -18,8 +18,6 @@ from ._values import some_numbers
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["diagnostics"]
-
 PER_ROW = 3
 
 

@@ -21,8 +21,6 @@ from ._values import some_values
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["direction_barplot"]
-
 
 def direction_barplot(
     data: Any,

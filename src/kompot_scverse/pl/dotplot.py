@@ -11,8 +11,6 @@ from .heatmap import heatmap
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["dotplot"]
-
 
 def dotplot(
     data: Any,

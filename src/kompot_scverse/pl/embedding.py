@@ -28,8 +28,6 @@ from ._values import some_values
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["embedding"]
-
 SIGNED = ("lfc", "lfc_zscore", "neighborhood_lfc", "reference_log_ratio", "group_log_ratio")
 LABELS = {
     "lfc": "log fold change\nof density",

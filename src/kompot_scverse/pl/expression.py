@@ -16,8 +16,6 @@ from ._panels import Panels
 from ._scatter import color_scatter
 from ._style import TITLE, finish, grid
 
-__all__ = ["expression"]
-
 
 def expression(
     data: Any,

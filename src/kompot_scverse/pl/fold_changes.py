@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from mudata import MuData
 
-__all__ = ["fold_changes"]
-
 SELECTORS = ("run_id", "key_added", "group")
 
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from mudata import MuData
 
-__all__ = ["gene_barplot"]
-
 
 def gene_barplot(
     data: "AnnData | MuData",

@@ -20,8 +20,6 @@ from ._theme import paper, shade
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["heatmap"]
-
 STRIP = 0.1
 """Inches by which a category is wider for each level beyond two."""
 

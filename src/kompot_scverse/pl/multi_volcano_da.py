@@ -20,8 +20,6 @@ from ._theme import shade
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["multi_volcano_da"]
-
 FILLED = 0.88
 """Part of a strip's height that the largest value reaches."""
 BESIDE = 0.55

@@ -10,8 +10,6 @@ from ._panels import Panels
 from ._style import NORMAL, TITLE, despine, finish, grid, outside_legend
 from ._theme import shade
 
-__all__ = ["power"]
-
 ENOUGH = 0.8
 """Power at which a line is drawn, the one that studies are planned for by custom."""
 TITLES = {"all": "all genes", "low": "low expression", "middle": "middle expression", "high": "high expression"}

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from mudata import MuData
 
-__all__ = ["proportions"]
-
 
 def proportions(
     data: "AnnData | MuData",

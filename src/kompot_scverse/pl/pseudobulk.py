@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["pseudobulk"]
-
 
 def pseudobulk(
     data: "AnnData | MuData",

@@ -24,8 +24,6 @@ from ._theme import paper, shade
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["replicates"]
-
 BINS = 60
 """Bins of an axis, with equal numbers of cells."""
 OBSERVED: dict[str, Any] = {

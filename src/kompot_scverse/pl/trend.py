@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["trend"]
-
 POINTS = 25
 """Values of the variable at which the curve is computed."""
 BAND = 1.96

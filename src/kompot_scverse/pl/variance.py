@@ -16,8 +16,6 @@ from ._style import NORMAL, finish, name_axes, new_axes, outside_legend
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["variance"]
-
 COMPONENTS = {
     "effect_sd": ("effect of {group}", "#B2182B"),
     "sample_sd": ("samples", "#E69F00"),

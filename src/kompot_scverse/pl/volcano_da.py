@@ -14,8 +14,6 @@ from ._style import finish, name_axes, new_axes, outside_legend
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["volcano_da"]
-
 
 def volcano_da(
     data: Any,

@@ -21,8 +21,6 @@ from ._values import some_numbers
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["volcano_de"]
-
 LOCAL_Z = 2.0
 """|z| from which a gene is coloured in the plot of one category."""
 OTHER_WEIGHT = 0.2

@@ -8,8 +8,6 @@ import numpy as np
 from kompot_scverse._data.errors import missing
 from kompot_scverse._stats.diffusion import MAX_COMPONENTS, by_eigengap, diffusion_components
 
-__all__ = ["OWN_GRAPH", "connectivities", "store_states"]
-
 OWN_GRAPH = "kompot_neighbors"
 """Key in uns of graphs that are computed here."""
 

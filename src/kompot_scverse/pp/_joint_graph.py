@@ -16,8 +16,6 @@ from ._graph import OWN_GRAPH
 if TYPE_CHECKING:
     from mudata import MuData
 
-__all__ = ["add_joint_neighbors", "weighted_neighbors"]
-
 CANDIDATES = 200
 """Neighbours in each modality among which muon looks for joint ones."""
 

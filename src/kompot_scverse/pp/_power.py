@@ -18,8 +18,6 @@ from kompot_scverse._stats.power_abundance import CellPool, draw_abundance, exce
 from kompot_scverse._stats.ratio_features import RatioFeatures
 from kompot_scverse.tl._replay import replay_abundance
 
-__all__ = ["Grid", "abundance_power", "expression_power"]
-
 SPREADS = np.linspace(0, 1.5, 31)
 """Standard deviations of the log of a gene's variance between samples, about that of its level."""
 N_GENES = 1_000

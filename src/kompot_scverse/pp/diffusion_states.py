@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["diffusion_states"]
-
 logger = logging.getLogger("kompot_scverse")
 
 

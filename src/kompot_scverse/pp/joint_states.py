@@ -17,8 +17,6 @@ from ._joint_graph import add_joint_neighbors
 if TYPE_CHECKING:
     from mudata import MuData
 
-__all__ = ["joint_states"]
-
 logger = logging.getLogger("kompot_scverse")
 
 

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["plan"]
-
 
 def plan(
     data: "AnnData | MuData", tool: Literal["de", "da", "smooth"], groupby: str | Design | None = None, **arguments: Any

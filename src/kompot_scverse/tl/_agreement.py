@@ -13,8 +13,6 @@ from kompot_scverse._stats.lazy_layers import ratio
 from ._de_prepare import DETask
 from ._log import logger
 
-__all__ = ["category_sums", "describe_agreement"]
-
 SHOWN = 3
 """Genes that the warning names."""
 CHANCE = 1 / 2000

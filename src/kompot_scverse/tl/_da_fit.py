@@ -11,8 +11,6 @@ from kompot_scverse._stats.sample_tests import CellWeights, cell_weights
 
 from ._steps import Job
 
-__all__ = ["DAFit", "fit"]
-
 
 @dataclass(frozen=True)
 class DAFit:

@@ -15,8 +15,6 @@ from kompot_scverse.settings import TestSettings
 
 from ._steps import Prepared, Request, Task
 
-__all__ = ["DARequest", "DATask", "prepare", "sizes"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class DARequest(Request, Comparison):

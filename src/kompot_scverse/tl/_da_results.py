@@ -16,8 +16,6 @@ from ._log import logger
 from ._sample_record import MAX_SAMPLES, sample_record
 from ._steps import Job, Results
 
-__all__ = ["report", "results"]
-
 
 def results(job: Job, fitted: DAFit) -> Results:
     """Fields of all conditions and contrasts, and what the runs record."""

@@ -15,8 +15,6 @@ from ._genes_read import genes_read
 from ._sample_sums import collect_sums
 from ._steps import Job
 
-__all__ = ["DEFit", "fit"]
-
 
 @dataclass(frozen=True)
 class DEFit:

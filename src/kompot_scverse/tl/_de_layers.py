@@ -21,8 +21,6 @@ from kompot_scverse._stats.sample_covariance import CHUNK, SampleCovariance
 from ._de_fit import DEFit
 from ._steps import Job
 
-__all__ = ["condition_values", "features_record", "store_table"]
-
 Values = dict[tuple[str, str], Any]
 """By slot and key."""
 

@@ -32,8 +32,6 @@ from kompot_scverse.settings import GPSettings, StorageSettings, TestSettings
 from ._genes_read import GenesRead
 from ._null_moments import ShuffledMoments, shuffled_moments
 
-__all__ = ["DEModel", "factor_keeper", "fit_model", "kept_features", "model_features", "significance"]
-
 N_PLACES = 128
 """Pivots on which the table of variances is built."""
 

@@ -25,8 +25,6 @@ from kompot_scverse.settings import TestSettings
 
 from ._steps import Prepared, Request, Task
 
-__all__ = ["DERequest", "DETask", "prepare", "sizes"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class DERequest(Request, Comparison):

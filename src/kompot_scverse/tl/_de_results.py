@@ -30,8 +30,6 @@ from ._sample_record import MAX_SAMPLES, between_record, sample_record
 from ._steps import Job, Results
 from ._support import describe_support, supports, warn_of_support
 
-__all__ = ["report", "results"]
-
 LARGE = 0.25
 """GB of lazy layers from which on a warning says what writing them takes."""
 

@@ -14,8 +14,6 @@ from kompot_scverse._stats.layer_survey import LayerSurvey, survey_layer
 from kompot_scverse._stats.level_trend import MIN_GENES
 from kompot_scverse._stats.sample_depth import common_share, sample_log_depth
 
-__all__ = ["SampleDepths", "sample_depths", "warn_of_depth"]
-
 logger = logging.getLogger("kompot_scverse")
 
 WORTH_SAYING = 1.25

@@ -10,8 +10,6 @@ from kompot_scverse._gp.row_tasks import RowReader
 from kompot_scverse._gp.sample_sums import DOUBLE, SINGLE
 from kompot_scverse._stats.reference_genes import MIN_CELLS, reference_genes
 
-__all__ = ["MAX_LEARNING", "GenesRead", "genes_read"]
-
 MAX_LEARNING = 3000
 """Genes from which the prior of the variance components is learnt."""
 

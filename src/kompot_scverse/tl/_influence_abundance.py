@@ -15,8 +15,6 @@ from kompot_scverse._stats.influence import rests_on
 
 from ._replay import AbundanceReplay, replay_abundance
 
-__all__ = ["influence_of_abundance"]
-
 BLOCK = 8192
 """Cells at a time."""
 

@@ -5,8 +5,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["HINT", "as_loud_as_scanpy", "logger"]
-
 logger = logging.getLogger("kompot_scverse")
 HINT = 15
 """Level of scanpy's hints."""

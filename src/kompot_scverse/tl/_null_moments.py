@@ -15,8 +15,6 @@ from kompot_scverse._stats.null_genes import draw_permutations, null_gene_batche
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
-__all__ = ["ShuffledMoments", "shuffled_moments"]
-
 
 @dataclass(frozen=True)
 class ShuffledMoments:

@@ -22,8 +22,6 @@ from ._sample_sums import collect_sums
 from ._steps import Prepared, of_modality, prepare_call, states_of
 from ._tools import TOOLS
 
-__all__ = ["AbundanceReplay", "Replay", "replay", "replay_abundance"]
-
 
 @dataclass(frozen=True)
 class Replay:

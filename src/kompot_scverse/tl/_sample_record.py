@@ -8,8 +8,6 @@ from kompot_scverse._runs.packed import pack_distances
 from kompot_scverse._stats.between_levels import BetweenLevels
 from kompot_scverse._stats.design import ContrastDesign, Design
 
-__all__ = ["MAX_SAMPLES", "between_record", "donors_of", "sample_names", "sample_record"]
-
 MAX_SAMPLES = 400
 """Samples of which a run keeps the distances: up to 79,800 numbers in 210 kB."""
 

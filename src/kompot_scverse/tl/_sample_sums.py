@@ -14,8 +14,6 @@ from kompot_scverse._stats.sample_tests import SumsOfGenes
 
 from ._depth import SampleDepths
 
-__all__ = ["collect_sums"]
-
 
 def collect_sums(
     every: MatrixReader,

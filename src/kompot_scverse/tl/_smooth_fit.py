@@ -9,8 +9,6 @@ from ._de_model import DEModel, fit_model, kept_features
 from ._genes_read import genes_read
 from ._steps import Job
 
-__all__ = ["SmoothFit", "fit"]
-
 
 @dataclass(frozen=True)
 class SmoothFit:

@@ -17,8 +17,6 @@ from kompot_scverse._stats.design import MIN_CELLS, Design
 
 from ._steps import Prepared, Request, Task
 
-__all__ = ["SmoothRequest", "SmoothTask", "prepare", "sizes"]
-
 ALL = "all cells"
 """Name of the only condition where there is no `groupby`."""
 

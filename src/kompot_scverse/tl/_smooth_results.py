@@ -17,8 +17,6 @@ from ._smooth_fit import SmoothFit
 from ._smooth_prepare import SmoothTask
 from ._steps import Job, Results
 
-__all__ = ["report", "results"]
-
 
 def results(job: Job, fitted: SmoothFit) -> Results:
     """Basis, weights and layers, and what the run records."""

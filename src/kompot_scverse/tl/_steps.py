@@ -28,19 +28,6 @@ from kompot_scverse.settings import GPSettings, StorageSettings, TestSettings
 
 from ._log import HINT, as_loud_as_scanpy, logger
 
-__all__ = [
-    "Job",
-    "Prepared",
-    "Request",
-    "Results",
-    "Task",
-    "Tool",
-    "of_modality",
-    "prepare_call",
-    "run_tool",
-    "states_of",
-]
-
 SETTINGS = {"gp": GPSettings, "storage": StorageSettings, "test": TestSettings}
 """What None stands for."""
 

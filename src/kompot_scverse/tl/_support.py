@@ -11,8 +11,6 @@ from ._de_prepare import DETask
 from ._log import logger
 from ._steps import Job
 
-__all__ = ["describe_support", "supports", "warn_of_support"]
-
 
 def supports(job: Job) -> list[np.ndarray]:
     """Support of every contrast at all cells, NaN for cells without a state."""

@@ -7,7 +7,5 @@ from .da import DA, da
 from .de import DE, de
 from .smooth import SMOOTH, smooth
 
-__all__ = ["TOOLS"]
-
 TOOLS: dict[str, tuple[Tool, Callable]] = {"de": (DE, de), "da": (DA, da), "smooth": (SMOOTH, smooth)}
 """Steps and public function."""

@@ -18,8 +18,6 @@ from kompot_scverse._runs.view import RunView
 if TYPE_CHECKING:
     from mudata import MuData
 
-__all__ = ["cleanup"]
-
 logger = logging.getLogger("kompot_scverse")
 
 COLUMNS = ["run_id", "slot", "key", "statistic", "held", "bytes"]

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["da"]
-
 DA = Tool(DARequest, prepare, fit, results, report, sizes)
 
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["de"]
-
 DE = Tool(DERequest, prepare, fit, results, report, sizes)
 
 

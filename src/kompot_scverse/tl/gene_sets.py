@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["gene_sets"]
-
 logger = logging.getLogger("kompot_scverse")
 
 

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["influence"]
-
 logger = logging.getLogger("kompot_scverse")
 
 MUCH = 1 / 3

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["rank_genes_groups"]
-
 DTYPES = {"names": "O", "scores": "float32", "logfoldchanges": "float32", "pvals": "float64", "pvals_adj": "float64"}
 """Of scanpy's arrays."""
 SIGNIFICANCE = [

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["regions"]
-
 logger = logging.getLogger("kompot_scverse")
 
 

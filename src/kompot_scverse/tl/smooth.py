@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["smooth"]
-
 SMOOTH = Tool(SmoothRequest, prepare, fit, results, report, sizes)
 
 

@@ -20,8 +20,6 @@ from kompot_scverse._runs.view import RunView
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["threshold_da"]
-
 logger = logging.getLogger("kompot_scverse")
 
 
