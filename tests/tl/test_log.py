@@ -8,7 +8,8 @@ import pytest
 import scanpy as sc
 
 import kompot_scverse as kp
-from kompot_scverse.tl._log import as_loud_as_scanpy, logger
+from kompot_scverse._messages import logger
+from kompot_scverse.tl._log import as_loud_as_scanpy
 
 
 @pytest.fixture(autouse=True)

@@ -1,15 +1,14 @@
 """Covariates of the samples, read from obs."""
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from kompot_scverse._arguments import listed
+from kompot_scverse._messages import warn
 from kompot_scverse._stats.design import Design
 
-from .errors import INSIDE
 from .protocol import AnnDataLike
 from .resolve import obs_values
 
@@ -69,12 +68,10 @@ def warn_of_codes(table: pd.DataFrame, design: Design) -> None:
         whole = (distinct % 1 == 0).all() and MIN_CODES <= len(distinct) <= MAX_CODES
         # ages and doses are seldom without gaps, nor the same in many donors
         if whole and (np.ptp(distinct) == len(distinct) - 1 or 2 * len(distinct) <= len(set(design.samples))):
-            warnings.warn(
+            warn(
                 f"obs[{name!r}] (`covariates`) has {len(distinct)} whole-number values "
                 f"({', '.join(f'{value:g}' for value in distinct)}) and is used as a number, with one slope. If they are "
-                f"codes, make them a category: obs[{name!r}] = obs[{name!r}].astype('category').",
-                UserWarning,
-                skip_file_prefixes=INSIDE,
+                f"codes, make them a category: obs[{name!r}] = obs[{name!r}].astype('category')."
             )
 
 

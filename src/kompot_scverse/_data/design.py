@@ -1,6 +1,5 @@
 """Which cells belong to which condition and sample."""
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,9 +7,9 @@ import pandas as pd
 
 from kompot_scverse._arguments import listed
 from kompot_scverse._keys import slug
+from kompot_scverse._messages import warn
 from kompot_scverse._stats.design import MIN_CELLS, Design
 
-from .errors import INSIDE
 from .protocol import AnnDataLike
 from .resolve import cell_mask, match_label, obs_column
 
@@ -81,11 +80,9 @@ def _say_unlabelled(column: pd.Series, mask: np.ndarray) -> None:
     """Count the cells without a condition, which take no part."""
     unlabelled = int((column.isna().to_numpy() & mask).sum())
     if unlabelled:
-        warnings.warn(
+        warn(
             f"obs[{column.name!r}] (`groupby`) is missing for {unlabelled:,} of {mask.sum():,} cells; they take no part. "
-            "Leave them out with `mask_obs=` to silence this.",
-            UserWarning,
-            skip_file_prefixes=INSIDE,
+            "Leave them out with `mask_obs=` to silence this."
         )
 
 
@@ -148,9 +145,7 @@ def _check_samples(design: Design) -> None:
                 "Check that `sample_key` names the biological replicates, or leave it out to compare cells only."
             )
     if small:
-        warnings.warn(
+        warn(
             f"Samples with fewer than {MIN_CELLS} cells do not count as replicates: {', '.join(small)}. "
-            "Their cells still count for their condition.",
-            UserWarning,
-            skip_file_prefixes=INSIDE,
+            "Their cells still count for their condition."
         )

@@ -1,20 +1,12 @@
 """Error texts that name what was given, what exists (closest first) and what to do."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import SequenceMatcher
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kompot_scverse._arguments import shown
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-INSIDE = (str(Path(__file__).parents[1]),)
-"""For `warnings.warn(skip_file_prefixes=...)`: a warning is about the line that called the package."""
 
 SHOWN = 12
 
@@ -44,7 +36,7 @@ class NamedError(KeyError):
 
 
 @contextmanager
-def in_modality(mod: str) -> "Iterator[None]":
+def in_modality(mod: str) -> Iterator[None]:
     """Say in errors which modality they are about."""
     try:
         yield

@@ -1,20 +1,16 @@
 """What an expression matrix holds, from cells spread over all of it: the base of its logs, and what is worth a warning."""
 
-import logging
 import math
-import warnings
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 import scipy.sparse as sp
 
+from kompot_scverse._messages import logger, warn
 from kompot_scverse._stats.value_kinds import ValueKinds, value_kinds
 
-from .errors import INSIDE
 from .matrix import MatrixReader
 from .protocol import AnnDataLike
-
-logger = logging.getLogger("kompot_scverse")
 
 MAX_CELLS = 1000
 """Cells looked at; all, if there are no more."""
@@ -127,9 +123,7 @@ def warn_of_values(seen: ValueKinds, name: str, base: float) -> None:
             found.append("logs of logs")
             hints.append("run `sc.pp.log1p` only once")
     if found:
-        warnings.warn(
+        warn(
             f"{name} holds {' and '.join(found)}. The model expects log-normalised expression: "
-            f"{'; '.join(dict.fromkeys(hints))}, or pass the right `layer=`.",
-            UserWarning,
-            skip_file_prefixes=INSIDE,
+            f"{'; '.join(dict.fromkeys(hints))}, or pass the right `layer=`."
         )

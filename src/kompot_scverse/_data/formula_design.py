@@ -1,6 +1,5 @@
 """Which cells belong to which sample of a design, and the design of every effect."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,13 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kompot_scverse._messages import warn
 from kompot_scverse._stats.design import ALL, MIN_CELLS, ContrastDesign, Design, FormulaRows
 from kompot_scverse._stats.effect import Effect
 from kompot_scverse._stats.linear_model import SampleDesign
 from kompot_scverse.design import Design as Formula
 
 from .effects import find_effects
-from .errors import INSIDE
 from .formula import FormulaMatrix, formula_matrix, formula_variables
 from .protocol import AnnDataLike
 from .resolve import cell_mask, obs_column
@@ -125,11 +124,9 @@ def _samples(adata: AnnDataLike, sample_key: str, mask: np.ndarray) -> Design:
         if not usable
     ]
     if small:
-        warnings.warn(
+        warn(
             f"Samples with fewer than {MIN_CELLS} cells do not count as replicates: {', '.join(small)}. Their cells still "
-            "count for the fields.",
-            UserWarning,
-            skip_file_prefixes=INSIDE,
+            "count for the fields."
         )
     return samples
 

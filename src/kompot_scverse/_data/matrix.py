@@ -1,6 +1,5 @@
 """Expression matrices of any container as blocks of rows."""
 
-import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,10 +9,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from kompot_scverse._gp.row_pieces import csr_rows
+from kompot_scverse._messages import logger
 
 from .stored_rows import stored_rows
-
-logger = logging.getLogger("kompot_scverse")
 
 UNKNOWN_DENSITY = 0.1
 DISK_ROWS = 8192

@@ -1,13 +1,12 @@
 """What a representation should not be: a picture, or one of uninformative or very many diffusion components."""
 
-import logging
 import re
 
 import numpy as np
 
-from .resolve import spellings
+from kompot_scverse._messages import logger
 
-logger = logging.getLogger("kompot_scverse")
+from .resolve import spellings
 
 PICTURE = re.compile(r"umap|t-?sne|draw_graph|phate", re.IGNORECASE)
 DIFFUSION = re.compile(r"^(X_)?(DM_|diffmap|diffusion)", re.IGNORECASE)

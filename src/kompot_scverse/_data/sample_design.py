@@ -1,6 +1,5 @@
 """The design of the samples: what the replicate tests adjust for."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -8,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from kompot_scverse._arguments import listed
+from kompot_scverse._messages import warn
 from kompot_scverse._stats.design import ContrastDesign, Design
 from kompot_scverse._stats.linear_model import SampleDesign
 
 from .covariates import sample_covariates, warn_of_codes
-from .errors import INSIDE
 from .protocol import AnnDataLike
 
 MIN_PAIRS = 2
@@ -66,20 +65,16 @@ def _name(design: Design, group: int) -> str:
 def _say_what_is_unused(design: Design, group: int, left_out: list[str], unpaired: tuple[str, ...]) -> None:
     """Warn of covariates and samples that a contrast does not use."""
     if left_out:
-        warnings.warn(
+        warn(
             f"{' and '.join(f'obs[{name!r}]' for name in left_out)} (`covariates`) has one value in all samples of the "
-            f"contrast {_name(design, group)} and is left out there.",
-            UserWarning,
-            skip_file_prefixes=INSIDE,
+            f"contrast {_name(design, group)} and is left out there."
         )
     if unpaired:
         more = f" and {len(unpaired) - SHOWN} more" if len(unpaired) > SHOWN else ""
-        warnings.warn(
+        warn(
             f"{len(unpaired)} of the {len(_members(design, group))} samples of the contrast {_name(design, group)} have no "
             f"partner with the same obs[{design.sample_key!r}] in the other condition: {', '.join(unpaired[:SHOWN])}{more}. The pairing is incomplete, so "
-            "donors are random intercepts, and these samples count, too.",
-            UserWarning,
-            skip_file_prefixes=INSIDE,
+            "donors are random intercepts, and these samples count, too."
         )
 
 

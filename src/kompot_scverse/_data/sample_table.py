@@ -1,13 +1,13 @@
 """The variables of a formula, one row per sample."""
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from kompot_scverse._messages import warn
+
 from .covariates import MAX_CODES, MIN_CODES, check_kind
-from .errors import INSIDE
 from .protocol import AnnDataLike
 from .resolve import obs_values
 
@@ -107,12 +107,10 @@ def warn_of_numbers(table: pd.DataFrame, numeric: Sequence[str], n_independent: 
         whole = (distinct % 1 == 0).all() and MIN_CODES <= len(distinct) <= MAX_CODES
         # as with covariates: ages and doses are seldom without gaps, nor the same in many donors
         if whole and (np.ptp(distinct) == len(distinct) - 1 or 2 * len(distinct) <= n_independent):
-            warnings.warn(
+            warn(
                 f"obs[{name!r}] has {len(distinct)} whole-number values ({', '.join(f'{value:g}' for value in distinct)}) in "
                 f"{len(table)} samples and is used as a number, with one slope. If it is a category, write C({name}) in the "
-                "formula.",
-                UserWarning,
-                skip_file_prefixes=INSIDE,
+                "formula."
             )
 
 

@@ -1,13 +1,12 @@
 """Density over cell states from nearest-neighbour distances: Newton's method and the exact Laplace approximation."""
 
-import logging
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.special import gammaln
 
-logger = logging.getLogger("kompot_scverse")
+from kompot_scverse._messages import logger
 
 MAX_STEPS = 100
 TOLERANCE = 1e-16

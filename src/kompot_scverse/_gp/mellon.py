@@ -19,10 +19,9 @@ from unittest.mock import patch
 import numpy as np
 
 from kompot_scverse._arguments import shown
+from kompot_scverse._messages import logger
 
 from .forks import note_jax
-
-logger = logging.getLogger("kompot_scverse")
 
 
 @cache

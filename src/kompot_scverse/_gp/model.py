@@ -1,10 +1,11 @@
 """The cell-state model shared by all analyses: length scale, kernel, basis."""
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from kompot_scverse._messages import logger
 
 from .basis import Basis, fit_basis
 from .frame import Frame, fit_frame
@@ -17,7 +18,6 @@ from .neighbors import point_distances, separate_points
 if TYPE_CHECKING:
     from kompot_scverse.settings import GPSettings
 
-logger = logging.getLogger("kompot_scverse")
 
 MAX_QUERIES = 10_000
 """Points whose nearest neighbour (among all) enters the length scale; its standard error is then below 1 %."""

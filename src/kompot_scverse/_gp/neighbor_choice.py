@@ -1,19 +1,18 @@
 """Whether nearest neighbours are searched exactly, found by an index, or taken from a graph that is there."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse as sp
 
+from kompot_scverse._messages import logger
+
 from .distinct import DistinctPoints
 from .neighbor_index import LARGE_ERROR, MEAN_ERROR, approximate_graph, exact_ranks, graph_error, has_faiss
 from .neighbor_sets import NeighborSets, set_distances
 from .neighbors import fractal_dimension, point_distances
 from .stored_graph import points_graph, same_distances
-
-logger = logging.getLogger("kompot_scverse")
 
 LARGE = 20_000
 """Points from which on "auto" does not search exactly: an index is faster from there on, also with its check."""

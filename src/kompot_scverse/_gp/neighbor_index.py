@@ -1,6 +1,5 @@
 """Approximate nearest neighbours by faiss, as close to the exact ones as asked for."""
 
-import logging
 import warnings
 from types import ModuleType
 from typing import Any
@@ -9,8 +8,6 @@ import numpy as np
 
 from .parallel import limited_algebra
 from .progress import progress_bar
-
-logger = logging.getLogger("kompot_scverse")
 
 MEAN_ERROR, LARGE_ERROR = 0.02, 0.1
 """Errors of a log density from the nearest neighbour that are allowed: on average, and of 99 of 100 points."""

@@ -1,15 +1,14 @@
 """The ratio of two densities over cell states: logistic regression with Gaussian fields, by Newton's method."""
 
-import logging
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
 
+from kompot_scverse._messages import logger
+
 from .amplitudes import choose_amplitudes, chosen_variances, solve_prior
 from .cell_blocks import CellBlocks
-
-logger = logging.getLogger("kompot_scverse")
 
 ROUNDS = 8
 """Newton steps at most in which the amplitudes are still chosen."""

@@ -1,10 +1,11 @@
 """Log densities of samples: effects of their design, and a field that each sample has of its own."""
 
-import logging
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
+
+from kompot_scverse._messages import logger
 
 from .amplitudes import GRID, choose_amplitudes, chosen_variances, solve_prior
 from .cell_blocks import CellBlocks
@@ -13,8 +14,6 @@ from .mass_level import mass_level
 from .multinomial import Cells, Fields, State
 from .ratio import RatioFit, fit_ratio
 from .sample_expansion import Expansion, Information, integrate, typical
-
-logger = logging.getLogger("kompot_scverse")
 
 SCALES = np.concatenate([[0.0], 10.0 ** np.arange(-2, 1.6, 0.25)])
 """Prior variances of the samples' fields, in units of what their first estimate is."""

@@ -1,6 +1,5 @@
 """Writing results: everything at the end, or nothing."""
 
-import logging
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -14,19 +13,17 @@ from anndata import AnnData
 from mudata import MuData
 
 from kompot_scverse._arguments import shown
-from kompot_scverse._data.errors import INSIDE
 from kompot_scverse._data.holders import check_changeable, holder
 from kompot_scverse._data.tables import value_of
 from kompot_scverse._gp.parallel import store_here
 from kompot_scverse._keys import LONGEST
+from kompot_scverse._messages import logger, warn
 from kompot_scverse._runs.field import Field
 from kompot_scverse._runs.history import UNREADABLE_KEY, last_writer, readable_runs, store_runs
 from kompot_scverse._runs.record import UNS_KEY
 from kompot_scverse._runs.run import Run
 
 from .disk import DiskStore
-
-logger = logging.getLogger("kompot_scverse")
 
 SAME = 1e-6
 """Largest difference of values that are the same up to rounding, relative to the largest of them."""
@@ -85,11 +82,9 @@ def check_overwrite(
             f"{len(existing)} fields exist already (written by {origin}): {named}. "
             "Pass another `key_added=`, or `overwrite=True` to replace them." + (f" {same}" if same else "")
         )
-    warnings.warn(
+    warn(
         f"Overwriting {len(existing)} fields written by {origin}: {named}. "
-        "Pass `overwrite=True` to silence this, or another `key_added=` to keep both." + (f" {same}" if same else ""),
-        UserWarning,
-        skip_file_prefixes=INSIDE,
+        "Pass `overwrite=True` to silence this, or another `key_added=` to keep both." + (f" {same}" if same else "")
     )
 
 
@@ -274,11 +269,7 @@ def _actualize_view(data: AnnData | MuData) -> None:
     check_changeable(data)
     if not data.is_view:
         return
-    warnings.warn(
-        "The data are a view; they become a copy of their own to hold the results.",
-        UserWarning,
-        skip_file_prefixes=INSIDE,
-    )
+    warn("The data are a view; they become a copy of their own to hold the results.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         data.obs = data.obs.copy()

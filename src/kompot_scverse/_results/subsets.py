@@ -1,7 +1,6 @@
 """Runs on a subset of the genes: their results are merged with those of an earlier run on other genes."""
 
 import math
-import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,9 +8,9 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from kompot_scverse._data.errors import INSIDE
 from kompot_scverse._gp.features import Features
 from kompot_scverse._keys import SAMPLE_VAR
+from kompot_scverse._messages import warn
 from kompot_scverse._runs.fingerprint import DESCRIPTIONS
 from kompot_scverse._runs.history import last_writer, readable_runs
 from kompot_scverse._runs.run import Run
@@ -128,11 +127,9 @@ class SubsetMerger:
         first, *others = (f"in {len(names)} fields ({_listed(names)})" for names in fields.values())
         also = "".join(f"; {n:,} {text}" for n, text in zip(counts[1:], others, strict=True))
         runs, reasons = _origin(self.lost)
-        warnings.warn(
+        warn(
             f"{counts[0]:,} other {self._features} lose what run {runs} found, {first}{also}; since this run differs in {reasons}. They are now missing; call `kp.tl.{self.analysis}` "
-            "without `genes=` for all, or with another `key_added=` to keep both.",
-            UserWarning,
-            skip_file_prefixes=INSIDE,
+            "without `genes=` for all, or with another `key_added=` to keep both."
         )
 
     def _warn_of_replaced(self) -> None:
@@ -140,12 +137,10 @@ class SubsetMerger:
             return
         runs, reasons = _origin(self.replaced)
         n = max(count for count, _, _ in self.replaced.values())
-        warnings.warn(
+        warn(
             f"{n:,} {self._features} get other values than run {runs} found, in {len(self.replaced)} fields "
             f"({_listed(list(self.replaced))}), since this run differs in {reasons}. Pass `overwrite=True` to silence this, or another "
-            "`key_added=` to keep both.",
-            UserWarning,
-            skip_file_prefixes=INSIDE,
+            "`key_added=` to keep both."
         )
 
     @property

@@ -1,15 +1,15 @@
 """The row of a recorded design at any values of its variables."""
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._data.errors import INSIDE, missing
+from kompot_scverse._data.errors import missing
 from kompot_scverse._data.formula import FormulaMatrix, formula_matrix
 from kompot_scverse._data.sample_table import is_number
+from kompot_scverse._messages import warn
 
 from .view import RunView
 
@@ -96,9 +96,7 @@ def _column(own: pd.Series, name: str, value: Any, *, stepped: bool) -> Any:
             f"{', '.join(f'{one:g}' for one in sorted(own.unique()))}. A curve has, such as `poly({name}, 2)`."
         )
     if not low <= number <= high:
-        warnings.warn(
-            f"`at={{{name!r}: {value!r}}}` is outside the observed range, {low:g} to {high:g}: the design is extrapolated.",
-            UserWarning,
-            skip_file_prefixes=INSIDE,
+        warn(
+            f"`at={{{name!r}: {value!r}}}` is outside the observed range, {low:g} to {high:g}: the design is extrapolated."
         )
     return own.dtype.type(number) if stepped else number

@@ -1,6 +1,5 @@
 """Runs in uns: found, counted and stored, of an AnnData or a MuData with its modalities."""
 
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -8,8 +7,8 @@ from typing import Any
 from anndata import AnnData
 from mudata import MuData
 
-from kompot_scverse._data.errors import INSIDE
 from kompot_scverse._data.holders import holder, whole
+from kompot_scverse._messages import warn
 
 from .record import SCHEMA_VERSION, UNS_KEY, read_records
 from .run import Run, join_runs
@@ -105,11 +104,7 @@ def _keep_unreadable(data: AnnData | MuData, stored: object, damage: str) -> Non
         number += 1
         key = f"{UNREADABLE_KEY}_{number}"
     data.uns[key] = stored
-    warnings.warn(
-        f"What was in uns[{UNS_KEY!r}] cannot be read as a record of runs ({damage}); it is now uns[{key!r}].",
-        UserWarning,
-        skip_file_prefixes=INSIDE,
-    )
+    warn(f"What was in uns[{UNS_KEY!r}] cannot be read as a record of runs ({damage}); it is now uns[{key!r}].")
 
 
 def last_writer(data: Any, slot: str, key: str) -> int | None:

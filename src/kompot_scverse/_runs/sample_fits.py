@@ -1,6 +1,5 @@
 """The smoothed expression of each sample, from the basis of a run and the expression in the data."""
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,11 +7,11 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from kompot_scverse._data.errors import INSIDE
 from kompot_scverse._data.features import feature_values
 from kompot_scverse._data.resolve import expression_values, obs_column
 from kompot_scverse._data.tables import column_of
 from kompot_scverse._gp.posterior import posterior_weights, spectrum
+from kompot_scverse._messages import warn
 from kompot_scverse._stats.design import MIN_CELLS
 
 from .fingerprint import matrix_print
@@ -224,9 +223,7 @@ def _compare_with_stored(view: RunView, gene: int, fits: SampleFits) -> None:
 
 
 def _warn(view: RunView) -> None:
-    warnings.warn(
+    warn(
         f"The samples of {view.name} have changed: expression, labels or "
-        "cells changed, or the run had a `mask_obs` that is not stored. They are shown as the data are now.",
-        UserWarning,
-        skip_file_prefixes=INSIDE,
+        "cells changed, or the run had a `mask_obs` that is not stored. They are shown as the data are now."
     )

@@ -1,13 +1,12 @@
 """A run as it is read: what it compared, and its fields by the name of their statistic."""
 
-import warnings
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from kompot_scverse._data.errors import INSIDE, missing
+from kompot_scverse._data.errors import missing
 from kompot_scverse._data.features import by_modality, cells_of
 from kompot_scverse._data.frame import frame_of
 from kompot_scverse._data.holders import holder, whole
@@ -16,6 +15,7 @@ from kompot_scverse._data.resolve import match_label, obs_column
 from kompot_scverse._data.tables import value_of
 from kompot_scverse._gp.features import CellFeatures
 from kompot_scverse._keys import column_name
+from kompot_scverse._messages import warn
 from kompot_scverse._stats.support import SUPPORTED
 
 from .features import FEATURES, run_features
@@ -242,11 +242,9 @@ class RunView:
         if not self._overwritten:
             return
         writers = ", ".join(str(number) for number in sorted({run.run_id for run in self._overwritten.values()}))
-        warnings.warn(
+        warn(
             f"Fields of {self.name} were overwritten and now hold the values of run {writers}: "
-            f"{_shortened(self._overwritten)}. Another `key_added=` would have kept both.",
-            UserWarning,
-            skip_file_prefixes=INSIDE,
+            f"{_shortened(self._overwritten)}. Another `key_added=` would have kept both."
         )
         self._overwritten = {}
 

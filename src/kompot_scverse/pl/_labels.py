@@ -1,12 +1,11 @@
 """Labels that do not overlap."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kompot_scverse._data.errors import INSIDE
+from kompot_scverse._messages import warn
 
 from ._style import SMALL
 from ._theme import paper, shade
@@ -85,11 +84,9 @@ def label_points(
     placed = PlacedLabels(ax, texts, np.column_stack([x, y]), obstacles, weights).place()
     left_out = [text for text, found in zip(texts, placed, strict=True) if not found]
     if left_out and complain:
-        warnings.warn(
+        warn(
             f"{len(left_out)} of {len(texts)} labels were left out, since there is no room for them: "
             f"{', '.join(text.get_text() for text in left_out)}. Draw a larger figure, "
-            "label fewer genes, or make the text smaller with `text_kws={'fontsize': 6}`.",
-            UserWarning,
-            skip_file_prefixes=INSIDE,
+            "label fewer genes, or make the text smaller with `text_kws={'fontsize': 6}`."
         )
     return [text for text, found in zip(texts, placed, strict=True) if found]

@@ -1,6 +1,5 @@
 """Diffusion components as cell states."""
 
-import logging
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -11,14 +10,13 @@ from kompot_scverse._data.holders import check_changeable, check_data, one_modal
 from kompot_scverse._data.representation_check import warn_of_picture
 from kompot_scverse._data.resolve import check_finite, representation, spellings
 from kompot_scverse._keys import check_key
+from kompot_scverse._messages import logger
 
 from ._graph import OWN_GRAPH, connectivities, store_states
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
-
-logger = logging.getLogger("kompot_scverse")
 
 
 def diffusion_states(

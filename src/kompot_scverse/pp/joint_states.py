@@ -1,6 +1,5 @@
 """Joint cell states of several modalities."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +9,13 @@ import scipy.sparse as sp
 from kompot_scverse._arguments import check_arguments, check_at_least
 from kompot_scverse._data.holders import check_changeable, check_data, modality_names
 from kompot_scverse._keys import check_key
+from kompot_scverse._messages import logger
 
 from ._graph import OWN_GRAPH, connectivities, store_states
 from ._joint_graph import add_joint_neighbors
 
 if TYPE_CHECKING:
     from mudata import MuData
-
-logger = logging.getLogger("kompot_scverse")
 
 
 def joint_states(

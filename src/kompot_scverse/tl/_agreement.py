@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 
 from kompot_scverse._gp.moments import Moments, collect_moments
+from kompot_scverse._messages import logger
 from kompot_scverse._results.de_values import GeneResults
 from kompot_scverse._stats.category_agreement import PlainMeans, disagreement, plain_means
 from kompot_scverse._stats.design import MIN_CELLS
 from kompot_scverse._stats.lazy_layers import ratio
 
 from ._de_prepare import DETask
-from ._log import logger
 
 SHOWN = 3
 """Genes that the warning names."""

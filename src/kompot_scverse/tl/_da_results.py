@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from kompot_scverse._data.comparison import describe_comparison
+from kompot_scverse._messages import logger
 from kompot_scverse._results.da_fields import THRESHOLDS, cell_values
 from kompot_scverse._runs.build import RunContent
 from kompot_scverse._stats.abundance_estimate import CellResults, LevelResults, compare
@@ -12,7 +13,6 @@ from kompot_scverse._stats.sample_tests import compare_abundance, compare_compos
 
 from ._da_fit import DAFit
 from ._da_prepare import DATask
-from ._log import logger
 from ._sample_record import MAX_SAMPLES, sample_record
 from ._steps import Job, Results
 

@@ -9,6 +9,7 @@ from kompot_scverse._data.cell_groups import category_names
 from kompot_scverse._data.comparison import describe_comparison
 from kompot_scverse._data.covariates import sample_covariates
 from kompot_scverse._data.resolve import expression_values
+from kompot_scverse._messages import logger
 from kompot_scverse._results.de_values import GeneResults, gene_values
 from kompot_scverse._results.subsets import SubsetMerger, genes_covered
 from kompot_scverse._runs.build import RunContent
@@ -25,7 +26,6 @@ from ._de_fit import DEFit
 from ._de_layers import condition_values, features_record
 from ._de_model import DEModel, significance
 from ._de_prepare import DETask
-from ._log import logger
 from ._sample_record import MAX_SAMPLES, between_record, sample_record
 from ._steps import Job, Results
 from ._support import describe_support, supports, warn_of_support

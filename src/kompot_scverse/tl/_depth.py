@@ -1,6 +1,5 @@
 """Sequencing depth of the samples: how much it differs, and expression as expected at equal depth."""
 
-import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,13 +7,12 @@ from scipy.sparse import csr_array
 
 from kompot_scverse._data.matrix import MatrixReader
 from kompot_scverse._gp.row_tasks import RowReader
+from kompot_scverse._messages import logger
 from kompot_scverse._stats.design import Design
 from kompot_scverse._stats.equal_depth import EqualDepthReader
 from kompot_scverse._stats.layer_survey import LayerSurvey, survey_layer
 from kompot_scverse._stats.level_trend import MIN_GENES
 from kompot_scverse._stats.sample_depth import common_share, sample_log_depth
-
-logger = logging.getLogger("kompot_scverse")
 
 WORTH_SAYING = 1.25
 """Ratio of the depths above which a warning is logged."""

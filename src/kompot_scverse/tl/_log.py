@@ -5,7 +5,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-logger = logging.getLogger("kompot_scverse")
+from kompot_scverse._messages import logger
+
 HINT = 15
 """Level of scanpy's hints."""
 LEVELS = (logging.ERROR, logging.WARNING, logging.INFO, HINT, logging.DEBUG)

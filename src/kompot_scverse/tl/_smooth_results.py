@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from kompot_scverse._data.resolve import expression_values
+from kompot_scverse._messages import logger
 from kompot_scverse._results.subsets import SubsetMerger, genes_covered
 from kompot_scverse._runs.build import RunContent
 from kompot_scverse._runs.fingerprint import array_print, design_prints, matrix_print
@@ -12,7 +13,6 @@ from kompot_scverse._stats.component_fit import ComponentFit
 from kompot_scverse._stats.lazy_layers import lazy_product
 
 from ._de_layers import features_record, store_table
-from ._log import logger
 from ._smooth_fit import SmoothFit
 from ._smooth_prepare import SmoothTask
 from ._steps import Job, Results

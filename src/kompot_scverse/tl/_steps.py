@@ -18,6 +18,7 @@ from kompot_scverse._gp.neighbor_choice import NeighborRequest
 from kompot_scverse._gp.recipe import kernel_name
 from kompot_scverse._gp.states import States, fit_states
 from kompot_scverse._keys import check_key
+from kompot_scverse._messages import logger
 from kompot_scverse._results.disk import DiskStore
 from kompot_scverse._results.store import check_overwrite, fill, write
 from kompot_scverse._runs.build import RunContent, build_runs
@@ -26,7 +27,7 @@ from kompot_scverse._runs.field import Field
 from kompot_scverse._stats.design import Design
 from kompot_scverse.settings import GPSettings, StorageSettings, TestSettings
 
-from ._log import HINT, as_loud_as_scanpy, logger
+from ._log import HINT, as_loud_as_scanpy
 
 SETTINGS = {"gp": GPSettings, "storage": StorageSettings, "test": TestSettings}
 """What None stands for."""

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from kompot_scverse._messages import logger
 from kompot_scverse._stats.design import Design
 from kompot_scverse._stats.support import SUPPORTED, fit_support, sides_of
 
 from ._de_prepare import DETask
-from ._log import logger
 from ._steps import Job
 
 

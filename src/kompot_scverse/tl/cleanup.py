@@ -1,6 +1,5 @@
 """Dropping large results."""
 
-import logging
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,6 +9,7 @@ from anndata import AnnData
 from kompot_scverse._arguments import check_arguments, listed
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.holders import whole
+from kompot_scverse._messages import logger
 from kompot_scverse._results.store import drop
 from kompot_scverse._runs.find import all_views, find_views
 from kompot_scverse._runs.history import overwriter
@@ -18,7 +18,6 @@ from kompot_scverse._runs.view import RunView
 if TYPE_CHECKING:
     from mudata import MuData
 
-logger = logging.getLogger("kompot_scverse")
 
 COLUMNS = ["run_id", "slot", "key", "statistic", "held", "bytes"]
 

@@ -1,6 +1,5 @@
 """Gene sets whose genes change more than others."""
 
-import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import pandas as pd
 from kompot_scverse._arguments import check_arguments, check_at_least
 from kompot_scverse._data.gene_sets import set_weights
 from kompot_scverse._data.holders import check_changeable, check_data
+from kompot_scverse._messages import logger
 from kompot_scverse._results.extend import Extension, extend
 from kompot_scverse._runs.call import record_call
 from kompot_scverse._runs.find import find_views
@@ -22,8 +22,6 @@ from ._replay import replay
 if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
-
-logger = logging.getLogger("kompot_scverse")
 
 
 def gene_sets(

@@ -1,6 +1,5 @@
 """How much what a run calls rests on one sample."""
 
-import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,6 +10,7 @@ from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.holders import check_changeable, check_data
 from kompot_scverse._data.resolve import gene_numbers
 from kompot_scverse._keys import Keys, column_name
+from kompot_scverse._messages import logger
 from kompot_scverse._results.extend import Extension, extend
 from kompot_scverse._runs.call import record_call
 from kompot_scverse._runs.field import Field
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-logger = logging.getLogger("kompot_scverse")
 
 MUCH = 1 / 3
 """Share of the calls that rest on one sample from which on it is said."""

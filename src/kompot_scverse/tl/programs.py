@@ -1,6 +1,5 @@
 """Genes that change alike over the cell states."""
 
-import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from kompot_scverse._data.cell_groups import group_column
 from kompot_scverse._data.holders import check_changeable, check_data
 from kompot_scverse._data.resolve import gene_numbers
 from kompot_scverse._keys import Keys
+from kompot_scverse._messages import logger
 from kompot_scverse._results.extend import Extension, extend
 from kompot_scverse._runs.call import record_call
 from kompot_scverse._runs.field import Field
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-logger = logging.getLogger("kompot_scverse")
 
 FEWEST = 4
 """Genes without which there is nothing to group."""

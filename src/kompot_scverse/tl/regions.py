@@ -1,6 +1,5 @@
 """Connected regions of differential abundance."""
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from kompot_scverse._data.holders import check_changeable, check_data
 from kompot_scverse._data.resolve import dense
 from kompot_scverse._data.tables import value_of
 from kompot_scverse._keys import DIRECTIONS, Keys
+from kompot_scverse._messages import logger
 from kompot_scverse._results.extend import Extension, extend
 from kompot_scverse._runs.call import record_call
 from kompot_scverse._runs.da_calls import da_calls
@@ -23,8 +23,6 @@ from kompot_scverse._stats.connected import connected_groups
 if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
-
-logger = logging.getLogger("kompot_scverse")
 
 
 def regions(

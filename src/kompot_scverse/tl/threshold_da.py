@@ -1,6 +1,5 @@
 """Other thresholds for what is called differentially abundant."""
 
-import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ from mudata import MuData
 
 from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.holders import check_changeable, check_data, whole
+from kompot_scverse._messages import logger
 from kompot_scverse._results.store import write
 from kompot_scverse._runs.da_calls import DACalls, da_calls
 from kompot_scverse._runs.field import Field
@@ -19,8 +19,6 @@ from kompot_scverse._runs.view import RunView
 
 if TYPE_CHECKING:
     from anndata import AnnData
-
-logger = logging.getLogger("kompot_scverse")
 
 
 def threshold_da(
