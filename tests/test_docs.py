@@ -122,6 +122,15 @@ def test_pictures_of_pages_exist(page):
     assert [name for name in pictures if not (page.parent / name).is_file()] == []
 
 
+@pytest.mark.parametrize("index", ["guide.md", "tutorials.md"])
+def test_indexes_say_what_each_page_is_about(index):
+    text = (DOCS / index).read_text()
+    pages = re.findall(r"^(?:guide/|tutorials/|workflow)\w*$", text, re.MULTILINE)
+    assert set(pages) == set(re.findall(r"^\| \{doc\}`([\w/]+)` \| \w.{20,} \|$", text, re.MULTILINE))
+    folder = DOCS.parent / "tutorials" if index == "tutorials.md" else DOCS / "guide"
+    assert {path.stem for path in folder.glob("*[a-z].[im][pd]*")} <= {page.rpartition("/")[2] for page in pages}
+
+
 def test_gallery_has_every_plot():
     shown = re.findall(r"_static/gallery/(\w+)\.png", (DOCS / "gallery.md").read_text())
     assert {name.partition("_abundance")[0] for name in shown} == set(kp.pl.__all__) - {"Panels"}
