@@ -75,6 +75,13 @@ def test_the_command_line_comes_before_the_file() -> None:
     assert config["model"] == {"depth": 4, "groupby": 0.1}
 
 
+def test_a_number_may_have_a_word_in_its_place() -> None:
+    option = options_of(kp.tl.de)["amplitude"].annotation.__metadata__[0]
+    assert [option.parser(text) for text in ("2", "evidence")] == [2.0, "evidence"]
+    with pytest.raises(typer.BadParameter, match="'high' is neither a number nor 'evidence'"):
+        option.parser("high")
+
+
 def test_what_settings_refuse() -> None:
     with pytest.raises(typer.BadParameter, match="model: `depth` must be positive"):
         arguments_of(function, {"depth": -1}, {})

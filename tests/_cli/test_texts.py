@@ -42,7 +42,7 @@ class Settings:
 def test_parameters_share_their_text_and_none_is_left_out() -> None:
     found = argument_texts(tool)
     assert found["first"] == found["second"] == "As kompot_scverse.tl.de has it; left out, it takes the largest."
-    assert found["third"] == "leave it out for all; left out, it is estimated. left out: two paragraphs."
+    assert found["third"] == "leave it out for all; left out, it is estimated. Left out: two paragraphs."
     assert set(found) == {"first", "second", "third", "rng"}
 
 

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import MISSING, fields
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -101,7 +102,9 @@ def _option(name: str, annotation: Any, default: Any, text: str, panel: str | No
     if default is not inspect.Parameter.empty and default is not None and kind is not bool:
         text += f" Default: {default}."
     flag = f"{_flag(name)}/{_flag(f'no_{name}')}" if kind is bool else _flag(name)
-    option = typer.Option(flag, help=text.strip(), show_default=False, rich_help_panel=panel)
+    words = _words(annotation) if kind is float else ()
+    number = {"parser": partial(_number, words=words), "metavar": f"<float|{'|'.join(words)}>"} if words else {}
+    option = typer.Option(flag, help=text.strip(), show_default=False, rich_help_panel=panel, **number)
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,
@@ -118,13 +121,26 @@ def _takes_one(annotation: Any) -> bool:
     return any(part in (str, object) for part in parts(annotation))
 
 
+def _number(text: str, words: tuple[str, ...]) -> float | str:
+    """A number, or one of the words that stand in its place."""
+    if text in words:
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is neither a number nor {' or '.join(map(repr, words))}.") from None
+
+
+def _words(annotation: Any) -> tuple[str, ...]:
+    literals = (get_args(part) for part in parts(annotation) if get_origin(part) is Literal)
+    return tuple(text for texts in literals for text in texts if text is not None)
+
+
 def _kind(annotation: Any) -> tuple[Any, bool] | None:
     """Type of an option, and whether it can be repeated; None for what has no place on a command line."""
     found = parts(annotation)
-    for part in found:
-        if get_origin(part) is Literal:
-            texts = tuple(one for one in get_args(part) if one is not None)
-            return Literal[texts], False
+    if float not in found and (words := _words(annotation)):
+        return Literal[words], False
     several = any(get_origin(part) is Sequence and get_args(part)[0] in (str, object) for part in found)
     for simple in (bool, int, float, str, object):
         if simple in found:

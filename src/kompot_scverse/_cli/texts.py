@@ -23,6 +23,7 @@ HERE = {
 """Arguments that take other things in Python."""
 
 PHRASES = {
+    r", or a kompot_scverse\.Design\b[^.]*": "; --design takes a formula over the samples instead",
     r"None for\b": "leave it out for",
     r"None estimates it\b": "left out, it is estimated",
     r"None chooses it\b": "left out, it is chosen",
@@ -58,4 +59,5 @@ def _here(name: str, text: str) -> str:
     plain = re.sub(r":\w+:`~?([^`]*)`", r"\1", " ".join(text.split())).replace("`", "")
     for python, here in PHRASES.items():
         plain = re.sub(python, here, plain)
+    plain = re.sub(r"(?<=\. )l(?=eft out|eave it out)", "L", plain)
     return HERE.get(name, plain)
