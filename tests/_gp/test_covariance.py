@@ -4,6 +4,8 @@ import jax
 import numpy as np
 import pytest
 
+from kompot_scverse._gp import kernel as module
+from kompot_scverse._gp.covariance import Stationary
 from kompot_scverse._gp.frame import Frame, fit_frame
 from kompot_scverse._gp.kernel import Kernel
 from kompot_scverse._gp.mellon import load_mellon
@@ -87,11 +89,12 @@ def test_many_close_points():
     np.testing.assert_allclose(Kernel(cov.Matern52(ls=1e-4))(x, x), exact(x, x, 1e-4), rtol=1e-9)
 
 
-@pytest.mark.parametrize("covariance", STATIONARY + OTHERS, ids=repr)
+@pytest.mark.parametrize("covariance", [*STATIONARY, *OTHERS, Stationary("Matern52", 2.0)], ids=repr)
 def test_on_a_device(points, covariance, monkeypatch):
     """The same values where jax has another device than the processor."""
     frame = Frame(np.full(12, 0.5), 1)
     expected = Kernel(covariance, frame)(*points)
     monkeypatch.setattr(jax, "default_backend", lambda: "another")
+    monkeypatch.setattr(module, "_may_have_devices", lambda: True)
     kernel = Kernel(covariance, frame)
     np.testing.assert_allclose(kernel(points[0], kernel.to_device(points[1])), expected, atol=1e-9)

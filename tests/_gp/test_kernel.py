@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kompot_scverse._gp import kernel as module
+from kompot_scverse._gp.covariance import Stationary
 from kompot_scverse._gp.frame import fit_frame
 from kompot_scverse._gp.kernel import Kernel
 from kompot_scverse._gp.mellon import load_mellon
@@ -36,8 +37,9 @@ def test_the_diagonal_is_the_prior_variance():
     np.testing.assert_allclose(kernel.diagonal(points), np.diag(kernel(points, points)), rtol=1e-8)
 
 
-def test_a_kernel_that_was_sent_gives_the_same_values():
+@pytest.mark.parametrize("function", [load_mellon().cov.Matern52(40.0), Stationary("Matern52", 40.0)], ids=repr)
+def test_a_kernel_that_was_sent_gives_the_same_values(function):
     frame = fit_frame(X)
-    kernel = Kernel(load_mellon().cov.Matern52(40.0), frame)
+    kernel = Kernel(function, frame)
     again = pickle.loads(pickle.dumps(kernel))
     np.testing.assert_array_equal(again(frame.inward(X), frame.inward(Y)), kernel(frame.inward(X), frame.inward(Y)))

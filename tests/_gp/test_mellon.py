@@ -8,12 +8,14 @@ import jax
 import numpy as np
 import pytest
 
-from kompot_scverse._gp.mellon import kernel_function, load_mellon
+from kompot_scverse._gp.covariance import NAMED
+from kompot_scverse._gp.kernel import Kernel
+from kompot_scverse._gp.mellon import kernel_function, length_scale, load_mellon
 
 SCRIPT = """
-import logging, os, tempfile, warnings
+import logging, os, sys, tempfile, warnings
 # what others import, and the filters they set, are not ours
-import anndata, dask.array, jax, pandas, scipy.special, sklearn.neighbors, tqdm.auto
+import anndata, dask.array, pandas, scipy.special, sklearn.neighbors, tqdm.auto
 
 folder = tempfile.mkdtemp()
 handler = logging.FileHandler(os.path.join(folder, "users.log"))
@@ -23,10 +25,11 @@ watched = [None, "users", "jax", "scanpy", "anndata"]
 
 def state():
     loggers = [logging.getLogger(name) for name in watched]
-    return {
-        "x64": jax.config.jax_enable_x64,
-        "platform": jax.config.values["jax_platform_name"],
-        "platforms": jax.config.jax_platforms,
+    of_jax = {}
+    if "jax" in sys.modules:
+        config = sys.modules["jax"].config
+        of_jax = {name: config.values[name] for name in ("jax_enable_x64", "jax_platform_name", "jax_platforms")}
+    return of_jax | {
         "loggers": [(log.level, log.disabled, log.propagate, list(log.handlers)) for log in loggers],
         "handler open": handler.stream is not None and not handler.stream.closed,
         "filters": list(warnings.filters),
@@ -49,7 +52,13 @@ before = state()
 de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
 adata.layers["kompot_de_Young_to_Old_fold_change"].compute()
 check("de")
-import sys
+# which takes seconds
+assert not {"jax", "mellon"} & set(sys.modules)
+import jax
+before = state()
+from kompot_scverse._gp.mellon import load_mellon
+load_mellon()
+check("mellon")
 assert "pynndescent" not in sys.modules
 """
 
@@ -66,16 +75,30 @@ def test_loaded_once():
 def test_kernels():
     cov = load_mellon().cov
     x = np.array([[0.0, 0.0], [1.0, 2.0]])
-    for given in (cov.Exponential, "Exponential", cov.Exponential(ls=3.0)):
+    for given in (cov.Exponential, cov.Exponential(ls=3.0)):
         kernel = kernel_function(given, 3.0)
         assert isinstance(kernel, cov.Exponential)
         assert kernel.ls == 3.0
-    with jax.enable_x64(True):
-        distance = np.sqrt(5.0) * np.sqrt(5.0) / 2.0
-        expected = (1 + distance + distance**2 / 3) * np.exp(-distance)
-        assert float(kernel_function(None, 2.0)(x[:1], x[1:])[0, 0]) == pytest.approx(expected, rel=1e-6)
+    distance = np.sqrt(5.0) * np.sqrt(5.0) / 2.0
+    expected = (1 + distance + distance**2 / 3) * np.exp(-distance)
+    assert Kernel(kernel_function(None, 2.0))(x[:1], x[1:])[0, 0] == pytest.approx(expected, rel=1e-12)
     # an instance keeps its own length scale
     assert kernel_function(cov.Matern32(ls=0.5), 3.0).ls == 0.5
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_names_known_here_mean_what_they_mean_in_mellon(name):
+    x = np.random.default_rng(0).normal(size=(20, 3))
+    with jax.enable_x64(True):
+        expected = np.asarray(getattr(load_mellon().cov, name)(ls=1.5)(x, x))
+    np.testing.assert_allclose(Kernel(kernel_function(name, 1.5))(x, x), expected, atol=1e-6)
+
+
+def test_the_length_scale_is_mellons():
+    distances = np.random.default_rng(0).exponential(size=500)
+    with jax.enable_x64(True):
+        expected = float(load_mellon().parameters.compute_ls(distances))
+    assert length_scale(np.append(distances, 0.0)) == pytest.approx(expected, rel=1e-12)
 
 
 def test_unknown_kernels():

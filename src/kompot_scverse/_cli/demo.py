@@ -174,15 +174,10 @@ def _describe(study: Study) -> None:
 
 def _run(study: Study) -> None:
     """Both analyses, without and, if there are replicates, with their variance."""
-    # loaded when first used; done here so that the seconds below are those of the analyses
-    start = time.perf_counter()
     from kompot_scverse import get, tl
-    from kompot_scverse._gp.mellon import load_mellon
 
     from .findings import Findings
 
-    load_mellon()
-    typer.echo(f"Loaded jax and mellon in {time.perf_counter() - start:.1f} s.")
     adata = study.adata
     common: dict[str, Any] = {
         "reference": study.reference,

@@ -1,10 +1,11 @@
-"""Values of mellon's covariances, from distances that do not cancel.
+"""Values of covariances, mellon's and our own, from distances that do not cancel.
 
 mellon expands squared distances and adds 1e-12 to them: cells that are close, or far from the origin, or given in small
 units then have the wrong covariance. Here distances are taken from differences in coordinates of a frame.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -19,6 +20,21 @@ CLOSE = 1e-2
 """Squared distance over squared norms below which expanded squares would lose more than two of sixteen digits."""
 MANY = 0.05
 """Share of close pairs beyond which differences for all pairs are faster."""
+NAMED = ("Matern52", "Matern32", "ExpQuad", "Exponential")
+"""Covariances of mellon that are known here by their names: without them jax need not be loaded."""
+
+
+@dataclass(frozen=True)
+class Stationary:
+    """The covariance that mellon has under a name of :data:`NAMED`."""
+
+    name: str
+    ls: float
+    """Length scale, in the units of the representation."""
+    active_dims: None = None
+    """All of them."""
+
+
 type Leaf = Callable[[Any, np.ndarray], Any]
 """From a covariance that is not put together of others, and its dimensions, to values."""
 
@@ -30,7 +46,7 @@ def covariance_values(covariance: Any, frame: Frame, x: Any, y: Any, xp: ModuleT
     Parameters
     ----------
     covariance
-        mellon covariance in units of the representation.
+        Covariance in units of the representation.
     frame
         Frame of the points.
     x, y
@@ -75,7 +91,9 @@ def _combined(covariance: Any, dims: np.ndarray, leaf: Leaf) -> Any:
 
 
 def _own_name(covariance: Any) -> str:
-    """Name of a class of mellon itself; a class derived from it may do something else."""
+    """Name of our own covariance, or of a class of mellon itself; a class derived from it may do something else."""
+    if isinstance(covariance, Stationary):
+        return covariance.name
     kind = type(covariance)
     return kind.__name__ if kind.__module__ in ("mellon.cov", "mellon.base_cov") else ""
 
@@ -145,7 +163,7 @@ _PROFILES: dict[str, Profile] = {
     "Exponential": lambda _, r, xp: xp.exp(-r / 2),
     "RatQuad": lambda own, r, _: (1 + r * r / (2 * own.alpha)) ** -own.alpha,
 }
-"""mellon's stationary covariances, of the distance in length scales."""
+"""Stationary covariances, of the distance in length scales."""
 
 _RULES: dict[str, Callable[[Any, Any], Any]] = {
     "Add": lambda left, right: left + right,

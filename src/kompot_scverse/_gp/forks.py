@@ -1,4 +1,4 @@
-"""Processes that were forked off: jax and dask would wait there for threads that only the first process has."""
+"""Processes that were forked off: OpenMP, jax and dask would wait there for threads that only the first process has."""
 
 import os
 import sys
@@ -7,28 +7,24 @@ from functools import cache
 from typing import Any
 
 _started: set[int] = set()
-"""Processes, this one or those it was forked from, in which we have used jax."""
-
-
-def note_jax() -> None:
-    """Remember that jax runs in this process."""
-    _started.add(os.getpid())
+"""Processes, this one or those it was forked from, in which an analysis has begun."""
 
 
 def check_not_forked() -> None:
     """
-    Raise where jax would hang.
+    Raise where an analysis would hang, and remember that one begins.
 
     Raises
     ------
     RuntimeError
-        If this process was forked off from one that has used jax.
+        If this process was forked off from one that has analysed something.
     """
     if _started and os.getpid() not in _started:
         raise RuntimeError(
-            "This process was forked off after kompot-scverse had used jax, which would hang here; start processes with "
+            "This process was forked off after an analysis by kompot-scverse, whose threads would be missing here; start processes with "
             'multiprocessing.get_context("spawn") or "forkserver", or joblib with its default "loky".'
         )
+    _started.add(os.getpid())
 
 
 @cache

@@ -2,12 +2,14 @@
 
 import pickle
 from collections.abc import Callable
-from functools import cached_property
+from functools import cache, cached_property
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
-from .covariance import covariance_diagonal, covariance_values
+from .covariance import Stationary, covariance_diagonal, covariance_values
 from .frame import Frame
 from .mellon import load_mellon
 
@@ -22,15 +24,17 @@ class Kernel:
     Parameters
     ----------
     function
-        mellon covariance, in units of the representation.
+        Covariance, in units of the representation.
     frame
         Frame that the points are in; None if they are in units of the representation themselves.
     """
 
-    def __init__(self, function: Callable, frame: Frame | None = None) -> None:
+    def __init__(self, function: Any, frame: Frame | None = None) -> None:
         self.function, self.frame = function, frame
 
-    def __reduce__(self) -> tuple[Callable, tuple[bytes, Frame | None]]:
+    def __reduce__(self) -> tuple[Callable, tuple]:
+        if isinstance(self.function, Stationary):
+            return Kernel, (self.function, self.frame)
         return _restored, (pickle.dumps(self.function), self.frame)
 
     def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -65,6 +69,8 @@ class Kernel:
 
     @cached_property
     def _compiled(self) -> Callable | None:
+        if not _may_have_devices():
+            return None
         import jax
 
         if jax.default_backend() == "cpu":
@@ -73,6 +79,12 @@ class Kernel:
 
     def _frame(self, x: Any) -> Frame:
         return self.frame or Frame(np.zeros(x.shape[1]), 0)
+
+
+@cache
+def _may_have_devices() -> bool:
+    """Whether jax may have another device than the processor: of a plugin, which is found without loading jax."""
+    return bool(entry_points(group="jax_plugins")) or any(find_spec(name) for name in ("jax_plugins", "libtpu"))
 
 
 def _restored(function: bytes, frame: Frame | None) -> Kernel:

@@ -1,4 +1,4 @@
-"""The only module that imports mellon.
+"""The only module that imports mellon, where something is asked for that only mellon has.
 
 Importing mellon switches jax to 64 bit globally, pins jax to the CPU, reconfigures logging (which closes everybody's
 handlers), warns about jaxopt, and imports pynndescent, which compiles for seconds. All of that is prevented or undone.
@@ -9,9 +9,9 @@ import logging
 import logging.config
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from types import ModuleType
 from typing import Any
 from unittest.mock import patch
@@ -21,7 +21,7 @@ import numpy as np
 from kompot_scverse._arguments import shown
 from kompot_scverse._messages import logger
 
-from .forks import note_jax
+from .covariance import NAMED, Stationary
 
 
 @cache
@@ -30,7 +30,6 @@ def load_mellon() -> ModuleType:
     logger.info("Loading jax and mellon, which takes some seconds once in a session.")
     import jax
 
-    note_jax()
     before = {name: jax.config.values[name] for name in ("jax_enable_x64", "jax_platform_name")}
     try:
         # dictConfig closes all existing handlers, so it has to be kept from running rather than undone
@@ -60,10 +59,10 @@ def _deferred(name: str) -> Iterator[None]:
 
 
 def find_kernel(kernel: object) -> Any:
-    """The mellon covariance, class or instance, that `kernel` is or names; None for Matérn-5/2."""
+    """The covariance, its class or a function of its length scale, that `kernel` is or names; None for Matérn-5/2."""
+    if kernel is None or (isinstance(kernel, str) and kernel in NAMED):
+        return partial(Stationary, "Matern52" if kernel is None else kernel)
     mellon = load_mellon()
-    if kernel is None:
-        return mellon.cov.Matern52
     if isinstance(kernel, str):
         if kernel not in mellon.cov.__all__:
             raise ValueError(f"mellon has no covariance {kernel!r}; it has {', '.join(sorted(mellon.cov.__all__))}.")
@@ -79,7 +78,7 @@ def find_kernel(kernel: object) -> Any:
     return kernel
 
 
-def kernel_function(kernel: object, ls: float) -> Callable:
+def kernel_function(kernel: object, ls: float) -> Any:
     """
     The covariance to use.
 
@@ -92,21 +91,23 @@ def kernel_function(kernel: object, ls: float) -> Callable:
         Length scale, in the units of the representation.
     """
     found = find_kernel(kernel)
-    return found(ls=ls) if isinstance(found, type) else found
+    return found(ls=ls) if isinstance(found, type | partial) else found
+
+
+def has_own_scale(kernel: object) -> bool:
+    """Whether `kernel` is an instance, with a length scale of its own."""
+    return not (kernel is None or isinstance(kernel, str | type))
 
 
 def length_scale(nn_distances: np.ndarray) -> float:
-    """Mellon's `compute_ls`: the geometric mean of the positive nearest-neighbour distances times e³."""
-    import jax
-
+    """The same as mellon's `compute_ls`: the geometric mean of the positive nearest-neighbour distances times e³."""
     positive = nn_distances[nn_distances > 0]
     if positive.size == 0:
         raise ValueError(
             "All cells are identical in the representation: no length scale can be estimated. Pass another `use_rep=`, "
             "or the length scale as `gp=GPSettings(ls=...)`."
         )
-    with jax.enable_x64(True):
-        return float(load_mellon().parameters.compute_ls(positive.astype(np.float64)))
+    return float(np.exp(np.log(positive.astype(np.float64)).mean() + 3))
 
 
 def prior_log_density(nn_distances: np.ndarray, d: float) -> float:

@@ -10,7 +10,7 @@ from kompot_scverse._messages import logger
 from .basis import Basis, fit_basis
 from .frame import Frame, fit_frame
 from .kernel import Kernel
-from .mellon import kernel_function, length_scale, load_mellon
+from .mellon import has_own_scale, kernel_function, length_scale
 from .neighbor_choice import NeighborRequest, neighbor_sets
 from .neighbor_sets import NeighborSets
 from .neighbors import point_distances, separate_points
@@ -57,7 +57,7 @@ def fit_cell_states(x: np.ndarray, gp: "GPSettings", *, distances: NeighborReque
     """
     frame = fit_frame(x)
     x = frame.inward(x)
-    own_scale = isinstance(gp.kernel, load_mellon().Covariance)
+    own_scale = has_own_scale(gp.kernel)
     ls = None if own_scale else gp.ls
     estimated = ls is None and not own_scale
     neighbors, error = None, 0.0

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .basis import Basis
+from .covariance import NAMED
 from .features import CellFeatures
 from .frame import Frame
 from .kernel import Kernel
@@ -77,8 +78,10 @@ def kernel_name(kernel: Any) -> str:
     ValueError
         If it is one of the caller's own.
     """
-    known = load_mellon().cov
     name: Any = "Matern52" if kernel is None else kernel
+    if isinstance(name, str) and name in NAMED:
+        return name
+    known = load_mellon().cov
     if isinstance(name, type):
         name = next((own for own in known.__all__ if getattr(known, own) is name), "")
     if not isinstance(name, str) or name not in known.__all__:
