@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from kompot_scverse._cli.texts import argument_texts, field_texts
+from kompot_scverse._cli.texts import texts_of
 
 
 def tool(first: int, second: str, third: object, rng: int) -> None:
@@ -40,16 +40,15 @@ class Settings:
 
 
 def test_parameters_share_their_text_and_none_is_left_out() -> None:
-    found = argument_texts(tool)
+    found = texts_of(tool)
     assert found["first"] == found["second"] == "As kompot_scverse.tl.de has it; left out, it takes the largest."
     assert found["third"] == "leave it out for all; left out, it is estimated. Left out: two paragraphs."
     assert set(found) == {"first", "second", "third", "rng"}
 
 
 def test_what_is_given_otherwise_has_a_text_of_its_own() -> None:
-    assert argument_texts(tool)["rng"] == "Seed of what is drawn at random."
-    found = field_texts(Settings)
-    assert found == {
-        "width": "How wide; left out, it is chosen",
+    assert texts_of(tool)["rng"] == "Seed of what is drawn at random."
+    assert texts_of(Settings) == {
+        "width": "How wide; left out, it is chosen.",
         "keep": "Keep the files of --layers disk at the end.",
-    } | {"width": "How wide; left out, it is chosen."}
+    }

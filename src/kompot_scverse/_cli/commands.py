@@ -4,14 +4,14 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
+import kompot_scverse
 from kompot_scverse import StorageSettings, get, pp, tl
-from kompot_scverse._report.report import TITLE, report_page
 from kompot_scverse._runs.history import readable_runs
 
 from . import files
@@ -48,7 +48,7 @@ def commands() -> Mapping[str, Any]:
         app.command(function.__name__)(_analysis(function, table))
     app.command("plan")(_with_options(plan, tl.de, tl.da, tl.smooth))
     app.command("runs")(runs)
-    app.command("report")(report)
+    app.command("report")(_with_options(report, kompot_scverse.report))
     return typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 
@@ -145,27 +145,14 @@ def report(
     output: Annotated[Path, typer.Option("--output", "-o", help="File for the page (.html).")] = Path(
         "kompot_report.html"
     ),
-    run_id: Annotated[int | None, typer.Option(help="Only this run; negative numbers count from the end.")] = None,
-    key_added: Annotated[str | None, typer.Option(help="Only runs with this prefix.")] = None,
-    group: Annotated[str | None, typer.Option(help="Only runs whose contrast has this group.")] = None,
-    mod: Annotated[str | None, typer.Option(help="Modality of a MuData; left out, all.")] = None,
-    basis: Annotated[str | None, typer.Option(help="Embedding in obsm to draw cells on.")] = None,
-    cell_groups: Annotated[
-        str | None, typer.Option(help="Obs column of categories (cell types); left out, that of the runs.")
-    ] = None,
-    gene_symbols: Annotated[str | None, typer.Option(help="Var column with the names of genes to show.")] = None,
-    n_genes: Annotated[int, typer.Option(min=1, help="Largest number of genes in a table.")] = 50,
-    title: Annotated[str, typer.Option(help="Heading of the page.")] = TITLE,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    **options: Any,
 ) -> None:
     """Write what the runs of a file have found as one page of HTML."""
     with session():
         files.check_page(output, overwrite=overwrite)
-        written = report_page(
-            files.read(input), run_id=run_id, key_added=key_added, group=group, mod=mod, basis=basis,
-            cell_groups=cell_groups, gene_symbols=gene_symbols, n_genes=n_genes, title=title,
-        )  # fmt: skip
-        files.write_page(written, output, overwrite=overwrite)
+        write = partial(kompot_scverse.report, files.read(input), **arguments_of(kompot_scverse.report, options, {}))
+        files.write_page(write, output, overwrite=overwrite)
 
 
 def _arguments(function: Callable, options: dict[str, Any], config: Path | None) -> tuple[dict[str, Any], bool]:

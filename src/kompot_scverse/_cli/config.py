@@ -14,7 +14,7 @@ from kompot_scverse.design import Design
 from .values import as_taken, parts, settings_type
 from .yaml_core import load
 
-GIVEN_OTHERWISE = ("data", "overwrite")
+GIVEN_OTHERWISE = ("data", "overwrite", "path")
 """Arguments of the functions that a file cannot give."""
 
 

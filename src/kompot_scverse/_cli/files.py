@@ -1,6 +1,7 @@
 """Reading and writing files: h5ad, h5mu and zarr; a file is either whole or as it was before."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,10 +112,10 @@ def write_table(table: "pd.DataFrame", path: Path, *, overwrite: bool) -> None:
             table.to_csv(target, sep="\t" if suffix == ".tsv" else ",")
 
 
-def write_page(page: str, path: Path, *, overwrite: bool) -> None:
+def write_page(write: Callable[[Path], object], path: Path, *, overwrite: bool) -> None:
     """Write a page of HTML; `path` changes at the end, at once."""
     with staged(_replaceable(path, overwrite=overwrite), overwrite=overwrite) as target:
-        target.write_text(page, encoding="utf-8")
+        write(target)
 
 
 def _suffix(path: Path, known: tuple[str, ...], argument: str) -> str:

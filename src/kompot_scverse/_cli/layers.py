@@ -1,17 +1,13 @@
 """Files without the layers that can be built again."""
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
 
 from kompot_scverse import tl
+from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import all_views
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
 
-
-def drop_layers(data: "AnnData | MuData", before: Collection[int] = ()) -> None:
+def drop_layers(data: Data, before: Collection[int] = ()) -> None:
     """Drop the layers of all runs but those of `before`; what `kp.tl.restore_layers` builds them from stays."""
     views = all_views(data)
     added = {view.run.run_id for view in views} - set(before)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import typer
 
 from .config import GIVEN_OTHERWISE
-from .texts import argument_texts, field_texts
+from .texts import texts_of
 from .values import as_taken, parts, settings_type
 
 REPEATED = " Repeat it for several."
@@ -26,7 +26,7 @@ def options_of(*functions: Callable) -> dict[str, inspect.Parameter]:
     """
     options: dict[str, inspect.Parameter] = {}
     for function in functions:
-        texts = argument_texts(function)
+        texts = texts_of(function)
         for name, parameter in _parameters(function).items():
             if name not in options and settings_type(parameter.annotation) is None:
                 options[name] = _option(name, parameter.annotation, parameter.default, texts.get(name, ""))
@@ -36,7 +36,7 @@ def options_of(*functions: Callable) -> dict[str, inspect.Parameter]:
                 # a command writes no layers unless it is told to
                 default = None if field.default is MISSING or name == "layers" else field.default
                 panel = f"{argument}: {(inspect.getdoc(kind) or '').partition('\n')[0].rstrip('.')}"
-                options[name] = _option(name, field.type, default, field_texts(kind).get(field.name, ""), panel)
+                options[name] = _option(name, field.type, default, texts_of(kind).get(field.name, ""), panel)
     return options
 
 

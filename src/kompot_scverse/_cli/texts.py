@@ -1,11 +1,9 @@
 """What options do, from docstrings, in the words of a command line."""
 
-import ast
-import inspect
 import re
-import textwrap
 from collections.abc import Callable
-from itertools import pairwise
+
+from docstring_parser import DocstringStyle, parse_from_object
 
 HERE = {
     "genes": "Gene, or the true/false var column that marks them; left out, all. The others keep the results of an "
@@ -34,25 +32,10 @@ PHRASES = {
 """There is no None on a command line."""
 
 
-def argument_texts(function: Callable) -> dict[str, str]:
-    """What the docstring says about each parameter."""
-    section = re.search(r"\nParameters\n-+\n(.*?)\n\n[A-Z]\w+\n-+\n", inspect.getdoc(function) or "", re.DOTALL)
-    texts: dict[str, str] = {}
-    for names, text in re.findall(r"^(\S.*)\n((?:[ \t]+.*\n?|\n)*)", section.group(1) if section else "", re.MULTILINE):
-        for name in re.split(r",\s*", names.split(" : ")[0]):
-            texts[name] = _here(name, text)
-    return texts
-
-
-def field_texts(kind: type) -> dict[str, str]:
-    """What stands below each field of a dataclass."""
-    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
-    texts: dict[str, str] = {}
-    for field, text in pairwise(definition.body):  # type: ignore[attr-defined]
-        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
-            name = field.target.id  # type: ignore[union-attr]
-            texts[name] = _here(name, str(text.value.value))
-    return texts
+def texts_of(described: Callable | type) -> dict[str, str]:
+    """What the docstring says about each parameter of a function, or stands below each field of a dataclass."""
+    found = parse_from_object(described, DocstringStyle.NUMPYDOC).params
+    return {name: _here(name, one.description or "") for one in found for name in re.split(r",\s*", one.arg_name)}
 
 
 def _here(name: str, text: str) -> str:

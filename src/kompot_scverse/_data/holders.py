@@ -11,6 +11,9 @@ from kompot_scverse._keys import is_safe
 
 from .errors import missing
 
+Data = AnnData | MuData
+"""What users pass."""
+
 
 def check_data(data: object, mod: object = None) -> AnnData | MuData:
     """Return `data`; raise an error if they are no AnnData or MuData, or have no cells."""

@@ -2,26 +2,18 @@
 
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from kompot_scverse._arguments import check_argument, check_arguments, check_at_least
+from kompot_scverse._arguments import check_arguments, check_at_least
 from kompot_scverse._data.errors import missing
-from kompot_scverse._data.holders import check_data
+from kompot_scverse._data.holders import Data, check_data
 from kompot_scverse._runs.find import all_views, listed_runs
 from kompot_scverse._runs.view import RunView
 
-from .page import page
 from .run import ReportedRun
-
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
-
-TITLE = "Comparison of conditions"
 
 
 def report(
-    data: "AnnData | MuData",
+    data: Data,
     path: str | PathLike[str] = "kompot_report.html",
     *,
     run_id: int | None = None,
@@ -32,7 +24,7 @@ def report(
     cell_groups: str | None = None,
     gene_symbols: str | None = None,
     n_genes: int = 50,
-    title: str = TITLE,
+    title: str = "Comparison of conditions",
 ) -> Path:
     """
     Write what runs have found as one page of HTML.
@@ -48,8 +40,12 @@ def report(
         them is shown, too.
     path
         File to write; replaced if there is one.
-    run_id, key_added, group
-        Which runs: number (negative ones count from the end of those that match), prefix, group of the contrast. None of them: all runs.
+    run_id
+        Number of the only run to show; negative ones count from the end of those that match. None for all.
+    key_added
+        Prefix of the runs to show.
+    group
+        Group of the contrast of the runs to show.
     mod
         Modality of a MuData; None for all.
     basis
@@ -83,30 +79,6 @@ def report(
     'kompot_report.html'
     """
     check_arguments(report, locals())
-    check_argument("path", path, str | PathLike)
-    written = report_page(
-        data, run_id=run_id, key_added=key_added, group=group, mod=mod, basis=basis, cell_groups=cell_groups,
-        gene_symbols=gene_symbols, n_genes=n_genes, title=title,
-    )  # fmt: skip
-    target = Path(path)
-    target.write_text(written, encoding="utf-8")
-    return target
-
-
-def report_page(
-    data: "AnnData | MuData",
-    *,
-    run_id: int | None = None,
-    key_added: str | None = None,
-    group: object = None,
-    mod: str | None = None,
-    basis: str | None = None,
-    cell_groups: str | None = None,
-    gene_symbols: str | None = None,
-    n_genes: int = 50,
-    title: str = TITLE,
-) -> str:
-    """The page as text; see :func:`report`."""
     check_at_least(1, n_genes=n_genes)
     views = _chosen(all_views(check_data(data, mod), mod), run_id, key_added, group)
     _check_columns(views, basis, cell_groups, gene_symbols)
@@ -114,7 +86,11 @@ def report_page(
     runs = [
         ReportedRun(data, view, basis, _column(view, cell_groups, of_runs), gene_symbols, n_genes) for view in views
     ]
-    return page(data, runs, title)
+    from .page import page  # loads matplotlib, which the help of the command line does not need
+
+    target = Path(path)
+    target.write_text(page(data, runs, title), encoding="utf-8")
+    return target
 
 
 def _chosen(views: list[RunView], run_id: int | None, key_added: str | None, group: object) -> list[RunView]:

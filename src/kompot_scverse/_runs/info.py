@@ -1,11 +1,12 @@
 """What a run did, from what, and where its results are now."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import pandas as pd
 
 from kompot_scverse._arguments import check_argument, check_arguments
 from kompot_scverse._data.frame import frame_of
+from kompot_scverse._data.holders import Data
 
 from .call import call_text
 from .compare import RunComparison, compare_runs
@@ -13,10 +14,6 @@ from .field_table import MISSING, field_table
 from .find import find_view, listed_runs
 from .history import iterate_runs
 from .html import code, details, display, html_table, page, text_table
-
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
 
 
 class RunInfo:
@@ -62,7 +59,7 @@ class RunInfo:
 
     def __init__(
         self,
-        data: "AnnData | MuData",
+        data: Data,
         run_id: int = -1,
         *,
         key_added: str | None = None,

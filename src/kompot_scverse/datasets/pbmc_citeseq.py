@@ -1,13 +1,11 @@
 """Blood cells with RNA and surface proteins."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from anndata import AnnData
+from mudata import MuData
 
 from ._study import Study
-
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
 
 STUDY = Study(
     name="10k PBMCs from a healthy donor with cell surface proteins (10x Genomics, v3)",
@@ -26,7 +24,7 @@ CONTROL = "_control_"
 """In the name of the antibodies that bind nothing (IgG1_control_TotalSeqB)."""
 
 
-def pbmc_citeseq(*, path: str | Path | None = None) -> "MuData":
+def pbmc_citeseq(*, path: str | Path | None = None) -> MuData:
     """
     Blood cells (PBMC) of one healthy donor, RNA and 14 surface proteins of the same cells (CITE-seq).
 
@@ -76,7 +74,7 @@ def pbmc_citeseq(*, path: str | Path | None = None) -> "MuData":
     return mdata
 
 
-def _read_10x(file: Path) -> "dict[str, AnnData]":
+def _read_10x(file: Path) -> dict[str, AnnData]:
     """The modalities of a 10x Genomics file."""
     import warnings
 

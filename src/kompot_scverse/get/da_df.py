@@ -1,22 +1,18 @@
 """Differential abundance as a table."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from kompot_scverse._arguments import check_arguments, check_fraction, check_not_negative, listed
+from kompot_scverse._data.holders import Data
 from kompot_scverse._data.resolve import obs_values
 from kompot_scverse._keys import DIRECTIONS
 from kompot_scverse._runs.find import find_views
 from kompot_scverse._runs.view import RunView
 
 from ._tables import joined, to_log2
-
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
 
 COLUMNS = {
     "lfc": "lfc",
@@ -44,7 +40,7 @@ NATURAL_LOGS = (
 
 
 def da_df(
-    data: "AnnData | MuData",
+    data: Data,
     *,
     run_id: int | None = None,
     key_added: str | None = None,

@@ -1,22 +1,19 @@
 """Differential expression as a table."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from kompot_scverse._arguments import check_arguments, check_fraction, check_not_negative
 from kompot_scverse._data.errors import missing
+from kompot_scverse._data.holders import Data
 from kompot_scverse._data.tables import column_of
 from kompot_scverse._runs.find import find_views
 from kompot_scverse._runs.regions import described, find_regions, region_labels
 from kompot_scverse._runs.view import RunView
 
 from ._tables import joined, to_log2
-
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
 
 COLUMNS = {
     "mahalanobis": "mahalanobis",
@@ -45,7 +42,7 @@ NATURAL_LOGS = ("mean_lfc", "lfc_se", "region_lfc", "largest_lfc")
 
 
 def de_df(
-    data: "AnnData | MuData",
+    data: Data,
     *,
     run_id: int | None = None,
     key_added: str | None = None,

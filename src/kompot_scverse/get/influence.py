@@ -1,24 +1,21 @@
 """What a result is without each sample."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import pandas as pd
 
 from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.errors import missing
+from kompot_scverse._data.holders import Data
 from kompot_scverse._data.resolve import name_numbers, own_names
 from kompot_scverse._runs.find import find_views
 from kompot_scverse._runs.view import RunView
 
 from ._tables import joined
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
-
 
 def influence(
-    data: "AnnData | MuData",
+    data: Data,
     gene: str | None = None,
     *,
     analysis: Literal["de", "da"] = "de",

@@ -1,12 +1,13 @@
 """Smoothed layers, built from the basis and the weights when asked for."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from kompot_scverse._arguments import check_arguments, listed
 from kompot_scverse._data.errors import missing
+from kompot_scverse._data.holders import Data
 from kompot_scverse._data.protocol import AnnDataLike
 from kompot_scverse._data.resolve import gene_numbers, is_mask, name_numbers, own_names
 from kompot_scverse._runs.find import all_views, find_view
@@ -16,10 +17,6 @@ from kompot_scverse._runs.run import Run
 from kompot_scverse._runs.view import RunView
 
 from ._cells import cell_numbers
-
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
 
 STATISTICS = {
     "de": (
@@ -31,7 +28,7 @@ STATISTICS = {
 
 
 def layer(
-    data: "AnnData | MuData",
+    data: Data,
     statistic: str,
     *,
     run_id: int | None = None,

@@ -1,22 +1,17 @@
 """Programs of genes as a table."""
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
 
 from kompot_scverse._arguments import check_arguments
+from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import find_views
 from kompot_scverse._runs.view import RunView
 
 from ._tables import joined
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
-
 
 def programs(
-    data: "AnnData | MuData",
+    data: Data,
     *,
     run_id: int | None = None,
     key_added: str | None = None,

@@ -1,20 +1,15 @@
 """The cells of a region."""
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
 
 from kompot_scverse._arguments import check_arguments
+from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.regions import find_regions
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
-
 
 def region_cells(
-    data: "AnnData | MuData",
+    data: Data,
     region: int,
     *,
     run_id: int | None = None,

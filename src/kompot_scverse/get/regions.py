@@ -1,27 +1,24 @@
 """Regions of the cell states as a table: where genes change."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from kompot_scverse._arguments import check_arguments
+from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import all_views, find_views
 from kompot_scverse._runs.regions import Regions, described, find_regions, region_labels
 from kompot_scverse._runs.view import RunView
 
 from ._tables import joined
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
-
 LEADING = 5
 """Genes that are named."""
 
 
 def regions(
-    data: "AnnData | MuData",
+    data: Data,
     *,
     analysis: Literal["de", "da"] = "de",
     run_id: int | None = None,

@@ -1,16 +1,14 @@
 """Runs as a table."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 from anndata import AnnData
 
 from kompot_scverse._arguments import check_arguments
+from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import all_views
 from kompot_scverse._runs.run import Run
-
-if TYPE_CHECKING:
-    from mudata import MuData
 
 COLUMNS = [
     "analysis", "key_added", "groupby", "reference", "group", "sample_key", "use_rep", "layer", "n_cells", "rank",
@@ -19,7 +17,7 @@ COLUMNS = [
 INTEGERS = ["n_cells", "rank", "n_supported", "n_de", "n_up", "n_down", "n_fields"]
 
 
-def runs(data: "AnnData | MuData", *, mod: str | None = None) -> pd.DataFrame:
+def runs(data: Data, *, mod: str | None = None) -> pd.DataFrame:
     """
     All runs recorded in the data, one row each, oldest first.
 

@@ -1,24 +1,20 @@
 """Covariance between replicates of one gene."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kompot_scverse._arguments import check_arguments
+from kompot_scverse._data.holders import Data
 from kompot_scverse._data.resolve import name_numbers, own_names
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.row_prints import check_rows
 
 from ._cells import cell_numbers
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
-
 
 def sample_covariance(
-    data: "AnnData | MuData",
+    data: Data,
     gene: str,
     *,
     run_id: int | None = None,

@@ -1,20 +1,17 @@
 """Distances between samples."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import pandas as pd
 
 from kompot_scverse._arguments import check_arguments
+from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.sample_distances import stored_distances
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
-
 
 def sample_distances(
-    data: "AnnData | MuData",
+    data: Data,
     *,
     analysis: Literal["de", "da"] = "de",
     run_id: int | None = None,

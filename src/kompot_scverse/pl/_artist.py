@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import ArtistInspector
 
 from kompot_scverse._data.errors import choices
 
@@ -47,8 +48,6 @@ def check_keywords(function: Callable, kws: Mapping[str, Any], artist: str, *, s
     scale
         Whether it has a colour scale.
     """
-    from matplotlib.artist import ArtistInspector
-
     inspector = ArtistInspector(getattr(import_module(f"matplotlib.{ARTISTS[artist]}"), artist))
     known = {*inspector.get_setters(), *EXTRA.get(artist, ()), *(SCALE if scale else ())}
     known |= {alias for aliases in inspector.aliasd.values() for alias in aliases}

@@ -1,10 +1,11 @@
 """The cells of a differential abundance as points of a volcano plot."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.tables import column_of
@@ -14,9 +15,6 @@ from kompot_scverse._runs.view import RunView
 from ._style import DIRECTION_COLORS, dot, line
 from ._theme import shade
 from ._values import some_numbers
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 AXIS = {"tail": "−log10 posterior tail probability", "qvalue": "−log10 q-value between replicates"}
 
@@ -101,7 +99,7 @@ def da_points(view: RunView, y: Literal["tail", "qvalue"] | None, **limits: floa
     return DAPoints(lfc, height, cells, calls, y or calls.rule)
 
 
-def draw_thresholds(ax: "Axes", points: DAPoints) -> None:
+def draw_thresholds(ax: Axes, points: DAPoints) -> None:
     """Dashed lines at both fold changes and at the height."""
     style: dict[str, Any] = {"color": shade(0.6), "linewidth": 0.8, "linestyle": "--", "zorder": 0}
     if points.threshold is not None:

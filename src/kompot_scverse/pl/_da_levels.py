@@ -1,10 +1,11 @@
 """Cells of a differential abundance that tests several coefficients together: how much they differ, and the highest level."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from kompot_scverse._runs.da_calls import heights
 from kompot_scverse._runs.view import RunView
@@ -13,9 +14,6 @@ from ._da import AXIS
 from ._scatter import scatter
 from ._style import NEUTRAL, category_colors, dot, finish, line, name_axes, new_axes, outside_legend
 from ._theme import shade
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 HIGHEST = "highest at {}"
 
@@ -65,9 +63,7 @@ def level_calls(view: RunView, max_fdr: float | None = None) -> LevelCalls:
     return LevelCalls(q, cells, cells & (q <= level), level, highest, colors)
 
 
-def draw_levels(
-    view: RunView, max_fdr: float | None, ax: "Axes | None", show: bool | None, kws: dict[str, Any]
-) -> "Axes":
+def draw_levels(view: RunView, max_fdr: float | None, ax: Axes | None, show: bool | None, kws: dict[str, Any]) -> Axes:
     """The volcano plot: the largest difference between levels, coloured by the highest."""
     calls, size = level_calls(view, max_fdr), view.numbers("largest_lfc")
     x = "largest difference of the log density between levels"

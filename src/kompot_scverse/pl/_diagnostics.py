@@ -1,14 +1,12 @@
 """Panels that show whether the assumptions behind a run hold; arrays in, one axes each."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from ._style import DOWN, NORMAL, SMALL, UP, name_axes
 from ._theme import shade
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 GREY = 0.2
 """Shade of what is filled."""
@@ -21,11 +19,11 @@ QQ_POINTS = 2000
 FLOOR = 1e-300
 
 
-def _legend(ax: "Axes", **kws: Any) -> None:
+def _legend(ax: Axes, **kws: Any) -> None:
     ax.legend(frameon=False, fontsize=SMALL, handlelength=1.4, **kws)
 
 
-def _cut(ax: "Axes", heights: np.ndarray, highest: float) -> None:
+def _cut(ax: Axes, heights: np.ndarray, highest: float) -> None:
     """Limits of a histogram; where the first bar is cut, its height is written beside it."""
     top = max(1.2, heights.max(initial=0) * 1.1)
     if heights[0] > highest:
@@ -35,8 +33,8 @@ def _cut(ax: "Axes", heights: np.ndarray, highest: float) -> None:
 
 
 def null_panel(
-    ax: "Axes", distance: np.ndarray, null_quantiles: np.ndarray, null_share: float, local_fdr: np.ndarray
-) -> "Axes":
+    ax: Axes, distance: np.ndarray, null_quantiles: np.ndarray, null_share: float, local_fdr: np.ndarray
+) -> Axes:
     """Densities of the log distances of genes and null genes, and the local FDR on a second axis, which is returned."""
     from scipy.stats import gaussian_kde
 
@@ -73,7 +71,7 @@ def null_panel(
 
 
 def fitted_panel(
-    ax: "Axes", distance: np.ndarray, null_quantiles: np.ndarray, null_share: float, local_fdr: np.ndarray
+    ax: Axes, distance: np.ndarray, null_quantiles: np.ndarray, null_share: float, local_fdr: np.ndarray
 ) -> None:
     """Histogram of the share of null genes that are farther than each gene, with the fitted decreasing density."""
     ok = np.isfinite(distance) & np.isfinite(local_fdr)
@@ -93,7 +91,7 @@ def fitted_panel(
     _legend(ax, loc="upper right")
 
 
-def histogram_panel(ax: "Axes", pvalue: np.ndarray, title: str, unit: str) -> None:
+def histogram_panel(ax: Axes, pvalue: np.ndarray, title: str, unit: str) -> None:
     """Histogram of p-values, which is flat where nothing changes."""
     p = pvalue[np.isfinite(pvalue)]
     edges = np.linspace(0, 1, 26)
@@ -106,7 +104,7 @@ def histogram_panel(ax: "Axes", pvalue: np.ndarray, title: str, unit: str) -> No
     _legend(ax, loc="upper right")
 
 
-def qq_panel(ax: "Axes", pvalue: np.ndarray, *, band: bool, **scatter_kws: Any) -> None:
+def qq_panel(ax: Axes, pvalue: np.ndarray, *, band: bool, **scatter_kws: Any) -> None:
     """Observed against expected −log10 p, with the 95 % band of independent tests where they are independent."""
     from scipy.stats import beta, chi2
 
@@ -130,7 +128,7 @@ def qq_panel(ax: "Axes", pvalue: np.ndarray, *, band: bool, **scatter_kws: Any) 
     _legend(ax, loc="lower right")
 
 
-def zscore_panel(ax: "Axes", z: np.ndarray) -> None:
+def zscore_panel(ax: Axes, z: np.ndarray) -> None:
     """Histogram of z over cells, with the standard normal density."""
     from scipy.stats import norm
 
@@ -150,7 +148,7 @@ def zscore_panel(ax: "Axes", z: np.ndarray) -> None:
     _legend(ax, loc="upper right")
 
 
-def residual_panel(ax: "Axes", quantiles: np.ndarray, mean: float, tolerance: float, rank: int) -> None:
+def residual_panel(ax: Axes, quantiles: np.ndarray, mean: float, tolerance: float, rank: int) -> None:
     """Share of cells by their residual prior variance, which the basis leaves out."""
     # at the landmarks nothing is left but rounding
     lowest = max(float(quantiles.max()), mean, tolerance) / 1e4

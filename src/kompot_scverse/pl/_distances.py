@@ -1,9 +1,13 @@
 """Distances between samples, drawn as a clustered heatmap or as points."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 
 from kompot_scverse._runs.sample_distances import SampleDistances
 from kompot_scverse._runs.view import RunView
@@ -26,9 +30,6 @@ from ._style import (
 )
 from ._theme import paper, shade
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 PER_SAMPLE, STRIP, TREE, LINE = 0.24, 0.19, 0.5, 0.175
 """Inches of a row, of a strip of colours, of the tree, and of an entry of a legend."""
 BAR = 1.2
@@ -43,7 +44,7 @@ FAR = "viridis_r"
 
 def draw_clusters(
     view: RunView, found: SampleDistances, colors: dict[str, pd.Series], *, title: str, unit: str, labels: bool
-) -> "dict[str, Axes]":
+) -> dict[str, Axes]:
     """
     A heatmap of the distances under a tree.
 
@@ -60,8 +61,6 @@ def draw_clusters(
     labels
         Whether names are written.
     """
-    import matplotlib.pyplot as plt
-
     n = len(found.names)
     palettes = {name: _palette(view, name, values) for name, values in colors.items()}
     side = min(max(PER_SAMPLE * n, 2.4), 9.0)
@@ -106,7 +105,7 @@ def draw_clusters(
     return {"heatmap": heat, "tree": tree, "colors": strip}
 
 
-def _tree(ax: "Axes", distances: np.ndarray) -> np.ndarray:
+def _tree(ax: Axes, distances: np.ndarray) -> np.ndarray:
     """The tree of average linkage; returns the order of its leaves."""
     from scipy.cluster.hierarchy import dendrogram, linkage
     from scipy.spatial.distance import squareform
@@ -123,7 +122,7 @@ def _tree(ax: "Axes", distances: np.ndarray) -> np.ndarray:
     return np.array(drawn["leaves"])
 
 
-def _matrix(ax: "Axes", found: SampleDistances, order: np.ndarray, *, labels: bool) -> Any:
+def _matrix(ax: Axes, found: SampleDistances, order: np.ndarray, *, labels: bool) -> Any:
     """The distances, with nothing on the diagonal."""
     n = len(order)
     own = np.eye(n, dtype=bool)
@@ -141,7 +140,7 @@ def _matrix(ax: "Axes", found: SampleDistances, order: np.ndarray, *, labels: bo
     return mesh
 
 
-def _bare(ax: "Axes") -> None:
+def _bare(ax: Axes) -> None:
     """Neither a frame nor ticks."""
     ax.tick_params(length=0)
     for spine in ax.spines.values():
@@ -149,11 +148,9 @@ def _bare(ax: "Axes") -> None:
 
 
 def _strips(
-    ax: "Axes", colors: dict[str, pd.Series], palettes: dict[str, tuple[list[Any], list[Any]]], order: np.ndarray
+    ax: Axes, colors: dict[str, pd.Series], palettes: dict[str, tuple[list[Any], list[Any]]], order: np.ndarray
 ) -> None:
     """A strip of colours for each column."""
-    from matplotlib.colors import to_rgb
-
     n = len(order)
     if not colors:
         ax.set_axis_off()
@@ -169,8 +166,6 @@ def _strips(
 
 def _palette(view: RunView, name: str, values: pd.Series) -> tuple[list[Any], list[Any]]:
     """Colour of each sample, and the entries of a legend."""
-    import matplotlib as mpl
-
     if values.dtype.kind == "f":
         low, high = values.min(), values.max()
         scale = mpl.colormaps["cividis"]
@@ -188,7 +183,7 @@ def _palette(view: RunView, name: str, values: pd.Series) -> tuple[list[Any], li
 
 def draw_points(
     view: RunView, found: SampleDistances, colors: dict[str, pd.Series], *, title: str, labels: bool
-) -> "dict[str, Axes]":
+) -> dict[str, Axes]:
     """
     Samples in the two dimensions that keep most of the squared distances, a panel for each column.
 

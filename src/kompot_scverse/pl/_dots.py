@@ -1,17 +1,16 @@
 """Dots whose colour is a fold change and whose area is a share of cells, with both keys."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from ._artist import color_scale, without_scale
 from ._style import SMALL, corner_inches
 from ._theme import shade
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 LARGEST = 130.0
 """Area of a dot for all cells, in square points."""
@@ -20,7 +19,7 @@ RING = 14.0
 
 
 def draw_dots(
-    ax: "Axes",
+    ax: Axes,
     color: pd.DataFrame,
     share: pd.DataFrame,
     kws: Mapping[str, Any],
@@ -51,10 +50,8 @@ def _round_up(share: float) -> float:
     return next((level for level in (0.1, 0.25, 0.5, 0.75) if share <= level), 1.0)
 
 
-def size_key(ax: "Axes", top: float, below: float, rule: str | None = None) -> None:
+def size_key(ax: Axes, top: float, below: float, rule: str | None = None) -> None:
     """What the areas and rings (by their rule) mean, beside the axes; `below` in inches from its upper right corner."""
-    from matplotlib.lines import Line2D
-
     handles = [
         Line2D([], [], marker="o", linestyle="", color=shade(0.4), markeredgecolor=shade(0.7), markeredgewidth=0.4,
                markersize=np.sqrt(LARGEST * part), label=f"{top * part:.0%}" if top * part >= 0.01 else f"{top * part:.1%}")

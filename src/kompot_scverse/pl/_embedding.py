@@ -1,8 +1,9 @@
 """Coordinates of the cells on an embedding, and the frame around them."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.resolve import dense, spellings
@@ -11,9 +12,6 @@ from kompot_scverse._runs.rebuild import smoothed
 from kompot_scverse._runs.view import RunView
 
 from ._style import NORMAL, SMALL, TITLE
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 LINE = 34
 """Letters of a line of genes."""
@@ -32,7 +30,7 @@ def embedding_coordinates(data: Any, basis: str) -> tuple[np.ndarray, str]:
     raise missing("embedding in obsm", basis, data.obsm, "For a UMAP call `sc.pp.neighbors` and `sc.tl.umap`.")
 
 
-def embedding_frame(ax: "Axes", name: str, title: str) -> None:
+def embedding_frame(ax: Axes, name: str, title: str) -> None:
     """No ticks, since the coordinates mean nothing; two short axes in the corner say what they are."""
     ax.set_xticks([])
     ax.set_yticks([])
@@ -52,7 +50,7 @@ def analysed(view: RunView, number: np.ndarray, layers: tuple[str, ...], gene: s
     return found
 
 
-def headed(ax: "Axes", title: str, genes: list[str]) -> None:
+def headed(ax: Axes, title: str, genes: list[str]) -> None:
     """A title, and under it in small letters the genes that it is about."""
     ax.set_title(title, fontsize=TITLE, pad=6 + 1.35 * SMALL * LINES)
     ax.annotate(

@@ -1,17 +1,16 @@
 """Labels that do not overlap."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 
 from kompot_scverse._messages import warn
 
 from ._style import SMALL
 from ._theme import paper, shade
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 def points_to_label(labels: int | Sequence[int] | np.ndarray, score: np.ndarray, eligible: np.ndarray) -> np.ndarray:
@@ -34,7 +33,7 @@ def points_to_label(labels: int | Sequence[int] | np.ndarray, score: np.ndarray,
 
 
 def label_points(
-    ax: "Axes",
+    ax: Axes,
     x: np.ndarray,
     y: np.ndarray,
     names: Sequence[str],
@@ -69,8 +68,6 @@ def label_points(
     """
     if len(names) == 0:
         return []
-    from matplotlib.patheffects import withStroke
-
     from ._placed import PlacedLabels
 
     options: dict[str, Any] = {"fontsize": SMALL, "color": shade(1.0), "zorder": 5}

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from kompot_scverse._arguments import check_at_least
 from kompot_scverse._data.design import MIN_CELLS
@@ -18,9 +19,6 @@ from kompot_scverse._runs.view import RunView
 from ._categories import drawn_categories
 from ._style import NORMAL, SMALL
 from ._values import some_numbers
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 LEVELS = 4
 """Levels that the title names."""
@@ -189,7 +187,7 @@ def matrix_height(n_genes: int) -> float:
     return max(0.23 * n_genes, 1.6)
 
 
-def frame(ax: "Axes", genes: Sequence[str], categories: Sequence[object], levels: Sequence[str]) -> None:
+def frame(ax: Axes, genes: Sequence[str], categories: Sequence[object], levels: Sequence[str]) -> None:
     """Genes down, categories across, all names readable; the title names the levels compared."""
     ax.set_xlim(-0.5, len(categories) - 0.5)
     ax.set_ylim(len(genes) - 0.5, -0.5)

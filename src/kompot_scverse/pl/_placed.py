@@ -1,16 +1,14 @@
 """Labels of points with lines to them, which are placed again where the axes have changed."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from ._spread import ends, spread
 from ._theme import shade
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 class PlacedLabels(Artist):
@@ -30,7 +28,7 @@ class PlacedLabels(Artist):
     """
 
     def __init__(
-        self, ax: "Axes", texts: list[Any], points: np.ndarray, obstacles: np.ndarray, weights: np.ndarray
+        self, ax: Axes, texts: list[Any], points: np.ndarray, obstacles: np.ndarray, weights: np.ndarray
     ) -> None:
         super().__init__()
         self.set_zorder(-1)
@@ -78,8 +76,6 @@ class PlacedLabels(Artist):
         ax = self._own_axes()
         return np.concatenate([np.asarray(ax.bbox.size) / ax.figure.dpi, ax.get_xlim(), ax.get_ylim()])
 
-    def _own_axes(self) -> "Axes":
-        from matplotlib.axes import Axes
-
+    def _own_axes(self) -> Axes:
         assert isinstance(self.axes, Axes)
         return self.axes

@@ -1,18 +1,18 @@
 """Samples of a run as points in categories."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from kompot_scverse._runs.run_samples import Samples
 from kompot_scverse._runs.view import RunView
 
 from ._style import NORMAL, SMALL, category_colors, line
 from ._theme import shade
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 ABOVE_NOTES = 6 + 1.4 * SMALL
 """Points between the axes and a title that stands above the notes."""
@@ -25,7 +25,7 @@ GAP = 0.82
 
 
 def draw_strips(
-    ax: "Axes", samples: Samples, values: pd.DataFrame, view: RunView, notes: list[str], kws: dict[str, Any]
+    ax: Axes, samples: Samples, values: pd.DataFrame, view: RunView, notes: list[str], kws: dict[str, Any]
 ) -> None:
     """
     A point per sample and category, with a bar at the mean of each condition or level and a line between samples of one label.
@@ -102,16 +102,12 @@ def level_colors(samples: Samples, view: RunView) -> dict[Any, Any]:
     """Colours of the levels: of a number from dark to light, else those of the categories."""
     if not samples.ordered:
         return category_colors(view.data, samples.variable, pd.Index(samples.levels))
-    import matplotlib as mpl
-
     scale = mpl.colormaps["viridis"](np.linspace(0, 0.85, len(samples.levels)))
     return {name: mpl.colors.to_hex(color) for name, color in zip(samples.levels, scale, strict=True)}
 
 
 def strip_handles(samples: Samples, view: RunView) -> list[Any]:
     """Entries of the legend of :func:`draw_strips`."""
-    from matplotlib.lines import Line2D
-
     colors = level_colors(samples, view)
     handles: list[Any] = [
         Line2D(

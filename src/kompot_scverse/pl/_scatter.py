@@ -1,10 +1,12 @@
 """Scatters of cells or genes coloured by a column."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 
 from ._artist import color_scale, without_scale
 from ._labels import label_points
@@ -22,9 +24,6 @@ from ._style import (
 )
 from ._theme import shade
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 SEED = 0
 
 
@@ -34,7 +33,7 @@ def point_size(n: int) -> float:
 
 
 def scatter(
-    ax: "Axes", x: np.ndarray, y: np.ndarray, color: Any, kws: Mapping[str, Any] | None = None, **own: Any
+    ax: Axes, x: np.ndarray, y: np.ndarray, color: Any, kws: Mapping[str, Any] | None = None, **own: Any
 ) -> Any:
     """Points without edges, as an image if there are very many."""
     options: dict[str, Any] = {"s": point_size(len(x)), "linewidths": 0, "rasterized": len(x) > RASTERIZE}
@@ -58,7 +57,7 @@ def shuffled(n: int) -> np.ndarray:
 
 
 def color_scatter(
-    ax: "Axes",
+    ax: Axes,
     points: np.ndarray,
     values: pd.Series | np.ndarray,
     *,
@@ -143,7 +142,7 @@ def color_scatter(
 
 
 def _categories(
-    ax: "Axes",
+    ax: Axes,
     points: np.ndarray,
     values: pd.Series,
     front: np.ndarray,
@@ -168,7 +167,7 @@ def _categories(
     return drawn, [dot(colors[category], str(category)) for category in present]
 
 
-def _name_on_data(ax: "Axes", points: np.ndarray, values: pd.Series) -> None:
+def _name_on_data(ax: Axes, points: np.ndarray, values: pd.Series) -> None:
     """The name of each category beside the point nearest to the median of its points."""
     names, places = [], []
     for name, own in pd.DataFrame(points).groupby(values.astype(str).to_numpy(), sort=False):
@@ -180,6 +179,4 @@ def _name_on_data(ax: "Axes", points: np.ndarray, values: pd.Series) -> None:
 
 
 def _rgba(color: Any) -> tuple[float, ...]:
-    from matplotlib.colors import to_rgba
-
     return to_rgba(color)

@@ -1,19 +1,21 @@
 """Colours, sizes and small steps that all plots share."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.transforms import ScaledTranslation
 
-from kompot_scverse._arguments import check_argument
 from kompot_scverse._data.tables import column_of
 from kompot_scverse._runs.view import RunView
 
 from ._theme import shade
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 # ends of RdBu_r, which the common kinds of colour blindness tell apart
 UP, DOWN, NEUTRAL = "#B2182B", "#2166AC", "#B4B4B4"
@@ -33,31 +35,22 @@ RASTERIZE = 50_000
 """Number of points above which a scatter becomes an image in vector formats."""
 
 
-def new_axes(ax: "Axes | None", width: float, height: float) -> "Axes":
+def new_axes(ax: Axes | None, width: float, height: float) -> Axes:
     """The axes given, or those of a new figure that leaves room for what stands outside."""
     if ax is not None:
-        from matplotlib.axes import Axes
-
-        check_argument("ax", ax, Axes | None)
         return ax
-    import matplotlib.pyplot as plt
-
     _, ax = plt.subplots(figsize=chosen_size() or (width, height), layout=layout())
     return ax
 
 
 def chosen_size() -> tuple[float, float] | None:
     """Size of a figure that the user has set in matplotlib's `rcParams`; None where it is matplotlib's own."""
-    import matplotlib as mpl
-
     size = tuple(mpl.rcParams["figure.figsize"])
     return None if size == tuple(mpl.rcParamsDefault["figure.figsize"]) else size
 
 
-def grid(names: Iterable[str], columns: int, width: float, height: float) -> "dict[str, Axes]":
+def grid(names: Iterable[str], columns: int, width: float, height: float) -> dict[str, Axes]:
     """Panels of a new figure by name, each of a size in inches, or of the one that the user has set for figures."""
-    import matplotlib.pyplot as plt
-
     names = list(names)
     rows = -(-len(names) // columns)
     width, height = chosen_size() or (width, height)
@@ -70,8 +63,6 @@ def grid(names: Iterable[str], columns: int, width: float, height: float) -> "di
 
 def layout() -> Any:
     """Constrained layout with a margin wide enough for text that is drawn a little larger than measured."""
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
-
     return ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
 
 
@@ -80,13 +71,11 @@ def finish(result: Any, show: bool | None, *views: RunView) -> Any:
     for view in views:
         view.warn()
     if show:
-        import matplotlib.pyplot as plt
-
         plt.show()
     return result
 
 
-def name_axes(ax: "Axes", *, title: str, x: str, y: str = "") -> None:
+def name_axes(ax: Axes, *, title: str, x: str, y: str = "") -> None:
     """Title and names of the axes, of which only the left and the lower have a line."""
     ax.set_title(title, fontsize=TITLE)
     ax.set_xlabel(x, fontsize=NORMAL)
@@ -94,14 +83,14 @@ def name_axes(ax: "Axes", *, title: str, x: str, y: str = "") -> None:
     despine(ax)
 
 
-def despine(ax: "Axes") -> None:
+def despine(ax: Axes) -> None:
     """Only the left and the lower line, and small tick labels."""
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     ax.tick_params(labelsize=SMALL)
 
 
-def outside_legend(ax: "Axes", handles: Sequence[Any], title: str | None = None, *, pad: float = 0.06) -> None:
+def outside_legend(ax: Axes, handles: Sequence[Any], title: str | None = None, *, pad: float = 0.06) -> None:
     """A legend to the right of the axes, `pad` inches away, in columns of at most `PER_COLUMN`."""
     legend = ax.legend(
         handles=handles,
@@ -120,7 +109,7 @@ def outside_legend(ax: "Axes", handles: Sequence[Any], title: str | None = None,
     legend.set_alignment("left")
 
 
-def below_legend(ax: "Axes", handles: Sequence[Any]) -> None:
+def below_legend(ax: Axes, handles: Sequence[Any]) -> None:
     """A legend to the right of the lower end of the axes, below a colour bar."""
     legend = ax.legend(
         handles=handles, loc="upper left", bbox_to_anchor=(1.0, 0.07), frameon=False, fontsize=SMALL, handletextpad=0.2
@@ -138,15 +127,11 @@ def legend_width(names: Sequence[object], title: str | None = None) -> float:
 
 def dot(color: Any, label: str) -> Any:
     """A legend entry for points."""
-    from matplotlib.lines import Line2D
-
     return Line2D([], [], marker="o", linestyle="", color=color, markersize=5, markeredgewidth=0, label=label)
 
 
 def line(label: str, style: Literal["-", "--"] = "--") -> Any:
     """A legend entry for a threshold."""
-    from matplotlib.lines import Line2D
-
     return Line2D([], [], color=shade(0.6), linewidth=0.8, linestyle=style, label=label)
 
 
@@ -217,7 +202,7 @@ def _limit(values: np.ndarray, given: float | str | None, default: float, argume
     return float(given)
 
 
-def small_colorbar(ax: "Axes", mappable: Any, label: str, *, pad: float | None = None) -> Any:
+def small_colorbar(ax: Axes, mappable: Any, label: str, *, pad: float | None = None) -> Any:
     """A colour bar beside the axes, or a short one `pad` inches away from their upper right corner; returns its axes."""
     if pad is None:
         inset = ax.inset_axes((1.03, 0.1, 0.035, 0.8))
@@ -244,10 +229,8 @@ def beyond(mappable: Any) -> Literal["neither", "min", "max", "both"]:
     return ends[cut]
 
 
-def corner_inches(ax: "Axes") -> Any:
+def corner_inches(ax: Axes) -> Any:
     """Coordinates in inches from the upper right corner of the axes, whatever their size."""
-    from matplotlib.transforms import ScaledTranslation
-
     figure = ax.figure.get_figure(root=True)
     corner: Any = ax.transAxes
     return figure.dpi_scale_trans + ScaledTranslation(1, 1, corner)

@@ -1,6 +1,8 @@
 """Shades between the background and the text of the style in use, so that plots can be read in a dark one, too."""
 
+import matplotlib as mpl
 import numpy as np
+from matplotlib.colors import to_hex, to_rgba
 
 
 def paper() -> str:
@@ -10,9 +12,6 @@ def paper() -> str:
 
 def shade(level: float) -> str:
     """A colour from that of the background (0) to that of the text (1); in a light style a grey, `1 - level`."""
-    import matplotlib as mpl
-    from matplotlib.colors import to_hex, to_rgba
-
     behind = to_rgba(mpl.rcParams["axes.facecolor"])
     if behind[3] == 0:
         behind = to_rgba(mpl.rcParams["figure.facecolor"])

@@ -1,12 +1,14 @@
 """Abundance changes of the cells of each category, as a beeswarm."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from kompot_scverse._arguments import check_arguments
+from kompot_scverse._data.holders import Data
 from kompot_scverse._data.resolve import obs_column
 from kompot_scverse._runs.find import find_view
 
@@ -19,17 +21,12 @@ from ._swarm import swarm_offsets
 from ._theme import shade
 from ._values import some_numbers
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from matplotlib.axes import Axes
-    from mudata import MuData
-
 HALF = 0.42
 """Half the height of the widest swarm, of the distance between categories."""
 
 
 def beeswarm_da(
-    data: "AnnData | MuData",
+    data: Data,
     cell_groups: str,
     *,
     run_id: int | None = None,
@@ -38,10 +35,10 @@ def beeswarm_da(
     mod: str | None = None,
     order: Sequence[object] | None = None,
     exclude: object | Sequence[object] = (),
-    ax: "Axes | None" = None,
+    ax: Axes | None = None,
     show: bool | None = None,
     **scatter_kws: Any,
-) -> "Axes":
+) -> Axes:
     """
     Signed change of abundance at the cells of each category, coloured by their direction.
 

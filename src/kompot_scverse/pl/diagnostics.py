@@ -1,11 +1,13 @@
 """Whether the assumptions behind a run hold."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from kompot_scverse._arguments import check_arguments
+from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import all_views, find_view
 from kompot_scverse._runs.view import RunView
 
@@ -15,14 +17,11 @@ from ._panels import Panels
 from ._style import TITLE, finish, grid
 from ._values import some_numbers
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 PER_ROW = 3
 
 
 def diagnostics(
-    data: Any,
+    data: Data,
     *,
     run_id: int | None = None,
     key_added: str | None = None,
@@ -102,7 +101,7 @@ def _analysis(data: Any, analysis: str | None, run_id: int | None, mod: str | No
     return next((run.analysis for run in runs if run.run_id == run_id), runs[-1].analysis)
 
 
-def _de_panels(view: RunView, scatter_kws: dict[str, Any]) -> dict[str, Callable[["Axes"], Any]]:
+def _de_panels(view: RunView, scatter_kws: dict[str, Any]) -> dict[str, Callable[[Axes], Any]]:
     panels: dict[str, Callable[[Axes], Any]] = {}
     if view.has("mahalanobis_local_fdr"):
         distance = some_numbers(view, "mahalanobis")
@@ -121,7 +120,7 @@ def _de_panels(view: RunView, scatter_kws: dict[str, Any]) -> dict[str, Callable
     return panels | _residual(view)
 
 
-def _da_panels(view: RunView, scatter_kws: dict[str, Any]) -> dict[str, Callable[["Axes"], Any]]:
+def _da_panels(view: RunView, scatter_kws: dict[str, Any]) -> dict[str, Callable[[Axes], Any]]:
     cells = np.logical_or(*view.conditions())
     z = some_numbers(view, "lfc_zscore")[cells]
     panels: dict[str, Callable[[Axes], Any]] = {"zscores": lambda ax: zscore_panel(ax, z)}
@@ -132,7 +131,7 @@ def _da_panels(view: RunView, scatter_kws: dict[str, Any]) -> dict[str, Callable
     return panels | _residual(view)
 
 
-def _residual(view: RunView) -> dict[str, Callable[["Axes"], Any]]:
+def _residual(view: RunView) -> dict[str, Callable[[Axes], Any]]:
     quantiles, params = np.array(_stored(view, "residual_quantiles")), view.run.params
     return {
         "residual": lambda ax: residual_panel(

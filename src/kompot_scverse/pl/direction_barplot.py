@@ -1,12 +1,14 @@
 """Shares of cells that became more or less abundant, by category."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from kompot_scverse._arguments import check_arguments
+from kompot_scverse._data.holders import Data
 from kompot_scverse._data.resolve import obs_column
 from kompot_scverse._keys import DIRECTIONS
 from kompot_scverse._runs.find import find_view
@@ -18,12 +20,9 @@ from ._da_levels import HIGHEST, level_calls
 from ._style import DIRECTION_COLORS, NEUTRAL, NORMAL, finish, name_axes, new_axes, outside_legend
 from ._values import some_values
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 
 def direction_barplot(
-    data: Any,
+    data: Data,
     cell_groups: str,
     *,
     run_id: int | None = None,
@@ -32,10 +31,10 @@ def direction_barplot(
     mod: str | None = None,
     normalize: bool = True,
     order: Sequence[object] | None = None,
-    ax: "Axes | None" = None,
+    ax: Axes | None = None,
     show: bool | None = None,
     **bar_kws: Any,
-) -> "Axes":
+) -> Axes:
     """
     Shares (or numbers) of cells that are up, down or neutral in each category.
 

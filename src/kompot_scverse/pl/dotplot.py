@@ -1,19 +1,19 @@
 """Genes × categories: fold change as colour, share of expressing cells as size."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+from matplotlib.axes import Axes
 
 from kompot_scverse._arguments import check_arguments
+from kompot_scverse._data.holders import Data
 
 from ._artist import check_keywords
 from .heatmap import heatmap
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 
 def dotplot(
-    data: Any,
+    data: Data,
     cell_groups: str,
     *,
     run_id: int | None = None,
@@ -25,10 +25,10 @@ def dotplot(
     cluster: bool | Literal["genes", "categories"] = True,
     exclude: object | Sequence[object] = (),
     gene_symbols: str | None = None,
-    ax: "Axes | None" = None,
+    ax: Axes | None = None,
     show: bool | None = None,
     **dot_kws: Any,
-) -> "Axes":
+) -> Axes:
     """
     Mean log fold change (colour) and share of expressing cells (size) of genes in each category.
 

@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from kompot_scverse._arguments import check_arguments, check_at_least, listed
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.features import feature_names, feature_numbers
 from kompot_scverse._data.frame import frame_of
-from kompot_scverse._data.holders import holder, split_name, whole
+from kompot_scverse._data.holders import Data, holder, split_name, whole
 from kompot_scverse._data.resolve import match_label, obs_column
 from kompot_scverse._data.tables import column_of
 from kompot_scverse._runs.find import all_views, find_view
@@ -24,9 +25,6 @@ from ._panels import Panels
 from ._scatter import color_legend_width, color_scatter
 from ._style import finish, grid, new_axes
 from ._values import some_values
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 SIGNED = ("lfc", "lfc_zscore", "neighborhood_lfc", "reference_log_ratio", "group_log_ratio")
 LABELS = {
@@ -73,7 +71,7 @@ class _Panel:
 
 
 def embedding(
-    data: Any,
+    data: Data,
     basis: str = "umap",
     *,
     run_id: int | None = None,
@@ -86,10 +84,10 @@ def embedding(
     highlight: Mapping[str, Any] | None = None,
     gene_symbols: str | None = None,
     ncols: int = 3,
-    ax: "Axes | None" = None,
+    ax: Axes | None = None,
     show: bool | None = None,
     **scatter_kws: Any,
-) -> "Axes | Panels":
+) -> Axes | Panels:
     """
     Cells on an embedding, coloured by the fields of a run.
 

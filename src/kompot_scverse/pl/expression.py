@@ -7,7 +7,7 @@ from mudata import MuData
 
 from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.features import feature_numbers, feature_values
-from kompot_scverse._data.holders import split_name
+from kompot_scverse._data.holders import Data, split_name
 from kompot_scverse._runs.find import find_view
 
 from ._artist import check_keywords, color_scale, without_scale
@@ -18,7 +18,7 @@ from ._style import TITLE, finish, grid
 
 
 def expression(
-    data: Any,
+    data: Data,
     gene: str,
     *,
     run_id: int | None = None,

@@ -1,12 +1,14 @@
 """Fold changes of two contrasts against one another."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from kompot_scverse._arguments import check_arguments, check_not_negative
 from kompot_scverse._data.features import feature_names, feature_numbers
+from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.view import RunView
 
@@ -17,16 +19,11 @@ from ._style import NEUTRAL, OKABE_ITO, dot, finish, line, name_axes, new_axes, 
 from ._theme import shade
 from ._values import some_numbers
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from matplotlib.axes import Axes
-    from mudata import MuData
-
 SELECTORS = ("run_id", "key_added", "group")
 
 
 def fold_changes(
-    data: "AnnData | MuData",
+    data: Data,
     *,
     x: int | str | Mapping[str, Any],
     y: int | str | Mapping[str, Any],
@@ -34,11 +31,11 @@ def fold_changes(
     cell_group: object = None,
     labels: int | str | Sequence[str] = 10,
     gene_symbols: str | None = None,
-    ax: "Axes | None" = None,
+    ax: Axes | None = None,
     show: bool | None = None,
     text_kws: Mapping[str, Any] | None = None,
     **scatter_kws: Any,
-) -> "Axes":
+) -> Axes:
     """
     Mean log fold change of every gene in one contrast against that in another.
 

@@ -1,12 +1,14 @@
 """Numbers of differentially expressed genes by category."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from kompot_scverse._arguments import check_arguments, check_fraction
+from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import find_view
 
 from ._artist import check_keywords
@@ -14,14 +16,9 @@ from ._categories import drawn_categories
 from ._style import DOWN, NORMAL, SMALL, UP, dot, finish, name_axes, new_axes, outside_legend
 from ._theme import shade
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from matplotlib.axes import Axes
-    from mudata import MuData
-
 
 def gene_barplot(
-    data: "AnnData | MuData",
+    data: Data,
     *,
     run_id: int | None = None,
     key_added: str | None = None,
@@ -31,10 +28,10 @@ def gene_barplot(
     min_lfc: float = 0.0,
     order: Sequence[object] | None = None,
     exclude: object | Sequence[object] = (),
-    ax: "Axes | None" = None,
+    ax: Axes | None = None,
     show: bool | None = None,
     **bar_kws: Any,
-) -> "Axes":
+) -> Axes:
     """
     Numbers of genes that go up and down in each category of the run's `cell_groups`.
 

@@ -1,12 +1,16 @@
 """Genes × categories, each cell split between the two conditions or the levels of a design."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 
 from kompot_scverse._arguments import check_arguments
+from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.design_levels import design_levels
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.view import RunView
@@ -17,15 +21,12 @@ from ._matrix import cluster_order, frame, gene_table, matrix_height, matrix_siz
 from ._style import LETTER, NORMAL, SMALL, beyond, corner_inches, finish, new_axes
 from ._theme import paper, shade
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 STRIP = 0.1
 """Inches by which a category is wider for each level beyond two."""
 
 
 def heatmap(
-    data: Any,
+    data: Data,
     cell_groups: str,
     *,
     run_id: int | None = None,
@@ -41,10 +42,10 @@ def heatmap(
     cluster: bool | Literal["genes", "categories"] = True,
     exclude: object | Sequence[object] = (),
     gene_symbols: str | None = None,
-    ax: "Axes | None" = None,
+    ax: Axes | None = None,
     show: bool | None = None,
     **patch_kws: Any,
-) -> "Axes":
+) -> Axes:
     """
     Expression of genes in each category, both conditions or all levels of a design in one cell of the heatmap.
 
@@ -193,11 +194,8 @@ def _named_levels(
     return None if own else (key, first, second), (str(named[first]), str(named[second]))
 
 
-def _patches(ax: "Axes", shown: tuple[pd.DataFrame, ...], kws: Mapping[str, Any], *, signed: bool) -> Any:
+def _patches(ax: Axes, shown: tuple[pd.DataFrame, ...], kws: Mapping[str, Any], *, signed: bool) -> Any:
     """One collection of squares (one table), triangles (two) or strips (more); missing values are grey."""
-    import matplotlib as mpl
-    from matplotlib.collections import PolyCollection
-
     corners = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
     # the y axis points down: (-, -) is the upper left corner
     shapes = [corners[[0, 1, 3]], corners[[1, 2, 3]]] if len(shown) == 2 else _strips(corners, len(shown))
@@ -224,19 +222,19 @@ def _strips(corners: np.ndarray, n: int) -> list[np.ndarray]:
     return [corners * [1 / n, 1] + [(number + 0.5) / n - 0.5, 0] for number in range(n)]
 
 
-def _inset(ax: "Axes", *, top: float, height: float, width: float) -> "Axes":
+def _inset(ax: Axes, *, top: float, height: float, width: float) -> Axes:
     """Axes to the right, in inches from the upper right corner."""
     return ax.inset_axes((0.15, -(top + height), width, height), transform=corner_inches(ax))
 
 
-def _fill_colorbar(inset: "Axes", drawn: Any, label: str) -> None:
+def _fill_colorbar(inset: Axes, drawn: Any, label: str) -> None:
     bar = inset.figure.colorbar(drawn, cax=inset, extend=beyond(drawn), extendfrac=0.08)
     bar.outline.set_linewidth(0.5)
     inset.tick_params(labelsize=SMALL, width=0.5, length=3)
     bar.set_label(label, fontsize=SMALL)
 
 
-def _split_key(key: "Axes", names: tuple[str, ...]) -> None:
+def _split_key(key: Axes, names: tuple[str, ...]) -> None:
     """A cell of the heatmap, with the name of each half."""
     for half, corners in enumerate(([(0, 0), (0, 1), (1, 1)], [(0, 0), (1, 0), (1, 1)])):
         key.fill(*zip(*corners, strict=True), color=shade((0.15, 0.45)[half]), linewidth=0)
@@ -247,7 +245,7 @@ def _split_key(key: "Axes", names: tuple[str, ...]) -> None:
     key.text(1.2, 0.05, f"lower right: {names[1]}", fontsize=SMALL, va="bottom")
 
 
-def _strip_key(key: "Axes", names: tuple[str, ...]) -> None:
+def _strip_key(key: Axes, names: tuple[str, ...]) -> None:
     """A cell of the heatmap in strips, with their names in the same order."""
     for number in range(len(names)):
         key.axvspan(number, number + 1, color=shade(0.1 + 0.4 * number / max(len(names) - 1, 1)), linewidth=0)

@@ -1,12 +1,15 @@
 """Volcano plots of a differential abundance, one strip per category."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from kompot_scverse._arguments import check_arguments
+from kompot_scverse._data.holders import Data
 from kompot_scverse._data.resolve import obs_column
 from kompot_scverse._runs.find import find_view
 
@@ -16,9 +19,6 @@ from ._da import AXIS, DAPoints, da_points
 from ._scatter import color_legend_width, color_scatter
 from ._style import LETTER, NORMAL, SMALL, TITLE, despine, finish, new_axes, outside_legend
 from ._theme import shade
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 FILLED = 0.88
 """Part of a strip's height that the largest value reaches."""
@@ -31,7 +31,7 @@ DENSITY_CELLS = 3000
 
 
 def multi_volcano_da(
-    data: Any,
+    data: Data,
     cell_groups: str,
     *,
     run_id: int | None = None,
@@ -42,10 +42,10 @@ def multi_volcano_da(
     y: Literal["tail", "qvalue"] | None = None,
     order: Sequence[object] | None = None,
     exclude: object | Sequence[object] = (),
-    ax: "Axes | None" = None,
+    ax: Axes | None = None,
     show: bool | None = None,
     **scatter_kws: Any,
-) -> "Axes":
+) -> Axes:
     """
     A volcano plot of the cells of each category, in strips one above the other with the same two scales.
 
@@ -125,7 +125,7 @@ def multi_volcano_da(
     return finish(ax, show, view)
 
 
-def _background(ax: "Axes", points: DAPoints, strips: Sequence[tuple[np.ndarray, int]], high: float) -> None:
+def _background(ax: Axes, points: DAPoints, strips: Sequence[tuple[np.ndarray, int]], high: float) -> None:
     """The density of each strip, the lines between the strips and the thresholds."""
     from scipy.stats import gaussian_kde
 
@@ -145,7 +145,7 @@ def _background(ax: "Axes", points: DAPoints, strips: Sequence[tuple[np.ndarray,
         ax.axvline(sign * points.min_lfc, **style)
 
 
-def _name_strips(ax: "Axes", names: Sequence[Any], column: pd.Series, points: DAPoints) -> None:
+def _name_strips(ax: Axes, names: Sequence[Any], column: pd.Series, points: DAPoints) -> None:
     """Category and numbers of cells to the left of each strip."""
     middle = len(names) - np.arange(len(names)) - 0.5
     labels = []
@@ -157,10 +157,8 @@ def _name_strips(ax: "Axes", names: Sequence[Any], column: pd.Series, points: DA
     ax.tick_params(axis="y", length=0)
 
 
-def _scale(ax: "Axes", points: DAPoints, high: float, n: int) -> None:
+def _scale(ax: Axes, points: DAPoints, high: float, n: int) -> None:
     """What the heights mean: ticks of every strip to the right, with one label for all."""
-    from matplotlib.ticker import MaxNLocator
-
     inches = FILLED * ax.bbox.height / ax.figure.dpi / n
     # the next strip begins with its zero
     highest = high * (inches / FILLED - TICK) / inches

@@ -1,5 +1,6 @@
 """Expected power by number of samples."""
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
@@ -90,6 +91,4 @@ def _title(panel: pd.DataFrame, name: str, by: str) -> str:
 
 def _colors(n: int) -> list[object]:
     """From light to dark."""
-    import matplotlib as mpl
-
     return [mpl.colormaps["viridis_r"](place) for place in np.linspace(0.2, 0.9, n)]

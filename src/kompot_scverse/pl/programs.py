@@ -1,10 +1,11 @@
 """Programs of genes on an embedding."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from kompot_scverse._arguments import check_arguments, check_at_least
+from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import find_view
 
 from ._artist import check_keywords
@@ -13,13 +14,9 @@ from ._panels import Panels
 from ._scatter import color_scatter
 from ._style import finish, grid
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
-
 
 def programs(
-    data: "AnnData | MuData",
+    data: Data,
     basis: str = "umap",
     *,
     run_id: int | None = None,

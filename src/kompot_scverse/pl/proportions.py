@@ -1,11 +1,13 @@
 """Shares of the cells of each sample in categories, with the test between samples."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from kompot_scverse._arguments import check_arguments
+from kompot_scverse._data.holders import Data
 from kompot_scverse._data.resolve import obs_column
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.run_samples import category_counts, category_rates, samples_of
@@ -15,14 +17,9 @@ from ._categories import drawn_categories
 from ._samples import ABOVE_NOTES, LEVEL, draw_strips, strip_handles
 from ._style import TITLE, finish, name_axes, new_axes, outside_legend
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from matplotlib.axes import Axes
-    from mudata import MuData
-
 
 def proportions(
-    data: "AnnData | MuData",
+    data: Data,
     cell_groups: str,
     *,
     run_id: int | None = None,
@@ -31,10 +28,10 @@ def proportions(
     mod: str | None = None,
     order: Sequence[object] | None = None,
     exclude: object | Sequence[object] = (),
-    ax: "Axes | None" = None,
+    ax: Axes | None = None,
     show: bool | None = None,
     **line_kws: Any,
-) -> "Axes":
+) -> Axes:
     """
     Share of each sample's cells in every category, with the q-value of the difference between the conditions.
 

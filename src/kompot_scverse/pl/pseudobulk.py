@@ -1,7 +1,7 @@
 """Mean expression of each sample in categories, gene by gene."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,7 @@ import pandas as pd
 from kompot_scverse._arguments import check_arguments, check_at_least
 from kompot_scverse._data.design import MIN_CELLS
 from kompot_scverse._data.features import feature_names, feature_values
+from kompot_scverse._data.holders import Data
 from kompot_scverse._data.resolve import obs_column
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.run_samples import samples_of
@@ -20,13 +21,9 @@ from ._panels import Panels
 from ._samples import ABOVE_NOTES, LEVEL, draw_strips, strip_handles
 from ._style import TITLE, finish, grid, name_axes, outside_legend
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
-
 
 def pseudobulk(
-    data: "AnnData | MuData",
+    data: Data,
     genes: str | Sequence[str] | None = None,
     *,
     cell_groups: str | None = None,

@@ -1,11 +1,14 @@
 """Regions of the cell states on an embedding."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from kompot_scverse._arguments import check_arguments, check_at_least
+from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.regions import find_regions
 from kompot_scverse._runs.view import RunView
@@ -17,14 +20,9 @@ from ._panels import Panels
 from ._scatter import color_scatter
 from ._style import finish, grid, new_axes
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from matplotlib.axes import Axes
-    from mudata import MuData
-
 
 def regions(
-    data: "AnnData | MuData",
+    data: Data,
     basis: str = "umap",
     *,
     analysis: Literal["de", "da"] = "de",
@@ -34,10 +32,10 @@ def regions(
     mod: str | None = None,
     n_regions: int = 6,
     ncols: int = 3,
-    ax: "Axes | None" = None,
+    ax: Axes | None = None,
     show: bool | None = None,
     **scatter_kws: Any,
-) -> "Axes | Panels":
+) -> Axes | Panels:
     """
     Where genes change, or where the number of cells does.
 
@@ -87,7 +85,7 @@ def regions(
     return finish(_expression(view, points, name, n_regions, ncols, scatter_kws), show, view)
 
 
-def _abundance(view: RunView, points: np.ndarray, name: str, ax: "Axes | None", kws: dict[str, Any]) -> "Axes":
+def _abundance(view: RunView, points: np.ndarray, name: str, ax: Axes | None, kws: dict[str, Any]) -> Axes:
     labels = view.read("region")
     values = pd.Series(pd.Categorical(labels)).reset_index(drop=True)
     ax = new_axes(ax, 5.2, 3.8)
@@ -106,8 +104,6 @@ def _abundance(view: RunView, points: np.ndarray, name: str, ax: "Axes | None", 
 
 def _shades(names: pd.Index) -> dict[str, Any]:
     """Reds for regions that become more and blues for those that become less, the largest darkest."""
-    import matplotlib as mpl
-
     found: dict[str, Any] = {}
     for side, colors in (("up", "Reds"), ("down", "Blues")):
         own = [name for name in names if str(name).startswith(side)]

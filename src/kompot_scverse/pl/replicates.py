@@ -1,14 +1,17 @@
 """The smoothed expression of a gene in each sample, along categories or along an axis."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.design import MIN_CELLS
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.features import feature_names, feature_numbers
+from kompot_scverse._data.holders import Data
 from kompot_scverse._data.resolve import dense, obs_column, spellings
 from kompot_scverse._data.tables import column_of, value_of
 from kompot_scverse._runs.design_fits import design_fits
@@ -20,9 +23,6 @@ from ._artist import check_keywords
 from ._samples import level_colors
 from ._style import NORMAL, TITLE, category_colors, despine, finish, line, new_axes, outside_legend
 from ._theme import paper, shade
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 BINS = 60
 """Bins of an axis, with equal numbers of cells."""
@@ -40,7 +40,7 @@ WIDTH = 0.4
 
 
 def replicates(
-    data: Any,
+    data: Data,
     gene: str,
     *,
     run_id: int | None = None,
@@ -49,10 +49,10 @@ def replicates(
     mod: str | None = None,
     along: str | tuple[str, int] | None = None,
     gene_symbols: str | None = None,
-    ax: "Axes | None" = None,
+    ax: Axes | None = None,
     show: bool | None = None,
     **line_kws: Any,
-) -> "Axes":
+) -> Axes:
     r"""
     Smoothed expression of a gene in each sample, so that one sees whether an effect holds in every replicate.
 
@@ -100,8 +100,6 @@ def replicates(
     >>> ax = kp.pl.replicates(adata, adata.var_names[0], along="pseudotime")
     """
     check_arguments(replicates, locals())
-    from matplotlib.lines import Line2D
-
     check_keywords(replicates, line_kws, "Line2D", scale=False)
     view = find_view(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
     ((view, _, own),) = view.of_features(feature_numbers(view.data, gene, gene_symbols))
@@ -181,7 +179,7 @@ def _samples(view: RunView, gene: int) -> tuple[SampleFits, str, dict[str, str],
 
 
 def _categories(
-    ax: "Axes",
+    ax: Axes,
     fits: SampleFits,
     position: pd.Series,
     categories: list[Any],
@@ -228,7 +226,7 @@ def _categories(
     return hollow
 
 
-def _axis(ax: "Axes", fits: SampleFits, position: np.ndarray, colors: dict[str, Any], kws: dict[str, Any]) -> None:
+def _axis(ax: Axes, fits: SampleFits, position: np.ndarray, colors: dict[str, Any], kws: dict[str, Any]) -> None:
     """A line per sample along an axis, with a thick one for the condition."""
     cells = np.flatnonzero(fits.cells & np.isfinite(position))
     cells = cells[np.argsort(position[cells], kind="stable")]

@@ -1,11 +1,12 @@
 """Distances between samples."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
 from kompot_scverse._arguments import check_arguments, listed
+from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.sample_distances import SampleDistances, stored_distances
 from kompot_scverse._runs.view import RunView
@@ -14,13 +15,9 @@ from ._distances import draw_clusters, draw_points
 from ._panels import Panels
 from ._style import finish
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
-
 
 def samples(
-    data: "AnnData | MuData",
+    data: Data,
     color: str | Sequence[str] | None = None,
     *,
     analysis: Literal["de", "da"] = "de",

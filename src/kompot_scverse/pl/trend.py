@@ -1,7 +1,7 @@
 """Smoothed expression along the numeric variable of a design."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,7 @@ import pandas as pd
 from kompot_scverse._arguments import check_arguments, listed
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.features import feature_numbers, feature_values
+from kompot_scverse._data.holders import Data
 from kompot_scverse._data.resolve import obs_column, obs_values
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.formula_rows import row_at, stepped
@@ -18,10 +19,6 @@ from kompot_scverse._runs.view import RunView
 from ._panels import Panels
 from ._style import NORMAL, TITLE, despine, finish, grid
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
-
 POINTS = 25
 """Values of the variable at which the curve is computed."""
 BAND = 1.96
@@ -30,7 +27,7 @@ MIN_CELLS = 5
 
 
 def trend(
-    data: "AnnData | MuData",
+    data: Data,
     gene: str,
     *,
     variable: str | None = None,

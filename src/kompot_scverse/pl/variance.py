@@ -1,20 +1,19 @@
 """Components of the variance of genes."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.features import feature_names
+from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import find_view
 
 from ._artist import check_keywords
 from ._matrix import top_genes
 from ._style import NORMAL, finish, name_axes, new_axes, outside_legend
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 COMPONENTS = {
     "effect_sd": ("effect of {group}", "#B2182B"),
@@ -26,7 +25,7 @@ COMPONENTS = {
 
 
 def variance(
-    data: Any,
+    data: Data,
     genes: Sequence[str] | str | None = None,
     *,
     run_id: int | None = None,
@@ -36,10 +35,10 @@ def variance(
     n_genes: int = 20,
     noise: bool = True,
     gene_symbols: str | None = None,
-    ax: "Axes | None" = None,
+    ax: Axes | None = None,
     show: bool | None = None,
     **bar_kws: Any,
-) -> "Axes":
+) -> Axes:
     """
     Shares of the variance of genes: effect of the condition, samples, cell state and noise.
 

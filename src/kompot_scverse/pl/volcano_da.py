@@ -1,8 +1,11 @@
 """Volcano plot of a differential abundance."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+from matplotlib.axes import Axes
 
 from kompot_scverse._arguments import check_arguments
+from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import find_view
 
 from ._artist import check_keywords
@@ -11,12 +14,9 @@ from ._da_levels import draw_levels
 from ._scatter import color_legend_width, color_scatter
 from ._style import finish, name_axes, new_axes, outside_legend
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 
 def volcano_da(
-    data: Any,
+    data: Data,
     *,
     run_id: int | None = None,
     key_added: str | None = None,
@@ -27,10 +27,10 @@ def volcano_da(
     max_fdr: float | None = None,
     max_ptp: float | None = None,
     min_lfc: float | None = None,
-    ax: "Axes | None" = None,
+    ax: Axes | None = None,
     show: bool | None = None,
     **scatter_kws: Any,
-) -> "Axes":
+) -> Axes:
     """
     Log fold change of the density at every cell of the contrast against its significance.
 

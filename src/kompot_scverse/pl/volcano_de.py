@@ -1,12 +1,14 @@
 """Volcano plot of a differential expression."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from kompot_scverse._arguments import check_arguments, check_not_negative
 from kompot_scverse._data.features import feature_names, feature_numbers
+from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.view import RunView
 
@@ -17,9 +19,6 @@ from ._scatter import scatter
 from ._style import DOWN, NEUTRAL, UP, category_colors, dot, finish, line, name_axes, new_axes, outside_legend
 from ._theme import shade
 from ._values import some_numbers
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 LOCAL_Z = 2.0
 """|z| from which a gene is coloured in the plot of one category."""
@@ -35,7 +34,7 @@ AXIS = {
 
 
 def volcano_de(
-    data: Any,
+    data: Data,
     *,
     run_id: int | None = None,
     key_added: str | None = None,
@@ -47,11 +46,11 @@ def volcano_de(
     n_top: int = 100,
     cell_group: object = None,
     gene_symbols: str | None = None,
-    ax: "Axes | None" = None,
+    ax: Axes | None = None,
     show: bool | None = None,
     text_kws: Mapping[str, Any] | None = None,
     **scatter_kws: Any,
-) -> "Axes":
+) -> Axes:
     """
     Mean log fold change of every gene against its q-value between replicates or its Mahalanobis distance.
 
@@ -159,7 +158,7 @@ def _parts(view: RunView, colored: np.ndarray, lfc: np.ndarray, color: str) -> l
 
 
 def _label(
-    ax: "Axes",
+    ax: Axes,
     view: RunView,
     x: np.ndarray,
     height: np.ndarray,
@@ -177,7 +176,7 @@ def _label(
     label_points(ax, x[chosen], height[chosen], list(names), np.column_stack([x, height])[drawn], weights, text_kws)
 
 
-def _draw_threshold(ax: "Axes", threshold: tuple[float, str]) -> Any:
+def _draw_threshold(ax: Axes, threshold: tuple[float, str]) -> Any:
     """A dashed line across; returns its entry of the legend."""
     ax.axhline(threshold[0], color=shade(0.6), linewidth=0.8, linestyle="--", zorder=0)
     return line(threshold[1])
@@ -186,12 +185,12 @@ def _draw_threshold(ax: "Axes", threshold: tuple[float, str]) -> Any:
 def _levels(
     view: RunView,
     wanted: Any,
-    ax: "Axes | None",
+    ax: Axes | None,
     show: bool | None,
     gene_symbols: str | None,
     text_kws: Mapping[str, Any] | None,
     scatter_kws: dict[str, Any],
-) -> "Axes":
+) -> Axes:
     """Several contrasts tested together: the largest difference between levels, coloured by the highest level."""
     size, level = some_numbers(view, "largest_lfc"), view.run.params["fdr_threshold"]
     cells = view.has("qvalue_cells")
@@ -286,7 +285,7 @@ def _rate(view: RunView) -> str:
     return "q" if view.has("qvalue") else "local FDR"
 
 
-def _axes_limits(ax: "Axes", x: np.ndarray, y: np.ndarray, threshold: float) -> None:
+def _axes_limits(ax: Axes, x: np.ndarray, y: np.ndarray, threshold: float) -> None:
     """Zero in the middle would waste space; only leave room for labels, and for the threshold."""
     if len(x) == 0:
         return

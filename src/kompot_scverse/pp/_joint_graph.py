@@ -1,10 +1,11 @@
 """Weighted nearest neighbours of several modalities, by muon."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import scipy.sparse as sp
+from mudata import MuData
 
 from kompot_scverse._data.cells import CellMap
 from kompot_scverse._data.errors import in_modality, missing
@@ -13,15 +14,12 @@ from kompot_scverse._data.resolve import check_finite, representation
 
 from ._graph import OWN_GRAPH
 
-if TYPE_CHECKING:
-    from mudata import MuData
-
 CANDIDATES = 200
 """Neighbours in each modality among which muon looks for joint ones."""
 
 
 def add_joint_neighbors(
-    mdata: "MuData", names: list[str], use_rep: str | Mapping[str, str] | None, n_neighbors: int, seed: int
+    mdata: MuData, names: list[str], use_rep: str | Mapping[str, str] | None, n_neighbors: int, seed: int
 ) -> dict[str, Any]:
     """Compute the joint graph of the cells that all modalities have; returns what is recorded."""
     wanted = use_rep if isinstance(use_rep, Mapping) else dict.fromkeys(names, use_rep or "X_pca")

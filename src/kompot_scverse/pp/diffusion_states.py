@@ -1,12 +1,13 @@
 """Diffusion components as cell states."""
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
+from anndata import AnnData
 
 from kompot_scverse._arguments import check_arguments, check_at_least, seed_of
 from kompot_scverse._data.errors import in_modality, missing
-from kompot_scverse._data.holders import check_changeable, check_data, one_modality, split_name
+from kompot_scverse._data.holders import Data, check_changeable, check_data, one_modality, split_name
 from kompot_scverse._data.representation_check import warn_of_picture
 from kompot_scverse._data.resolve import check_finite, representation, spellings
 from kompot_scverse._keys import check_key
@@ -14,13 +15,9 @@ from kompot_scverse._messages import logger
 
 from ._graph import OWN_GRAPH, connectivities, store_states
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
-
 
 def diffusion_states(
-    data: "AnnData | MuData",
+    data: Data,
     *,
     use_rep: str | None = None,
     mod: str | None = None,
@@ -120,7 +117,7 @@ def _holder(data: Any, mod: str | None, use_rep: str | None) -> tuple[str, Any, 
     return name, data.mod[name], use_rep
 
 
-def _add_neighbors(adata: "AnnData", use_rep: str | None, n_neighbors: int, seed: int) -> dict[str, Any]:
+def _add_neighbors(adata: AnnData, use_rep: str | None, n_neighbors: int, seed: int) -> dict[str, Any]:
     """Compute the graph as scanpy does, under a key of our own; returns what is recorded."""
     import scanpy as sc
     from anndata import AnnData

@@ -1,10 +1,11 @@
 """Joint cell states of several modalities."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from mudata import MuData
 
 from kompot_scverse._arguments import check_arguments, check_at_least
 from kompot_scverse._data.holders import check_changeable, check_data, modality_names
@@ -14,12 +15,9 @@ from kompot_scverse._messages import logger
 from ._graph import OWN_GRAPH, connectivities, store_states
 from ._joint_graph import add_joint_neighbors
 
-if TYPE_CHECKING:
-    from mudata import MuData
-
 
 def joint_states(
-    data: "MuData",
+    data: MuData,
     *,
     use_rep: str | Mapping[str, str] | None = None,
     mod: Sequence[str] | None = None,

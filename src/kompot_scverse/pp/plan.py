@@ -1,19 +1,16 @@
 """What a call will need and write, before it is paid for."""
 
 import inspect
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from kompot_scverse._arguments import check_arguments
+from kompot_scverse._data.holders import Data
 from kompot_scverse._plan.resource_plan import ResourcePlan
 from kompot_scverse.design import Design
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
-
 
 def plan(
-    data: "AnnData | MuData", tool: Literal["de", "da", "smooth"], groupby: str | Design | None = None, **arguments: Any
+    data: Data, tool: Literal["de", "da", "smooth"], groupby: str | Design | None = None, **arguments: Any
 ) -> ResourcePlan:
     """
     Predict time, memory, disk and fields of a call of :func:`kompot_scverse.tl.de`, `da` or `smooth`, without making it.

@@ -1,24 +1,21 @@
 """How many samples the next study needs."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from kompot_scverse._arguments import check_arguments, check_at_least, check_fraction, check_not_negative, listed
+from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.view import RunView
 
 from ._power import Grid, abundance_power, expression_power
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
-
 
 def power(
-    data: "AnnData | MuData",
+    data: Data,
     *,
     analysis: Literal["de", "da"] = "de",
     run_id: int | None = None,

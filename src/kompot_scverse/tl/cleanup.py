@@ -1,29 +1,25 @@
 """Dropping large results."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import pandas as pd
 from anndata import AnnData
 
 from kompot_scverse._arguments import check_arguments, listed
 from kompot_scverse._data.errors import missing
-from kompot_scverse._data.holders import whole
+from kompot_scverse._data.holders import Data, whole
 from kompot_scverse._messages import logger
 from kompot_scverse._results.store import drop
 from kompot_scverse._runs.find import all_views, find_views
 from kompot_scverse._runs.history import overwriter
 from kompot_scverse._runs.view import RunView
 
-if TYPE_CHECKING:
-    from mudata import MuData
-
-
 COLUMNS = ["run_id", "slot", "key", "statistic", "held", "bytes"]
 
 
 def cleanup(
-    data: "AnnData | MuData",
+    data: Data,
     run_ids: int | Sequence[int] | None = None,
     *,
     analysis: Literal["de", "da", "smooth"] | None = None,

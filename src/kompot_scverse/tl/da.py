@@ -1,10 +1,11 @@
 """Differential abundance."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
+from kompot_scverse._data.holders import Data
 from kompot_scverse.design import Design
 from kompot_scverse.settings import GPSettings, TestSettings
 
@@ -13,15 +14,11 @@ from ._da_prepare import DARequest, prepare, sizes
 from ._da_results import report, results
 from ._steps import Tool, run_tool
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
-
 DA = Tool(DARequest, prepare, fit, results, report, sizes)
 
 
 def da(
-    data: "AnnData | MuData",
+    data: Data,
     groupby: str | Design,
     *,
     reference: object = None,

@@ -1,10 +1,11 @@
 """Differential expression."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from kompot_scverse._data.holders import Data
 from kompot_scverse.design import Design
 from kompot_scverse.settings import GPSettings, StorageSettings, TestSettings
 
@@ -13,15 +14,11 @@ from ._de_prepare import DERequest, prepare, sizes
 from ._de_results import report, results
 from ._steps import Tool, run_tool
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
-
 DE = Tool(DERequest, prepare, fit, results, report, sizes)
 
 
 def de(
-    data: "AnnData | MuData",
+    data: Data,
     groupby: str | Design,
     *,
     reference: object = None,

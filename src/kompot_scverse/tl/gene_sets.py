@@ -1,14 +1,14 @@
 """Gene sets whose genes change more than others."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from kompot_scverse._arguments import check_arguments, check_at_least
 from kompot_scverse._data.gene_sets import set_weights
-from kompot_scverse._data.holders import check_changeable, check_data
+from kompot_scverse._data.holders import Data, check_changeable, check_data
 from kompot_scverse._messages import logger
 from kompot_scverse._results.extend import Extension, extend
 from kompot_scverse._runs.call import record_call
@@ -19,13 +19,9 @@ from kompot_scverse._stats.gene_testing import GeneTestSettings
 
 from ._replay import replay
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
-
 
 def gene_sets(
-    data: "AnnData | MuData",
+    data: Data,
     net: pd.DataFrame | Mapping[str, Any],
     *,
     run_id: int | None = None,

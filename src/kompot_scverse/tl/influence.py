@@ -1,13 +1,13 @@
 """How much what a run calls rests on one sample."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from kompot_scverse._arguments import check_arguments
-from kompot_scverse._data.holders import check_changeable, check_data
+from kompot_scverse._data.holders import Data, check_changeable, check_data
 from kompot_scverse._data.resolve import gene_numbers
 from kompot_scverse._keys import Keys, column_name
 from kompot_scverse._messages import logger
@@ -23,11 +23,6 @@ from kompot_scverse._stats.influence import LeftOut, genes_without, rests_on
 from ._influence_abundance import influence_of_abundance
 from ._replay import Replay, replay
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
-
-
 MUCH = 1 / 3
 """Share of the calls that rest on one sample from which on it is said."""
 CHANGED = 0.01
@@ -35,7 +30,7 @@ CHANGED = 0.01
 
 
 def influence(
-    data: "AnnData | MuData",
+    data: Data,
     *,
     analysis: Literal["de", "da"] = "de",
     run_id: int | None = None,

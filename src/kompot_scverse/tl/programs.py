@@ -1,14 +1,14 @@
 """Genes that change alike over the cell states."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from kompot_scverse._arguments import check_arguments, check_at_least, check_fraction
 from kompot_scverse._data.cell_groups import group_column
-from kompot_scverse._data.holders import check_changeable, check_data
+from kompot_scverse._data.holders import Data, check_changeable, check_data
 from kompot_scverse._data.resolve import gene_numbers
 from kompot_scverse._keys import Keys
 from kompot_scverse._messages import logger
@@ -19,11 +19,6 @@ from kompot_scverse._runs.find import find_views
 from kompot_scverse._runs.rates import called_genes
 from kompot_scverse._runs.view import RunView
 from kompot_scverse._stats.programs import Programs, field_shapes, find_programs
-
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
-
 
 FEWEST = 4
 """Genes without which there is nothing to group."""
@@ -36,7 +31,7 @@ STRONG = 0.5
 
 
 def programs(
-    data: "AnnData | MuData",
+    data: Data,
     n_programs: int | None = None,
     *,
     run_id: int | None = None,

@@ -1,21 +1,17 @@
 """A run of differential expression in the format of scanpy."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from kompot_scverse._arguments import check_arguments, listed
-from kompot_scverse._data.holders import check_changeable, check_data, holder
+from kompot_scverse._data.holders import Data, check_changeable, check_data, holder
 from kompot_scverse._keys import check_key
 from kompot_scverse._runs.find import find_view, find_views
 from kompot_scverse._runs.record import UNS_KEY
 from kompot_scverse._runs.view import RunView
-
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
 
 DTYPES = {"names": "O", "scores": "float32", "logfoldchanges": "float32", "pvals": "float64", "pvals_adj": "float64"}
 """Of scanpy's arrays."""
@@ -31,7 +27,7 @@ IN_CATEGORY = [("group_pvalue", "group_qvalue", "benjamini-hochberg"), (None, "g
 
 
 def rank_genes_groups(
-    data: "AnnData | MuData",
+    data: Data,
     *,
     run_id: int | Sequence[int] | None = None,
     group: object | Sequence[object] = None,

@@ -1,12 +1,12 @@
 """Connected regions of differential abundance."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from kompot_scverse._arguments import check_arguments, check_at_least
-from kompot_scverse._data.holders import check_changeable, check_data
+from kompot_scverse._data.holders import Data, check_changeable, check_data
 from kompot_scverse._data.resolve import dense
 from kompot_scverse._data.tables import value_of
 from kompot_scverse._keys import DIRECTIONS, Keys
@@ -20,13 +20,9 @@ from kompot_scverse._runs.regions import described, region_labels
 from kompot_scverse._runs.view import RunView
 from kompot_scverse._stats.connected import connected_groups
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
-
 
 def regions(
-    data: "AnnData | MuData",
+    data: Data,
     *,
     run_id: int | None = None,
     key_added: str | None = None,

@@ -1,21 +1,15 @@
 """Layers of a run attached again."""
 
-from typing import TYPE_CHECKING
-
 from kompot_scverse._arguments import check_arguments
-from kompot_scverse._data.holders import whole
+from kompot_scverse._data.holders import Data, whole
 from kompot_scverse._messages import logger
 from kompot_scverse._results.store import write
 from kompot_scverse._runs.field import Field
 from kompot_scverse._runs.find import all_views, find_views
 from kompot_scverse._runs.rebuild import rebuild_layers
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
 
-
-def restore_layers(data: "AnnData | MuData", run_id: int = -1, *, mod: str | None = None) -> None:
+def restore_layers(data: Data, run_id: int = -1, *, mod: str | None = None) -> None:
     """
     Attach the layers of a run again, after :func:`cleanup` or after reading a file.
 

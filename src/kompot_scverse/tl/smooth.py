@@ -1,10 +1,11 @@
 """Smoothed expression."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from kompot_scverse._data.holders import Data
 from kompot_scverse.settings import GPSettings, StorageSettings
 
 from ._smooth_fit import fit
@@ -12,15 +13,11 @@ from ._smooth_prepare import SmoothRequest, prepare, sizes
 from ._smooth_results import report, results
 from ._steps import Tool, run_tool
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from mudata import MuData
-
 SMOOTH = Tool(SmoothRequest, prepare, fit, results, report, sizes)
 
 
 def smooth(
-    data: "AnnData | MuData",
+    data: Data,
     groupby: str | None = None,
     *,
     group: object = None,

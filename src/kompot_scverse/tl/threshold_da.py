@@ -1,13 +1,12 @@
 """Other thresholds for what is called differentially abundant."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from mudata import MuData
 
 from kompot_scverse._arguments import check_arguments
-from kompot_scverse._data.holders import check_changeable, check_data, whole
+from kompot_scverse._data.holders import Data, check_changeable, check_data, whole
 from kompot_scverse._messages import logger
 from kompot_scverse._results.store import write
 from kompot_scverse._runs.da_calls import DACalls, da_calls
@@ -17,12 +16,9 @@ from kompot_scverse._runs.history import overwriter
 from kompot_scverse._runs.run import Run
 from kompot_scverse._runs.view import RunView
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-
 
 def threshold_da(
-    data: "AnnData | MuData",
+    data: Data,
     *,
     run_id: int | None = None,
     key_added: str | None = None,
