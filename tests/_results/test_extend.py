@@ -7,7 +7,6 @@ from made_up import add_run
 
 from kompot_scverse._results.extend import Extension, extend
 from kompot_scverse._runs.call import call_text
-from kompot_scverse._runs.field import Field
 from kompot_scverse._runs.find import find_view
 
 
@@ -18,8 +17,8 @@ def adata() -> AnnData:
     return data
 
 
-def add(adata: AnnData, values: np.ndarray, key: str = "k_program", **summary) -> None:
-    field = Field("var", key, "program", "programs", value=values)
+def add(adata: AnnData, values: np.ndarray, statistic: str = "program", **summary) -> None:
+    field = ("var", statistic, "programs", values)
     extend([Extension(find_view(adata), [field], summary)], "programs", {"n_programs": 2})
 
 
@@ -33,11 +32,11 @@ def test_fields_and_summary_are_those_of_the_run(adata: AnnData) -> None:
 
 
 def test_what_the_tool_wrote_before_is_replaced(adata: AnnData) -> None:
-    add(adata, np.ones(3), "k_old")
-    add(adata, np.full(3, 2.0), "k_new")
-    assert list(adata.var) == ["k_mean_lfc", "k_new"]
+    add(adata, np.ones(3), "program_old")
+    add(adata, np.full(3, 2.0), "program")
+    assert list(adata.var) == ["k_mean_lfc", "k_Young_to_Old_program"]
     view = find_view(adata)
-    assert [entry["key"] for entry in view.run.fields] == ["k_mean_lfc", "k_new"]
+    assert [entry["key"] for entry in view.run.fields] == ["k_mean_lfc", "k_Young_to_Old_program"]
     np.testing.assert_array_equal(view.numbers("program"), 2)
 
 

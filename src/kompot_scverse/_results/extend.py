@@ -1,12 +1,13 @@
 """Results that a tool adds to a run which is there already."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from mudata import MuData
 
-from kompot_scverse._data.holders import whole
+from kompot_scverse._data.holders import check_changeable, check_data, whole
+from kompot_scverse._runs.call import record_call
 from kompot_scverse._runs.field import Field
 from kompot_scverse._runs.find import find_views
 from kompot_scverse._runs.run import Run
@@ -20,10 +21,37 @@ class Extension:
     """What a tool found out about one run."""
 
     view: RunView
-    fields: Sequence[Field]
-    """With values; their modality is that of the run."""
+    fields: Sequence[tuple[str, str, str, Any]]
+    """Slot, statistic, description and value of each."""
     summary: Mapping[str, Any]
     """What the run remembers of it."""
+
+
+def extend_runs(
+    tool: Callable, given: Mapping[str, Any], analysis: str, extension_of: Callable[[RunView], Extension]
+) -> list[Extension]:
+    """
+    Add to each run that the call of a tool is about what is found out about it.
+
+    Parameters
+    ----------
+    tool
+        The tool that was called.
+    given
+        Its arguments.
+    analysis
+        Of the runs.
+    extension_of
+        Finds it out about one of them; nothing is written before it is known of all.
+    """
+    call, data, mod = record_call(tool, given), given["data"], given["mod"]
+    check_changeable(check_data(data, mod))
+    found = []
+    for view in find_views(data, analysis, mod=mod, **{name: given[name] for name in ("run_id", "key_added", "group")}):
+        found.append(extension_of(view))
+        view.warn()
+    extend(found, tool.__name__, call["arguments"])
+    return found
 
 
 def extend(extensions: Sequence[Extension], function: str, arguments: Mapping[str, Any]) -> None:
@@ -43,7 +71,10 @@ def extend(extensions: Sequence[Extension], function: str, arguments: Mapping[st
     for extension in extensions:
         view = extension.view
         mod = view.run.mod if isinstance(whole(view.data), MuData) else ""
-        fields = [replace(field, mod=mod) for field in extension.fields]
+        fields = [
+            Field(slot, view.keys.field(what), what, text, value=value, mod=mod)
+            for slot, what, text, value in extension.fields
+        ]
         run = _extended(view.run, fields, extension, function, arguments)
         target = whole(view.data) if view.run.mod else view.own
         kept = {field.place for field in fields}

@@ -14,7 +14,7 @@ from kompot_scverse._data.protocol import AnnDataLike
 from kompot_scverse._data.resolve import match_label, obs_column
 from kompot_scverse._data.tables import value_of
 from kompot_scverse._gp.features import CellFeatures
-from kompot_scverse._keys import column_name
+from kompot_scverse._keys import Keys, column_name
 from kompot_scverse._messages import warn
 from kompot_scverse._stats.support import SUPPORTED
 
@@ -92,6 +92,11 @@ class RunView:
     def group(self) -> str:
         """Name of the group, or key of the effect."""
         return self.run.contrast["group"]
+
+    @property
+    def keys(self) -> Keys:
+        """Names of what is written beside its fields."""
+        return Keys(self.run.key_added, self.run.contrast.get("reference"), self.group)
 
     @property
     def roles(self) -> dict[str, str]:

@@ -5,16 +5,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._keys import Keys
 from kompot_scverse._results.extend import Extension
 from kompot_scverse._runs.da_calls import da_calls
-from kompot_scverse._runs.field import Field
 from kompot_scverse._runs.view import RunView
 from kompot_scverse._stats.abundance_influence import abundance_without
 from kompot_scverse._stats.influence import rests_on
 
 from ._replay import AbundanceReplay, replay_abundance
 
+SAMPLE = "sample without which the p-value changes most"
 BLOCK = 8192
 """Cells at a time."""
 
@@ -36,34 +35,35 @@ def influence_of_abundance(view: RunView) -> Extension:
     pvalue, qvalue, effect = _without(again)
     # a call of the other direction is none
     lost_at = np.where(np.sign(effect) == sign, np.nan_to_num(qvalue, nan=1.0), np.inf)
-    stored = np.log(np.maximum(view.numbers("lfc_pvalue"), 1e-300))
-    change = np.abs(np.log(np.maximum(pvalue, 1e-300)) - stored)
-    most = np.nan_to_num(change, nan=-1.0).argmax(axis=0)
+    change, most = changes(pvalue, view.numbers("lfc_pvalue"))
     known = np.isfinite(change).any(axis=0)
-    rests = rests_on(lost_at, called, calls.level)
-    n_units = len(again.donor_names)
-    lost = ((lost_at > calls.level) & called).sum(axis=1)
-    alone = np.bincount(rests[rests >= 0], minlength=n_units)
-    keys = Keys(view.run.key_added, view.run.contrast.get("reference"), view.group)
-    names = pd.Index(again.donor_names)
-    at_most = qvalue[most, np.arange(len(most))]
-    rows: list[tuple[str, str, Any]] = [
-        (
-            "influence_sample",
-            "sample without which the p-value changes most",
-            pd.Categorical.from_codes(np.where(known, most, -1), categories=names),
-        ),
-        ("influence_qvalue", "q-value without that sample", np.where(known, at_most, np.nan)),
+    samples = pd.Categorical.from_codes(np.where(known, most, -1), categories=pd.Index(again.donor_names))
+    at_most = np.where(known, qvalue[most, np.arange(len(most))], np.nan)
+    fields = [
+        ("obs", "influence_sample", SAMPLE, samples),
+        ("obs", "influence_qvalue", "q-value without that sample", at_most),
     ]
-    fields = [Field("obs", keys.field(what), what, text, value=value) for what, text, value in rows]
-    summary: dict[str, Any] = {
-        "n_called": int(called.sum()),
-        "n_lost": dict(zip(again.donor_names, map(int, lost), strict=True)),
-        "n_resting": dict(zip(again.donor_names, map(int, alone), strict=True)),
-    }
+    summary = lost_calls(again.donor_names, lost_at, called, calls.level)
     if view.is_there("region"):
         summary["regions"] = _of_regions(view, again.donor_names, lost_at, effect, calls.level)
     return Extension(view, fields, {"influence": summary})
+
+
+def changes(pvalue: np.ndarray, stored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How much log p changes without each unit, and the unit with the largest change: units × cases, and a case each."""
+    change = np.abs(np.log(np.maximum(pvalue, 1e-300)) - np.log(np.maximum(stored, 1e-300)))
+    return change, np.nan_to_num(change, nan=-1).argmax(axis=0)
+
+
+def lost_calls(names: list[str], rates: np.ndarray, called: np.ndarray, threshold: float) -> dict[str, Any]:
+    """How many calls are lost without each unit, and how many without it only."""
+    lost = (~(rates <= threshold) & called).sum(axis=1)
+    alone = np.bincount(rests_on(rates, called, threshold) + 1, minlength=len(lost) + 1)[1:]
+    return {
+        "n_called": int(called.sum()),
+        "n_lost": dict(zip(names, map(int, lost), strict=True)),
+        "n_resting": dict(zip(names, map(int, alone), strict=True)),
+    }
 
 
 def _without(again: AbundanceReplay) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -8,11 +8,9 @@ import pandas as pd
 
 from kompot_scverse._arguments import check_arguments, check_at_least
 from kompot_scverse._data.gene_sets import set_weights
-from kompot_scverse._data.holders import Data, check_changeable, check_data
+from kompot_scverse._data.holders import Data
 from kompot_scverse._messages import logger
-from kompot_scverse._results.extend import Extension, extend
-from kompot_scverse._runs.call import record_call
-from kompot_scverse._runs.find import find_views
+from kompot_scverse._results.extend import Extension, extend_runs
 from kompot_scverse._runs.view import RunView
 from kompot_scverse._stats.gene_sets import SetTest, set_test
 from kompot_scverse._stats.gene_testing import GeneTestSettings
@@ -79,14 +77,8 @@ def gene_sets(
     """
     check_arguments(gene_sets, locals())
     check_at_least(3, min_genes=min_genes)
-    call = record_call(gene_sets, locals())
-    check_changeable(check_data(data, mod))
-    found = []
-    for view in find_views(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod):
-        found.append(_of_run(view, net, min_genes))
-        view.warn()
-    extend(found, "gene_sets", call["arguments"])
-    for one in found:
+    given = locals()
+    for one in extend_runs(gene_sets, given, "de", lambda view: _of_run(view, net, min_genes)):
         rows = one.summary["gene_sets"]
         n = sum(row["qvalue"] is not None and row["qvalue"] <= 0.05 for row in rows)
         logger.info("%s: %d of %d gene sets have q up to 0.05.", one.view.title, n, len(rows))

@@ -7,20 +7,17 @@ import numpy as np
 import pandas as pd
 
 from kompot_scverse._arguments import check_arguments
-from kompot_scverse._data.holders import Data, check_changeable, check_data
+from kompot_scverse._data.holders import Data
 from kompot_scverse._data.resolve import gene_numbers
-from kompot_scverse._keys import Keys, column_name
+from kompot_scverse._keys import column_name
 from kompot_scverse._messages import logger
-from kompot_scverse._results.extend import Extension, extend
-from kompot_scverse._runs.call import record_call
-from kompot_scverse._runs.field import Field
-from kompot_scverse._runs.find import find_views
+from kompot_scverse._results.extend import Extension, extend_runs
 from kompot_scverse._runs.rates import called_genes
 from kompot_scverse._runs.view import RunView
 from kompot_scverse._stats.gene_testing import GeneTestSettings, gene_test
-from kompot_scverse._stats.influence import LeftOut, genes_without, rests_on
+from kompot_scverse._stats.influence import LeftOut, genes_without
 
-from ._influence_abundance import influence_of_abundance
+from ._influence_abundance import SAMPLE, changes, influence_of_abundance, lost_calls
 from ._replay import Replay, replay
 
 MUCH = 1 / 3
@@ -94,16 +91,11 @@ def influence(
     ['lfc', 'pvalue']
     """
     check_arguments(influence, locals())
-    call = record_call(influence, locals())
-    check_changeable(check_data(data, mod))
     if analysis == "da" and genes is not None:
         raise ValueError("`genes` has no meaning for the abundance of cells; leave it out.")
-    found = []
-    for view in find_views(data, analysis, run_id=run_id, key_added=key_added, group=group, mod=mod):
-        found.append(_of_run(view, genes) if analysis == "de" else influence_of_abundance(view))
-        view.warn()
-    extend(found, "influence", call["arguments"])
-    for one in found:
+    given = locals()
+    extension_of = influence_of_abundance if analysis == "da" else lambda view: _of_run(view, genes)
+    for one in extend_runs(influence, given, analysis, extension_of):
         _say(one)
 
 
@@ -128,11 +120,8 @@ def _of_run(view: RunView, genes: Any) -> Extension:
         *(values[:, again.chosen] for values in (left_out.effect, left_out.z, left_out.pvalue, left_out.qvalue))
     )
     threshold = float(pvalue[called].max(initial=0.0))
-    return Extension(
-        view,
-        _fields(view, again, numbers, own, pvalue[numbers]),
-        {"influence": _summary(again, own, called[numbers], threshold)},
-    )
+    fields = _fields(view, again, numbers, own, pvalue[numbers])
+    return Extension(view, fields, {"influence": lost_calls(again.donor_names, own.pvalue, called[numbers], threshold)})
 
 
 def _check_unchanged(view: RunView, found: np.ndarray, stored: np.ndarray) -> None:
@@ -145,10 +134,10 @@ def _check_unchanged(view: RunView, found: np.ndarray, stored: np.ndarray) -> No
         )
 
 
-def _fields(view: RunView, again: Replay, numbers: np.ndarray, own: LeftOut, pvalue: np.ndarray) -> list[Field]:
-    keys = Keys(view.run.key_added, view.run.contrast.get("reference"), view.group)
-    change = np.abs(np.log(np.maximum(own.pvalue, 1e-300)) - np.log(np.maximum(pvalue, 1e-300)))
-    most = np.nan_to_num(change, nan=-1).argmax(axis=0)
+def _fields(
+    view: RunView, again: Replay, numbers: np.ndarray, own: LeftOut, pvalue: np.ndarray
+) -> list[tuple[str, str, str, Any]]:
+    _, most = changes(own.pvalue, pvalue)
     codes, without = np.full(view.data.n_vars, -1), np.full(view.data.n_vars, np.nan)
     codes[numbers], without[numbers] = most, own.pvalue[most, np.arange(len(numbers))]
     names = [column_name(name, view.data.var_names.name) for name in again.donor_names]
@@ -157,29 +146,12 @@ def _fields(view: RunView, again: Replay, numbers: np.ndarray, own: LeftOut, pva
         table = np.full((view.data.n_vars, len(names)), np.nan)
         table[numbers] = values.T
         tables[what] = pd.DataFrame(table, index=view.data.var_names, columns=names)
-    rows: list[tuple[str, str, str, Any]] = [
-        (
-            "var",
-            "influence_sample",
-            "sample without which the p-value changes most",
-            pd.Categorical.from_codes(codes, categories=pd.Index(names)),
-        ),
+    return [
+        ("var", "influence_sample", SAMPLE, pd.Categorical.from_codes(codes, categories=pd.Index(names))),
         ("var", "influence_pvalue", "p-value without that sample", without),
         ("varm", "without_pvalue", "p-value of the replicate test without each sample", tables["pvalue"]),
         ("varm", "without_lfc", "effect in the region of the gene without each sample, natural log", tables["lfc"]),
     ]
-    return [Field(slot, keys.field(what), what, text, value=value) for slot, what, text, value in rows]
-
-
-def _summary(again: Replay, own: LeftOut, called: np.ndarray, threshold: float) -> dict[str, Any]:
-    """How many calls are lost without each sample, and how many without it only."""
-    lost = (~(own.pvalue <= threshold) & called).sum(axis=1)
-    alone = np.bincount(rests_on(own.pvalue, called, threshold) + 1, minlength=len(lost) + 1)[1:]
-    return {
-        "n_called": int(called.sum()),
-        "n_lost": dict(zip(again.donor_names, map(int, lost), strict=True)),
-        "n_resting": dict(zip(again.donor_names, map(int, alone), strict=True)),
-    }
 
 
 def _say(extension: Extension) -> None:

@@ -8,14 +8,10 @@ import pandas as pd
 
 from kompot_scverse._arguments import check_arguments, check_at_least, check_fraction
 from kompot_scverse._data.cell_groups import group_column
-from kompot_scverse._data.holders import Data, check_changeable, check_data
+from kompot_scverse._data.holders import Data
 from kompot_scverse._data.resolve import gene_numbers
-from kompot_scverse._keys import Keys
 from kompot_scverse._messages import logger
-from kompot_scverse._results.extend import Extension, extend
-from kompot_scverse._runs.call import record_call
-from kompot_scverse._runs.field import Field
-from kompot_scverse._runs.find import find_views
+from kompot_scverse._results.extend import Extension, extend_runs
 from kompot_scverse._runs.rates import called_genes
 from kompot_scverse._runs.view import RunView
 from kompot_scverse._stats.programs import Programs, field_shapes, find_programs
@@ -102,14 +98,8 @@ def programs(
     check_arguments(programs, locals())
     check_fraction("max_fdr", max_fdr)
     check_at_least(1, n_programs=n_programs)
-    call = record_call(programs, locals())
-    check_changeable(check_data(data, mod))
-    found = []
-    for view in find_views(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod):
-        found.append(_of_run(view, n_programs, genes, max_fdr, cell_groups))
-        view.warn()
-    extend(found, "programs", call["arguments"])
-    for one in found:
+    given = locals()
+    for one in extend_runs(programs, given, "de", lambda view: _of_run(view, n_programs, genes, max_fdr, cell_groups)):
         sizes = [row["n_genes"] for row in one.summary["programs"]]
         logger.info("%s: %d programs of %s genes.", one.view.title, len(sizes), ", ".join(map(str, sizes)))
 
@@ -157,26 +147,22 @@ def _genes(view: RunView, genes: Any, max_fdr: float | None) -> np.ndarray:
     return numbers[np.lexsort((-view.numbers("mahalanobis")[numbers], rate.order[numbers]))]
 
 
-def _fields(view: RunView, chosen: np.ndarray, grouped: Programs, fields: np.ndarray) -> list[Field]:
-    keys = Keys(view.run.key_added, view.run.contrast.get("reference"), view.group)
+def _fields(
+    view: RunView, chosen: np.ndarray, grouped: Programs, fields: np.ndarray
+) -> list[tuple[str, str, str, Any]]:
     codes = np.full(view.data.n_vars, -1)
     scores = np.full(view.data.n_vars, np.nan)
     codes[chosen], scores[chosen] = grouped.labels, grouped.scores
     names = [str(number + 1) for number in range(fields.shape[1])]
-    table = [
-        (
-            "var",
-            "program",
-            "program of genes that change alike",
-            pd.Categorical.from_codes(codes, categories=pd.Index(names)),
-        ),
+    programs_of_genes = pd.Categorical.from_codes(codes, categories=pd.Index(names))
+    return [
+        ("var", "program", "program of genes that change alike", programs_of_genes),
         ("var", "program_score", "correlation of the log fold change with that of the program", scores),
+        *(
+            ("obs", f"program_{name}", f"mean standardised log fold change of program {name}", column)
+            for name, column in zip(names, fields.T, strict=True)
+        ),
     ]
-    table += [
-        ("obs", f"program_{name}", f"mean standardised log fold change of program {name}", column)
-        for name, column in zip(names, fields.T, strict=True)
-    ]
-    return [Field(slot, keys.field(what), what, text, value=value) for slot, what, text, value in table]
 
 
 def _table(

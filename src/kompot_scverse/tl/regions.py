@@ -6,16 +6,13 @@ import numpy as np
 import pandas as pd
 
 from kompot_scverse._arguments import check_arguments, check_at_least
-from kompot_scverse._data.holders import Data, check_changeable, check_data
+from kompot_scverse._data.holders import Data
 from kompot_scverse._data.resolve import dense
 from kompot_scverse._data.tables import value_of
-from kompot_scverse._keys import DIRECTIONS, Keys
+from kompot_scverse._keys import DIRECTIONS
 from kompot_scverse._messages import logger
-from kompot_scverse._results.extend import Extension, extend
-from kompot_scverse._runs.call import record_call
+from kompot_scverse._results.extend import Extension, extend_runs
 from kompot_scverse._runs.da_calls import da_calls
-from kompot_scverse._runs.field import Field
-from kompot_scverse._runs.find import find_views
 from kompot_scverse._runs.regions import described, region_labels
 from kompot_scverse._runs.view import RunView
 from kompot_scverse._stats.connected import connected_groups
@@ -80,15 +77,12 @@ def regions(
     """
     check_arguments(regions, locals())
     check_at_least(1, n_neighbors=n_neighbors, min_cells=min_cells)
-    call = record_call(regions, locals())
-    check_changeable(check_data(data, mod))
-    found = []
-    for view in find_views(data, "da", run_id=run_id, key_added=key_added, group=group, mod=mod):
-        calls = da_calls(view, max_fdr=max_fdr, max_ptp=max_ptp, min_lfc=min_lfc)
-        found.append(_of_run(view, calls.direction, annotate, n_neighbors, min_cells))
-        view.warn()
-    extend(found, "regions", call["arguments"])
-    for one in found:
+    given, limits = locals(), {"max_fdr": max_fdr, "max_ptp": max_ptp, "min_lfc": min_lfc}
+
+    def extension_of(view: RunView) -> Extension:
+        return _of_run(view, da_calls(view, **limits).direction, annotate, n_neighbors, min_cells)
+
+    for one in extend_runs(regions, given, "da", extension_of):
         logger.info("%s: %d regions.", one.view.title, len(one.summary["regions"]))
 
 
@@ -117,9 +111,7 @@ def _of_run(
         dtype=object,
     )
     labels = pd.Categorical(own, categories=names)
-    keys = Keys(view.run.key_added, view.run.contrast.get("reference"), view.group)
-    text = "connected region of cells that change in one direction"
-    field = Field("obs", keys.field("region"), "region", text, value=labels)
+    field = ("obs", "region", "connected region of cells that change in one direction", labels)
     return Extension(view, [field], {"regions": _table(view, labels, annotate)})
 
 
