@@ -36,3 +36,12 @@ def test_only_what_is_large_beyond_its_errors_disagrees() -> None:
     assert found[7, 1] == pytest.approx(2 / np.hypot(0.1, 0.1), rel=0.2)
     # small differences are not worth a word, however precise
     assert not disagreement(fitted / 20, error / 1000, PlainMeans(plain.effect / 20, error / 1000)).any()
+
+
+def test_a_gene_that_is_fitted_well_agrees_however_far_the_others_are_shifted() -> None:
+    """As one that no cell of the category expresses, whose means have no error."""
+    fitted, error = np.full((9, 1), 1.0), np.full((9, 1), 0.1)
+    plain = PlainMeans(np.zeros((9, 1)), error.copy())
+    fitted[4] = error[4] = plain.error[4] = 0
+    fitted[5] = 3
+    assert np.argwhere(disagreement(fitted, error, plain) > 0).tolist() == [[5, 0]]

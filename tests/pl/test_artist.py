@@ -45,6 +45,12 @@ def test_arguments_of_other_packages_are_told_where_they_belong(analysed, name, 
             plot(analysed, *arguments, **{name: "x"})
 
 
+@pytest.mark.parametrize(("name", "hint"), [("color_map", "`cmap=`"), ("palette", "celltype_colors"), ("size", "`s=`")])
+def test_arguments_of_scanpy_are_told_what_to_do_instead(analysed, name, hint):
+    with pytest.raises(TypeError, match=rf"has no argument '{name}': .*{hint}"):
+        pl.volcano_da(analysed, **{name: "x"})
+
+
 def test_the_size_that_the_user_set_is_that_of_the_figure(analysed):
     own = pl.volcano_da(analysed).figure.get_size_inches()
     with mpl.rc_context({"figure.figsize": (5.0, 4.5)}):

@@ -52,7 +52,8 @@ def disagreement(fitted: np.ndarray, std_error: np.ndarray, plain: PlainMeans) -
     """
     Differences over their errors where they are too large to be chance, and 0 elsewhere: genes × categories.
 
-    The difference that all genes of a category share is subtracted first: samples of unequal depth shift all genes alike.
+    A difference counts if it is also large after subtracting the median of all genes in the category, since samples of unequal depth shift
+    all expressed genes alike.
 
     Parameters
     ----------
@@ -64,7 +65,8 @@ def disagreement(fitted: np.ndarray, std_error: np.ndarray, plain: PlainMeans) -
     difference = fitted - plain.effect
     known = np.isfinite(difference)
     columns = known.any(axis=0)
-    difference[:, columns] -= np.nanmedian(difference[:, columns], axis=0)
+    apart = difference - np.where(columns, np.nanmedian(np.where(columns, difference, 0), axis=0), 0)
+    difference = np.where(np.abs(apart) < np.abs(difference), apart, difference)
     errors = ratio(np.abs(difference), np.hypot(std_error, plain.error))
     found = known & (errors > ERRORS) & (np.abs(difference) > LEAST)
     return np.where(found, errors, 0.0)

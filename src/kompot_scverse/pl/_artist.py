@@ -26,6 +26,12 @@ OF_AXES = {
     "legend_loc": 'ax.get_legend().set_loc("upper left")',
 }
 """What plots of other packages take as arguments, and how it is said to the axes that these return."""
+OF_SCANPY = {
+    "color_map": "write `cmap=`",
+    "size": "write `s=`",
+    "palette": 'colours of categories are those stored in the data, as `adata.uns["celltype_colors"]`',
+}
+"""What scanpy's plots take as arguments, and what to do here."""
 ARTISTS = {"PathCollection": "collections", "PolyCollection": "collections", "Line2D": "lines", "Rectangle": "patches"}
 """What plots draw, and the modules of matplotlib that have it."""
 SCALE = ("cmap", "norm", "vmin", "vmax")
@@ -58,6 +64,8 @@ def check_keywords(function: Callable, kws: Mapping[str, Any], artist: str, *, s
                 f"`kp.pl.{function.__name__}` has no argument {name!r}: call `{OF_AXES[name]}` on the `ax` that it returns "
                 "(of several panels, `panels.axes` and `panels.figure`)."
             )
+        if name in OF_SCANPY and name not in known:
+            raise TypeError(f"`kp.pl.{function.__name__}` has no argument {name!r}: {OF_SCANPY[name]}.")
         if name not in known:
             raise TypeError(
                 f"`kp.pl.{function.__name__}` has no argument {name!r}, nor has matplotlib's {artist}; "

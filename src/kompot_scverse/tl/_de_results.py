@@ -274,12 +274,11 @@ def report(task: DETask, found: Results) -> None:
             len(layers), size,
         )  # fmt: skip
     for number, summary in enumerate(found.content.summaries, start=1):
-        called = f"{summary['n_de']:,} of " if "n_de" in summary else ""
+        genes = f"{summary['n_genes']:,} {f'features of {task.mod}' if task.mod else 'genes'}"
+        said = f"{summary['n_de']:,} of {genes} differentially expressed" if "n_de" in summary else f"{genes}, no test"
         logger.info(
-            "%s: %s%s %s differentially expressed. %d layers are computed when read or written (%.2f GB); "
-            "`kp.tl.cleanup` drops them.",
-            task.design.title(number), called, f"{summary['n_genes']:,}",
-            f"features of {task.mod}" if task.mod else "genes", len(layers), size,
+            "%s: %s. %d layers are computed when read or written (%.2f GB); `kp.tl.cleanup` drops them.",
+            task.design.title(number), said, len(layers), size,
         )  # fmt: skip
         if summary.get("n_neighborhoods_tested", 0) < summary.get("n_neighborhoods", 0):
             logger.info(

@@ -171,7 +171,7 @@ def _run(tool: Tool, function: Callable, given: Mapping[str, Any]) -> None:
     for task, results in done:
         tool.report(task, results)
     named = ", ".join(field.name for field in planned)
-    logger.log(HINT, "Written, as far as there were results: %s.", named)
+    logger.log(HINT, "Fields written: %s.", named)
 
 
 def _warn_of_nesting(task: Task) -> None:
