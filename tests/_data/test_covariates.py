@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from anndata import AnnData
 
-from kompot_scverse._data.covariates import sample_covariates, warn_of_codes
+from kompot_scverse._data.covariates import sample_covariates
 from kompot_scverse._data.design import resolve_design
+from kompot_scverse._data.sample_table import warn_of_codes
 
 DONORS = list("abcdefgh")
 
@@ -25,7 +26,7 @@ def table(adata, values, dtype=None):
     adata.obs["x"] = adata.obs["x"] if dtype is None else adata.obs["x"].astype(dtype)
     design = resolve_design(adata, "condition", reference="ctrl", groups="stim", sample_key="donor")
     found = sample_covariates(adata, design, ["x"])
-    warn_of_codes(found, design)
+    warn_of_codes(found, found.select_dtypes(np.float64), 8, "covariates", "make them a category: {}".format)
     return found["x"]
 
 
@@ -49,7 +50,7 @@ def test_numbers(adata, values):
 
 
 def test_infinite_numbers(adata):
-    with pytest.raises(ValueError, match=r"obs\['x'\] \(`covariates`\) is infinite for cells of sample 'c'"):
+    with pytest.raises(ValueError, match=r"obs\['x'\] \(`covariates`\) is infinite for sample 'c'"):
         table(adata, [0.1, 0.2, np.inf, 0.3, 0.4, 0.5, 0.6, 0.7])
 
 

@@ -93,7 +93,7 @@ def test_blocks_that_say_nothing(adata):
 
 
 def test_days_used_as_a_number_draw_a_warning(adata):
-    with pytest.warns(UserWarning, match=r"obs\['day'\] has 3 whole-number values"):
+    with pytest.warns(UserWarning, match=r"obs\['day'\] \(`formula`\) has 3 whole-number values"):
         found = resolve(adata, "~ day + sex", "day")
     assert found.effects[0].unit == "day"
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from anndata import AnnData
 
-from kompot_scverse._data.sample_table import is_number, sample_table, warn_of_numbers
+from kompot_scverse._data.sample_table import is_number, sample_table, warn_of_codes
 
 CODES = np.array([-1, 0, 1, 0, 1, 2, -1])
 SAMPLES = ["a", "b", "c"]
@@ -46,6 +46,8 @@ def test_missing_and_infinite_values_name_the_samples():
 
 def test_numbers_with_few_values_may_be_categories():
     table = pd.DataFrame({"day": np.tile([0, 3, 7], 4), "age": np.arange(12) + 30, "dose": np.tile([0.5, 1, 2], 4)})
-    with pytest.warns(UserWarning, match=r"obs\['day'\] has 3 whole-number values \(0, 3, 7\).*C\(day\)") as caught:
-        warn_of_numbers(table, list(table), 12)
+    with pytest.warns(
+        UserWarning, match=r"obs\['day'\] \(`formula`\) has 3 whole-number values \(0, 3, 7\).*C\(day\)"
+    ) as caught:
+        warn_of_codes(table, table, 12, "formula", "write C({})".format)
     assert len(caught) == 1

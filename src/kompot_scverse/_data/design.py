@@ -98,14 +98,20 @@ def _check_keys(groupby: str, conditions: tuple) -> None:
             )
 
 
-def _with_samples(adata: AnnDataLike, groupby: str, conditions: tuple, codes: np.ndarray, sample_key: str) -> Design:
+def sample_labels(adata: AnnDataLike, sample_key: str, cells: np.ndarray) -> pd.Series:
+    """The sample of each cell, known for all cells of the analysis."""
     labels = obs_column(adata, sample_key, "sample_key")
-    unlabelled = int((labels.isna().to_numpy() & (codes >= 0)).sum())
+    unlabelled = int((labels.isna().to_numpy() & cells).sum())
     if unlabelled:
         raise ValueError(
             f"obs[{sample_key!r}] (`sample_key`) is missing for {unlabelled:,} cells of the analysis. "
             "Label them, or leave them out with `mask_obs=`."
         )
+    return labels
+
+
+def _with_samples(adata: AnnDataLike, groupby: str, conditions: tuple, codes: np.ndarray, sample_key: str) -> Design:
+    labels = sample_labels(adata, sample_key, codes >= 0)
     label_codes = labels.cat.codes.to_numpy()
     sample_codes = np.full(len(codes), -1, dtype=np.int32)
     names: list[str] = []
@@ -144,8 +150,13 @@ def _check_samples(design: Design) -> None:
                 f"obs[{design.sample_key!r}]); the variance between replicates needs {MIN_SAMPLES} per condition. "
                 "Check that `sample_key` names the biological replicates, or leave it out to compare cells only."
             )
-    if small:
+    warn_of_small(small, "their condition")
+
+
+def warn_of_small(named: list[str], purpose: str) -> None:
+    """Say which samples have too few cells, if there are any."""
+    if named:
         warn(
-            f"Samples with fewer than {MIN_CELLS} cells do not count as replicates: {', '.join(small)}. "
-            "Their cells still count for their condition."
+            f"Samples with fewer than {MIN_CELLS} cells do not count as replicates: {', '.join(named)}. "
+            f"Their cells still count for {purpose}."
         )

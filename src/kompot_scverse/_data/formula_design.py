@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._messages import warn
 from kompot_scverse._stats.design import ALL, MIN_CELLS, ContrastDesign, Design, FormulaRows
 from kompot_scverse._stats.effect import Effect
 from kompot_scverse._stats.linear_model import SampleDesign
 from kompot_scverse.design import Design as Formula
 
+from .design import sample_labels, warn_of_small
 from .effects import find_effects
 from .formula import FormulaMatrix, formula_matrix, formula_variables
 from .protocol import AnnDataLike
-from .resolve import cell_mask, obs_column
-from .sample_table import is_number, sample_table, warn_of_numbers
+from .resolve import cell_mask
+from .sample_table import is_number, sample_table, warn_of_codes
 
 MAX_COMBINATIONS = 200
 """Without samples, cells with the same values of the variables are taken together: so many combinations at most."""
@@ -100,21 +100,16 @@ def resolve_formula(
     matrix = formula_matrix(design.formula, table, used, replicates=sample_key is not None)
     effects = find_effects(matrix, design, used)
     blocks = None if design.block is None else _blocks(adata, design.block, samples)
-    warn_of_numbers(table, matrix.plain, len(table) if blocks is None else int(blocks.max()) + 1)
+    n_independent = len(table) if blocks is None else int(blocks.max()) + 1
+    remedy = "write C({}) in the formula".format
+    warn_of_codes(table, matrix.plain, n_independent, "formula", remedy)
     rows = FormulaRows(matrix.columns, matrix.values, tuple(effects), blocks)
     whole = replace(samples, groupby=design.formula, conditions=(ALL, *(e.key for e in effects)), formula=rows)
     return FormulaDesign(whole, matrix, tuple(effects), design.block, blocks)
 
 
 def _samples(adata: AnnDataLike, sample_key: str, mask: np.ndarray) -> Design:
-    labels = obs_column(adata, sample_key, "sample_key")
-    unknown = int((labels.isna().to_numpy() & mask).sum())
-    if unknown:
-        raise ValueError(
-            f"obs[{sample_key!r}] (`sample_key`) is missing for {unknown:,} cells of the analysis. "
-            "Label them, or leave them out with `mask_obs=`."
-        )
-    labels = labels[mask].cat.remove_unused_categories()
+    labels = sample_labels(adata, sample_key, mask)[mask].cat.remove_unused_categories()
     codes = np.full(adata.n_obs, -1, dtype=np.int32)
     codes[mask] = labels.cat.codes
     samples = _one_condition(sample_key, codes, [str(label) for label in labels.cat.categories])
@@ -123,11 +118,7 @@ def _samples(adata: AnnDataLike, sample_key: str, mask: np.ndarray) -> Design:
         for name, size, usable in zip(samples.samples, samples.sample_sizes(), samples.usable, strict=True)
         if not usable
     ]
-    if small:
-        warn(
-            f"Samples with fewer than {MIN_CELLS} cells do not count as replicates: {', '.join(small)}. Their cells still "
-            "count for the fields."
-        )
+    warn_of_small(small, "the fields")
     return samples
 
 

@@ -11,8 +11,9 @@ from kompot_scverse._messages import warn
 from kompot_scverse._stats.design import ContrastDesign, Design
 from kompot_scverse._stats.linear_model import SampleDesign
 
-from .covariates import sample_covariates, warn_of_codes
+from .covariates import sample_covariates
 from .protocol import AnnDataLike
+from .sample_table import warn_of_codes
 
 MIN_PAIRS = 2
 SHOWN = 12
@@ -34,7 +35,9 @@ def contrast_designs(
                 raise ValueError(f"`{name}={given!r}` describes samples; name them with `sample_key=`.")
         return None
     table = sample_covariates(adata, design, covariates)
-    warn_of_codes(table, design)
+    numbers = table.select_dtypes(np.float64)
+    remedy = "make them a category: obs[{0!r}] = obs[{0!r}].astype('category')".format
+    warn_of_codes(table, numbers, len(set(design.samples)), "covariates", remedy)
     groups = range(1, len(design.conditions))
     constant = [_constant(table.iloc[_members(design, group)]) for group in groups]
     everywhere = set.intersection(*map(set, constant))

@@ -1,16 +1,20 @@
 """The variables of a formula, one row per sample."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from kompot_scverse._messages import warn
 
-from .covariates import MAX_CODES, MIN_CODES, check_kind
 from .protocol import AnnDataLike
 from .resolve import obs_values
 
+TIMES = ("datetime", "datetime64", "date", "timedelta", "timedelta64", "period", "time")
+"""Kinds of values, as pandas calls them, that are neither numbers nor categories."""
+MIN_CODES, MAX_CODES = 3, 10
+"""How many distinct whole numbers may be codes; two are the same as a number and as a category."""
 SHOWN = 3
 """Cells or samples that an error names."""
 
@@ -46,7 +50,7 @@ def sample_table(
     table = pd.DataFrame(index=range(len(samples)))
     for name in names:
         column = obs_values(adata, name, argument)
-        check_kind(column, name, argument)
+        _check_kind(column, name, argument)
         unknown = np.unique(codes[column.isna().to_numpy()[cells]])
         if len(unknown):
             raise ValueError(
@@ -87,35 +91,53 @@ def is_number(column: pd.Series) -> bool:
     return not isinstance(column.dtype, pd.CategoricalDtype)
 
 
-def warn_of_numbers(table: pd.DataFrame, numeric: Sequence[str], n_independent: int) -> None:
+def warn_of_codes(
+    table: pd.DataFrame, names: Iterable[Any], n_independent: int, argument: str, remedy: Callable[[Any], str]
+) -> None:
     """
-    Warn of whole numbers with few values that a formula uses as numbers.
+    Warn of whole numbers with few values, which may be codes of categories.
 
     Parameters
     ----------
     table
         From :func:`sample_table`.
-    numeric
-        Variables that are used as they are.
+    names
+        Columns that are used as they are.
     n_independent
         Number of blocks or, without them, of samples.
+    argument
+        What named the columns.
+    remedy
+        How a column is made a category.
     """
-    for name in numeric:
+    for name in names:
         if not is_number(table[name]):
             continue
         distinct = np.unique(table[name])
         whole = (distinct % 1 == 0).all() and MIN_CODES <= len(distinct) <= MAX_CODES
-        # as with covariates: ages and doses are seldom without gaps, nor the same in many donors
+        # ages and doses are seldom without gaps, nor the same in many donors
         if whole and (np.ptp(distinct) == len(distinct) - 1 or 2 * len(distinct) <= n_independent):
             warn(
-                f"obs[{name!r}] has {len(distinct)} whole-number values ({', '.join(f'{value:g}' for value in distinct)}) in "
-                f"{len(table)} samples and is used as a number, with one slope. If it is a category, write C({name}) in the "
-                "formula."
+                f"obs[{name!r}] (`{argument}`) has {len(distinct)} whole-number values "
+                f"({', '.join(f'{value:g}' for value in distinct)}) and is used as a number, with one slope. If they are codes, "
+                f"{remedy(name)}."
             )
+
+
+def _check_kind(column: pd.Series, name: str, argument: str) -> None:
+    """Raise for values that are neither numbers nor categories."""
+    if not isinstance(column.dtype, pd.CategoricalDtype) and pd.api.types.infer_dtype(column, skipna=True) in TIMES:
+        raise TypeError(
+            f"obs[{name!r}] (`{argument}`) holds dates or times. Make them numbers, such as days since the first, or a "
+            f"category: obs[{name!r}].astype(str)."
+        )
+    if pd.api.types.is_complex_dtype(column.dtype):
+        raise TypeError(f"obs[{name!r}] (`{argument}`) holds complex numbers; pass real ones.")
 
 
 def _named(numbers: np.ndarray, samples: Sequence[str]) -> str:
     """Samples by name."""
-    names = ", ".join(repr(samples[number]) for number in numbers[:SHOWN])
-    more = f" and {len(numbers) - SHOWN} more" if len(numbers) > SHOWN else ""
-    return f"sample{'s' if len(numbers) > 1 else ''} {names}{more}"
+    # samples of two conditions may have one name
+    names = list(dict.fromkeys(repr(samples[number]) for number in numbers))
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"sample{'s' if len(names) > 1 else ''} {', '.join(names[:SHOWN])}{more}"
