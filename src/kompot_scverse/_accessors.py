@@ -1,9 +1,15 @@
-"""Accessors of anndata (`A.obs["condition"]`, `A.obsm["pca"]`, `A.layers["log"]`) in the place of names."""
+"""
+Arguments of public functions: checked before anything is done, and accessors of anndata in the place of names.
+
+Accessors are `A.obs["condition"]`, `A.obsm["pca"]`, `A.layers["log"]`.
+"""
 
 import inspect
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+
+from ._arguments import check_arguments
 
 KINDS = {
     "obs": "a column of obs",
@@ -16,9 +22,9 @@ TAKEN = {"use_rep": "obsm", "basis": "obsm", "layer": "layer", "genes": "var", "
 """What an accessor may name in these arguments; in all others a column of obs."""
 
 
-def take_accessors(names: dict[str, Any], public: list[str]) -> None:
+def take_arguments(names: dict[str, Any], public: list[str]) -> None:
     """
-    Let the functions of a module take accessors of anndata where they take names.
+    Let the functions of a room check their arguments first, and take accessors of anndata where they take names.
 
     Parameters
     ----------
@@ -38,7 +44,10 @@ def _taking(function: Callable) -> Callable:
     @wraps(function)
     def call(*args: Any, **kws: Any) -> Any:
         plain = [_named(value, name) for value, name in zip(args, parameters, strict=False)]
-        return function(*plain, *args[len(plain) :], **{name: _named(value, name) for name, value in kws.items()})
+        named = {name: _named(value, name) for name, value in kws.items()}
+        check_arguments(function, named | dict(zip(parameters, plain, strict=False)))
+        # what is too much or missing, Python says itself
+        return function(*plain, *args[len(plain) :], **named)
 
     return call
 

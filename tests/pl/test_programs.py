@@ -9,13 +9,17 @@ from kompot_scverse.pl._embedding import LINE, gene_lines
 
 def test_a_panel_for_each_program_with_its_field(replicated, assert_not_clipped):
     kp.tl.programs(replicated, 2, genes=replicated.var_names[:20])
+    support = replicated.obs["kompot_de_Young_to_Old_support"].to_numpy().copy()
+    support[:7] = 0
+    replicated.obs["kompot_de_Young_to_Old_support"] = support
     panels = kp.pl.programs(replicated)
     assert list(panels.axes) == ["1", "2"]
     table = kp.get.programs(replicated)
     for number, ax in panels.axes.items():
         field = replicated.obs[f"kompot_de_Young_to_Old_program_{number}"].to_numpy()
-        drawn = ax.collections[-1]
-        np.testing.assert_allclose(np.sort(drawn.get_array()), np.sort(field[np.isfinite(field)]))
+        grey, drawn = next(one for one in ax.collections if one.get_label() == "_unsupported"), ax.collections[-1]
+        assert len(grey.get_offsets()) == (support < 0.1).sum()
+        np.testing.assert_allclose(np.sort(drawn.get_array()), np.sort(field[support >= 0.1]))
         assert ax.get_title().startswith(f"{number}: {table.loc[number, 'n_genes']} genes")
         assert table.loc[number, "genes"].split(", ")[0] in ax.texts[0].get_text()
     assert_not_clipped(panels.figure)

@@ -103,7 +103,9 @@ def _option(name: str, annotation: Any, default: Any, text: str, panel: str | No
         text += f" Default: {default}."
     flag = f"{_flag(name)}/{_flag(f'no_{name}')}" if kind is bool else _flag(name)
     words = _words(annotation) if kind is float else ()
-    number = {"parser": partial(_number, words=words), "metavar": f"<float|{'|'.join(words)}>"} if words else {}
+    number: dict[str, Any] = (
+        {"parser": partial(_number, words=words), "metavar": f"<float|{'|'.join(words)}>"} if words else {}
+    )
     option = typer.Option(flag, help=text.strip(), show_default=False, rich_help_panel=panel, **number)
     return inspect.Parameter(
         name,

@@ -1,6 +1,6 @@
 """Results as tidy tables and arrays."""
 
-from kompot_scverse._accessors import take_accessors
+from kompot_scverse._accessors import take_arguments
 
 from .da_df import da_df
 from .de_df import de_df
@@ -30,4 +30,4 @@ __all__ = [
     "sample_test",
 ]
 
-take_accessors(globals(), __all__)
+take_arguments(globals(), __all__)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._arguments import check_arguments, check_fraction, check_not_negative, listed
+from kompot_scverse._arguments import check_fraction, check_not_negative, listed
 from kompot_scverse._data.holders import Data
 from kompot_scverse._data.resolve import obs_values
 from kompot_scverse._keys import DIRECTIONS
@@ -110,7 +110,6 @@ def da_df(
     >>> len(kp.get.da_df(adata, obs_columns="celltype"))
     600
     """
-    check_arguments(da_df, locals())
     check_fraction("max_ptp", max_ptp)
     check_fraction("max_fdr", max_fdr)
     check_not_negative("min_lfc", min_lfc)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._arguments import check_arguments, check_fraction, check_not_negative
+from kompot_scverse._arguments import check_fraction, check_not_negative
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.holders import Data
 from kompot_scverse._data.tables import column_of
@@ -121,7 +121,6 @@ def de_df(
     >>> kp.get.de_df(adata, max_fdr=0.05).columns.to_list()
     ['mahalanobis', 'mean_lfc', 'pvalue_cells', 'qvalue_cells', 'is_de']
     """
-    check_arguments(de_df, locals())
     check_fraction("max_fdr", max_fdr)
     check_not_negative("min_lfc", min_lfc)
     if annotate is not None and cell_group is not None:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from kompot_scverse._arguments import check_arguments, check_fraction
+from kompot_scverse._arguments import check_fraction
 from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import find_views
 from kompot_scverse._runs.regions import described, find_regions, region_labels
@@ -57,7 +57,6 @@ def gene_sets(
     >>> len(kp.get.gene_sets(adata, annotate="celltype"))
     1
     """
-    check_arguments(gene_sets, locals())
     check_fraction("max_fdr", max_fdr)
     views = find_views(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
     tables = [_of_run(view, annotate, max_fdr) for view in views]

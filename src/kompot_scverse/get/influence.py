@@ -4,7 +4,6 @@ from typing import Literal
 
 import pandas as pd
 
-from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.holders import Data
 from kompot_scverse._data.resolve import name_numbers, own_names
@@ -64,7 +63,6 @@ def influence(
     >>> kp.get.influence(adata).columns.to_list()
     ['n_lost', 'n_resting']
     """
-    check_arguments(influence, locals())
     if gene is not None and analysis == "da":
         raise ValueError("`gene` is for differential expression; of abundance, name a `region=`.")
     if region is not None and analysis == "de":

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from kompot_scverse._arguments import check_arguments, listed
+from kompot_scverse._arguments import listed
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.holders import Data
 from kompot_scverse._data.protocol import AnnDataLike
@@ -99,7 +99,6 @@ def layer(
     >>> kp.get.layer(adata, "fold_change", genes=genes, cells=adata.obs["Age"] == "Old").shape[1]
     3
     """
-    check_arguments(layer, locals())
     named = run_id is not None or key_added is not None or group is not None
     by_key = None if named else _last_with(data, statistic, mod)
     if by_key is not None:

@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import find_views
 from kompot_scverse._runs.view import RunView
@@ -52,7 +51,6 @@ def programs(
     >>> kp.get.programs(adata).index.to_list()
     ['1', '2']
     """
-    check_arguments(programs, locals())
     views = find_views(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
     tables = [_of_run(view) for view in views]
     return joined(views, tables, by_mod=mod is None)

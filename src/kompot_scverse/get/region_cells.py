@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.regions import find_regions
@@ -52,7 +51,6 @@ def region_cells(
     >>> int(inside.sum()) > 0
     True
     """
-    check_arguments(region_cells, locals())
     view = find_view(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
     view.check_one_modality()
     regions = find_regions(view)

@@ -5,7 +5,6 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import all_views, find_views
 from kompot_scverse._runs.regions import Regions, described, find_regions, region_labels
@@ -73,7 +72,6 @@ def regions(
     >>> kp.get.regions(adata, annotate="celltype").columns.to_list()
     ['n_neighborhoods', 'n_cells', 'n_reference', 'n_group', 'n_genes', 'n_up', 'n_down', 'genes', 'annotation']
     """
-    check_arguments(regions, locals())
     views = find_views(data, analysis, run_id=run_id, key_added=key_added, group=group, mod=mod)
     tables = []
     for view in views:

@@ -5,7 +5,6 @@ from typing import Any
 import pandas as pd
 from anndata import AnnData
 
-from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import all_views
 from kompot_scverse._runs.run import Run
@@ -43,7 +42,6 @@ def runs(data: Data, *, mod: str | None = None) -> pd.DataFrame:
     >>> kp.get.runs(adata)["group"].to_list()
     ['Mid', 'Old']
     """
-    check_arguments(runs, locals())
     views = all_views(data, mod)
     table = pd.DataFrame(
         [{"mod": view.mod} | _row(view.run) for view in views],

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.holders import Data
 from kompot_scverse._data.resolve import name_numbers, own_names
 from kompot_scverse._runs.find import find_view
@@ -62,7 +61,6 @@ def sample_covariance(
     >>> kp.get.sample_covariance(adata, "Gene0001", cells=adata.obs_names[:5]).shape
     (5, 5)
     """
-    check_arguments(sample_covariance, locals())
     view = find_view(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
     view.check_one_modality()
     number = name_numbers(view.data.var_names, own_names(view.data, [gene]))[0]

@@ -4,7 +4,6 @@ from typing import Literal
 
 import pandas as pd
 
-from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.sample_distances import stored_distances
@@ -59,6 +58,5 @@ def sample_distances(
     >>> kp.get.sample_distances(adata).shape
     (6, 6)
     """
-    check_arguments(sample_distances, locals())
     found = stored_distances(find_view(data, analysis, run_id=run_id, key_added=key_added, group=group, mod=mod))
     return pd.DataFrame(found.distances, index=found.names, columns=found.names)

@@ -4,7 +4,6 @@ from typing import Literal
 
 import pandas as pd
 
-from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.sample_distances import stored_distances
@@ -61,7 +60,6 @@ def sample_test(
     >>> int(kp.get.sample_test(adata)["n_permutations"])
     20
     """
-    check_arguments(sample_test, locals())
     view = find_view(data, analysis, run_id=run_id, key_added=key_added, group=group, mod=mod)
     found = stored_distances(view).test()
     return pd.Series(

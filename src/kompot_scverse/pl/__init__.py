@@ -1,6 +1,6 @@
 """Plots; matplotlib loads when one is drawn."""
 
-from kompot_scverse._accessors import take_accessors
+from kompot_scverse._accessors import take_arguments
 
 from ._panels import Panels
 from .beeswarm_da import beeswarm_da
@@ -50,4 +50,4 @@ __all__ = [
     "volcano_de",
 ]
 
-take_accessors(globals(), __all__)
+take_arguments(globals(), __all__)

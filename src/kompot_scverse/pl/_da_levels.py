@@ -63,6 +63,26 @@ def level_calls(view: RunView, max_fdr: float | None = None) -> LevelCalls:
     return LevelCalls(q, cells, cells & (q <= level), level, highest, colors)
 
 
+def scatter_levels(
+    ax: Axes, points: np.ndarray, drawn: np.ndarray, found: np.ndarray, highest: pd.Series, colors: dict[Any, Any],
+    rest: str, kws: dict[str, Any], *, size: float = 6.0,
+) -> list[Any]:  # fmt: skip
+    """Points coloured by their highest level where they are found, and the entries of the legend."""
+    others, handles = drawn & ~found, []
+    scatter(ax, points[others, 0], points[others, 1], NEUTRAL, kws, s=6.0, zorder=1)
+    for name, color in colors.items():
+        own = drawn & found & (highest == name).to_numpy()
+        scatter(ax, points[own, 0], points[own, 1], color, kws, s=size, zorder=2)
+        handles.append(dot(color, f"{HIGHEST.format(name)} ({own.sum():,})"))
+    return [*handles, dot(NEUTRAL, f"{rest} ({others.sum():,})")]
+
+
+def threshold_line(ax: Axes, height: float, text: str) -> Any:
+    """A dashed line, and its entry of the legend."""
+    ax.axhline(height, color=shade(0.6), linewidth=0.8, linestyle="--", zorder=0)
+    return line(text)
+
+
 def draw_levels(view: RunView, max_fdr: float | None, ax: Axes | None, show: bool | None, kws: dict[str, Any]) -> Axes:
     """The volcano plot: the largest difference between levels, coloured by the highest."""
     calls, size = level_calls(view, max_fdr), view.numbers("largest_lfc")
@@ -72,15 +92,9 @@ def draw_levels(view: RunView, max_fdr: float | None, ax: Axes | None, show: boo
         size, x = view.numbers("neighborhood_largest_lfc"), f"{x},\nby the replicate test"
     height = heights(view, "qvalue")
     ax = new_axes(ax, 6.4, 4.2)
-    rest = calls.cells & ~calls.found
-    scatter(ax, size[rest], height[rest], NEUTRAL, kws, s=6.0, zorder=1)
-    handles = []
-    for name, color in calls.colors.items():
-        own = calls.found & (calls.highest == name).to_numpy()
-        scatter(ax, size[own], height[own], color, kws, s=6.0, zorder=2)
-        handles.append(dot(color, f"{HIGHEST.format(name)} ({own.sum():,})"))
-    handles += [dot(NEUTRAL, f"neutral ({rest.sum():,})"), line(f"q = {calls.level:g}")]
-    ax.axhline(-np.log10(calls.level), color=shade(0.6), linewidth=0.8, linestyle="--", zorder=0)
+    points = np.column_stack([size, height])
+    handles = scatter_levels(ax, points, calls.cells, calls.found, calls.highest, calls.colors, "neutral", kws)
+    handles.append(threshold_line(ax, -np.log10(calls.level), f"q = {calls.level:g}"))
     ax.set_xlim(0, 1.05 * size[calls.cells].max(initial=0) or 1)
     ax.set_ylim(0, 1.08 * max(height[calls.cells].max(initial=0), -np.log10(calls.level)))
     name_axes(ax, title=view.title, x=x, y=AXIS["qvalue"])

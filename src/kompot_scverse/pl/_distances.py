@@ -24,6 +24,7 @@ from ._style import (
     chosen_size,
     corner_inches,
     dot,
+    fill_colorbar,
     grid,
     legend_width,
     name_axes,
@@ -98,10 +99,7 @@ def draw_clusters(
     for legend in legends[:-1]:  # the last one is there
         tree.add_artist(legend)
     bar = tree.inset_axes((0.15, -(top + BAR), 0.12, BAR - 0.1), transform=corner_inches(tree))
-    drawn = figure.colorbar(mesh, cax=bar)
-    drawn.outline.set_linewidth(0.5)
-    bar.tick_params(labelsize=SMALL, width=0.5, length=3)
-    drawn.set_label(unit, fontsize=SMALL)
+    fill_colorbar(bar, mesh, unit)
     return {"heatmap": heat, "tree": tree, "colors": strip}
 
 

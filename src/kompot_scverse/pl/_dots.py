@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
 from ._artist import color_scale, without_scale
-from ._style import SMALL, corner_inches
+from ._style import SMALL, corner_inches, dot
 from ._theme import shade
 
 LARGEST = 130.0
@@ -19,11 +18,7 @@ RING = 14.0
 
 
 def draw_dots(
-    ax: Axes,
-    color: pd.DataFrame,
-    share: pd.DataFrame,
-    kws: Mapping[str, Any],
-    called: np.ndarray | None = None,
+    ax: Axes, color: pd.DataFrame, share: pd.DataFrame, kws: Mapping[str, Any], called: np.ndarray | None = None
 ) -> tuple[Any, float]:
     """Dots at rows and columns, called genes with a ring; returns the dots and the share of the largest one."""
     rows, columns = np.indices(color.shape)
@@ -52,25 +47,13 @@ def _round_up(share: float) -> float:
 
 def size_key(ax: Axes, top: float, below: float, rule: str | None = None) -> None:
     """What the areas and rings (by their rule) mean, beside the axes; `below` in inches from its upper right corner."""
+    style = {"markeredgecolor": shade(0.7), "markeredgewidth": 0.4}
     handles = [
-        Line2D([], [], marker="o", linestyle="", color=shade(0.4), markeredgecolor=shade(0.7), markeredgewidth=0.4,
-               markersize=np.sqrt(LARGEST * part), label=f"{top * part:.0%}" if top * part >= 0.01 else f"{top * part:.1%}")
-        for part in (0.25, 0.5, 1.0)
-    ]  # fmt: skip
+        dot(shade(0.4), f"{share:.{0 if share >= 0.01 else 1}%}", markersize=np.sqrt(LARGEST * share / top), **style)
+        for share in (0.25 * top, 0.5 * top, top)
+    ]
     if rule is not None:
-        handles.append(
-            Line2D(
-                [],
-                [],
-                marker="o",
-                linestyle="",
-                color="none",
-                markeredgecolor=shade(1.0),
-                markeredgewidth=1.2,
-                markersize=8,
-                label=rule,
-            )
-        )
+        handles.append(dot("none", rule, markeredgecolor=shade(1.0), markeredgewidth=1.2, markersize=8))
     legend = ax.legend(
         handles=handles, title="cells expressing", loc="upper left", bbox_to_anchor=(0.1, -below),
         bbox_transform=corner_inches(ax), frameon=False,

@@ -6,12 +6,11 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
 from kompot_scverse._runs.run_samples import Samples
 from kompot_scverse._runs.view import RunView
 
-from ._style import NORMAL, SMALL, category_colors, line
+from ._style import NORMAL, SMALL, category_colors, dot, line
 from ._theme import shade
 
 ABOVE_NOTES = 6 + 1.4 * SMALL
@@ -110,9 +109,9 @@ def strip_handles(samples: Samples, view: RunView) -> list[Any]:
     """Entries of the legend of :func:`draw_strips`."""
     colors = level_colors(samples, view)
     handles: list[Any] = [
-        Line2D(
-            [], [], color=colors[name], marker="o", markersize=4, linewidth=2.2,
-            label=f"{name} ({(samples.level == code).sum()} samples)",
+        dot(
+            colors[name], f"{name} ({(samples.level == code).sum()} samples)", linestyle="-", markersize=4, linewidth=2.2,
+            markeredgewidth=None,
         )
         for code, name in enumerate(samples.levels)
     ]  # fmt: skip

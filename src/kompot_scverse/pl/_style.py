@@ -83,6 +83,13 @@ def name_axes(ax: Axes, *, title: str, x: str, y: str = "") -> None:
     despine(ax)
 
 
+def name_rows(ax: Axes, names: Sequence[str]) -> None:
+    """Names of horizontal bars, from top to bottom."""
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.tick_params(axis="y", length=0, labelsize=NORMAL)
+
+
 def despine(ax: Axes) -> None:
     """Only the left and the lower line, and small tick labels."""
     for side in ("top", "right"):
@@ -125,9 +132,10 @@ def legend_width(names: Sequence[object], title: str | None = None) -> float:
     return max(columns * (0.32 + LETTER * max(len(str(name)) for name in names)), LETTER * len(title or ""))
 
 
-def dot(color: Any, label: str) -> Any:
+def dot(color: Any, label: str, **style: Any) -> Any:
     """A legend entry for points."""
-    return Line2D([], [], marker="o", linestyle="", color=color, markersize=5, markeredgewidth=0, label=label)
+    plain = {"marker": "o", "linestyle": "", "color": color, "markersize": 5, "markeredgewidth": 0}
+    return Line2D([], [], label=label, **(plain | style))
 
 
 def line(label: str, style: Literal["-", "--"] = "--") -> Any:
@@ -208,11 +216,16 @@ def small_colorbar(ax: Axes, mappable: Any, label: str, *, pad: float | None = N
         inset = ax.inset_axes((1.03, 0.1, 0.035, 0.8))
     else:
         inset = ax.inset_axes((pad, -1.5, 0.12, 1.4), transform=corner_inches(ax))
-    bar = ax.figure.colorbar(mappable, cax=inset, extend=beyond(mappable), extendfrac=0.06)
-    bar.outline.set_linewidth(0.5)
-    bar.ax.tick_params(labelsize=SMALL, width=0.5, length=3)
-    bar.set_label(label, fontsize=SMALL)
+    fill_colorbar(inset, mappable, label)
     return inset
+
+
+def fill_colorbar(inset: Axes, mappable: Any, label: str, *, extendfrac: float = 0.06) -> None:
+    """A scale in axes of its own, with pointed ends where values lie beyond it."""
+    bar = inset.figure.colorbar(mappable, cax=inset, extend=beyond(mappable), extendfrac=extendfrac)
+    bar.outline.set_linewidth(0.5)
+    inset.tick_params(labelsize=SMALL, width=0.5, length=3)
+    bar.set_label(label, fontsize=SMALL)
 
 
 def beyond(mappable: Any) -> Literal["neither", "min", "max", "both"]:

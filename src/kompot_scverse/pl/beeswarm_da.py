@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.holders import Data
 from kompot_scverse._data.resolve import obs_column
 from kompot_scverse._runs.find import find_view
@@ -73,7 +72,6 @@ def beeswarm_da(
     >>> kp.tl.da(adata, "Age", reference="Young", groups="Old")
     >>> ax = kp.pl.beeswarm_da(adata, "celltype")
     """
-    check_arguments(beeswarm_da, locals())
     check_keywords(beeswarm_da, scatter_kws, "PathCollection", scale=False)
     view = find_view(data, "da", run_id=run_id, key_added=key_added, group=group, mod=mod)
     points = da_points(view, None)

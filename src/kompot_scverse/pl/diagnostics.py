@@ -6,7 +6,6 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib.axes import Axes
 
-from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import all_views, find_view
 from kompot_scverse._runs.view import RunView
@@ -81,7 +80,6 @@ def diagnostics(
     ['pvalues', 'qq', 'residual']
     """
     check_keywords(diagnostics, scatter_kws, "PathCollection", scale=False)
-    check_arguments(diagnostics, locals())
     kind = _analysis(data, analysis, run_id, mod)
     view = find_view(data, kind, run_id=run_id, key_added=key_added, group=group, mod=mod)
     panels = (_de_panels if kind == "de" else _da_panels)(view, scatter_kws)

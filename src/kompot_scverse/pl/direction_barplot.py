@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.holders import Data
 from kompot_scverse._data.resolve import obs_column
 from kompot_scverse._keys import DIRECTIONS
@@ -17,7 +16,7 @@ from kompot_scverse._runs.view import RunView
 from ._artist import check_keywords
 from ._categories import drawn_categories
 from ._da_levels import HIGHEST, level_calls
-from ._style import DIRECTION_COLORS, NEUTRAL, NORMAL, finish, name_axes, new_axes, outside_legend
+from ._style import DIRECTION_COLORS, NEUTRAL, finish, name_axes, name_rows, new_axes, outside_legend
 from ._values import some_values
 
 
@@ -72,7 +71,6 @@ def direction_barplot(
     >>> kp.tl.da(adata, "Age", reference="Young", groups="Old")
     >>> ax = kp.pl.direction_barplot(adata, "celltype")
     """
-    check_arguments(direction_barplot, locals())
     check_keywords(direction_barplot, bar_kws, "Rectangle", scale=False)
     view = find_view(data, "da", run_id=run_id, key_added=key_added, group=group, mod=mod)
     calls, colors = _calls(view)
@@ -100,11 +98,9 @@ def direction_barplot(
         text = direction if view.omnibus else view.directions.get(direction, direction)
         handles.append(ax.barh(rows, own, left=left, label=text, **options))
         left += own
-    ax.set_yticks(rows, [f"{name} (n = {totals[name]:,})" for name in names], fontsize=NORMAL)
-    ax.set_ylim(len(table) - 0.5, -0.5)
     ax.set_xlim(0, left.max(initial=0) or 1)
     name_axes(ax, title=view.title, x="share of cells" if normalize else "cells")
-    ax.tick_params(axis="y", length=0, labelsize=NORMAL)
+    name_rows(ax, [f"{name} (n = {totals[name]:,})" for name in names])
     outside_legend(ax, handles)
     return finish(ax, show, view)
 

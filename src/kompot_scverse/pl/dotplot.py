@@ -5,7 +5,6 @@ from typing import Any, Literal
 
 from matplotlib.axes import Axes
 
-from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.holders import Data
 
 from ._artist import check_keywords
@@ -71,7 +70,6 @@ def dotplot(
     >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
     >>> ax = kp.pl.dotplot(adata, "celltype", n_genes=10)
     """
-    check_arguments(dotplot, locals())
     check_keywords(dotplot, dot_kws, "PathCollection")
     return heatmap(
         data, cell_groups, run_id=run_id, key_added=key_added, group=group, mod=mod, genes=genes, n_genes=n_genes,

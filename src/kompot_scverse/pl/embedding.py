@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from kompot_scverse._arguments import check_arguments, check_at_least, listed
+from kompot_scverse._arguments import check_at_least, listed
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.features import feature_names, feature_numbers
 from kompot_scverse._data.frame import frame_of
@@ -137,7 +137,6 @@ def embedding(
     >>> kp.tl.da(adata, "Age", reference="Young", groups="Old")
     >>> ax = kp.pl.embedding(adata, "umap", color="lfc_zscore", highlight={"branch": ["Monocyte", "HSC"]})
     """
-    check_arguments(embedding, locals())
     check_keywords(embedding, scatter_kws, "PathCollection")
     colors = listed("color", color, str)
     if not colors:

@@ -5,7 +5,6 @@ from typing import Any, Literal
 import numpy as np
 from mudata import MuData
 
-from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.features import feature_numbers, feature_values
 from kompot_scverse._data.holders import Data, split_name
 from kompot_scverse._runs.find import find_view
@@ -71,7 +70,6 @@ def expression(
     >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
     >>> panels = kp.pl.expression(adata, adata.var_names[0], basis="umap")
     """
-    check_arguments(expression, locals())
     check_keywords(expression, scatter_kws, "PathCollection")
     if mod is None and isinstance(data, MuData):
         mod = split_name(data, gene)[0] or None

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from kompot_scverse._arguments import check_arguments, check_not_negative
+from kompot_scverse._arguments import check_not_negative
 from kompot_scverse._data.features import feature_names, feature_numbers
 from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import find_view
@@ -73,7 +73,6 @@ def fold_changes(
     >>> kp.tl.de(adata, "Age", reference="Young", layer="logged_counts", sample_key="Replicate")
     >>> ax = kp.pl.fold_changes(adata, x="Mid", y="Old", labels=5)
     """
-    check_arguments(fold_changes, locals())
     check_keywords(fold_changes, scatter_kws, "PathCollection", scale=False)
     check_not_negative("labels", labels if isinstance(labels, int | np.integer) else None)
     views = [_chosen(data, name, which, mod) for name, which in (("x", x), ("y", y))]

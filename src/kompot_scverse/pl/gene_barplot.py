@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from kompot_scverse._arguments import check_arguments, check_fraction
+from kompot_scverse._arguments import check_fraction
 from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import find_view
 
 from ._artist import check_keywords
 from ._categories import drawn_categories
-from ._style import DOWN, NORMAL, SMALL, UP, dot, finish, name_axes, new_axes, outside_legend
+from ._style import DOWN, SMALL, UP, dot, finish, name_axes, name_rows, new_axes, outside_legend
 from ._theme import shade
 
 
@@ -71,7 +71,6 @@ def gene_barplot(
     >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", **options)
     >>> ax = kp.pl.gene_barplot(adata, max_fdr=0.2)
     """
-    check_arguments(gene_barplot, locals())
     check_keywords(gene_barplot, bar_kws, "Rectangle", scale=False)
     if max_fdr is not None:
         check_fraction("max_fdr", max_fdr)
@@ -102,11 +101,9 @@ def gene_barplot(
     bound = 1.25 * max(counts.to_numpy().max(initial=0), 1)
     ax.set_xlim(-bound, bound)
     ax.xaxis.set_major_formatter(lambda value, _: f"{abs(value):,.0f}")
-    ax.set_yticks(rows, [str(name) for name in names])
-    ax.set_ylim(len(names) - 0.5, -0.5)
     rule = f"q ≤ {level:g}" + (f", |lfc| ≥ {min_lfc:g}" if min_lfc > 0 else "")
     name_axes(ax, title=view.title, x=f"genes with {rule}")
-    ax.tick_params(axis="y", length=0, labelsize=NORMAL)
+    name_rows(ax, [str(name) for name in names])
     texts = view.directions
     outside_legend(ax, [dot(UP, texts["up"]), dot(DOWN, texts["down"])])
     return finish(ax, show, view)

@@ -9,7 +9,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 
-from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.design_levels import design_levels
 from kompot_scverse._runs.find import find_view
@@ -18,7 +17,7 @@ from kompot_scverse._runs.view import RunView
 from ._artist import check_keywords, color_scale, without_scale
 from ._dots import draw_dots, size_key
 from ._matrix import cluster_order, frame, gene_table, matrix_height, matrix_size, standardize, top_genes
-from ._style import LETTER, NORMAL, SMALL, beyond, corner_inches, finish, new_axes
+from ._style import LETTER, NORMAL, SMALL, corner_inches, fill_colorbar, finish, new_axes
 from ._theme import paper, shade
 
 STRIP = 0.1
@@ -101,7 +100,6 @@ def heatmap(
     >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
     >>> ax = kp.pl.heatmap(adata, "celltype", n_genes=10)
     """
-    check_arguments(heatmap, locals())
     check_keywords(heatmap, patch_kws, "PathCollection" if kind == "dots" else "PolyCollection")
     view = find_view(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
     numbers = top_genes(view, genes, n_genes, gene_symbols)
@@ -145,7 +143,7 @@ def heatmap(
         drawn = _patches(ax, shown, patch_kws, signed=signed)
     bar_height = min(1.0, 0.5 * matrix_height(len(shown[0])))
     colorbar = _inset(ax, top=0.0, height=bar_height, width=0.12)
-    _fill_colorbar(colorbar, drawn, label)
+    fill_colorbar(colorbar, drawn, label, extendfrac=0.08)
     if of_design is not None:
         _strip_key(_inset(ax, top=bar_height + 0.3, height=0.32, width=0.12 * len(shown)), level_names)
     elif kind == "split":
@@ -225,13 +223,6 @@ def _strips(corners: np.ndarray, n: int) -> list[np.ndarray]:
 def _inset(ax: Axes, *, top: float, height: float, width: float) -> Axes:
     """Axes to the right, in inches from the upper right corner."""
     return ax.inset_axes((0.15, -(top + height), width, height), transform=corner_inches(ax))
-
-
-def _fill_colorbar(inset: Axes, drawn: Any, label: str) -> None:
-    bar = inset.figure.colorbar(drawn, cax=inset, extend=beyond(drawn), extendfrac=0.08)
-    bar.outline.set_linewidth(0.5)
-    inset.tick_params(labelsize=SMALL, width=0.5, length=3)
-    bar.set_label(label, fontsize=SMALL)
 
 
 def _split_key(key: Axes, names: tuple[str, ...]) -> None:

@@ -8,7 +8,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.holders import Data
 from kompot_scverse._data.resolve import obs_column
 from kompot_scverse._runs.find import find_view
@@ -89,7 +88,6 @@ def multi_volcano_da(
     >>> kp.tl.da(adata, "Age", reference="Young", groups="Old")
     >>> ax = kp.pl.multi_volcano_da(adata, "celltype")
     """
-    check_arguments(multi_volcano_da, locals())
     check_keywords(multi_volcano_da, scatter_kws, "PathCollection")
     view = find_view(data, "da", run_id=run_id, key_added=key_added, group=group, mod=mod)
     points = da_points(view, y)

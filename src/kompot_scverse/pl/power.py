@@ -4,7 +4,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._arguments import check_arguments, check_at_least
+from kompot_scverse._arguments import check_at_least
 from kompot_scverse._data.errors import missing
 
 from ._panels import Panels
@@ -46,7 +46,6 @@ def power(data: pd.DataFrame, *, ncols: int = 4, show: bool | None = None) -> Pa
     >>> table = kp.pp.power(adata, n_samples=[3, 6], lfc=0.5, n_studies=1)
     >>> panels = kp.pl.power(table)
     """
-    check_arguments(power, locals())
     check_at_least(1, ncols=ncols)
     if not isinstance(data, pd.DataFrame):
         raise TypeError("`kp.pl.power` draws the table that `kp.pp.power(data, ...)` returns: pass that.")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from kompot_scverse._arguments import check_arguments, check_at_least
+from kompot_scverse._arguments import check_at_least
 from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import find_view
 
@@ -62,7 +62,6 @@ def programs(
     >>> kp.tl.programs(adata, 2, max_fdr=0.5)
     >>> panels = kp.pl.programs(adata)
     """
-    check_arguments(programs, locals())
     check_keywords(programs, scatter_kws, "PathCollection")
     check_at_least(1, ncols=ncols)
     view = find_view(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
@@ -71,20 +70,13 @@ def programs(
     if not rows:
         raise LookupError(f"No programs of {view.name}; call `{view.call('program')}`.")
     points, name = embedding_coordinates(view.data, basis)
-    unsupported = view.unsupported()
     axes = grid([str(number + 1) for number in range(len(rows))], min(ncols, len(rows)), 4.3, 3.7)
     for number, row in enumerate(rows, start=1):
         ax, values = axes[str(number)], pd.Series(view.numbers(f"program_{number}"))
         color_scatter(
-            ax,
-            points,
-            values,
-            data=view.data,
-            key="",
-            label="standardised\nlog fold change",
-            signed=True,
-            kws=scatter_kws,
-        )
+            ax, points, values, data=view.data, key="", label="standardised\nlog fold change", signed=True,
+            unsupported=view.unsupported(), kws=scatter_kws,
+        )  # fmt: skip
         embedding_frame(ax, name, "")
         headed(ax, _title(number, row), row["genes"])
     return finish(Panels(axes), show, view)

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.holders import Data
 from kompot_scverse._data.resolve import obs_column
 from kompot_scverse._runs.find import find_view
@@ -69,7 +68,6 @@ def proportions(
     >>> kp.tl.da(adata, "Age", reference="Young", groups="Old", sample_key="Replicate")
     >>> ax = kp.pl.proportions(adata, "celltype")
     """
-    check_arguments(proportions, locals())
     check_keywords(proportions, line_kws, "Line2D", scale=False)
     view = find_view(data, "da", run_id=run_id, key_added=key_added, group=group, mod=mod)
     samples, column = samples_of(view), obs_column(view.data, cell_groups, "cell_groups")

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._arguments import check_arguments, check_at_least
+from kompot_scverse._arguments import check_at_least
 from kompot_scverse._data.design import MIN_CELLS
 from kompot_scverse._data.features import feature_names, feature_values
 from kompot_scverse._data.holders import Data
@@ -85,7 +85,6 @@ def pseudobulk(
     >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", sample_key="Replicate", layer="logged_counts")
     >>> panels = kp.pl.pseudobulk(adata, list(adata.var_names[:2]), cell_groups="branch")
     """
-    check_arguments(pseudobulk, locals())
     check_keywords(pseudobulk, line_kws, "Line2D", scale=False)
     check_at_least(1, ncols=ncols, min_cells=min_cells)
     view = find_view(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)

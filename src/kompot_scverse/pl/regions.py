@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from kompot_scverse._arguments import check_arguments, check_at_least
+from kompot_scverse._arguments import check_at_least
 from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.regions import find_regions
@@ -72,7 +72,6 @@ def regions(
     >>> kp.tl.regions(adata)
     >>> ax = kp.pl.regions(adata, analysis="da")
     """
-    check_arguments(regions, locals())
     check_keywords(regions, scatter_kws, "PathCollection")
     check_at_least(1, n_regions=n_regions, ncols=ncols)
     if ax is not None and analysis == "de":
@@ -131,15 +130,8 @@ def _expression(
     order, names = np.argsort(view.numbers("pvalue"), kind="stable"), view.data.var_names.to_numpy(dtype=str)
     for number in numbers:
         ax, weights = axes[str(number)], pd.Series(found.weights(number))
-        color_scatter(
-            ax,
-            points,
-            weights,
-            data=view.data,
-            key="",
-            label="weight",
-            kws={"vmin": 0, "vmax": 1, "cmap": "Reds"} | kws,
-        )
+        scale = {"vmin": 0, "vmax": 1, "cmap": "Reds"} | kws
+        color_scatter(ax, points, weights, data=view.data, key="", label="weight", kws=scale)
         embedding_frame(ax, name, "")
         genes = names[[gene for gene in order if called[gene] and region[gene] == number]].tolist()
         headed(ax, f"{number}: {counts[number]} {'gene' if counts[number] == 1 else 'genes'}", genes)

@@ -7,7 +7,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.design import MIN_CELLS
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.features import feature_names, feature_numbers
@@ -99,7 +98,6 @@ def replicates(
     >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", sample_key="Replicate")
     >>> ax = kp.pl.replicates(adata, adata.var_names[0], along="pseudotime")
     """
-    check_arguments(replicates, locals())
     check_keywords(replicates, line_kws, "Line2D", scale=False)
     view = find_view(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
     ((view, _, own),) = view.of_features(feature_numbers(view.data, gene, gene_symbols))

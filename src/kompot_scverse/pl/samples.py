@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from kompot_scverse._arguments import check_arguments, listed
+from kompot_scverse._arguments import listed
 from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.sample_distances import SampleDistances, stored_distances
@@ -68,7 +68,6 @@ def samples(
     >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", sample_key="Replicate")
     >>> panels = kp.pl.samples(adata, kind="mds")
     """
-    check_arguments(samples, locals())
     view = find_view(data, analysis, run_id=run_id, key_added=key_added, group=group, mod=mod)
     found = stored_distances(view)
     columns = _columns(view) if color is None else listed("color", color, str)

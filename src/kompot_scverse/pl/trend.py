@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._arguments import check_arguments, listed
+from kompot_scverse._arguments import listed
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.features import feature_numbers, feature_values
 from kompot_scverse._data.holders import Data
@@ -90,7 +90,6 @@ def trend(
     >>> kp.tl.de(adata, kp.Design("~ age", test="age"), sample_key="sample", layer="logged_counts")
     >>> panels = kp.pl.trend(adata, adata.var_names[0], cell_groups="branch")
     """
-    check_arguments(trend, locals())
     views = [find_view(data, "de", run_id=-1 if run_id is None else run_id, key_added=key_added, group=group, mod=mod)]
     ((view, _, own),) = views[0].of_features(feature_numbers(views[0].data, gene, gene_symbols))
     name = _variable(view, variable)

@@ -6,14 +6,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.features import feature_names
 from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import find_view
 
 from ._artist import check_keywords
 from ._matrix import top_genes
-from ._style import NORMAL, finish, name_axes, new_axes, outside_legend
+from ._style import finish, name_axes, name_rows, new_axes, outside_legend
 
 COMPONENTS = {
     "effect_sd": ("effect of {group}", "#B2182B"),
@@ -82,7 +81,6 @@ def variance(
     >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", sample_key="Replicate", layer="logged_counts")
     >>> ax = kp.pl.variance(adata, n_genes=10)
     """
-    check_arguments(variance, locals())
     check_keywords(variance, bar_kws, "Rectangle", scale=False)
     view = find_view(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
     if not view.has("state_sd"):
@@ -110,10 +108,8 @@ def variance(
         options: dict[str, Any] = {"color": color, "height": 0.8, "linewidth": 0} | bar_kws
         handles.append(ax.barh(rows, share, left=left, label=label.format(group=view.group), **options))
         left = left + share
-    ax.set_yticks(rows, list(names), fontsize=NORMAL)
-    ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlim(0, 1)
     name_axes(ax, title=view.title, x="share of the variance" if noise else "share of the variance without noise")
-    ax.tick_params(axis="y", length=0, labelsize=NORMAL)
+    name_rows(ax, list(names))
     outside_legend(ax, handles)
     return finish(ax, show, view)

@@ -4,7 +4,6 @@ from typing import Any, Literal
 
 from matplotlib.axes import Axes
 
-from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import find_view
 
@@ -72,7 +71,6 @@ def volcano_da(
     >>> kp.tl.da(adata, "Age", reference="Young", groups="Old")
     >>> ax = kp.pl.volcano_da(adata, color="celltype")
     """
-    check_arguments(volcano_da, locals())
     check_keywords(volcano_da, scatter_kws, "PathCollection")
     view = find_view(data, "da", run_id=run_id, key_added=key_added, group=group, mod=mod)
     if view.omnibus:

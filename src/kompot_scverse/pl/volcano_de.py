@@ -6,17 +6,18 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib.axes import Axes
 
-from kompot_scverse._arguments import check_arguments, check_not_negative
+from kompot_scverse._arguments import check_not_negative
 from kompot_scverse._data.features import feature_names, feature_numbers
 from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.view import RunView
 
 from ._artist import check_keywords
+from ._da_levels import scatter_levels, threshold_line
 from ._gene_regions import RegionOfGenes, gene_regions
 from ._labels import label_points, points_to_label
 from ._scatter import scatter
-from ._style import DOWN, NEUTRAL, UP, category_colors, dot, finish, line, name_axes, new_axes, outside_legend
+from ._style import DOWN, NEUTRAL, UP, category_colors, dot, finish, name_axes, new_axes, outside_legend
 from ._theme import shade
 from ._values import some_numbers
 
@@ -102,7 +103,6 @@ def volcano_de(
     >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts")
     >>> ax = kp.pl.volcano_de(adata, labels=5)
     """
-    check_arguments(volcano_de, locals())
     check_keywords(volcano_de, scatter_kws, "PathCollection", scale=False)
     view = find_view(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
     check_not_negative("n_top", n_top)
@@ -137,7 +137,7 @@ def volcano_de(
     handles = [dot(own.color, own.label) for own in parts]
     handles.append(dot(NEUTRAL, f"other genes ({others.sum():,})"))
     if threshold is not None:
-        handles.append(_draw_threshold(ax, threshold))
+        handles.append(threshold_line(ax, *threshold))
     title = view.title if cell_group is None else f"{view.title}, {cell_group}"
     name_axes(ax, title=title, x=f"mean log fold change ({view.difference})", y=name)
     outside_legend(ax, handles, rule if color == "direction" else f"region, {rule}")
@@ -176,12 +176,6 @@ def _label(
     label_points(ax, x[chosen], height[chosen], list(names), np.column_stack([x, height])[drawn], weights, text_kws)
 
 
-def _draw_threshold(ax: Axes, threshold: tuple[float, str]) -> Any:
-    """A dashed line across; returns its entry of the legend."""
-    ax.axhline(threshold[0], color=shade(0.6), linewidth=0.8, linestyle="--", zorder=0)
-    return line(threshold[1])
-
-
 def _levels(
     view: RunView,
     wanted: Any,
@@ -198,17 +192,11 @@ def _levels(
     colored, highest = view.read("is_de").to_numpy(dtype=bool), view.read("highest").astype("category")
     drawn = np.isfinite(size) & np.isfinite(height)
     ax = new_axes(ax, 6.4, 4.2)
-    scatter(ax, size[drawn & ~colored], height[drawn & ~colored], NEUTRAL, scatter_kws, s=6.0, zorder=1)
-    names = highest.cat.categories
-    handles = []
-    for name, color in category_colors(view.data, "", names).items():
-        own = drawn & colored & (highest == name).to_numpy()
-        scatter(ax, size[own], height[own], color, scatter_kws, s=12.0, zorder=2)
-        handles.append(dot(color, f"highest at {name} ({own.sum():,})"))
-    handles.append(dot(NEUTRAL, f"other genes ({(drawn & ~colored).sum():,})"))
+    colors, points = category_colors(view.data, "", highest.cat.categories), np.column_stack([size, height])
+    handles = scatter_levels(ax, points, drawn, colored, highest, colors, "other genes", scatter_kws, size=12.0)
     _axes_limits(ax, size[drawn], height[drawn], -np.log10(level))
     ax.set_xlim(left=0)
-    handles.append(_draw_threshold(ax, (-np.log10(level), f"q = {level:g}")))
+    handles.append(threshold_line(ax, -np.log10(level), f"q = {level:g}"))
     y = "−log10 q-value of the cells" if cells else AXIS["qvalue"]
     name_axes(ax, title=view.title, x="largest difference of the mean log expression between levels", y=y)
     outside_legend(ax, handles, view.title)

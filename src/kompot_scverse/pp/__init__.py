@@ -1,6 +1,6 @@
 """Preprocessing: cell states and planning."""
 
-from kompot_scverse._accessors import take_accessors
+from kompot_scverse._accessors import take_arguments
 
 from .diffusion_states import diffusion_states
 from .joint_states import joint_states
@@ -9,4 +9,4 @@ from .power import power
 
 __all__ = ["diffusion_states", "joint_states", "plan", "power"]
 
-take_accessors(globals(), __all__)
+take_arguments(globals(), __all__)

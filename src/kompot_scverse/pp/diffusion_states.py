@@ -5,7 +5,7 @@ from typing import Any, cast
 import numpy as np
 from anndata import AnnData
 
-from kompot_scverse._arguments import check_arguments, check_at_least, seed_of
+from kompot_scverse._arguments import check_at_least, seed_of
 from kompot_scverse._data.errors import in_modality, missing
 from kompot_scverse._data.holders import Data, check_changeable, check_data, one_modality, split_name
 from kompot_scverse._data.representation_check import warn_of_picture
@@ -80,7 +80,6 @@ def diffusion_states(
     >>> adata.obsm["X_diffusion"].shape
     (600, 5)
     """
-    check_arguments(diffusion_states, locals())
     check_key(key_added)
     check_at_least(1, n_components=n_components, n_neighbors=n_neighbors)
     check_changeable(check_data(data, mod))

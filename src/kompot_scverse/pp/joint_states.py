@@ -7,7 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 from mudata import MuData
 
-from kompot_scverse._arguments import check_arguments, check_at_least
+from kompot_scverse._arguments import check_at_least
 from kompot_scverse._data.holders import check_changeable, check_data, modality_names
 from kompot_scverse._keys import check_key
 from kompot_scverse._messages import logger
@@ -87,7 +87,6 @@ def joint_states(
     >>> mdata.obsm["X_joint"].shape
     (600, 5)
     """
-    check_arguments(joint_states, locals())
     check_key(key_added)
     check_at_least(1, n_components=n_components, n_neighbors=n_neighbors)
     if not hasattr(data, "mod"):

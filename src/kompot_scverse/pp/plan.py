@@ -3,7 +3,6 @@
 import inspect
 from typing import Any, Literal
 
-from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.holders import Data
 from kompot_scverse._plan.resource_plan import ResourcePlan
 from kompot_scverse.design import Design
@@ -47,7 +46,6 @@ def plan(
     >>> bool(0 < found.peak_memory < 1e9)
     True
     """
-    check_arguments(plan, locals())
     from kompot_scverse._plan.plan_tasks import PlannedTask, plan_tasks
     from kompot_scverse.tl._steps import prepare_call
     from kompot_scverse.tl._tools import TOOLS

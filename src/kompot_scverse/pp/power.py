@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._arguments import check_arguments, check_at_least, check_fraction, check_not_negative, listed
+from kompot_scverse._arguments import check_at_least, check_fraction, check_not_negative, listed
 from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.view import RunView
@@ -96,7 +96,6 @@ def power(
     >>> table["level"].to_list()
     ['all', 'low', 'middle', 'high', 'all', 'low', 'middle', 'high']
     """
-    check_arguments(power, locals())
     numbers, changes = (listed(name, value) for name, value in (("n_samples", n_samples), ("lfc", lfc)))
     for one in numbers:
         check_at_least(2, n_samples=one)

@@ -1,6 +1,6 @@
 """Tools: differential abundance, differential expression, smoothing."""
 
-from kompot_scverse._accessors import take_accessors
+from kompot_scverse._accessors import take_arguments
 
 from .cleanup import cleanup
 from .da import da
@@ -28,4 +28,4 @@ __all__ = [
     "threshold_da",
 ]
 
-take_accessors(globals(), __all__)
+take_arguments(globals(), __all__)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import pandas as pd
 from anndata import AnnData
 
-from kompot_scverse._arguments import check_arguments, listed
+from kompot_scverse._arguments import listed
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.holders import Data, whole
 from kompot_scverse._messages import logger
@@ -67,7 +67,6 @@ def cleanup(
     >>> kp.tl.cleanup(adata, keep="fold_change")["statistic"].to_list()
     ['reference_imputed', 'reference_std', 'group_imputed', 'group_std', 'fold_change_std', 'lfsr']
     """
-    check_arguments(cleanup, locals())
     kept, views = listed("keep", keep, str), all_views(data, mod)
     _check_keep(kept, [entry for view in views for entry in view.run.fields if _is_large(entry)])
     rows: dict[tuple[str, str, str], tuple] = {}

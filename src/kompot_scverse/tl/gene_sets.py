@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._arguments import check_arguments, check_at_least
+from kompot_scverse._arguments import check_at_least
 from kompot_scverse._data.gene_sets import set_weights
 from kompot_scverse._data.holders import Data
 from kompot_scverse._messages import logger
@@ -75,7 +75,6 @@ def gene_sets(
     >>> kp.get.gene_sets(adata).columns.to_list()
     ['n_genes', 'pvalue', 'qvalue', 'zscore', 'direction', 'region']
     """
-    check_arguments(gene_sets, locals())
     check_at_least(3, min_genes=min_genes)
     given = locals()
     for one in extend_runs(gene_sets, given, "de", lambda view: _of_run(view, net, min_genes)):

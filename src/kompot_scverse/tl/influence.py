@@ -6,7 +6,6 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.holders import Data
 from kompot_scverse._data.resolve import gene_numbers
 from kompot_scverse._keys import column_name
@@ -90,7 +89,6 @@ def influence(
     >>> kp.get.influence(adata, "Gene0001").columns.to_list()
     ['lfc', 'pvalue']
     """
-    check_arguments(influence, locals())
     if analysis == "da" and genes is not None:
         raise ValueError("`genes` has no meaning for the abundance of cells; leave it out.")
     given = locals()

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._arguments import check_arguments, check_at_least, check_fraction
+from kompot_scverse._arguments import check_at_least, check_fraction
 from kompot_scverse._data.cell_groups import group_column
 from kompot_scverse._data.holders import Data
 from kompot_scverse._data.resolve import gene_numbers
@@ -95,7 +95,6 @@ def programs(
     >>> kp.get.programs(adata).columns.to_list()
     ['n_genes', 'direction', 'share_up', 'mean_lfc', 'genes']
     """
-    check_arguments(programs, locals())
     check_fraction("max_fdr", max_fdr)
     check_at_least(1, n_programs=n_programs)
     given = locals()

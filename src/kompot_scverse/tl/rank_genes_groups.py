@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._arguments import check_arguments, listed
+from kompot_scverse._arguments import listed
 from kompot_scverse._data.holders import Data, check_changeable, check_data, holder
 from kompot_scverse._keys import check_key
 from kompot_scverse._runs.find import find_view, find_views
@@ -96,7 +96,6 @@ def rank_genes_groups(
     >>> sc.get.rank_genes_groups_df(adata, "Old", key="kompot_rank_genes_groups").columns.to_list()
     ['names', 'scores', 'logfoldchanges', 'pvals', 'pvals_adj']
     """
-    check_arguments(rank_genes_groups, locals())
     check_key(key_added)
     if key_added == UNS_KEY:
         raise ValueError(f"`key_added={key_added!r}` is where the runs are recorded; pass another.")

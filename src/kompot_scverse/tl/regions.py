@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._arguments import check_arguments, check_at_least
+from kompot_scverse._arguments import check_at_least
 from kompot_scverse._data.holders import Data
 from kompot_scverse._data.resolve import dense
 from kompot_scverse._data.tables import value_of
@@ -75,7 +75,6 @@ def regions(
     >>> kp.get.regions(adata, analysis="da").columns.to_list()
     ['direction', 'n_cells', 'n_reference', 'n_group', 'lfc', 'annotation']
     """
-    check_arguments(regions, locals())
     check_at_least(1, n_neighbors=n_neighbors, min_cells=min_cells)
     given, limits = locals(), {"max_fdr": max_fdr, "max_ptp": max_ptp, "min_lfc": min_lfc}
 

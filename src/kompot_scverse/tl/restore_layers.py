@@ -1,6 +1,5 @@
 """Layers of a run attached again."""
 
-from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.holders import Data, whole
 from kompot_scverse._messages import logger
 from kompot_scverse._results.store import write
@@ -44,7 +43,6 @@ def restore_layers(data: Data, run_id: int = -1, *, mod: str | None = None) -> N
     >>> adata.layers["kompot_de_Young_to_Old_fold_change"].shape
     (600, 100)
     """
-    check_arguments(restore_layers, locals())
     if run_id < 0:
         runs = {view.run.run_id: view.run for view in all_views(data, mod)}
         with_layers = [number for number, run in runs.items() if any(entry["slot"] == "layers" for entry in run.fields)]

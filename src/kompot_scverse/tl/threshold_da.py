@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 from mudata import MuData
 
-from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.holders import Data, check_changeable, check_data, whole
 from kompot_scverse._messages import logger
 from kompot_scverse._results.store import write
@@ -68,7 +67,6 @@ def threshold_da(
     >>> kp.RunInfo(adata).params["ptp_threshold"]
     0.1
     """
-    check_arguments(threshold_da, locals())
     if max_fdr is None and max_ptp is None and min_lfc is None:
         raise ValueError("Pass at least one threshold: `max_fdr=`, `max_ptp=` or `min_lfc=`.")
     check_changeable(check_data(data, mod))
