@@ -1,16 +1,10 @@
 """The test of abundance without each sample or donor."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+import numpy as np
+from numpy.typing import NDArray
 
 from .abundance_testing import AbundanceTest, abundance_test
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from .linear_model import SampleDesign
+from .linear_model import SampleDesign
 
 
 def abundance_without(

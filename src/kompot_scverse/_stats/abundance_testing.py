@@ -1,21 +1,14 @@
 """Replicate-aware test of differential abundance: soft cell numbers per sample and neighbourhood."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .block_testing import fit_blocks
 from .combine import cauchy_combination, spatial_fdr
-from .linear_model import tempered_covariance
+from .linear_model import SampleDesign, tempered_covariance
 from .neighborhoods import TINY
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from .linear_model import SampleDesign
 
 PRIOR_CELLS = 0.5
 """Added to the soft cell numbers inside and outside before the logit."""

@@ -1,20 +1,14 @@
 """Variances between samples by the level of expression: of a whole sample, and of its neighbourhoods."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import polygamma
 
+from .linear_model import SampleDesign
+from .neighborhoods import NeighborhoodMoments
 from .node_means import effective_cells, node_means
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from .linear_model import SampleDesign
-    from .neighborhoods import NeighborhoodMoments
 
 BINS, PER_BIN = 8, 25
 """Classes of genes of one level at most, and genes of each at least."""

@@ -1,18 +1,10 @@
 """Correlation of samples of one block, such as a donor measured repeatedly, and the covariance that follows."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from .linear_model import fit_linear
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from .linear_model import SampleDesign
+from .linear_model import SampleDesign, fit_linear
 
 GRID = np.linspace(0.0, 0.95, 20)
 LARGEST = 0.99

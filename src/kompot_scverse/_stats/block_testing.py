@@ -1,21 +1,15 @@
 """Moderated tests of samples in blocks, where genes differ in their correlation within blocks."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .between_samples import evenly_chosen
 from .block_correlation import block_correlation, block_covariance
-from .linear_model import fit_linear
+from .linear_model import LinearFit, SampleDesign, fit_linear
 from .moderated import FEW_GENES, ModeratedTest, moderated_test
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from .linear_model import LinearFit, SampleDesign
 
 GRID = np.array([0.0, 0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 0.95])
 """Correlations that are averaged over."""
@@ -44,7 +38,7 @@ class BlockFit:
         """Residual degrees of freedom."""
         return self.fits[0].df
 
-    def subset(self, genes: NDArray[np.intp]) -> BlockFit:
+    def subset(self, genes: NDArray[np.intp]) -> "BlockFit":
         """The fits of some of the genes."""
         return BlockFit([fit.subset(genes) for fit in self.fits], self.probability[:, genes], self.correlation)
 

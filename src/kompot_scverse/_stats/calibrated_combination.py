@@ -1,16 +1,10 @@
 """The Cauchy combination of correlated p-values, held to its level."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from .combine import cauchy_combination
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 DRAWS = 50_000
 SMALLEST = 2e-3

@@ -1,16 +1,10 @@
 """Combining tests: Cauchy combination over neighbourhoods, false discovery rates over genes or neighbourhoods."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import false_discovery_control
 
 from .moderated import SMALLEST_P
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 LARGEST_P = 0.95
 """Upper bound of p-values before they are combined. The Cauchy statistic of a p-value near 1 tends to minus infinity and would

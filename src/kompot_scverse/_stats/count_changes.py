@@ -1,15 +1,10 @@
 """How a fold change of counts changes the mean of log-normalised expression, where many counts are zero."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import gammaln, xlogy
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 RATES = np.geomspace(1e-3, 300.0, 160)
 """Mean counts."""

@@ -1,13 +1,7 @@
 """Checks of a design matrix: columns that follow from others, and contrasts that are no differences."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 TOLERANCE = 1e-8
 

@@ -1,23 +1,16 @@
 """Expression of cells as if all samples had been sequenced equally deep."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from kompot_scverse._gp.row_pieces import row_pieces
+from kompot_scverse._gp.row_tasks import RowReader
 
 from .thinning import thinned_expression
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from kompot_scverse._gp.row_tasks import RowReader
 
 
 @dataclass(frozen=True)
@@ -48,7 +41,7 @@ class EqualDepthReader:
         """Whether the layer can be sent to another process."""
         return self.reader.movable
 
-    def piece(self, rows: slice | NDArray[np.intp]) -> EqualDepthReader:
+    def piece(self, rows: slice | NDArray[np.intp]) -> "EqualDepthReader":
         """A reader of these rows alone."""
         return replace(self, reader=self.reader.piece(rows), unit=self.unit[rows], share=self.share[rows])
 

@@ -1,27 +1,20 @@
 """Competitive tests of gene sets on moderated z, with the correlation between genes from the residuals of the samples."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtri_exp, stdtr
 
 from kompot_scverse._gp.parallel import compute_here
 
 from .calibrated_combination import calibrated, correlation_between
 from .combine import benjamini_hochberg, cauchy_combination
-from .gene_testing import fit_node
+from .gene_testing import GeneTestSettings, NodeFit, fit_node
+from .linear_model import SampleDesign
 from .moderated import SMALLEST_P
+from .neighborhoods import NeighborhoodMoments
 from .node_weights import weights_from_others
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from .gene_testing import GeneTestSettings, NodeFit
-    from .linear_model import SampleDesign
-    from .neighborhoods import NeighborhoodMoments
 
 MIN_GENES = 3
 """Tested genes that a set needs in a node."""

@@ -1,29 +1,23 @@
 """Test of every gene for a change anywhere: moderated tests in nested neighbourhoods, combined."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kompot_scverse._gp.parallel import compute_here
 from kompot_scverse._gp.progress import progress_bar
 
 from .between_samples import LARGEST, between_samples
-from .block_testing import fit_blocks
+from .block_testing import BlockFit, fit_blocks
 from .combine import benjamini_hochberg, cauchy_combination
 from .level_trend import remove_level_trend
 from .linear_model import SampleDesign, tempered_covariance
+from .moderated import ModeratedTest
+from .neighborhoods import NeighborhoodMoments
 from .node_means import effective_cells, node_means
 from .node_weights import node_probabilities, weights_from_others
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from .block_testing import BlockFit
-    from .moderated import ModeratedTest
-    from .neighborhoods import NeighborhoodMoments
 
 LARGEST_IN_CATEGORY = 0.5
 """`largest_between` where a category is tested by itself. In the true cell types of Kang, 3 against 3 and 4 against 4, power is a
@@ -83,7 +77,7 @@ class GeneTest:
         places, genes = self.places(), np.arange(values.shape[1])
         return np.where(places >= 0, values[np.maximum(places, 0), genes], np.nan)
 
-    def subset(self, genes: NDArray[np.intp]) -> GeneTest:
+    def subset(self, genes: NDArray[np.intp]) -> "GeneTest":
         """The test of some of the genes, with q over them alone."""
         p = self.pvalue[genes]
         columns = (values[:, genes] for values in (self.effect, self.z, self.node_pvalue, self.probability))

@@ -1,19 +1,13 @@
 """How much a result rests on one sample or donor: the tests again without each of them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .gene_testing import GeneTestSettings, gene_test
+from .linear_model import SampleDesign
 from .neighborhoods import NeighborhoodMoments
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from .linear_model import SampleDesign
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,14 @@
 """What the values of an expression matrix are: whether they are logs of scaled counts, and the value of one count."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from kompot_scverse._gp.row_pieces import row_pieces
-from kompot_scverse._gp.row_tasks import map_rows, row_tasks
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from kompot_scverse._gp.row_tasks import RowReader
+from kompot_scverse._gp.row_tasks import RowReader, map_rows, row_tasks
 
 LOG_BASES = (np.e, 2.0, 10.0)
 PROBES, PROBE_ROWS = 3, 32
@@ -53,7 +46,7 @@ class _Part:
     values: NDArray[np.int64]
     """Whole multiples, and all values."""
 
-    def add(self, other: _Part) -> _Part:
+    def add(self, other: "_Part") -> "_Part":
         """Sum of both."""
         return _Part(self.cells + other.cells, self.genes + other.genes, self.values + other.values)
 

@@ -1,14 +1,9 @@
 """Linear models of sample means: one small design matrix and one covariance for many genes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -26,7 +21,7 @@ class SampleDesign:
         """Samples beyond the rank of the design."""
         return len(self.matrix) - int(np.linalg.matrix_rank(self.matrix))
 
-    def restricted(self, use: NDArray[np.bool_]) -> SampleDesign:
+    def restricted(self, use: NDArray[np.bool_]) -> "SampleDesign":
         """The design of some of the samples."""
         return SampleDesign(self.matrix[use], self.contrast, None if self.block is None else self.block[use])
 
@@ -69,7 +64,7 @@ class LinearFit:
     n_contrasts: int = 1
     """Degrees of freedom of what is tested: the rank of M."""
 
-    def subset(self, genes: NDArray[np.intp]) -> LinearFit:
+    def subset(self, genes: NDArray[np.intp]) -> "LinearFit":
         """The fit of some of the genes."""
         squared = None if self.squared is None else self.squared[genes]
         return replace(self, effect=self.effect[..., genes], variance=self.variance[genes], squared=squared)

@@ -1,20 +1,15 @@
 """Moderated t- and F-tests: empirical-Bayes shrinkage of gene variances."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
+from .linear_model import LinearFit
 from .npmle import fit_npmle
 from .variance_prior import fit_f_dist, variance_trend
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from .linear_model import LinearFit
 
 SMALLEST_P = 1e-300
 """Lower bound of p-values: keeps z and the Cauchy statistics finite."""

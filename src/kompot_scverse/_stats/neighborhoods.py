@@ -4,23 +4,17 @@ The neighbourhoods cover the representation without labels: every cell belongs t
 Everything downstream needs only sums over cells (:class:`NeighborhoodMoments`), so a pass over blocks of cells suffices.
 """
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.cluster.hierarchy import linkage
 from scipy.sparse import csr_array, vstack
 from scipy.spatial.distance import cdist, pdist
 from scipy.special import softmax
 
 from kompot_scverse._gp.over_cells import over_cells
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
 MAX_CELLS_FOR_CENTERS = 50_000
 """Above this number of cells the centres come from a random subset: 50 centres need no more."""
@@ -182,7 +176,7 @@ class NeighborhoodMoments:
     squares: NDArray[np.floating]
     """Wᵀy² over the cells of all samples: m x genes."""
 
-    def __add__(self, other: NeighborhoodMoments) -> NeighborhoodMoments:
+    def __add__(self, other: "NeighborhoodMoments") -> "NeighborhoodMoments":
         return NeighborhoodMoments(
             self.mass + other.mass, self.gram + other.gram, self.sums + other.sums, self.squares + other.squares
         )

@@ -1,18 +1,11 @@
 """Mean expression of every sample in a group of neighbourhoods, and how well it is known."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .neighborhoods import TINY
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from .neighborhoods import NeighborhoodMoments
+from .neighborhoods import TINY, NeighborhoodMoments
 
 
 def effective_cells(moments: NeighborhoodMoments, members: NDArray[np.bool_]) -> NDArray[np.float64]:

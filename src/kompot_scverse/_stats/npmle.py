@@ -1,15 +1,10 @@
 """Nonparametric empirical-Bayes prior of variances (NPMLE), and tests whose p-values are averaged over it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 GRID_POINTS = 30
 BINS = 300

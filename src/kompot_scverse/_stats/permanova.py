@@ -1,20 +1,14 @@
 """Whether distances between samples go with a condition: a permutation test with restricted permutations."""
 
-from __future__ import annotations
-
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import permutations, product
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
-
-    from .linear_model import SampleDesign
+from .linear_model import SampleDesign
 
 MOST = 9_999
 """Permutations that are drawn where there are more."""

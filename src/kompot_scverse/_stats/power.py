@@ -1,19 +1,14 @@
 """Expected power of the replicate test of genes: studies are drawn from variance components, and tested as real ones are."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .count_changes import Changed, changed_level
 from .gene_testing import GeneTestSettings, gene_test
 from .linear_model import SampleDesign
 from .neighborhoods import NeighborhoodMoments
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 SETTINGS = GeneTestSettings(level_trend=False)
 """Nothing that genes of one level share is drawn; medians of few genes, of which many change, would remove some of the change."""

@@ -1,20 +1,14 @@
 """Expected power of the replicate test of abundance: studies are drawn from the cells, and tested as real ones are."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import softmax
 
 from .abundance_testing import MIN_EXPECTED_CELLS, PRIOR_CELLS, abundance_test
+from .linear_model import SampleDesign
 from .power import draw_samples, two_groups
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from .linear_model import SampleDesign
 
 FIELDS = 60
 """Fields that are drawn to learn how far they move shares."""

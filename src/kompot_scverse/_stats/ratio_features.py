@@ -1,26 +1,21 @@
 """Features of log ratios of densities: smooth, rough, and constant over regions of the cell states."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import csr_array
 
+from kompot_scverse._gp.basis import Basis
 from kompot_scverse._gp.cell_blocks import CellBlocks
+from kompot_scverse._gp.features import CellFeatures
 from kompot_scverse._gp.order import canonical_order
 from kompot_scverse._gp.over_cells import over_cells
 from kompot_scverse._gp.region_choice import choose_regions
 from kompot_scverse._gp.rough import MAX_CENTERS, rough_basis
+from kompot_scverse._gp.states import States
 
 from .neighborhoods import ABUNDANCE_WIDTH, Neighborhoods, fit_neighborhoods, neighborhood_tree
-
-if TYPE_CHECKING:
-    from kompot_scverse._gp.basis import Basis
-    from kompot_scverse._gp.features import CellFeatures
-    from kompot_scverse._gp.states import States
 
 CELLS_PER_CENTER = 10
 NEGLIGIBLE = 1e-9
@@ -72,7 +67,7 @@ class RatioFeatures:
     """Around the centres of the rough basis."""
 
     @classmethod
-    def of(cls, states: States, cells: np.ndarray) -> RatioFeatures:
+    def of(cls, states: States, cells: np.ndarray) -> "RatioFeatures":
         """
         From the states of the cells that take part.
 

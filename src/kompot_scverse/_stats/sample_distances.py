@@ -1,18 +1,10 @@
 """Distances between samples: of their fields over the neighbourhoods, and of their log densities there."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
 from .abundance_testing import MIN_EXPECTED_CELLS, PRIOR_CELLS
-from .neighborhoods import TINY
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from .neighborhoods import NeighborhoodMoments
+from .neighborhoods import TINY, NeighborhoodMoments
 
 BLOCK = 512
 """Genes at a time."""

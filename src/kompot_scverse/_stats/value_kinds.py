@@ -1,17 +1,11 @@
 """Which kind of values an expression matrix holds: logs of scaled counts, counts, scaled values or logs taken twice."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 LARGEST = 300.0
 """Values above this are no logarithms; their powers would overflow."""

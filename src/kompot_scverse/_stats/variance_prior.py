@@ -1,20 +1,15 @@
 """Prior of the residual variances along a trend, as limma has it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 from scipy.interpolate import PchipInterpolator
 from scipy.optimize import brentq
 
 from .running_median import running_median
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 MAX_PRIOR_DF = 1e6
 """Stands for infinite prior degrees of freedom, where arithmetic would give inf/inf."""
