@@ -44,6 +44,12 @@ def test_diagnostics_are_quantiles_of_what_the_basis_leaves_out(states):
     assert list(states.diagnostics(CELLS)) == ["residual_quantiles"]
 
 
+@pytest.mark.parametrize("kernel", ["Matern52", "Exponential", "Linear"])
+def test_the_kernel_is_recorded_by_the_name_that_settings_take(kernel):
+    gp = GPSettings(kernel=kernel, n_landmarks=5)
+    assert fit_states(X, CELLS, "X_pca", gp).describe(gp)["kernel"] == kernel
+
+
 def test_the_length_scale_is_in_units_of_the_representation(states):
     larger = fit_states(10 * X, CELLS, "X_pca", GPSettings())
     assert larger.describe(GPSettings())["ls"] == pytest.approx(10 * states.describe(GPSettings())["ls"], rel=1e-6)

@@ -32,6 +32,11 @@ class Kernel:
     def __init__(self, function: Any, frame: Frame | None = None) -> None:
         self.function, self.frame = function, frame
 
+    @property
+    def name(self) -> str:
+        """Name that mellon has for it, or of the caller's own class."""
+        return self.function.name if isinstance(self.function, Stationary) else type(self.function).__name__
+
     def __reduce__(self) -> tuple[Callable, tuple]:
         if isinstance(self.function, Stationary):
             return Kernel, (self.function, self.frame)

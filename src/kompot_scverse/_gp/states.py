@@ -63,7 +63,7 @@ class States:
             "ls": self.model.ls,
             "ls_relative_error": round(self.model.ls_error, 5),
             "ls_factor": gp.ls_factor,
-            "kernel": type(self.model.basis.kernel.function).__name__,
+            "kernel": self.model.basis.kernel.name,
             "amplitude": gp.amplitude,
             "sigma": gp.sigma,
             "n_landmarks": gp.n_landmarks,
