@@ -8,6 +8,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import pandas as pd
 import typer
 
 import kompot_scverse
@@ -92,8 +93,6 @@ def _analysis(function: Callable, table_of: Callable | None) -> Callable:
 
 def _tables(data: Any, table_of: Callable, before: Any) -> Any:
     """The results of the runs that a call has added, below each other."""
-    import pandas as pd
-
     runs = get.runs(data)
     # a run of several modalities has a row for each
     added = runs[~runs.index.isin(before) & ~runs.index.duplicated()]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import dask
 import numpy as np
 import scipy.sparse as sp
 
@@ -51,8 +52,6 @@ class MatrixReader:
             return replace(self, values=part, shape=(part.shape[0], self.shape[1]), chunks=None)
         values = self.values[rows]
         if hasattr(values, "dask"):
-            import dask
-
             (values,) = dask.optimize(values)
         return replace(self, values=values, shape=(values.shape[0], self.shape[1]), chunks=None)
 
@@ -101,8 +100,6 @@ class MatrixReader:
         """As :meth:`read`, without the check."""
         block = csr_rows(self.values, rows) if self._is_csr else self.values[rows]
         if hasattr(block, "dask"):
-            import dask
-
             # in this task; the function and not its name, which would make dask import distributed
             block = block.compute(scheduler=dask.get)
         if isinstance(block, np.matrix):

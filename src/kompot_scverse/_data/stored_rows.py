@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import scipy.sparse as sp
 
 
@@ -42,8 +43,6 @@ class StoredRows:
         if not self.name:
             yield self.place
             return
-        import h5py
-
         try:
             file = h5py.File(self.place, "r")
         except OSError as error:

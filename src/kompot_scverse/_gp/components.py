@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 
+import dask
 import numpy as np
 
 from .evidence import FLOOR, Grid, run_in_blocks
@@ -193,7 +194,6 @@ def _tables(
     model: VaryingCoefficients, grid: Grid, functions: list[Function], points: np.ndarray
 ) -> tuple[list[list[Covariance]], list[np.ndarray]]:
     """For each function, a few covariances that represent those at all points of the grid, and their weights."""
-    import dask
 
     def tabulate(function: Function) -> tuple[list[Covariance], np.ndarray]:
         # of the whole grid: the choice must not depend on the genes

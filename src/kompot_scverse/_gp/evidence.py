@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import dask
 import numpy as np
 
 from .parallel import compute_here
@@ -168,8 +169,6 @@ def evidence_of(
 
 def run_in_blocks(function: Callable[[slice], None], n_genes: int, what: str) -> None:
     """Call a function that fills arrays for slices of the genes, on threads; `what` is the name of the progress bar."""
-    import dask
-
     with progress_bar(n_genes, what, "genes") as advance:
 
         def fill(genes: slice) -> None:

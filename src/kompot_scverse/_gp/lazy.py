@@ -1,20 +1,18 @@
 """Arrays in memory as dask arrays."""
 
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
+import dask.array as da
 import numpy as np
 import scipy.sparse as sp
 
 from .features import CellFeatures, Features
 from .forks import renew_pool_when_forked
 
-if TYPE_CHECKING:
-    import dask.array as da
 
-
-def as_dask(values: Features | sp.csr_array, chunks: tuple[int, ...] | tuple[tuple[int, ...], ...]) -> "da.Array":
+def as_dask(values: Features | sp.csr_array, chunks: tuple[int, ...] | tuple[tuple[int, ...], ...]) -> da.Array:
     """
     A dask array whose chunks are views of `values`.
 
@@ -29,8 +27,6 @@ def as_dask(values: Features | sp.csr_array, chunks: tuple[int, ...] | tuple[tup
     chunks
         Chunk sizes, as `dask.array.from_array` takes them.
     """
-    import dask.array as da
-
     renew_pool_when_forked()
     graph: dict[Any, Any]
     sizes = da.core.normalize_chunks(chunks, values.shape, dtype=getattr(values, "dtype", np.float32))

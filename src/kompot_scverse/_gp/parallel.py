@@ -8,6 +8,11 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import dask
+import dask.array as da
+import dask.threaded
+from dask.system import CPU_COUNT
+
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
@@ -20,9 +25,6 @@ def compute_here(*tasks: object) -> tuple:
     held back meanwhile. `dask.config.set(scheduler="synchronous")` and `num_workers` are heeded. When this returns or
     raises, no task is running any more.
     """
-    import dask.threaded
-    from dask.system import CPU_COUNT
-
     try:
         # schedulers as functions: given their names, dask would import distributed, which takes a second
         with _libraries(len(sys.modules)).limit(limits=1, user_api="blas"):
@@ -64,8 +66,6 @@ def return_freed_memory() -> None:
 
 def store_here(sources: Sequence[Any], targets: Sequence[Any]) -> None:
     """Compute dask arrays into arrays of their shapes, numpy or zarr; chunks of a zarr array must be those of the source."""
-    import dask.array as da
-
     # every chunk goes to a place of its own: no lock
     compute_here(da.store(list(sources), list(targets), lock=False, compute=False))
 
@@ -83,6 +83,4 @@ def cluster_client() -> Any:
 
 def sends_large() -> AbstractContextManager:
     """No warning about large tasks: they hold the representation of their cells, which is meant to be sent."""
-    import dask
-
     return dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"})

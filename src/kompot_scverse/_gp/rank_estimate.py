@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from kompot_scverse._gp.distinct import RESOLUTION
 from kompot_scverse._gp.frame import fit_frame
@@ -67,8 +68,6 @@ def estimate_rank(x: np.ndarray, gp: "GPSettings") -> int:
 
 def _nearest_distances(x: np.ndarray, queries: np.ndarray) -> np.ndarray:
     """Distance of some cells to the nearest of all others at another point."""
-    from scipy.spatial.distance import cdist
-
     nearest = np.full(len(queries), np.inf)
     for start in range(0, len(x), BLOCK):
         distances = cdist(x[queries], x[start : start + BLOCK])

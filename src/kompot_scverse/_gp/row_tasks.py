@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Protocol
 
+import dask
 import numpy as np
 import scipy.sparse as sp
 
@@ -90,8 +91,6 @@ def map_rows(
     progress
         Called with the number of cells done after each task.
     """
-    import dask
-
     ship = y.movable and cluster_client() is not None
 
     def run(rows: slice | np.ndarray) -> Any:

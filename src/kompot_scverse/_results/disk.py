@@ -4,17 +4,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Self
+
+import dask.array as da
 
 from kompot_scverse._gp.parallel import store_here
 from kompot_scverse.settings import StorageSettings
 
 from .stored import Folder, StoredArray
-
-if TYPE_CHECKING:
-    from typing import Self
-
-    import dask.array as da
 
 
 class DiskStore:
@@ -62,7 +59,7 @@ class DiskStore:
         with self.writing():
             return StoredArray(self._folder, name, shape, chunks)
 
-    def save(self, arrays: dict[str, "da.Array"]) -> dict[str, "da.Array"]:
+    def save(self, arrays: dict[str, da.Array]) -> dict[str, da.Array]:
         """
         Write lazy arrays and return them as lazy arrays that read from the store.
 
@@ -95,7 +92,7 @@ class DiskStore:
             self._folder.release()
         self._folder = None
 
-    def __enter__(self) -> "Self":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:

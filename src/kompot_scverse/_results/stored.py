@@ -5,15 +5,15 @@ import shutil
 import weakref
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
+import dask.array as da
 import numpy as np
+import zarr
+from zarr.codecs import ZstdCodec
 
 from kompot_scverse._gp.forks import renew_pool_when_forked
-
-if TYPE_CHECKING:
-    import dask.array as da
 
 
 class Folder:
@@ -63,9 +63,6 @@ class StoredArray:
     dtype = np.dtype(np.float32)
 
     def __init__(self, folder: Folder, name: str, shape: tuple[int, ...], chunks: tuple[int, ...]) -> None:
-        import zarr
-        from zarr.codecs import ZstdCodec
-
         self.folder, self.name = folder, name
         self._zarr = zarr.create_array(
             zarr.storage.LocalStore(folder.path),
@@ -94,10 +91,8 @@ class StoredArray:
             values[place] = chunk.read()
         return values if dtype is None else values.astype(dtype)
 
-    def lazy(self) -> "da.Array":
+    def lazy(self) -> da.Array:
         """As a dask array with the chunks of the store."""
-        import dask.array as da
-
         renew_pool_when_forked()
         sizes = da.core.normalize_chunks(self._zarr.chunks, self.shape, dtype=self.dtype)
         name = f"stored-{uuid4()}"

@@ -1,7 +1,8 @@
 """Cells × genes results of a run, lazy, from what is kept of it: the basis and the weights."""
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
+import dask.array as da
 import numpy as np
 
 from kompot_scverse._data.features import on_all_cells
@@ -21,9 +22,6 @@ from .row_prints import check_rows
 from .run import Run
 from .view import RunView
 
-if TYPE_CHECKING:
-    import dask.array as da
-
 BASIS = ("use_rep", "ls", "kernel", "n_landmarks", "rtol", "rank", "residual")
 """Parameters that two runs share if their bases are the same."""
 
@@ -39,7 +37,7 @@ def layer_name(run: Run, statistic: str) -> str:
     return what if run.analysis == "smooth" else f"{what}_{role}"
 
 
-def build_layer(view: RunView, name: str, rows: Chosen = EVERYTHING, columns: Chosen = EVERYTHING) -> "da.Array":
+def build_layer(view: RunView, name: str, rows: Chosen = EVERYTHING, columns: Chosen = EVERYTHING) -> da.Array:
     """
     A cells × genes result, float32, computed when read.
 
@@ -131,7 +129,7 @@ def smoothed(view: RunView, numbers: np.ndarray, name: str) -> np.ndarray:
     return out
 
 
-def rebuild_layers(view: RunView) -> tuple[dict[str, "da.Array"], list[str]]:
+def rebuild_layers(view: RunView) -> tuple[dict[str, da.Array], list[str]]:
     """
     The layers that a run wrote, lazy, from its basis and weights.
 
@@ -172,7 +170,7 @@ class _Parts:
         self.view, self.rows, self.columns = view, rows, columns
         self._source: Run | None = None
 
-    def mean(self, *roles: str) -> "da.Array":
+    def mean(self, *roles: str) -> da.Array:
         """Smoothed expression; of two roles, the first minus the second."""
         weights = [self._part(f"{role}_weights", self.columns) for role in roles]
         return lazy_product(self._basis(), weights[0] if len(weights) == 1 else weights[0] - weights[1])
@@ -183,13 +181,13 @@ class _Parts:
         if any(source.params.get(name) != run.params.get(name) for name in ("formula", "coefficients", "variables")):
             self._raise_mixed("coefficient_weights", source)
 
-    def mean_at(self, row: np.ndarray) -> "da.Array":
+    def mean_at(self, row: np.ndarray) -> da.Array:
         """Smoothed expression at a row of the design."""
         self._check_design()
         weights = self._part("coefficient_weights", self.columns) @ row.astype(np.float32)
         return lazy_product(self._basis(), weights)
 
-    def std_at(self, row: np.ndarray) -> "da.Array":
+    def std_at(self, row: np.ndarray) -> da.Array:
         """Standard deviation of the smoothed expression at a row of the design."""
         self._check_design()
         loads = self._part("coefficient_covariance_weights", self.columns)
@@ -199,7 +197,7 @@ class _Parts:
         combined = forms.reshape(len(forms), loads.shape[1], len(pairs)).astype(np.float64) @ pairs
         return lazy_mixture_std(np.maximum(combined, 0).astype(np.float32), loads)
 
-    def std(self, *roles: str) -> "da.Array":
+    def std(self, *roles: str) -> da.Array:
         """Standard deviation of the smoothed expression; of two roles, of their difference."""
         of_function = f"{roles[0]}_" if len(roles) == 1 else ""
         if self.view.has(f"{of_function}variances"):
@@ -218,7 +216,7 @@ class _Parts:
         analysed = np.where(np.isfinite(weights).all(axis=1), np.float32(1), np.float32(np.nan))
         return lazy_product(np.sqrt(variance)[:, None], analysed[:, None])
 
-    def test_zscore(self) -> "da.Array":
+    def test_zscore(self) -> da.Array:
         """Moderated z of the replicate test, averaged over the neighbourhoods of each cell."""
         zscore = self._part("neighborhood_zscore", self.columns)
         return lazy_average(self._part("neighborhoods", self.rows), zscore)
@@ -256,10 +254,8 @@ class _Parts:
         )
 
 
-def _joined(factors: "list[np.ndarray | da.Array]") -> "np.ndarray | da.Array":
+def _joined(factors: list[np.ndarray | da.Array]) -> np.ndarray | da.Array:
     """Replicates of all conditions side by side; lazy if they are."""
-    import dask.array as da
-
     if len(factors) == 1:
         return factors[0]
     join = np.concatenate if all(isinstance(factor, np.ndarray) for factor in factors) else da.concatenate

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import dask
 import numpy as np
 
 from kompot_scverse._gp.parallel import compute_here
@@ -39,8 +40,6 @@ class ExpressionFit:
         """
         if self.covariances is None:
             return self
-        import dask
-
         factors = [covariance.factor for covariance in self.covariances]
         targets = [] if create is None else [create(factor.shape) for factor in factors]
         functions = [distances_from(self.posteriors[0], post) for post in self.posteriors[1:]]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import isotonic_regression
 
 TIE = 1e-6
 """Relative difference up to which a null gene is as far as a gene: sums of single-precision values in another order."""
@@ -40,8 +41,6 @@ def compare_with_null(distances: np.ndarray, null: np.ndarray) -> NullComparison
     null
         Distances of the null genes, finite.
     """
-    from scipy.optimize import isotonic_regression
-
     if null.size == 0:
         raise ValueError("No null genes to compare with.")
     ok = np.isfinite(distances)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import dask
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri_exp, stdtr
@@ -58,8 +59,6 @@ def set_test(
     sets
         Weights of the genes in each set, genes x sets; 0 outside, negative for genes that are expected to change the other way.
     """
-    import dask
-
     shape = (len(nodes), sets.shape[1])
     z, pvalue = np.full(shape, np.nan), np.full(shape, np.nan)
     of_genes = np.full((len(nodes), len(sets)), np.nan)

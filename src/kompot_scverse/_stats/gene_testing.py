@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import dask
 import numpy as np
 from numpy.typing import NDArray
 
@@ -113,8 +114,6 @@ def gene_test(
         Genes from which the trend with depth, the variance between samples, the prior of the variances and the weights of the
         nodes are estimated; None for all. The result of a gene does not depend on which other genes are tested.
     """
-    import dask
-
     known = np.ones(moments.sums.shape[2], dtype=bool) if reference is None else reference
     shape = (len(nodes), moments.sums.shape[2])
     z, pvalue = (np.full(shape, np.nan) for _ in range(2))

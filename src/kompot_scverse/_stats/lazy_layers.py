@@ -1,29 +1,26 @@
 """Cells × genes results as lazy dask arrays, built from the basis and the weights."""
 
-from typing import TYPE_CHECKING
-
+import dask.array as da
 import numpy as np
 from scipy.sparse import csr_array
+from scipy.special import ndtr
 
 from kompot_scverse._gp.features import Features
 from kompot_scverse._gp.lazy import as_dask
 from kompot_scverse._stats.sample_covariance import factor_variance
-
-if TYPE_CHECKING:
-    import dask.array as da
 
 CELLS = 8192
 GENES = 512
 """Size of a chunk: small enough in genes that reading one gene costs little."""
 
 
-def _chunks(phi: Features | csr_array, weights: "np.ndarray | da.Array") -> tuple["da.Array", "da.Array"]:
+def _chunks(phi: Features | csr_array, weights: np.ndarray | da.Array) -> tuple[da.Array, da.Array]:
     of_genes = (GENES, *weights.shape[1:])
     right = as_dask(weights, of_genes) if isinstance(weights, np.ndarray) else weights.rechunk(of_genes)
     return as_dask(phi, (CELLS, phi.shape[1])), right
 
 
-def lazy_product(phi: Features, weights: np.ndarray) -> "da.Array":
+def lazy_product(phi: Features, weights: np.ndarray) -> da.Array:
     """
     ΦWᵀ, cells × genes, float32, computed when read.
 
@@ -34,13 +31,11 @@ def lazy_product(phi: Features, weights: np.ndarray) -> "da.Array":
     weights
         Genes × rank, float32.
     """
-    import dask.array as da
-
     left, right = _chunks(phi, weights)
     return da.blockwise(_product, "cg", left, "cr", right, "gr", concatenate=True, dtype=np.float32)
 
 
-def lazy_std(phi: Features, factor: "np.ndarray | da.Array", variance: np.ndarray) -> "da.Array":
+def lazy_std(phi: Features, factor: np.ndarray | da.Array, variance: np.ndarray) -> da.Array:
     """
     Standard deviation with replicate variance, cells × genes, float32, computed when read.
 
@@ -53,14 +48,12 @@ def lazy_std(phi: Features, factor: "np.ndarray | da.Array", variance: np.ndarra
     variance
         Posterior variance of each cell.
     """
-    import dask.array as da
-
     left, right = _chunks(phi, factor)
     base = as_dask(variance.astype(np.float32), (CELLS,))
     return da.blockwise(_std, "cg", left, "cr", right, "grk", base, "c", concatenate=True, dtype=np.float32)
 
 
-def lazy_average(weights: np.ndarray | csr_array, values: np.ndarray) -> "da.Array":
+def lazy_average(weights: np.ndarray | csr_array, values: np.ndarray) -> da.Array:
     """
     Averages of neighbourhood statistics, weighted for each cell, cells × genes, float32, computed when read.
 
@@ -71,13 +64,11 @@ def lazy_average(weights: np.ndarray | csr_array, values: np.ndarray) -> "da.Arr
     values
         Genes × neighbourhoods, float32; NaN where not tested, which is left out of the average.
     """
-    import dask.array as da
-
     left, right = _chunks(weights, values)
     return da.blockwise(_average, "cg", left, "cr", right, "gr", concatenate=True, dtype=np.float32)
 
 
-def lazy_mixture_std(forms: np.ndarray, loads: np.ndarray) -> "da.Array":
+def lazy_mixture_std(forms: np.ndarray, loads: np.ndarray) -> da.Array:
     """
     Standard deviations whose squares are combinations of a few variances, cells × genes, float32, computed when read.
 
@@ -88,23 +79,17 @@ def lazy_mixture_std(forms: np.ndarray, loads: np.ndarray) -> "da.Array":
     loads
         Their weights in each gene: genes × k, float32.
     """
-    import dask.array as da
-
     left, right = _chunks(forms, loads)
     return da.blockwise(_mixture_std, "cg", left, "cr", right, "gr", concatenate=True, dtype=np.float32)
 
 
-def lazy_lfsr(fold_change: "da.Array", std: "da.Array") -> "da.Array":
+def lazy_lfsr(fold_change: da.Array, std: da.Array) -> da.Array:
     """Local false sign rate of a fold change with a standard deviation: the posterior probability of the other sign."""
-    import dask.array as da
-
     return da.map_blocks(_lfsr, fold_change, std, dtype=np.float32)
 
 
-def lazy_ratio(fold_change: "da.Array", std: "da.Array") -> "da.Array":
+def lazy_ratio(fold_change: da.Array, std: da.Array) -> da.Array:
     """A fold change over its standard deviation."""
-    import dask.array as da
-
     return da.map_blocks(ratio, fold_change, std, dtype=np.float32)
 
 
@@ -119,8 +104,6 @@ def _mixture_std(forms: np.ndarray, loads: np.ndarray) -> np.ndarray:
 
 
 def _lfsr(fold_change: np.ndarray, std: np.ndarray) -> np.ndarray:
-    from scipy.special import ndtr
-
     return ndtr(-np.abs(ratio(fold_change, std)))
 
 

@@ -1,21 +1,19 @@
 """Mahalanobis distance of a fold change from zero, with and without replicate variance."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+import dask
+import dask.array as da
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
 from kompot_scverse._gp.parallel import compute_here
 from kompot_scverse._gp.posterior import Posterior
 
-if TYPE_CHECKING:
-    import dask.array as da
-
 ROUNDING = 16 * np.finfo(np.float64).eps
 
 
-def mahalanobis(reference: Posterior, group: Posterior, factor: "da.Array | np.ndarray | None" = None) -> np.ndarray:
+def mahalanobis(reference: Posterior, group: Posterior, factor: da.Array | np.ndarray | None = None) -> np.ndarray:
     r"""
     :math:`D_g = \sqrt{\Delta_g^\top (V_1 + V_2 + U_g U_g^\top)^{-1} \Delta_g}` for every gene.
 
@@ -42,8 +40,6 @@ def mahalanobis(reference: Posterior, group: Posterior, factor: "da.Array | np.n
     distances = distances_from(reference, group)
     if isinstance(factor, np.ndarray):
         return distances(factor, slice(None))
-    import dask
-
     chunked = factor.rechunk({1: -1, 2: -1})
     edges = np.cumsum([0, *chunked.chunks[0]])
     task = dask.delayed(distances, pure=False)

@@ -1,15 +1,14 @@
 """Variance of the smoothed expression between replicates, as a low-rank factor on dask."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import dask
+import dask.array as da
 import numpy as np
 
 from kompot_scverse._gp.lazy import as_dask
 from kompot_scverse._gp.posterior import posterior_weights, spectrum
-
-if TYPE_CHECKING:
-    import dask.array as da
 
 CHUNK = 1024
 """Genes of one chunk of the factor."""
@@ -24,7 +23,7 @@ class SampleCovariance:
     the covariance at two cells is :math:`\Phi(x)^\top U_g U_g^\top \Phi(x')` and never formed on cells × cells.
     """
 
-    factor: "da.Array"
+    factor: da.Array
     """Genes × rank × replicates, chunked over genes, computed when read."""
     kept: Any = None
     """The array that holds the factor, where it has been computed for good."""
@@ -34,10 +33,8 @@ class SampleCovariance:
         factor = as_dask(target, self.factor.chunks) if isinstance(target, np.ndarray) else target.lazy()
         return SampleCovariance(factor, kept=target)
 
-    def joined(self, other: "SampleCovariance") -> "da.Array":
+    def joined(self, other: "SampleCovariance") -> da.Array:
         """Factor of the sum of two covariances."""
-        import dask.array as da
-
         return da.concatenate([self.factor, other.factor], axis=2)
 
     def dense(self, phi: np.ndarray, gene: int) -> np.ndarray:
@@ -73,9 +70,6 @@ def sample_covariance(grams: np.ndarray, cross: np.ndarray, sigma: float, replic
     replicates
         Numbers of k ≥ 2 samples.
     """
-    import dask
-    import dask.array as da
-
     n_genes, rank = cross.shape[1:]
     k = len(replicates)
     if k < 2:

@@ -9,6 +9,7 @@ cell states.
 from dataclasses import dataclass, fields
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 from scipy.linalg import eigh
 
 BRANCHES = ("HSC", "Erythroid", "Monocyte", "B cell")
@@ -126,8 +127,6 @@ def eigenfunctions(branch: np.ndarray, s: np.ndarray, n: int) -> tuple[np.ndarra
         np.abs(vectors[_NODES]) > 1e-6, vectors[_NODES], vectors[np.abs(vectors).argmax(axis=0), range(n)]
     )
     vectors *= np.sign(anchor)
-    from scipy.interpolate import CubicSpline
-
     functions = np.empty((s.size, n))
     for b, on_branch in enumerate(nodes):
         here = branch == b

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import anndata as ad
 from anndata import AnnData
 
 from kompot_scverse._data.errors import choices
@@ -72,8 +73,6 @@ class Study:
 
     def read(self, path: str | Path | None) -> AnnData:
         """The file as it is; raises as :meth:`fetch` and :meth:`check_columns` do."""
-        import anndata as ad
-
         file = self.fetch(path)
         adata = ad.read_h5ad(file)
         self.check_columns(adata.obs.columns, self.columns, file)

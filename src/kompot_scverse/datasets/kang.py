@@ -1,14 +1,12 @@
 """Interferon-stimulated blood cells."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import Any
 
+import anndata as ad
 from anndata import AnnData
 
 from ._study import Study
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 STUDY = Study(
     name="Kang et al. (2018)",
@@ -61,11 +59,10 @@ def kang(*, path: str | Path | None = None) -> AnnData:
     >>> import kompot_scverse as kp
     >>> adata = kp.datasets.kang()  # doctest: +SKIP
     """
-    import anndata as ad
-
     file = STUDY.fetch(path)
     adata = ad.read_h5ad(file)
-    obs = cast("pd.DataFrame", adata.obs).rename(columns={"label": "condition", "replicate": "donor"})
+    obs: Any = adata.obs
+    obs = obs.rename(columns={"label": "condition", "replicate": "donor"})
     STUDY.check_columns(obs.columns, ("condition", "donor", "cell_type"), file)
     obs["donor"] = obs["donor"].astype(str).str.removeprefix("patient_").astype("category")
     if "sample" not in obs:

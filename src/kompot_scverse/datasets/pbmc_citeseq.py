@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import mudata as md
 from anndata import AnnData
 from mudata import MuData
 
@@ -61,8 +62,6 @@ def pbmc_citeseq(*, path: str | Path | None = None) -> MuData:
     >>> import kompot_scverse as kp
     >>> mdata = kp.datasets.pbmc_citeseq()  # doctest: +SKIP
     """
-    import mudata as md
-
     file = STUDY.fetch(path)
     mdata = md.read_h5mu(file) if file.suffix == ".h5mu" else md.MuData(_read_10x(file))
     lacking = [name for name in TYPES if name not in mdata.mod]

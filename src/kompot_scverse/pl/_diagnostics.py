@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from scipy.stats import beta, chi2, gaussian_kde, norm
 
 from ._style import DOWN, NORMAL, SMALL, UP, name_axes
 from ._theme import shade
@@ -36,8 +37,6 @@ def null_panel(
     ax: Axes, distance: np.ndarray, null_quantiles: np.ndarray, null_share: float, local_fdr: np.ndarray
 ) -> Axes:
     """Densities of the log distances of genes and null genes, and the local FDR on a second axis, which is returned."""
-    from scipy.stats import gaussian_kde
-
     ok = np.isfinite(distance) & (distance > 0)
     null = np.log10(np.maximum(null_quantiles, 1e-6))
     if not ok.any() or np.ptp(null) == 0:
@@ -106,8 +105,6 @@ def histogram_panel(ax: Axes, pvalue: np.ndarray, title: str, unit: str) -> None
 
 def qq_panel(ax: Axes, pvalue: np.ndarray, *, band: bool, **scatter_kws: Any) -> None:
     """Observed against expected −log10 p, with the 95 % band of independent tests where they are independent."""
-    from scipy.stats import beta, chi2
-
     p = np.sort(pvalue[np.isfinite(pvalue)])
     n = len(p)
     expected = -np.log10((np.arange(1, n + 1) - 0.5) / n)
@@ -130,8 +127,6 @@ def qq_panel(ax: Axes, pvalue: np.ndarray, *, band: bool, **scatter_kws: Any) ->
 
 def zscore_panel(ax: Axes, z: np.ndarray) -> None:
     """Histogram of z over cells, with the standard normal density."""
-    from scipy.stats import norm
-
     z = z[np.isfinite(z)]
     low, high = np.percentile(z, [0.1, 99.9])
     low, high = min(low, -3.5), max(high, 3.5)

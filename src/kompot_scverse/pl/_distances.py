@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
+from scipy.cluster.hierarchy import dendrogram, linkage
+from scipy.spatial.distance import squareform
 
 from kompot_scverse._runs.sample_distances import SampleDistances
 from kompot_scverse._runs.view import RunView
@@ -105,9 +107,6 @@ def draw_clusters(
 
 def _tree(ax: Axes, distances: np.ndarray) -> np.ndarray:
     """The tree of average linkage; returns the order of its leaves."""
-    from scipy.cluster.hierarchy import dendrogram, linkage
-    from scipy.spatial.distance import squareform
-
     n = len(distances)
     ax.set_axis_off()
     if n < 3 or not distances.any():

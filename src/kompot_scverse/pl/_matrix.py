@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from scipy.cluster.hierarchy import leaves_list, linkage
 
 from kompot_scverse._arguments import check_at_least
 from kompot_scverse._data.design import MIN_CELLS
@@ -159,8 +160,6 @@ def standardize(
 
 def cluster_order(values: np.ndarray) -> np.ndarray:
     """Order of the rows by average linkage with optimal leaf order; missing values count as the row's mean."""
-    from scipy.cluster.hierarchy import leaves_list, linkage
-
     if len(values) < 3:
         return np.arange(len(values))
     means = np.array([row[np.isfinite(row)].mean() if np.isfinite(row).any() else 0.0 for row in values])

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
+from scipy.stats import gaussian_kde
 
 from kompot_scverse._data.holders import Data
 from kompot_scverse._data.resolve import obs_column
@@ -125,8 +126,6 @@ def multi_volcano_da(
 
 def _background(ax: Axes, points: DAPoints, strips: Sequence[tuple[np.ndarray, int]], high: float) -> None:
     """The density of each strip, the lines between the strips and the thresholds."""
-    from scipy.stats import gaussian_kde
-
     style: dict[str, Any] = {"color": shade(0.6), "linewidth": 0.7, "linestyle": "--", "zorder": 0.5}
     grid = np.linspace(*ax.get_xlim(), 300)
     for lfc, level in strips:

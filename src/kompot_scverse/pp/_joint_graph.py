@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import numpy as np
 import scipy.sparse as sp
+from anndata import AnnData
 from mudata import MuData
 
 from kompot_scverse._data.cells import CellMap
@@ -59,8 +60,6 @@ def weighted_neighbors(values: dict[str, np.ndarray], n_neighbors: int, seed: in
     """
     import muon as mu
     import scanpy as sc
-    from anndata import AnnData
-    from mudata import MuData
 
     parts = {name: AnnData(obsm=cast("Any", {"X_states": x.astype(np.float32)})) for name, x in values.items()}
     for part in parts.values():

@@ -119,7 +119,6 @@ def _holder(data: Any, mod: str | None, use_rep: str | None) -> tuple[str, Any, 
 def _add_neighbors(adata: AnnData, use_rep: str | None, n_neighbors: int, seed: int) -> dict[str, Any]:
     """Compute the graph as scanpy does, under a key of our own; returns what is recorded."""
     import scanpy as sc
-    from anndata import AnnData
 
     wanted = use_rep or "X_pca"
     if use_rep is None and not any(key in adata.obsm for key in spellings(wanted)):
