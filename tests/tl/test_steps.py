@@ -4,6 +4,7 @@ import inspect
 from dataclasses import fields
 
 import pytest
+from docstring_parser import parse_from_object
 
 import kompot_scverse as kp
 from kompot_scverse.tl._steps import prepare_call
@@ -71,9 +72,10 @@ def test_a_field_that_exists_stops_before_the_fit(simulated, monkeypatch, tool):
 
 
 def test_parameters_of_one_meaning_read_the_same():
-    from kompot_scverse._cli.texts import argument_texts
-
-    de, da, smooth = (argument_texts(TOOLS[tool][1]) for tool in ("de", "da", "smooth"))
+    de, da, smooth = (
+        {parameter.arg_name: parameter.description for parameter in parse_from_object(TOOLS[tool][1]).params}
+        for tool in ("de", "da", "smooth")
+    )
     assert {name for name in de if de[name] == da.get(name)} >= {
         "data", "reference", "groups", "sample_key", "paired", "covariates", "use_rep", "mask_obs", "key_added",
         "overwrite",
