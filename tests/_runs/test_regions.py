@@ -38,7 +38,9 @@ def test_a_region_is_described_by_what_most_cells_are(view) -> None:
     regions, labels = find_regions(view), region_labels(view, "type")
     category, share = regions.composition(3, labels)
     assert (category, share) == ("B", pytest.approx(2 / 3))
-    assert described(category, share) == "B, 67 %"
+    assert described(category, share) == regions.described(3, labels) == "B, 67 %"
+    # of everything, the commonest category would look like the place of a change
+    assert regions.described(4, labels) == "all cells"
     category, share = regions.composition(2, labels)
     assert (category, described(category, share)) == ("", "")
     assert np.isnan(share)

@@ -161,3 +161,11 @@ def test_log2(analysed):
     assert log2.drop(columns=changed).equals(natural.drop(columns=changed))
     kept = de_df(analysed, run_id=1, log2=True, min_lfc=0.3)
     assert len(kept) == (natural["mean_lfc"].abs() >= 0.3 * np.log(2)).sum() > 0
+
+
+def test_a_category_without_statistics_is_named(analysed):
+    data = analysed.copy()
+    for key in [key for key, table in data.varm.items() if "HSC" in getattr(table, "columns", ())]:
+        data.varm[key] = data.varm[key].assign(HSC=np.nan)
+    with pytest.warns(UserWarning, match="'HSC' has too few cells of one of the conditions"):
+        assert de_df(data, run_id=1, cell_group="HSC").empty

@@ -53,6 +53,10 @@ class Regions:
             return "", np.nan
         return str(counts.index[0]), float(counts.iloc[0] / counts.sum())
 
+    def described(self, region: int, labels: pd.Series) -> str:
+        """What most of its cells are; "all cells" of the region that is everything."""
+        return "all cells" if region == len(self.nodes) - 1 else described(*self.composition(region, labels))
+
 
 def find_regions(view: RunView) -> Regions:
     """

@@ -9,8 +9,9 @@ from kompot_scverse._arguments import check_fraction, check_not_negative
 from kompot_scverse._data.errors import missing
 from kompot_scverse._data.holders import Data
 from kompot_scverse._data.tables import column_of
+from kompot_scverse._messages import warn
 from kompot_scverse._runs.find import find_views
-from kompot_scverse._runs.regions import described, find_regions, region_labels
+from kompot_scverse._runs.regions import find_regions, region_labels
 from kompot_scverse._runs.view import RunView
 
 from ._tables import joined, to_log2
@@ -111,7 +112,8 @@ def de_df(
     Warns
     -----
     UserWarning
-        If a later run has overwritten fields of this run; the values are then those of the later run.
+        If a later run has overwritten fields of this run; the values are then those of the later run. If a category has too few cells of one
+        of the conditions.
 
     Examples
     --------
@@ -173,7 +175,7 @@ def _with_regions(view: RunView, table: pd.DataFrame, annotate: str | None) -> p
     if annotate is None:
         return table
     labels = region_labels(view, annotate)
-    names = {number: described(*regions.composition(number, labels)) for number in numbers}
+    names = {number: regions.described(number, labels) for number in numbers}
     return table.assign(region_annotation=region.map(names))
 
 
@@ -191,6 +193,8 @@ def _of_category(view: RunView, cell_group: object, max_fdr: float | None) -> tu
     optional = IN_CATEGORY if view.omnibus else ("pvalue", "qvalue")
     wanted = [name for name in IN_CATEGORY if name not in optional or view.has(f"group_{name}")]
     columns: dict[str, Any] = {name: view.of_category(name, cell_group) for name in wanted}
+    if not np.isfinite(np.array(list(columns.values()), dtype=np.float64)).any():
+        warn(f"{str(cell_group)!r} has too few cells of one of the conditions for statistics in {view.name}: no rows.")
     if view.has("group_highest"):
         names, found = list(view.read("level_lfc").columns), view.of_category("highest", cell_group)
         columns["largest_lfc"] = view.of_category("largest_lfc", cell_group)

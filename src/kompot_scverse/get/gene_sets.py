@@ -5,7 +5,7 @@ import pandas as pd
 from kompot_scverse._arguments import check_fraction
 from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import find_views
-from kompot_scverse._runs.regions import described, find_regions, region_labels
+from kompot_scverse._runs.regions import find_regions, region_labels
 from kompot_scverse._runs.view import RunView
 
 from ._tables import joined
@@ -74,8 +74,6 @@ def _of_run(view: RunView, annotate: str | None, max_fdr: float | None) -> pd.Da
         table = table[table["qvalue"] <= max_fdr]
     if annotate is not None:
         regions, labels = find_regions(view), region_labels(view, annotate)
-        known = {
-            number: described(*regions.composition(number, labels)) for number in table["region"].dropna().unique()
-        }
+        known = {number: regions.described(number, labels) for number in table["region"].dropna().unique()}
         table = table.assign(annotation=table["region"].map(known))
     return table

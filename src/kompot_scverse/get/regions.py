@@ -7,7 +7,7 @@ import pandas as pd
 
 from kompot_scverse._data.holders import Data
 from kompot_scverse._runs.find import all_views, find_views
-from kompot_scverse._runs.regions import Regions, described, find_regions, region_labels
+from kompot_scverse._runs.regions import Regions, find_regions, region_labels
 from kompot_scverse._runs.view import RunView
 
 from ._tables import joined
@@ -104,7 +104,7 @@ def _of_run(data: Any, view: RunView, annotate: str | None) -> pd.DataFrame:
     column = annotate or view.run.params.get("cell_groups")
     if column is not None:
         labels = region_labels(view, column)
-        table["annotation"] = [described(*found.composition(number, labels)) for number in numbers]
+        table["annotation"] = [found.described(number, labels) for number in numbers]
     return table.assign(**_abundance(data, view, found, cells))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kompot_scverse._runs.regions import described, find_regions, region_labels
+from kompot_scverse._runs.regions import find_regions, region_labels
 from kompot_scverse._runs.view import RunView
 
 from ._style import OKABE_ITO, category_colors
@@ -45,7 +45,7 @@ def gene_regions(view: RunView, called: np.ndarray) -> list[RegionOfGenes]:
     colors = list(category_colors(view.data, "", pd.Index([str(number) for number in order[:SHOWN]])).values())
     found = []
     for number, color in zip(order, colors, strict=False):
-        text = "" if labels is None else described(*regions.composition(number, labels))
+        text = "" if labels is None else regions.described(number, labels)
         name = f"{number}: {text}" if text else str(number)
         found.append(RegionOfGenes(f"{name} ({counts[number]:,})", called & (of_gene == number), color))
     rest = order[SHOWN:]
