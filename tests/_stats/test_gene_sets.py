@@ -1,10 +1,13 @@
 """Sets of genes that change together, or only vary together."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from moments import collect_neighborhood_moments
 from scipy import stats
 
+from kompot_scverse._stats import calibrated_combination
 from kompot_scverse._stats.gene_sets import SetTest, camera, residual_directions, set_test
 from kompot_scverse._stats.gene_testing import GeneTestSettings, fit_node
 from kompot_scverse._stats.linear_model import SampleDesign, fit_linear
@@ -16,6 +19,11 @@ DESIGN = SampleDesign(np.column_stack([np.ones(N_SAMPLES), LATE]).astype(float),
 SETTINGS = GeneTestSettings(level_trend=False)
 MODULE = np.repeat(np.arange(MODULES), N_GENES // MODULES)
 SETS = (MODULE[:, None] == np.arange(MODULES)).astype(float)
+
+
+@pytest.fixture(autouse=True)
+def fewer_draws(monkeypatch) -> None:
+    monkeypatch.setattr(calibrated_combination, "DRAWS", 8_000)
 
 
 def simulate(seed: int, shift: float = 0.0) -> tuple[NeighborhoodMoments, np.ndarray]:
@@ -57,6 +65,21 @@ def test_sets_that_only_vary_together_and_random_ones_hold_their_level() -> None
     assert np.mean(np.array(independent) < 0.05) > 0.3
 
 
+def test_permuted_conditions_hold_the_level() -> None:
+    """What changes between the true conditions is a difference between samples to all other splits."""
+    rng, p = np.random.default_rng(1), []
+    sets = np.hstack([SETS, rng.permuted(SETS, axis=0)])
+    splits = [group for group in combinations(range(N_SAMPLES), 4) if 0 in group][1:]
+    for seed in (3, 4):
+        moments, nodes = simulate(seed, shift=0.7)
+        for group in splits[::3]:
+            matrix = np.column_stack([np.ones(N_SAMPLES), np.isin(np.arange(N_SAMPLES), group)]).astype(float)
+            p.append(set_test(moments, nodes, SampleDesign(matrix, DESIGN.contrast), sets, SETTINGS).pvalue)
+    found = np.array(p)
+    for own in (found[:, 1:MODULES], found[:, MODULES:]):
+        assert 0.02 < (own < 0.05).mean() < 0.075
+
+
 def test_a_changed_set_is_first_where_it_changes_and_has_its_direction() -> None:
     found = analysed(1, np.hstack([SETS, -SETS[:, :1]]), shift=1.0)
     assert found.pvalue.argmin() in (0, MODULES)
@@ -76,7 +99,6 @@ def test_a_changed_set_is_first_where_it_changes_and_has_its_direction() -> None
 def test_camera_is_a_t_of_a_contrast_with_the_correlation_written_out() -> None:
     rng = np.random.default_rng(2)
     z, residuals = rng.normal(size=40), rng.normal(size=(5, 40))
-    residuals /= np.sqrt(np.square(residuals).mean(axis=0))
     weights = np.zeros(40)
     weights[:6] = [1, 2, 0.5, -1, 1, 1]
     inside = weights != 0
@@ -85,7 +107,8 @@ def test_camera_is_a_t_of_a_contrast_with_the_correlation_written_out() -> None:
     # within and outside of the set about the means of both
     delta = contrast @ z
     pooled = (39 * z.var(ddof=1) - delta**2 * 6 * 34 / 40) / 38
-    correlation = residuals.T @ residuals / 5
+    # of residuals about what all genes share
+    correlation = residuals.T @ residuals / 5 / residuals.var(axis=1, ddof=1).mean()
     t = delta / np.sqrt(pooled * contrast @ correlation @ contrast)
     found_z, found_p = camera(z, residuals, weights[:, None])
     assert found_p[0] == pytest.approx(2 * stats.t.sf(abs(t), 5))
@@ -105,9 +128,27 @@ def test_residual_directions_have_the_variance_of_the_fit_and_nothing_of_the_des
     node = fit_node(simulate(0)[0], np.ones(4, dtype=bool), DESIGN, SETTINGS)
     found = residual_directions(node)
     assert found.shape == (6, len(node.genes))
-    np.testing.assert_allclose(np.square(found).mean(axis=0), 1)
-    # correlations of two genes are those of their residuals by generalised least squares
-    first = fit_linear(node.means, node.covariance, node.design).variance
+    # times the moderated standard deviation, they are the residuals of generalised least squares
+    fit = fit_linear(node.means, node.covariance, node.design)
+    moderated = node.test.stderr / fit.scale
+    np.testing.assert_allclose(np.square(found).mean(axis=0) * moderated**2, fit.variance)
     both = fit_linear(node.means[:, [3]] + node.means[:, [7]], node.covariance, node.design).variance
-    expected = (both - first[3] - first[7]) / (2 * np.sqrt(first[3] * first[7]))
-    np.testing.assert_allclose(found[:, 3] @ found[:, 7] / 6, expected[0], rtol=1e-8)
+    expected = (both[0] - fit.variance[3] - fit.variance[7]) / 2
+    np.testing.assert_allclose(found[:, 3] @ found[:, 7] / 6 * moderated[3] * moderated[7], expected, rtol=1e-8)
+
+
+def test_what_blocks_share_is_no_correlation_within_them() -> None:
+    rng = np.random.default_rng(4)
+    matrix, block = np.column_stack([np.ones(8), np.arange(8) % 2]), np.repeat(np.arange(4), 2)
+    design = SampleDesign(matrix.astype(float), np.array([0.0, 1.0]), block)
+    means = np.log(5) + 2.0 * rng.normal(size=(4, 150))[block] + 0.2 * rng.normal(size=(8, 150))
+    mass = np.full((8, 1), 100.0)
+    moments = NeighborhoodMoments(
+        mass, mass[:, :, None], 100 * means[:, None], 100 * (np.square(means).sum(axis=0) + 0.01)[None]
+    )
+    node = fit_node(moments, np.ones(1, dtype=bool), design, SETTINGS)
+    found = residual_directions(node)
+    # three directions between the blocks and three within: of one size, although donors differ ten times as much
+    sizes = np.square(found).mean(axis=1)
+    assert node.fit.correlation > 0.8
+    assert sizes.max() < 6 * sizes.min()

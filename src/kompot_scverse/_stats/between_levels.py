@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import polygamma
+from scipy.special import ndtr, ndtri, polygamma
 
 from .linear_model import SampleDesign
 from .neighborhoods import NeighborhoodMoments
@@ -54,26 +54,21 @@ def between_levels(
     chosen = np.flatnonzero(genes)
     total, sampling, level = _variances(moments, everything, design, chosen)
     places = [j for j in range(m) if (effective_cells(moments, np.arange(m) == j) >= MIN_CELLS).all()]
-    local, weight = np.zeros(len(chosen)), 0.0
-    for j in places:
-        own, cells, _ = _variances(moments, np.arange(m) == j, design, chosen)
-        share = float(moments.mass[:, j].sum())
-        local += share * (own - cells)
-        weight += share
-    whole = total - sampling
-    local = local / weight if weight else whole
-    positive = (total > 0) & (level > 0)
-    whole, local, level, total = whole[positive], local[positive], level[positive], total[positive]
-    if len(level) < PER_BIN:
+    of_places, share = np.zeros((2, len(chosen))), moments.mass[:, places].sum(axis=0)
+    for j, weight in zip(places, share, strict=True):
+        of_places += weight / share.sum() * np.array(_variances(moments, np.arange(m) == j, design, chosen)[:2])
+    local, cells = of_places if len(places) else (total, sampling)
+    positive = (total > 0) & (local > 0) & (level > 0)
+    if positive.sum() < PER_BIN:
         return None
-    order = np.argsort(level, kind="stable")
+    order = np.flatnonzero(positive)[np.argsort(level[positive], kind="stable")]
     classes = np.array_split(order, max(1, min(BINS, len(order) // PER_BIN)))
-    spread = np.concatenate([np.log(total[own]) - np.log(total[own]).mean() for own in classes])
+    spread = _log_variance(total, classes)
     return BetweenLevels(
         level=np.array([level[own].mean() for own in classes]),
-        whole=np.array([_trimmed(whole[own]) for own in classes]),
-        local=np.array([_trimmed(local[own]) for own in classes]),
-        scatter=max(float(spread.var()) - float(polygamma(1, df / 2)), 0.0),
+        whole=_excess(total, sampling, classes, spread),
+        local=_excess(local, cells, classes, _log_variance(local, classes)),
+        scatter=max(spread - float(polygamma(1, df / 2)), 0.0),
     )
 
 
@@ -89,7 +84,23 @@ def _variances(
     return total, share * found.cell_variance[genes], found.level[genes]
 
 
-def _trimmed(values: NDArray[np.float64]) -> float:
-    """Mean without the largest, at least 0."""
-    kept = np.sort(values)[: max(1, round(len(values) * (1 - TRIMMED)))]
-    return max(float(kept.mean()), 0.0)
+def _log_variance(values: NDArray[np.float64], classes: list[NDArray[np.intp]]) -> float:
+    """Variance of the logarithm about the mean of the class."""
+    return float(np.concatenate([np.log(values[own]) - np.log(values[own]).mean() for own in classes]).var())
+
+
+def _excess(
+    total: NDArray[np.float64], sampling: NDArray[np.float64], classes: list[NDArray[np.intp]], spread: float
+) -> NDArray[np.float64]:
+    """Mean of the total variances of each class beyond those of sampling, at least 0.
+
+    The largest are left out, and the mean is that of the log-normal distribution of which the others are the lower part: without it
+    variances were 6 % too small, and predicted power 0.1 too large.
+    """
+    found = []
+    for own in classes:
+        kept = np.sort(total[own])[: max(1, round(len(own) * (1 - TRIMMED)))]
+        share = len(kept) / len(own)
+        part = float(ndtr(ndtri(share) - np.sqrt(spread))) / share
+        found.append(max(float(kept.mean()) / part - float(sampling[own].mean()), 0.0))
+    return np.array(found)

@@ -9,6 +9,7 @@ from scipy.special import ndtri_exp, stdtr
 
 from kompot_scverse._gp.parallel import compute_here
 
+from .block_correlation import block_covariance
 from .calibrated_combination import calibrated, correlation_between
 from .combine import benjamini_hochberg, cauchy_combination
 from .gene_testing import GeneTestSettings, NodeFit, fit_node
@@ -63,37 +64,43 @@ def set_test(
     z, pvalue = np.full(shape, np.nan), np.full(shape, np.nan)
     of_genes = np.full((len(nodes), len(sets)), np.nan)
 
-    def one(members: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.float64], tuple] | None:
+    df = np.zeros(len(nodes), dtype=int)
+
+    def one(members: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.float64], int, tuple] | None:
         node = fit_node(moments, members, design, settings, reference, len(nodes))
         if node is None:
             return None
-        return node.genes, node.test.z, camera(node.test.z, residual_directions(node), sets[node.genes])
+        residuals = residual_directions(node)
+        return node.genes, node.test.z, len(residuals), camera(node.test.z, residuals, sets[node.genes])
 
     task = dask.delayed(one, pure=False)
     for i, found in enumerate(compute_here(*[task(members) for members in nodes])):
         if found is not None:
-            _, of_genes[i, found[0]], (z[i], pvalue[i]) = found
+            genes, of_genes[i, genes], df[i], (z[i], pvalue[i]) = found
     weights = weights_from_others(z, np.ones(z.shape[1], dtype=bool))
     combined = cauchy_combination(pvalue, weights)
     used = np.isfinite(z).any(axis=1)
     if used.sum() > 1:
-        combined = calibrated(combined, correlation_between(of_genes[used]), weights[used].mean(axis=1))
+        combined = calibrated(combined, correlation_between(of_genes[used]), weights[used].mean(axis=1), df[used])
     tested = np.isfinite(of_genes).any(axis=0)
     return SetTest(combined, benjamini_hochberg(combined), z, pvalue, (sets[tested] != 0).sum(axis=0))
 
 
 def residual_directions(node: NodeFit) -> NDArray[np.float64]:
-    """Standardised residuals of the genes in independent directions: residual degrees of freedom x genes.
+    """Residuals of the genes in independent directions, in moderated standard deviations: residual degrees of freedom x genes.
 
-    Whitened by the covariance of the samples and projected on what the design leaves, as in limma's `interGeneCorrelation`; the mean
-    square of each gene is one.
+    Whitened by the covariance of the samples, with the mean correlation within blocks, and projected on what the design leaves, as in
+    limma's `interGeneCorrelation`. Divided by their own standard deviation, correlations from few samples would be too small.
     """
-    root = np.linalg.cholesky(node.covariance)
+    covariance, fits = node.covariance, node.fit.fits
+    if node.design.block is not None:
+        covariance = block_covariance(covariance, node.design.block, node.fit.correlation)
+    root = np.linalg.cholesky(covariance)
     x, y = np.linalg.solve(root, node.design.matrix), np.linalg.solve(root, node.means)
     u, singular, _ = np.linalg.svd(x)
     rank = int((singular > singular[0] * 1e-10).sum())
-    left = u[:, rank:].T @ y
-    return left / np.sqrt(np.square(left).mean(axis=0))
+    scale = np.sqrt(np.array([np.square(fit.scale) for fit in fits]) @ node.fit.probability)
+    return u[:, rank:].T @ y * scale / node.test.stderr
 
 
 def camera(
@@ -104,10 +111,10 @@ def camera(
     The weighted mean of a set, :math:`\sum w_g z_g / \sum |w_g|`, is compared with the mean of the other genes, with the sign that the
     set gives its own on average. This contrast :math:`c^\top z` has the variance :math:`\tau^2 c^\top R c` with the correlations R
     between genes. Its factor over that of independent genes, :math:`c^\top c`, is estimated from the D residual directions of
-    the samples, :math:`\sum_d (\sum_g c_g r_{dg})^2 / D`, and t has D degrees of freedom.
+    the samples, :math:`\sum_d (\sum_g c_g r_{dg})^2 / \sum_d \operatorname{var}_g(r_{dg})`, and t has D degrees of freedom.
 
-    Unlike in the original, c includes the other genes, so that what they share with the set is not counted as its excess.
-    And the factor may be below one: held at one or above, the test of random sets was conservative where modules of genes
+    Unlike in the original, c includes the other genes, so that what they share with the set is not counted as its excess. As :math:`\tau^2` is
+    the variance of z about its mean over the genes, that of the residuals is, too: what all genes share is in neither. And the factor may be below one: held at one or above, the test of random sets was conservative where modules of genes
     were correlated, with 0 to 1 % of p below 0.05.
 
     Parameters
@@ -136,7 +143,8 @@ def camera(
     independent = np.square(contrast).sum(axis=0)
     spread = (n - 1) * z.var(ddof=1) - np.square(delta) * size * (n - size) / n
     unit = np.sqrt(np.maximum(spread, 0.0) / (n - 2) * independent)
-    factor = np.maximum(np.square(residuals @ contrast).mean(axis=0) / independent, SMALLEST)
+    factor = np.square(residuals @ contrast).mean(axis=0) / residuals.var(axis=1, ddof=1).mean() / independent
+    factor = np.maximum(factor, SMALLEST)
     t = delta / (unit * np.sqrt(factor))
     pvalue = np.maximum(2 * stdtr(len(residuals), -np.abs(t)), SMALLEST_P)
     out[:, chosen] = -np.sign(t) * ndtri_exp(np.log(pvalue / 2)), pvalue
