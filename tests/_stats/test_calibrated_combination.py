@@ -7,7 +7,6 @@ from scipy.special import ndtr, stdtr
 from kompot_scverse._stats.calibrated_combination import calibrated, correlation_between
 from kompot_scverse._stats.combine import cauchy_combination
 
-
 LARGE = 1000
 
 
