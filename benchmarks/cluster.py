@@ -19,7 +19,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from scaling import cpu_seconds, peak_gigabytes, write_file
+from scaling import cpu_seconds, largest, peak_gigabytes, watch_stages, write_file
 
 COLUMNS = (
     "analysis",
@@ -31,6 +31,7 @@ COLUMNS = (
     "client CPU s",
     "worker peak GB",
     "client peak GB",
+    "what takes most of the client, CPU s",
 )
 
 
@@ -65,12 +66,13 @@ def main() -> None:
                     row = json.loads(done.stdout.splitlines()[-1])
                     print(
                         f"| {analysis.upper()} | {n_obs:,} | {arguments.n_vars:,} | {workers} | {row['seconds']:.0f} "
-                        f"| {row['worker']:.1f} | {row['client']:.1f} | {row['worker_peak']:.2f} | {row['client_peak']:.2f} |",
+                        f"| {row['worker']:.1f} | {row['client']:.1f} | {row['worker_peak']:.2f} | {row['client_peak']:.2f} "
+                        f"| {largest(row['stages'])} |",
                         flush=True,
                     )
 
 
-def measure(analysis: str, path: Path, n_workers: int) -> dict[str, float]:
+def measure(analysis: str, path: Path, n_workers: int) -> dict[str, Any]:
     """Start workers, let them import the package, then measure."""
     warnings.simplefilter("ignore")
     from distributed import Client, LocalCluster
@@ -79,7 +81,7 @@ def measure(analysis: str, path: Path, n_workers: int) -> dict[str, float]:
     from kompot_scverse._gp.mellon import load_mellon
 
     load_mellon()
-    adata = opened(path)
+    adata, stages = opened(path), watch_stages()
     with (
         LocalCluster(n_workers=n_workers, threads_per_worker=1, memory_limit="3GB", dashboard_address=":0") as cluster,
         Client(cluster) as client,
@@ -95,6 +97,7 @@ def measure(analysis: str, path: Path, n_workers: int) -> dict[str, float]:
     return {
         "seconds": seconds,
         "client": client_seconds,
+        "stages": stages,
         "client_peak": peak_gigabytes(),
         # a worker that was lost has begun again
         "worker": max(cpu - before.get(name, (0.0, 0.0))[0] for name, (cpu, _) in after.items()),

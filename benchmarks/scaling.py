@@ -1,10 +1,13 @@
-"""How time and memory grow with the number of cells, from a csr file on disk.
+"""How time and memory grow with the number of cells, from a csr file on disk, and what bounds them.
 
     python benchmarks/scaling.py [--n-obs 10000 100000 1000000] [--n-vars 2000] [--folder FOLDER]
 
 Simulates files in blocks (12 populations with noise in 30 components, 10 % non-zero, two conditions of six samples), opens them
-with `backed="r"`, and runs each analysis in a process of its own. CPU seconds are of all threads. The floors are what no
-analysis can go below: reading the file once, and the sparse products of one pass at the rank of the analysis.
+with `backed="r"`, and runs each analysis in a process of its own. CPU seconds are of all threads.
+
+What an analysis cannot go below is measured beside it, each alone: reading the file once, the sparse products of one pass at the
+rank of the analysis, the nearest neighbours of as many cells as the length scale takes (faiss, flat, single precision), and the features of
+all cells with the products that one Newton step needs. The distance is the CPU seconds of an analysis over the sum of its floors.
 """
 
 import argparse
@@ -22,14 +25,18 @@ from pathlib import Path
 BLOCK = 10_000
 DENSITY = 0.1
 POPULATIONS, COMPONENTS, SAMPLES = 12, 30, 6
-ANALYSES = {
-    "de": "DE",
-    "de_samples": "DE with replicates",
-    "da": "DA",
-    "da_samples": "DA with replicates",
-    "read": "floor: reading the file",
-    "product": "floor: sparse products, rank 200",
+ANALYSES = {"de": "DE", "de_samples": "DE with replicates", "da": "DA", "da_samples": "DA with replicates"}
+FLOORS = {
+    "read": "reading the file once",
+    "product": "one sparse product",
+    "search": "one search of neighbours",
+    "features": "features and one dense product",
 }
+NEEDED = {"de": ("read", "product", "search"), "da": ("search", "features")}
+SHOWN = 6
+"""Stages that are named."""
+RANK = 32
+"""Where no analysis of the run tells it."""
 
 
 def main() -> None:
@@ -39,45 +46,61 @@ def main() -> None:
     parser.add_argument("--n-vars", type=int, default=2_000)
     parser.add_argument("--only", nargs="+", choices=ANALYSES, default=list(ANALYSES))
     parser.add_argument("--folder", type=Path, help="Keep the simulated files here, or use those that are there.")
-    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
         print(json.dumps(measure(*arguments.child)))
         return
     with tempfile.TemporaryDirectory() as folder:
-        table: dict[str, list[dict[str, float]]] = {name: [] for name in arguments.only}
+        table: dict[str, list[dict]] = {name: [] for name in (*arguments.only, *FLOORS)}
         for n_obs in sorted(arguments.n_obs):
             path = (arguments.folder or Path(folder)) / f"cells_{n_obs}_{arguments.n_vars}.h5ad"
             if not path.exists():
                 write_file(path, n_obs, arguments.n_vars)
-            for analysis in arguments.only:
-                command = [sys.executable, __file__, "--child", analysis, str(path)]
+            rank = RANK
+            for name in table:
+                command = [sys.executable, __file__, "--child", name, str(path), str(rank)]
                 done = subprocess.run(command, capture_output=True, text=True, check=False)
                 if done.returncode:
-                    print(f"{analysis} of {n_obs:,} cells failed:\n{done.stderr[-3000:]}", file=sys.stderr)
+                    print(f"{name} of {n_obs:,} cells failed:\n{done.stderr[-3000:]}", file=sys.stderr)
                     continue
-                table[analysis].append(json.loads(done.stdout.splitlines()[-1]))
+                row = json.loads(done.stdout.splitlines()[-1])
+                table[name].append(row)
+                rank = row.get("rank", rank)
     show(table)
 
 
-def show(table: dict[str, list[dict[str, float]]]) -> None:
+def show(table: dict[str, list[dict]]) -> None:
     """One row for every analysis and size; the exponent is that of the CPU seconds from the size before."""
-    print("| analysis | cells | seconds | CPU seconds | exponent | peak GB | (file open) |")
-    print("| --- | --: | --: | --: | --: | --: | --: |")
-    for analysis, rows in table.items():
-        for before, row in zip([None, *rows], rows, strict=False):
+    floors = {(name, row["n_obs"]): row["cpu"] for name in FLOORS for row in table[name]}
+    print(
+        "| analysis | cells | rank | seconds | CPU s | exponent | times its floor | peak GB | before it | what takes most, CPU s |"
+    )
+    print("| --- | --: | --: | --: | --: | --: | --: | --: | --: | --- |")
+    for name in (name for name in table if name in ANALYSES):
+        for before, row in zip([None, *table[name]], table[name], strict=False):
             growth = ""
             if before is not None:
                 growth = f"{math.log(row['cpu'] / before['cpu']) / math.log(row['n_obs'] / before['n_obs']):.2f}"
+            needed = [floors.get((floor, row["n_obs"]), math.nan) for floor in NEEDED[name[:2]]]
             print(
-                f"| {ANALYSES[analysis]} | {row['n_obs']:,.0f} | {row['seconds']:.1f} | {row['cpu']:.1f} | {growth} "
-                f"| {row['peak']:.2f} | {row['baseline']:.2f} |"
+                f"| {ANALYSES[name]} | {row['n_obs']:,} | {row['rank']} | {row['seconds']:.1f} | {row['cpu']:.1f} | {growth} "
+                f"| {row['cpu'] / sum(needed):.1f} | {row['peak']:.2f} | {row['baseline']:.2f} | {largest(row['stages'])} |"
             )
+    print("\n| floor | cells | CPU s |\n| --- | --: | --: |")
+    for (name, n_obs), cpu in floors.items():
+        print(f"| {FLOORS[name]} | {n_obs:,} | {cpu:.2f} |")
+
+
+def largest(stages: dict[str, float]) -> str:
+    """The stages that take most, as text."""
+    return ", ".join(f"{stage} {cpu:.1f}" for stage, cpu in sorted(stages.items(), key=lambda one: -one[1])[:SHOWN])
 
 
 def write_file(path: Path, n_obs: int, n_vars: int) -> None:
     """A csr file (.h5ad or .zarr) of log-normalised expression that depends on the cell state, written block by block."""
     import anndata as ad
+    import dask.array as da
     import h5py
     import numpy as np
     import pandas as pd
@@ -87,10 +110,9 @@ def write_file(path: Path, n_obs: int, n_vars: int) -> None:
 
     rng = np.random.default_rng(0)
     centers = rng.normal(scale=2.0, size=(POPULATIONS, COMPONENTS)) * np.geomspace(1, 0.1, COMPONENTS)
-    population = rng.integers(POPULATIONS, size=n_obs)
-    representation = centers[population] + rng.normal(scale=0.3, size=(n_obs, COMPONENTS))
-    condition = rng.integers(2, size=n_obs)
-    sample = condition * SAMPLES + rng.integers(SAMPLES, size=n_obs)
+    population = rng.integers(POPULATIONS, size=n_obs, dtype=np.int8)
+    condition = rng.integers(2, size=n_obs, dtype=np.int8)
+    sample = condition * SAMPLES + rng.integers(SAMPLES, size=n_obs, dtype=np.int8)
     obs = pd.DataFrame(
         {
             "condition": pd.Categorical.from_codes(condition, ["a", "b"]),
@@ -111,59 +133,115 @@ def write_file(path: Path, n_obs: int, n_vars: int) -> None:
         values.data = np.log1p(rng.poisson(np.exp(mean)) + 1.0).astype(np.float32)
         return values
 
+    def states(block_info: list) -> np.ndarray:
+        rows = slice(*block_info[None]["array-location"][0])
+        noise = np.random.default_rng(rows.start).normal(scale=0.3, size=(rows.stop - rows.start, COMPONENTS))
+        return (centers[population[rows]] + noise).astype(np.float32)
+
     start = time.perf_counter()
     path.parent.mkdir(parents=True, exist_ok=True)
-    # obs and obsm of all cells: the matrix grows to their length
+    chunks = da.core.normalize_chunks((BLOCK, COMPONENTS), (n_obs, COMPONENTS))
     with h5py.File(path, "w") if path.suffix == ".h5ad" else nullcontext(zarr.open_group(path, mode="w")) as file:
-        ad.io.write_elem(file, "/", ad.AnnData(obs=obs, var=var, obsm={"X_pca": representation}))
+        # obs and obsm of all cells: the matrix grows to their length
+        ad.io.write_elem(file, "/", ad.AnnData(obs=obs, var=var))
+        ad.io.write_elem(file["obsm"], "X_pca", da.map_blocks(states, chunks=chunks, dtype=np.float32))
         if "X" in file:
             del file["X"]
         ad.io.write_elem(file, "X", block(0))
         stored = sparse_dataset(file["X"])
         for first in range(BLOCK, n_obs, BLOCK):
             stored.append(block(first))
-    print(f"Simulated {n_obs:,} x {n_vars:,} in {time.perf_counter() - start:.0f} s.", flush=True)
+    print(f"Simulated {n_obs:,} x {n_vars:,} in {time.perf_counter() - start:.0f} s.", file=sys.stderr, flush=True)
 
 
-def measure(analysis: str, path: str) -> dict[str, float]:
+def measure(name: str, path: str, rank: str) -> dict:
     """Import, open, then measure."""
     warnings.simplefilter("ignore")
     import anndata as ad
     import dask.array  # noqa: F401
     import sklearn.neighbors  # noqa: F401
 
-    from kompot_scverse import StorageSettings, tl
+    import kompot_scverse as kp
     from kompot_scverse._gp.mellon import load_mellon
 
     load_mellon()
     adata = ad.read_h5ad(path, backed="r")
-    sample_key = "sample" if analysis.endswith("samples") else None
+    if name in FLOORS:
+        return {"n_obs": adata.n_obs, "cpu": floor(name, adata, int(rank))}
+    sample_key, stages = "sample" if name.endswith("samples") else None, watch_stages()
+    storage = {"storage": kp.StorageSettings(layers=None)} if name.startswith("de") else {}
     baseline, start, cpu = peak_gigabytes(), time.perf_counter(), cpu_seconds()
-    if analysis == "da" or analysis == "da_samples":
-        tl.da(adata, "condition", reference="a", sample_key=sample_key, use_rep="X_pca")
-    elif analysis.startswith("de"):
-        none = StorageSettings(layers=None)
-        tl.de(adata, "condition", reference="a", sample_key=sample_key, use_rep="X_pca", storage=none)
-    else:
-        pass_over(adata, product=analysis == "product")
-    return {
+    tool = getattr(kp.tl, name[:2])
+    tool(adata, "condition", reference="a", sample_key=sample_key, use_rep="X_pca", **storage)
+    found = {
         "n_obs": adata.n_obs,
         "seconds": time.perf_counter() - start,
         "cpu": cpu_seconds() - cpu,
         "peak": peak_gigabytes(),
-        "baseline": baseline,
     }
+    stages["others"] = found["cpu"] - sum(stages.values())
+    return found | {"baseline": baseline, "rank": int(kp.get.runs(adata)["rank"].iloc[-1]), "stages": stages}
 
 
-def pass_over(adata: "ad.AnnData", *, product: bool) -> None:  # noqa: F821
-    """Read the file block by block; with the product, multiply each block with features and do nothing else."""
+def watch_stages() -> dict[str, float]:
+    """CPU seconds of every stage that has a progress bar, by its name; those within another count for themselves."""
+    import tqdm.auto
+
+    spent: dict[str, float] = {}
+    running: list[float] = []
+
+    class Bar(tqdm.auto.tqdm):
+        def __enter__(self) -> "Bar":
+            self.start = cpu_seconds()
+            running.append(0.0)
+            return super().__enter__()
+
+        def __exit__(self, *error: object) -> None:
+            super().__exit__(*error)
+            total, inner = cpu_seconds() - self.start, running.pop()
+            name = self.desc.removesuffix(": ")
+            spent[name] = spent.get(name, 0.0) + total - inner
+            if running:
+                running[-1] += total
+
+    tqdm.auto.tqdm = Bar
+    return spent
+
+
+def floor(name: str, adata: "ad.AnnData", rank: int) -> float:  # noqa: F821
+    """CPU seconds of what an analysis has to do at least once."""
     import numpy as np
 
-    features = np.random.default_rng(0).normal(size=(BLOCK, 200))
-    for start in range(0, adata.n_obs, BLOCK):
-        y = adata.X[start : start + BLOCK]
-        if product:
+    from kompot_scverse import GPSettings
+    from kompot_scverse._gp.model import fit_cell_states, n_queries
+
+    x = np.asarray(adata.obsm["X_pca"], dtype=np.float32)
+    blocks = range(0, adata.n_obs, BLOCK)
+    if name == "search":
+        import faiss
+
+        queries = np.linspace(0, len(x) - 1, n_queries(len(x))).astype(np.intp)
+        start, index = cpu_seconds(), faiss.IndexFlatL2(x.shape[1])
+        index.add(x)
+        index.search(x[queries], 2)
+        return cpu_seconds() - start
+    if name == "features":
+        states, start = fit_cell_states(x[:BLOCK], GPSettings()), 0.0
+        for first in blocks:
+            start -= cpu_seconds()
+            features = states.features(x[first : first + BLOCK])
+            features.T @ features
+            start += cpu_seconds()
+        return start
+    features, spent = np.random.default_rng(0).normal(size=(BLOCK, rank)).astype(np.float32), 0.0
+    for first in blocks:
+        start = cpu_seconds()
+        y = adata.X[first : first + BLOCK]
+        if name == "product":
+            start = cpu_seconds()
             y.T @ features[: y.shape[0]]
+        spent += cpu_seconds() - start
+    return spent
 
 
 def cpu_seconds() -> float:

@@ -24,11 +24,23 @@ def test_the_length_scale_is_mellons_times_the_factor():
 
 def test_some_cells_stand_for_all_with_an_error(monkeypatch):
     monkeypatch.setattr(module, "MAX_QUERIES", 60)
+    assert module.n_queries(150) == 60
     exact = np.exp(np.log(NEAREST).mean() + 3)
     found = fit_cell_states(X, GPSettings(ls_factor=1.0, rtol=1e-2))
     assert found.neighbors is None
     assert found.ls_error == pytest.approx(np.log(NEAREST).std() * np.sqrt(1 / 60 - 1 / 150), rel=0.3)
     assert abs(np.log(found.ls / exact)) < 3 * found.ls_error
+
+
+def test_more_cells_are_asked_where_they_differ_much(monkeypatch):
+    for name, value in (("MIN_QUERIES", 20), ("COMPARED", 1)):
+        monkeypatch.setattr(module, name, value)
+    monkeypatch.setattr(module, "MAX_ERROR", 0.1)
+    assert module.n_queries(150) == 20
+    found = fit_cell_states(X, GPSettings(rtol=1e-2))
+    assert 0 < found.ls_error <= 0.11
+    monkeypatch.setattr(module, "MAX_ERROR", 1e-6)
+    assert fit_cell_states(X, GPSettings(rtol=1e-2)).ls_error == 0
 
 
 def test_copies_have_the_distance_of_their_cell_and_no_weight_in_the_length_scale():

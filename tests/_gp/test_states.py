@@ -18,7 +18,7 @@ def states():
 
 def test_features_of_all_cells_give_the_kernel(states):
     """Φ Φᵀ is the kernel up to the tolerance of the basis, also between cells that it was not made from."""
-    kernel = states.model.basis.kernel(states.x, states.x)
+    kernel = states.model.basis.kernel(states.x[:], states.x[:])
     phi = states.features()[:]
     assert np.abs(phi @ phi.T - kernel)[np.ix_(CELLS, CELLS)].max() < 0.02 * kernel.max()
     assert states.n_cells == 90

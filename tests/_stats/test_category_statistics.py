@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from kompot_scverse._stats import category_statistics as module
+from kompot_scverse._gp import features
 from kompot_scverse._stats.category_statistics import category_means, group_statistics, mean_features
 from kompot_scverse._stats.expression import fit_expression
 
@@ -37,7 +37,7 @@ def test_means_do_not_depend_on_the_blocks_nor_on_other_cells(monkeypatch):
     phi = np.where(SIDES[0][:, None], PHI, np.nan)
     expected = PHI[SIDES[0]].mean(axis=0)
     np.testing.assert_allclose(mean_features(phi, SIDES[0]), expected)
-    monkeypatch.setattr(module, "BLOCK", 7)
+    monkeypatch.setattr(features, "BLOCK", 7)
     np.testing.assert_allclose(mean_features(phi, SIDES[0]), expected)
 
 

@@ -88,7 +88,7 @@ def in_file(study, path):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(matrix, "DISK_ROWS", 50)
+    monkeypatch.setattr(matrix, "DISK_ROWS", (50, 50))
     monkeypatch.setattr(over_cells, "BLOCK_ON_WORKER", 50)
 
 

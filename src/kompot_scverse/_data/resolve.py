@@ -18,9 +18,9 @@ DEFAULT_REPRESENTATIONS = ("X_joint", "X_diffusion", "DM_EigenVectors", "X_diffm
 """What is taken without `use_rep=`, the first that exists: first what `kp.pp` wrote."""
 
 
-def representation(adata: AnnDataLike, use_rep: str | None) -> tuple[str, np.ndarray]:
+def representation(adata: AnnDataLike, use_rep: str | None, *, single: bool = False) -> tuple[str, np.ndarray]:
     """
-    The cell-state representation: its key in obsm and its values, cells × dimensions, float64.
+    The cell-state representation: its key in obsm and its values, cells × dimensions, float64, or float32 if that may stay so.
 
     `X_pca` and `pca` are the same to us, since scanpy is moving from one to the other.
     """
@@ -28,7 +28,7 @@ def representation(adata: AnnDataLike, use_rep: str | None) -> tuple[str, np.nda
     for name in wanted:
         for spelling in spellings(name):
             if spelling in adata.obsm:
-                return spelling, dense(value_of(adata, "obsm", spelling), f"obsm[{spelling!r}]")
+                return spelling, dense(value_of(adata, "obsm", spelling), f"obsm[{spelling!r}]", single=single)
     if use_rep is None:
         raise missing(
             "cell-state representation",
@@ -51,9 +51,10 @@ def spellings(key: str) -> tuple[str, str, str]:
     return key, f"{mod}{separator}{plain}", f"{mod}{separator}X_{plain}"
 
 
-def dense(values: Any, name: str) -> np.ndarray:
-    """A representation as a two-dimensional float64 array."""
-    x = as_float(values, name)
+def dense(values: Any, name: str, *, single: bool = False) -> np.ndarray:
+    """A representation as a two-dimensional float64 array, or float32 where it is one of numpy and may stay so."""
+    stays = single and type(values) is np.ndarray and values.dtype == np.float32
+    x = values if stays else as_float(values, name)
     if x.ndim != 2 or x.shape[1] == 0:
         raise ValueError(f"{name} has shape {x.shape}; a representation is cells × dimensions.")
     return np.ascontiguousarray(x)

@@ -182,13 +182,13 @@ def resolve_targets(
     check_not_forked()
     data = check_data(data, mod)
     if isinstance(data, AnnData):
-        name, x = representation(data, use_rep)
+        name, x = representation(data, use_rep, single=True)
         return Targets.on_representation(data, data, name, x, {"": data})
     names = modality_names(data, one_modality(data, mod) if cells_alone else mod)
     check_names(data.mod)
     holder, key = _representation(data, names, use_rep)
     states: Any = frame_of(data, holder)
-    name, x = representation(states, f"{holder}:{key}" if holder else key)
+    name, x = representation(states, f"{holder}:{key}" if holder else key, single=True)
     frames = {name: frame_of(data, name) for name in names}
     shared = {name: (states.cells.positions(holder or "", name) >= 0).any() for name in names}
     if mod is None:

@@ -8,6 +8,7 @@ from scipy.linalg import solve_triangular
 from .kernel import Kernel
 from .order import canonical_order
 from .over_cells import over_cells
+from .points import Points
 from .progress import progress_bar
 
 MAX_CANDIDATES = 50_000
@@ -44,7 +45,7 @@ class Basis:
         """Number of features."""
         return len(self.pivots)
 
-    def features(self, x: np.ndarray) -> np.ndarray:
+    def features(self, x: np.ndarray | Points) -> np.ndarray:
         """
         Φ at `x`, points in the frame of the kernel: cells × rank, float64.
 
@@ -63,7 +64,7 @@ class Basis:
         return out
 
 
-def fit_basis(x: np.ndarray, kernel: Kernel, *, max_rank: int = 5000, rtol: float = 1e-6) -> Basis:
+def fit_basis(x: np.ndarray | Points, kernel: Kernel, *, max_rank: int = 5000, rtol: float = 1e-6) -> Basis:
     """
     Choose pivot cells by greedy pivoted Cholesky.
 
@@ -92,7 +93,7 @@ def fit_basis(x: np.ndarray, kernel: Kernel, *, max_rank: int = 5000, rtol: floa
     Harbrecht, Peters & Schneider (2012), Applied Numerical Mathematics 62, 428-440.
     """
     n, order = len(x), canonical_order(x)
-    prior = np.asarray(kernel.diagonal(x))[order]
+    prior = kernel.diagonal(x)[order]
     if not (np.isfinite(prior).all() and prior.min() >= 0 and prior.max() > 0):
         raise ValueError(
             f"The covariance {kernel.function} has a variance of {prior.min():.3g} to {prior.max():.3g} at the cells, which "
@@ -159,9 +160,9 @@ def _pivoted_cholesky(
     return chosen, np.tril(rows[: len(chosen), chosen].T), residual
 
 
-def explained_variance(basis: Basis, x: np.ndarray) -> np.ndarray:
+def explained_variance(basis: Basis, x: np.ndarray | Points) -> np.ndarray:
     """Prior variance that a basis explains at every cell: |Φ(x)|²."""
-    return np.concatenate(over_cells(_squared_length, x, arguments=(basis,)))
+    return np.concatenate(over_cells(_squared_length, x, arguments=(basis,), what="residuals"))
 
 
 def _squared_length(x: np.ndarray, basis: Basis) -> np.ndarray:

@@ -8,9 +8,9 @@ import numpy as np
 
 from .features import CellFeatures, Features, features_of, stored
 from .over_cells import futures_over_cells, ranges_on_workers
-from .parallel import cluster_client, sends_large
+from .parallel import cluster_client, combined_there, sends_large
+from .points import piece
 from .progress import note_pass
-from .row_tasks import piece
 
 BLOCK = 16_384
 """Cells whose products are formed at a time."""
@@ -73,13 +73,7 @@ class CellBlocks:
         if self._client is None:
             return _folded(combine, self._results(function, held, arguments))
         parts = self._submit(partial(_reduced, combine, function), held, arguments)
-        with sends_large():
-            while len(parts) > 1:
-                pairs = [parts[i : i + 2] for i in range(0, len(parts), 2)]
-                parts = [
-                    self._client.submit(combine, *pair, pure=False) if len(pair) == 2 else pair[0] for pair in pairs
-                ]
-        found = parts[0].result()
+        found = combined_there(self._client, parts, combine)
         note_pass(len(self))
         return found
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .order import canonical_order
+from .points import Points, columns_of
 
 RESOLUTION = 1e-6
 """Distance up to which cells are one point, in units of the frame: a copy that went through single precision is one."""
@@ -23,7 +24,7 @@ class DistinctPoints:
         return len(self.rows)
 
 
-def distinct_points(x: np.ndarray, resolution: float = RESOLUTION) -> DistinctPoints:
+def distinct_points(x: np.ndarray | Points, resolution: float = RESOLUTION) -> DistinctPoints:
     """
     Find the cells that are at one point.
 
@@ -42,7 +43,7 @@ def distinct_points(x: np.ndarray, resolution: float = RESOLUTION) -> DistinctPo
     # cells in groups of several; one coordinate after the other splits them
     rows = order
     number = 1
-    for column in x.T:
+    for column in columns_of(x):
         rows = rows[np.lexsort((column[rows], group[rows]))]
         values, of = column[rows], group[rows]
         starts = np.append(True, (of[1:] != of[:-1]) | (values[1:] - values[:-1] > resolution))
@@ -64,7 +65,7 @@ def distinct_points(x: np.ndarray, resolution: float = RESOLUTION) -> DistinctPo
     return DistinctPoints(order[first[rank]], of_cells)
 
 
-def _split_wide(x: np.ndarray, rows: np.ndarray, group: np.ndarray, resolution: float) -> np.ndarray:
+def _split_wide(x: np.ndarray | Points, rows: np.ndarray, group: np.ndarray, resolution: float) -> np.ndarray:
     """Numbers of groups, of which those wider than a point are cut into cubes."""
     _, group = np.unique(group, return_inverse=True)
     n = group.max() + 1

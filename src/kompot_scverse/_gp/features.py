@@ -1,13 +1,15 @@
 """Features of cells, computed where they are used."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .over_cells import over_cells
 from .parallel import cluster_client
+from .points import Points, piece
 
 BLOCK = 8192
 """Cells whose features are held at a time."""
@@ -24,7 +26,7 @@ class CellFeatures:
 
     bases: tuple[Any, ...]
     """Each a :class:`~kompot_scverse._gp.basis.Basis`, or another object with `rank` and `features`."""
-    x: np.ndarray
+    x: np.ndarray | Points
     """Representation in the frame of the bases: cells × dimensions."""
     constant: bool = False
     """Whether the first feature is a constant 1."""
@@ -53,7 +55,7 @@ class CellFeatures:
 
     def piece(self, rows: slice | np.ndarray) -> "CellFeatures":
         """Features of these cells alone, to be sent to another process."""
-        return replace(self, x=self.x[rows])
+        return replace(self, x=piece(self.x, rows))
 
 
 type Features = np.ndarray | CellFeatures
@@ -66,7 +68,37 @@ def stored(features: Features) -> np.ndarray:
         return features.astype(np.float32, copy=False)
     if cluster_client() is None:
         return features[:]
-    return np.concatenate(over_cells(features_of, features.x, arguments=(features.piece(slice(0)),)))
+    return np.concatenate(over_cells(features_of, features.x, arguments=(features.piece(slice(0)),), what="features"))
+
+
+def over_features(
+    function: Callable[..., Any], features: Features, *of_rows: Any, arguments: tuple = (), what: str
+) -> list[Any]:
+    """
+    Results of a function for the features of all blocks of cells, as :func:`over_cells` for their representation.
+
+    Parameters
+    ----------
+    function
+        Called with the features of a block, what goes with its rows, and the arguments; part of a module.
+    features
+        Cells × features.
+    of_rows
+        Arrays with a row for each cell.
+    arguments
+        What all blocks have in common.
+    what
+        What is computed, for the progress.
+    """
+    if isinstance(features, CellFeatures):
+        own = partial(_with_features, function, features.piece(slice(0)))
+        return over_cells(own, features.x, *of_rows, arguments=arguments, what=what)
+    blocks = (slice(start, start + BLOCK) for start in range(0, max(len(features), 1), BLOCK))
+    return [function(features[rows], *(one[rows] for one in of_rows), *arguments) for rows in blocks]
+
+
+def _with_features(function: Callable[..., Any], features: CellFeatures, x: np.ndarray, *others: Any) -> Any:
+    return function(features_of(x, features), *others)
 
 
 def features_of(x: np.ndarray, features: CellFeatures) -> np.ndarray:

@@ -34,6 +34,10 @@ class Frame:
         """Points of the representation (cells × dimensions) in coordinates of the frame, float64."""
         return np.ldexp(np.asarray(x, dtype=np.float64) - self.center, -self.exponent)
 
+    def column(self, values: np.ndarray, number: int) -> np.ndarray:
+        """One coordinate of some points."""
+        return np.ldexp(values.astype(np.float64) - self.center[number], -self.exponent)
+
 
 def fit_frame(x: np.ndarray) -> Frame:
     """

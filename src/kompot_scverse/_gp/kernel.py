@@ -12,9 +12,13 @@ import numpy as np
 from .covariance import Stationary, covariance_diagonal, covariance_values
 from .frame import Frame
 from .mellon import load_mellon
+from .points import Points
 
 VALUES = 2**18
 """Covariances computed at a time on the processor, so that the passes over them stay in the cache."""
+
+BLOCK = 65_536
+"""Points whose variance is computed at a time."""
 
 
 class Kernel:
@@ -59,9 +63,10 @@ class Kernel:
                 out[:, block] = covariance_values(self.function, frame, x, y[block])
         return out
 
-    def diagonal(self, x: np.ndarray) -> np.ndarray:
+    def diagonal(self, x: np.ndarray | Points) -> np.ndarray:
         """Prior variance at each point of `x`."""
-        return covariance_diagonal(self.function, self._frame(x), x)
+        frame, starts = self._frame(x), range(0, max(len(x), 1), BLOCK)
+        return np.concatenate([covariance_diagonal(self.function, frame, x[start : start + BLOCK]) for start in starts])
 
     def to_device(self, x: np.ndarray) -> Any:
         """`x` where the kernel is evaluated, so that repeated calls do not move it again."""

@@ -8,19 +8,25 @@ import numpy as np
 from kompot_scverse._messages import logger
 
 from .basis import Basis, fit_basis
+from .distinct import DistinctPoints
 from .frame import Frame, fit_frame
 from .kernel import Kernel
 from .mellon import has_own_scale, kernel_function, length_scale
+from .near_points import near_distances
 from .neighbor_choice import NeighborRequest, neighbor_sets
 from .neighbor_sets import NeighborSets
-from .neighbors import point_distances, separate_points
+from .neighbors import separate_points
+from .points import Points
 
 if TYPE_CHECKING:
     from kompot_scverse.settings import GPSettings
 
 
-MAX_QUERIES = 10_000
-"""Points whose nearest neighbour (among all) enters the length scale; its standard error is then below 1 %."""
+MAX_QUERIES, MIN_QUERIES = 10_000, 1000
+"""Points whose nearest neighbour (among all) enters the length scale, at most and at least."""
+COMPARED = 10**9
+"""Pairs of points that are compared for it; more where its standard error would be above the next."""
+MAX_ERROR = 0.005
 
 
 @dataclass(frozen=True)
@@ -42,21 +48,23 @@ class CellStates:
         return self.basis.features(self.frame.inward(x))
 
 
-def fit_cell_states(x: np.ndarray, gp: "GPSettings", *, distances: NeighborRequest | None = None) -> CellStates:
+def fit_cell_states(
+    x: np.ndarray | Points, gp: "GPSettings", *, distances: NeighborRequest | None = None
+) -> CellStates:
     """
     Estimate the length scale once on the pooled cells and choose the basis.
 
     Parameters
     ----------
     x
-        Pooled cells of all conditions × dimensions, in the units of the representation.
+        Pooled cells of all conditions × dimensions, in the units of the representation, or in a frame already.
     gp
         Settings.
     distances
         What nearest-neighbour distances of every cell are needed for; None if they are not.
     """
-    frame = fit_frame(x)
-    x = frame.inward(x)
+    x = x if isinstance(x, Points) else Points(x, fit_frame(x))
+    frame = x.frame
     own_scale = has_own_scale(gp.kernel)
     ls = None if own_scale else gp.ls
     estimated = ls is None and not own_scale
@@ -70,13 +78,10 @@ def fit_cell_states(x: np.ndarray, gp: "GPSettings", *, distances: NeighborReque
             )
         # of points, not cells: a copy of a cell says nothing about the distance between cell states
         if distances is not None:
-            neighbors = neighbor_sets(x, points, distances, gp.neighbors, frame.scale)
+            neighbors = neighbor_sets(x[:], points, distances, gp.neighbors, frame.scale)
             found = neighbors.pooled[points.rows]
         else:
-            queries = None
-            if len(points) > MAX_QUERIES:
-                queries = np.linspace(0, len(points) - 1, MAX_QUERIES).astype(np.intp)
-            found = point_distances(x[points.rows], queries)
+            found = _some_distances(x, points)
         if estimated:
             ls = length_scale(found) * gp.ls_factor * frame.scale
             # a geometric mean; of all points there is nothing drawn
@@ -93,3 +98,20 @@ def fit_cell_states(x: np.ndarray, gp: "GPSettings", *, distances: NeighborReque
         "Basis: rank %d, residual %.1e, length scale %s.", basis.rank, basis.residual, f"{ls:.4g}" if ls else "own"
     )
     return CellStates(frame, basis, ls, error, neighbors)
+
+
+def n_queries(n_points: int) -> int:
+    """Number of points whose nearest neighbour is searched, unless they turn out to differ much."""
+    return min(n_points, max(MIN_QUERIES, COMPARED // n_points), MAX_QUERIES)
+
+
+def _some_distances(x: Points, points: DistinctPoints) -> np.ndarray:
+    """Distance to the nearest other point, of as many as the length scale needs: all, or some evenly spread in canonical order."""
+    n = n_queries(len(points))
+    while True:
+        found = near_distances(x, points.rows, np.linspace(0, len(points) - 1, n).astype(np.intp), 1)[:, 0]
+        spread = float(np.log(found[found > 0]).std()) if found.any() else 0.0
+        enough = min(len(points), MAX_QUERIES, int(np.ceil((spread / MAX_ERROR) ** 2)))
+        if enough <= n:
+            return found
+        n = enough

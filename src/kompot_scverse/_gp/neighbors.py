@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .distinct import RESOLUTION, DistinctPoints, distinct_points
+from .near_points import near_distances
+from .points import Points
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ BLOCK = 16_384
 MIN_POINTS, MAX_LOOKED_AT = 40, 500
 
 
-def separate_points(x: np.ndarray) -> tuple[DistinctPoints, bool]:
+def separate_points(x: np.ndarray | Points) -> tuple[DistinctPoints, bool]:
     """
     Points that say something about the distance between cell states: without copies, also those with a little noise.
 
@@ -38,13 +40,11 @@ def separate_points(x: np.ndarray) -> tuple[DistinctPoints, bool]:
     points = distinct_points(x)
     if len(points) < MIN_POINTS:
         return points, False
-    own = x[points.rows]
-    rows = np.unique(np.linspace(0, len(own) - 1, min(len(own), MAX_LOOKED_AT)).astype(np.intp))
-    distances = np.sqrt(np.square(own[rows][:, None] - own[_neighbors(own, rows, 11)]).sum(axis=2))
-    distances.sort(axis=1)
-    near = float(np.median(distances[:, 1] / distances[:, 10])) < NEAR_COPY
+    looked_at = np.unique(np.linspace(0, len(points) - 1, min(len(points), MAX_LOOKED_AT)).astype(np.intp))
+    distances = near_distances(x, points.rows, looked_at, 10)
+    near = float(np.median(distances[:, 0] / distances[:, 9])) < NEAR_COPY
     if near:
-        points = distinct_points(x, max(RESOLUTION, CLOSE * float(np.median(distances[:, 10]))))
+        points = distinct_points(x, max(RESOLUTION, CLOSE * float(np.median(distances[:, 9]))))
     return points, near
 
 

@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from .points import Points
 
-def canonical_order(x: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+
+def canonical_order(x: np.ndarray | Points, rows: np.ndarray | None = None) -> np.ndarray:
     """
     Row numbers in ascending order of the first column, ties of the second, and so on over all columns.
 

@@ -1,12 +1,15 @@
 """A function of every block of cells: here, or on the workers of a cluster that hold their representation."""
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .parallel import cluster_client, sends_large
+from .points import Points, piece
+from .progress import progress_bar
 
 BLOCK, BLOCK_ON_WORKER = 8192, 32_768
 """Cells at a time here, and on a worker."""
@@ -16,7 +19,11 @@ _sent: dict[tuple[int, int], list[Any]] = {}
 
 
 def over_cells(
-    function: Callable[..., Any], x: np.ndarray, *of_rows: Sequence[Any] | np.ndarray, arguments: tuple = ()
+    function: Callable[..., Any],
+    x: np.ndarray | Points,
+    *of_rows: Sequence[Any] | np.ndarray,
+    arguments: tuple = (),
+    what: str = "cells",
 ) -> list[Any]:
     """
     Results of a function for all blocks of cells, in their order.
@@ -33,31 +40,65 @@ def over_cells(
         Arrays with a row for each cell.
     arguments
         What all blocks have in common.
+    what
+        What is computed, for the progress.
     """
     client = cluster_client()
-    if client is not None:
-        return client.gather(futures_over_cells(client, function, x, *of_rows, arguments=arguments))
-    return [function(x[rows], *(one[rows] for one in of_rows), *arguments) for rows in _ranges(len(x), BLOCK)]
+    with progress_bar(len(x), what, "cells") as advance:
+        if client is not None:
+            futures = futures_over_cells(client, function, x, *of_rows, arguments=arguments)
+            count_when_done(futures, [rows.stop - rows.start for rows in ranges_on_workers(len(x))], advance)
+            return client.gather(futures)
+        found = []
+        for rows in _ranges(len(x), BLOCK):
+            found.append(function(x[rows], *(one[rows] for one in of_rows), *arguments))
+            advance(rows.stop - rows.start)
+        return found
+
+
+def count_when_done(futures: Iterable[Any], sizes: Iterable[int], advance: Callable[[int], object]) -> None:
+    """Count the rows of each future once it is done."""
+    for future, n in zip(futures, sizes, strict=True):
+        future.add_done_callback(partial(_count, advance, n))
+
+
+def _count(advance: Callable[[int], object], n: int, future: Any) -> None:
+    advance(n)
 
 
 def futures_over_cells(
     client: Any,
     function: Callable[..., Any],
-    x: np.ndarray,
+    x: np.ndarray | Points,
     *of_rows: Sequence[Any] | np.ndarray,
     arguments: tuple = (),
 ) -> list[Any]:
     """The same results as futures, for the blocks of :func:`ranges_on_workers`; they stay on the workers."""
-    ranges, key = ranges_on_workers(len(x)), (id(x), id(client))
+    blocks = held_by_workers(client, x)
     with sends_large():
-        if key not in _sent:
-            # as results of tasks and not scattered: what a lost worker held is then sent again
-            _sent[key] = [client.submit(np.asarray, x[rows], pure=False) for rows in ranges]
-            weakref.finalize(x, _sent.pop, key, None)
         return [
-            client.submit(function, block, *(one[rows] for one in of_rows), *arguments, pure=False)
-            for rows, block in zip(ranges, _sent[key], strict=True)
+            client.submit(_of_block, function, block, *(one[rows] for one in of_rows), *arguments, pure=False)
+            for rows, block in zip(ranges_on_workers(len(x)), blocks, strict=True)
         ]
+
+
+def held_by_workers(client: Any, x: np.ndarray | Points) -> list[Any]:
+    """The representation on the workers, in the blocks of :func:`ranges_on_workers`: sent once for all calls with one array."""
+    key = (id(x), id(client))
+    if key not in _sent:
+        with sends_large():
+            # as results of tasks and not scattered: what a lost worker held is then sent again
+            _sent[key] = [client.submit(_same, piece(x, rows), pure=False) for rows in ranges_on_workers(len(x))]
+        weakref.finalize(x, _sent.pop, key, None)
+    return _sent[key]
+
+
+def _same(block: Any) -> Any:
+    return block
+
+
+def _of_block(function: Callable[..., Any], block: np.ndarray | Points, *arguments: Any) -> Any:
+    return function(block[:], *arguments)
 
 
 def ranges_on_workers(n: int) -> list[slice]:

@@ -2,7 +2,7 @@
 
 import ctypes
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
@@ -79,6 +79,19 @@ def cluster_client() -> Any:
         return distributed.get_client()
     except ValueError:
         return None
+
+
+def combined_there(client: Any, parts: list[Any], combine: Callable[[Any, Any], Any]) -> Any:
+    """One result of the futures of many, combined on the workers."""
+    with sends_large():
+        return in_pairs(parts, lambda first, second: client.submit(combine, first, second, pure=False)).result()
+
+
+def in_pairs(items: list[Any], combine: Callable[[Any, Any], Any]) -> Any:
+    """Combine neighbours until one is left."""
+    while len(items) > 1:
+        items = [combine(*items[i : i + 2]) if i + 1 < len(items) else items[i] for i in range(0, len(items), 2)]
+    return items[0]
 
 
 def sends_large() -> AbstractContextManager:

@@ -9,6 +9,7 @@ from kompot_scverse._gp.distinct import RESOLUTION
 from kompot_scverse._gp.frame import fit_frame
 from kompot_scverse._gp.kernel import Kernel
 from kompot_scverse._gp.mellon import kernel_function
+from kompot_scverse._gp.points import Points
 
 if TYPE_CHECKING:
     from kompot_scverse.settings import GPSettings
@@ -41,11 +42,11 @@ def estimate_rank(x: np.ndarray, gp: "GPSettings") -> int:
     rng = np.random.default_rng(0)
     chosen = np.sort(rng.choice(len(x), min(PIVOT_CELLS + TEST_CELLS, len(x)), replace=False))
     frame = fit_frame(x)
-    x = frame.inward(x)
+    points = Points(x, frame)
     ls = gp.ls
     if ls is None:
         n_queries = int(np.clip(DISTANCES / len(x), *QUERIES))
-        nearest = _nearest_distances(x, chosen[:: max(1, len(chosen) // n_queries)])
+        nearest = _nearest_distances(points, chosen[:: max(1, len(chosen) // n_queries)])
         nearest = nearest[np.isfinite(nearest)]
         if nearest.size == 0:
             return 1
@@ -53,7 +54,7 @@ def estimate_rank(x: np.ndarray, gp: "GPSettings") -> int:
     # a covariance with a length scale of its own does not ask for this one
     kernel = Kernel(kernel_function(gp.kernel, ls), frame)
     limit = min(int(gp.n_landmarks), len(x))
-    probe = x[rng.permutation(chosen)]
+    probe = points[rng.permutation(chosen)]
     everything = len(chosen) == len(x)
     residuals = _residuals(probe, kernel, 0 if everything else TEST_CELLS, min(limit, MAX_PIVOTS), gp.rtol)
     if residuals.size == 0:
@@ -66,7 +67,7 @@ def estimate_rank(x: np.ndarray, gp: "GPSettings") -> int:
     return int(min(limit, np.ceil(rank if everything else MARGIN * rank)))
 
 
-def _nearest_distances(x: np.ndarray, queries: np.ndarray) -> np.ndarray:
+def _nearest_distances(x: Points, queries: np.ndarray) -> np.ndarray:
     """Distance of some cells to the nearest of all others at another point."""
     nearest = np.full(len(queries), np.inf)
     for start in range(0, len(x), BLOCK):

@@ -1,14 +1,17 @@
 """A function of every block of rows of a matrix, on threads or on the workers of a cluster."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from dataclasses import replace
 from typing import Any, Protocol
 
 import dask
 import numpy as np
 import scipy.sparse as sp
 
-from .parallel import cluster_client, compute_here, sends_large
+from .features import CellFeatures
+from .over_cells import count_when_done, held_by_workers, ranges_on_workers
+from .parallel import cluster_client, combined_there, compute_here, in_pairs, sends_large
+from .points import Points, piece
 
 TASK_ROWS = 4096
 """Rows of one parallel task."""
@@ -91,7 +94,9 @@ def map_rows(
     progress
         Called with the number of cells done after each task.
     """
-    ship = y.movable and cluster_client() is not None
+    client = cluster_client()
+    if client is not None and y.movable:
+        return _on_workers(client, y, codes, function, of_rows, combine, progress)
 
     def run(rows: slice | np.ndarray) -> Any:
         part = function(y, rows, *(one[rows] for one in of_rows))
@@ -99,32 +104,58 @@ def map_rows(
             progress(len(codes[rows]))
         return part
 
-    if ship:
-        # each worker gets the rows of its task (or the recipe to read them), not everything
-        task = dask.delayed(partial(_on_worker, function), pure=False)
-        parts = [task(y.piece(rows), [piece(one, rows) for one in of_rows]) for rows in row_tasks(y, codes)]
-    else:
-        task = dask.delayed(run, pure=False)
-        parts = [task(rows) for rows in row_tasks(y, codes)]
-    tree = _tree(parts, dask.delayed(combine, pure=False))
-    if not ship:
-        return compute_here(tree)[0]
+    task = dask.delayed(run, pure=False)
+    parts = [task(rows) for rows in row_tasks(y, codes)]
+    return compute_here(in_pairs(parts, dask.delayed(combine, pure=False)))[0]
+
+
+def _on_workers(
+    client: Any,
+    y: RowReader,
+    codes: np.ndarray,
+    function: Callable[..., Any],
+    of_rows: Sequence[Any],
+    combine: Callable[[Any, Any], Any],
+    progress: Callable[[int], object] | None,
+) -> Any:
+    """Each worker gets the rows of its task, or the recipe to read them; the representation it has already, where tasks are ranges."""
+    tasks, parts = list(row_tasks(y, codes)), []
     with sends_large():
-        return dask.compute(tree)[0]
+        for rows in tasks:
+            own: list[Any] = []
+            place: tuple[Any, slice | None] = (None, None)
+            for one in of_rows:
+                held = _place(one, rows)
+                if held is None:
+                    own.append(piece(one, rows))
+                else:
+                    own.append(one.piece(slice(0)))
+                    place = held_by_workers(client, one.x)[held[0]], held[1]
+            parts.append(client.submit(_on_worker, function, y.piece(rows), *place, *own, pure=False))
+    if progress is not None:
+        count_when_done(parts, [len(codes[rows]) for rows in tasks], progress)
+    return combined_there(client, parts, combine)
 
 
-def piece(values: Any, rows: slice | np.ndarray) -> Any:
-    """What a worker needs to have some rows: these rows, or of what computes them the means to do so."""
-    return values.piece(rows) if hasattr(values, "piece") else values[rows]
+def _place(features: Any, rows: slice | np.ndarray) -> tuple[int, slice] | None:
+    """Number of the block of the representation that has the rows, and where in it; None where it is not one alone."""
+    if not isinstance(features, CellFeatures) or not isinstance(rows, slice):
+        return None
+    size = ranges_on_workers(len(features))[0].stop
+    number = rows.start // size
+    first = number * size
+    return (number, slice(rows.start - first, rows.stop - first)) if rows.stop <= first + size else None
 
 
-def _on_worker(function: Callable[..., Any], y: RowReader, of_rows: Sequence[Any]) -> Any:
+def _on_worker(
+    function: Callable[..., Any],
+    y: RowReader,
+    block: np.ndarray | Points | None,
+    within: slice | None,
+    *of_rows: Any,
+) -> Any:
     every = slice(None)
+    if block is not None and within is not None:
+        x = piece(block, within)
+        of_rows = tuple(replace(one, x=x) if isinstance(one, CellFeatures) else one for one in of_rows)
     return function(y, every, *(one[every] for one in of_rows))
-
-
-def _tree(items: list, combine: Callable) -> object:
-    """Combine neighbours until one is left."""
-    while len(items) > 1:
-        items = [combine(*items[i : i + 2]) if i + 1 < len(items) else items[i] for i in range(0, len(items), 2)]
-    return items[0]

@@ -9,8 +9,10 @@ import numpy as np
 
 from .basis import explained_variance
 from .features import CellFeatures
+from .frame import fit_frame
 from .model import CellStates, fit_cell_states
 from .neighbor_choice import NeighborRequest
+from .points import Points
 from .recipe import FeatureRecipe, kernel_name
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ class States:
     """Cell states of all cells."""
 
     use_rep: str
-    x: np.ndarray
+    x: Points | np.ndarray
     """Cells × dimensions, in the frame of the model: centred, and close to 1 in size."""
     model: CellStates
     n_cells: int
@@ -32,7 +34,7 @@ class States:
     components: np.ndarray | None = None
     """Numbers of the components of the representation that are used; None for all."""
 
-    def rows(self, take: Callable[[np.ndarray], np.ndarray]) -> "States":
+    def rows(self, take: Callable[[Any], Any]) -> "States":
         """Rows of the cells of an array, as `take` returns them."""
         return replace(self, x=take(self.x))
 
@@ -83,7 +85,7 @@ class States:
         null
             Distances of null genes.
         """
-        prior = self.model.basis.kernel.diagonal(self.x[cells])
+        prior = self.model.basis.kernel.diagonal(self.x)[cells]
         kept = {"residual_quantiles": self.left_out[cells] / prior.mean()}
         if null is not None:
             kept["null_quantiles"] = null
@@ -110,5 +112,6 @@ def fit_states(
     distances
         What nearest-neighbour distances of every such cell are needed for; None if they are not.
     """
-    model = fit_cell_states(x if cells.all() else x[cells], gp, distances=distances)
-    return States(use_rep, model.frame.inward(x), model, int(cells.sum()))
+    points = Points(x, fit_frame(x if cells.all() else x[cells]))
+    model = fit_cell_states(points if cells.all() else points.piece(cells), gp, distances=distances)
+    return States(use_rep, points, model, int(cells.sum()))

@@ -7,7 +7,7 @@ from scipy.linalg import qr
 from scipy.linalg.lapack import dpstrf
 from scipy.optimize import lsq_linear, nnls
 
-from .features import Features, blocks_of
+from .features import Features, blocks_of, over_features
 
 TOLERANCE = 0.03
 """Relative error of a variance, root mean square over the cell states."""
@@ -52,17 +52,8 @@ class VarianceTable:
     def forms(self, features: Features) -> np.ndarray:
         """FᵀVF of every covariance, in the precision of the features: cells × covariances, NaN where these are."""
         kind = getattr(features, "dtype", np.float32)
-        out = np.empty((len(features), len(self.covariances)), dtype=kind)
-        rest = [one.rest.astype(kind) for one in self.covariances]
-        roots = [one.root.astype(kind) for one in self.covariances]
-        for rows, block in blocks_of(features):
-            rotated = (block @ self.axes).astype(kind, copy=False)
-            squared = np.square(rotated)
-            for k, (root, others) in enumerate(zip(roots, rest, strict=True)):
-                # sums of squares: no small difference of large numbers
-                half = rotated[:, : len(root)] @ root
-                out[rows, k] = np.einsum("cr,cr->c", half, half) + squared[:, len(root) :] @ others
-        return out
+        parts = [(one.root.astype(kind), one.rest.astype(kind)) for one in self.covariances]
+        return np.concatenate(over_features(_forms, features, arguments=(self.axes, parts, kind), what="variances"))
 
     def traces(self, moments: np.ndarray) -> np.ndarray:
         """Trace of every V times a symmetric matrix of the features."""
@@ -78,6 +69,19 @@ class VarianceTable:
     def variances(self, features: Features) -> np.ndarray:
         """Genes × cells."""
         return self.loads @ self.forms(features).T
+
+
+def _forms(
+    block: np.ndarray, axes: np.ndarray, parts: list[tuple[np.ndarray, np.ndarray]], kind: type[np.floating]
+) -> np.ndarray:
+    """Of a block of cells."""
+    rotated = (block.astype(np.float64, copy=False) @ axes).astype(kind, copy=False)
+    squared, out = np.square(rotated), np.empty((len(block), len(parts)), dtype=kind)
+    for k, (root, others) in enumerate(parts):
+        # sums of squares: no small difference of large numbers
+        half = rotated[:, : len(root)] @ root
+        out[:, k] = np.einsum("cr,cr->c", half, half) + squared[:, len(root) :] @ others
+    return out
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def plan_tasks(
         Settings.
     """
     targets.check_finite(cells)
-    rank = estimate_rank(targets.x[cells], gp)
+    rank = estimate_rank(targets.x if cells.all() else targets.x[cells], gp)
     sizes = {task.mod: _sizes(task, targets.x.shape[1], rank, storage) for task in tasks}
     machine = calibrate()
     times = [seconds(one, machine) for one in sizes.values()]

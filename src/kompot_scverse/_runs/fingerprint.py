@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import math
 import operator
 from collections.abc import Iterable
+from itertools import batched
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import scipy.sparse as sp
 from anndata import AnnData
 
 from kompot_scverse._data.matrix import matrix_reader
+from kompot_scverse._gp.points import Points
 from kompot_scverse._gp.row_pieces import row_pieces
 from kompot_scverse._gp.row_tasks import RowReader, map_rows
 from kompot_scverse._stats.design import Design
@@ -69,10 +72,17 @@ def labels_print(labels: pd.Series) -> str:
     return _digest(*_coded(labels.cat.categories, labels.cat.codes.to_numpy()))
 
 
-def array_print(values: np.ndarray) -> str:
-    """Fingerprint of an array of numbers, by their values as float64."""
-    plain = np.ascontiguousarray(values, dtype="<f8")
-    return _digest(str(plain.shape).encode(), plain.data)
+def array_print(values: np.ndarray | Points, rows: np.ndarray | None = None) -> str:
+    """Fingerprint of an array of numbers, or of some of its rows (a mask), by their values as float64."""
+    n = len(values) if rows is None else int(rows.sum())
+    shape = (n, *values.shape[1:])
+    digest = _begun(str(shape).encode())
+    digest.update(f"{8 * math.prod(shape)}:".encode())
+    for start in range(0, len(values), BLOCK):
+        block = values[start : start + BLOCK]
+        own = block if rows is None else block[rows[start : start + BLOCK]]
+        digest.update(np.ascontiguousarray(own, dtype="<f8").data)
+    return digest.hexdigest()
 
 
 def matrix_print(values: Any, cells: np.ndarray, names: Iterable[str]) -> str:
@@ -169,12 +179,18 @@ def _coded(labels: Iterable[object], codes: np.ndarray) -> list[Any]:
 
 
 def _texts(texts: Iterable[object]) -> bytes:
-    return json.dumps([str(text) for text in texts]).encode()
+    """A list in JSON, put together of parts: names of very many cells take little more memory than their letters."""
+    parts = (json.dumps([str(text) for text in part])[1:-1] for part in batched(texts, BLOCK))
+    return f"[{', '.join(parts)}]".encode()
 
 
 def _digest(*parts: Any) -> str:
+    return _begun(*parts).hexdigest()
+
+
+def _begun(*parts: Any) -> Any:
     digest = hashlib.blake2b(digest_size=10)
     for part in parts:
         digest.update(str(memoryview(part).nbytes).encode() + b":")
         digest.update(part)
-    return digest.hexdigest()
+    return digest

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kompot_scverse._gp.points import Points
 from kompot_scverse._runs.field import Field
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def row_prints(fields: Iterable[Field]) -> dict[str, str]:
 
 def row_print(values: Any) -> str:
     """A set of hashes of all rows, as a bit array (a Bloom filter), with what it takes to ask it."""
-    hashes = _hashes(np.asarray(values))
+    hashes = _hashes(_rows(values))
     every = max(1, -(-len(hashes) // MAX_ROWS))
     hashes = hashes[hashes % np.uint64(every) == 0]
     n_bits = max(MIN_BITS, BITS_PER_ROW * len(hashes))
@@ -45,7 +46,7 @@ def has_rows(print_: str, values: Any) -> bool:
     try:
         every, n_bits, text = print_.split(":")
         bits = np.unpackbits(np.frombuffer(base64.b64decode(text, validate=True), dtype=np.uint8))[: int(n_bits)]
-        hashes = _hashes(np.asarray(values))
+        hashes = _hashes(_rows(values))
         hashes = hashes[hashes % np.uint64(max(int(every), 1)) == 0]
         return bool(bits[_places(hashes, int(n_bits))].all())
     except (ValueError, IndexError, binascii.Error):
@@ -85,18 +86,25 @@ def check_rows(view: "RunView", rows: Any, columns: Any) -> None:
             )
 
 
-def _hashes(values: np.ndarray) -> np.ndarray:
+def _rows(values: Any) -> np.ndarray | Points:
+    return values if isinstance(values, Points) else np.asarray(values)
+
+
+def _hashes(values: np.ndarray | Points) -> np.ndarray:
     """One number for every row without missing values, of its values as float32."""
-    flat = values.reshape(len(values), math.prod(values.shape[1:]))
-    odd = np.random.default_rng(0).integers(2**63, size=flat.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-    found = np.empty(len(flat), dtype=np.uint64)
-    for start in range(0, len(flat), BLOCK):
-        block = np.ascontiguousarray(flat[start : start + BLOCK], dtype=np.float32)
+    width, found = math.prod(values.shape[1:]), np.empty(len(values), dtype=np.uint64)
+    finite = np.empty(len(values), dtype=bool)
+    odd = np.random.default_rng(0).integers(2**63, size=width, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    for start in range(0, len(values), BLOCK):
+        rows = values[start : start + BLOCK]
+        flat = rows.reshape(len(rows), width)
+        finite[start : start + BLOCK] = np.isfinite(flat).all(axis=1)
+        block = np.ascontiguousarray(flat, dtype=np.float32)
         hashed = (block.view(np.uint32).astype(np.uint64) * odd).sum(axis=1, dtype=np.uint64)
         hashed ^= hashed >> np.uint64(32)
         hashed *= MIX
         found[start : start + BLOCK] = hashed ^ (hashed >> np.uint64(29))
-    return found[np.isfinite(flat).all(axis=1)]
+    return found[finite]
 
 
 def _places(hashes: np.ndarray, n_bits: int) -> np.ndarray:

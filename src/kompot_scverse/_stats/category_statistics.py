@@ -3,16 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 from scipy.stats import norm
 
-from kompot_scverse._gp.features import Features
+from kompot_scverse._gp.features import Features, over_features
 
 from .component_fit import ComponentFit
 from .expression import ExpressionFit
 from .lazy_layers import ratio
-
-BLOCK = 8192
-"""Cells summed at a time."""
 
 
 @dataclass(frozen=True)
@@ -46,22 +44,25 @@ def category_means(
     min_cells
         Fewest cells of each of them in a category.
     """
-    means = np.full((n_categories, phi.shape[1]), np.nan)
-    for category in range(len(means)):
-        own = codes == category
-        in_condition = [own & side for side in sides]
-        if min(cells.sum() for cells in in_condition) >= min_cells:
-            means[category] = mean_features(phi, in_condition[0] | in_condition[1])
-    return means
+    counts = [np.bincount(codes[(codes >= 0) & side], minlength=n_categories) for side in sides]
+    own = np.where(sides[0] | sides[1], codes, -1)
+    sums = sum(over_features(_sums_of, phi, own, arguments=(n_categories,), what="categories"))
+    enough = np.minimum(*counts) >= min_cells
+    numbers = np.bincount(own[own >= 0], minlength=n_categories)
+    return np.where(enough, sums.T / np.maximum(numbers, 1), np.nan).T
+
+
+def _sums_of(block: np.ndarray, codes: np.ndarray, n_categories: int) -> np.ndarray:
+    """Sums over the cells of each category in a block."""
+    own = np.flatnonzero(codes >= 0)
+    indicator = csr_array((np.ones(len(own)), (codes[own], np.arange(len(own)))), shape=(n_categories, len(own)))
+    return indicator @ block[own].astype(np.float64, copy=False)
 
 
 def mean_features(phi: Features, cells: np.ndarray) -> np.ndarray:
     """Mean over chosen cells (a mask); rows of other cells may be NaN."""
-    rows, total = np.flatnonzero(cells), np.zeros(phi.shape[1])
-    for start in range(0, len(rows), BLOCK):
-        # in blocks, since a choice of rows is a copy
-        total += phi[rows[start : start + BLOCK]].sum(axis=0, dtype=np.float64)
-    return total / len(rows)
+    codes = np.where(cells, 0, -1)
+    return sum(over_features(_sums_of, phi, codes, arguments=(1,), what="means"))[0] / np.count_nonzero(cells)
 
 
 def group_statistics(fit: ExpressionFit | ComponentFit, means: np.ndarray, group: int) -> GroupStatistics:

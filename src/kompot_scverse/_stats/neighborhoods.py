@@ -15,6 +15,7 @@ from scipy.spatial.distance import cdist, pdist
 from scipy.special import softmax
 
 from kompot_scverse._gp.over_cells import over_cells
+from kompot_scverse._gp.points import Points
 
 MAX_CELLS_FOR_CENTERS = 50_000
 """Above this number of cells the centres come from a random subset: 50 centres need no more."""
@@ -46,9 +47,9 @@ class Neighborhoods:
         r"""Weights :math:`w_{ij} \propto \exp(-|x_i - c_j|^2 / 2h^2)` with :math:`\sum_j w_{ij} = 1`, shape (cells, m)."""
         return softmax(-0.5 * cdist(x, self.centers, "sqeuclidean") / self.width**2, axis=1)
 
-    def sparse_weights(self, x: NDArray[np.floating]) -> csr_array:
+    def sparse_weights(self, x: NDArray[np.floating] | Points) -> csr_array:
         """Weights above :data:`SLIGHT`; nearly all cells have these in a few neighbourhoods only."""
-        return vstack(over_cells(_sparse_weights, x, arguments=(self,)), format="csr")
+        return vstack(over_cells(_sparse_weights, x, arguments=(self,), what="neighbourhoods"), format="csr")
 
 
 def _sparse_weights(x: NDArray[np.floating], neighborhoods: Neighborhoods) -> csr_array:
@@ -76,7 +77,10 @@ def default_n_centers(n_cells: int, n_samples: int) -> int:
 
 
 def fit_neighborhoods(
-    x: NDArray[np.floating], n_centers: int, width: float = EXPRESSION_WIDTH, order: NDArray[np.intp] | None = None
+    x: NDArray[np.floating] | Points,
+    n_centers: int,
+    width: float = EXPRESSION_WIDTH,
+    order: NDArray[np.intp] | None = None,
 ) -> Neighborhoods:
     """Place the centres by k-means and set the width from the spread of the cells around them.
 

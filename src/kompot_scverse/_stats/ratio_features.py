@@ -11,6 +11,7 @@ from kompot_scverse._gp.cell_blocks import CellBlocks
 from kompot_scverse._gp.features import CellFeatures
 from kompot_scverse._gp.order import canonical_order
 from kompot_scverse._gp.over_cells import over_cells
+from kompot_scverse._gp.points import piece
 from kompot_scverse._gp.region_choice import choose_regions
 from kompot_scverse._gp.rough import MAX_CENTERS, rough_basis
 from kompot_scverse._gp.states import States
@@ -82,7 +83,7 @@ class RatioFeatures:
         # in an order that belongs to the data
         order = own[canonical_order(states.x, own)]
         neighborhoods = fit_neighborhoods(states.x, n_rough_centers(len(own)), ABUNDANCE_WIDTH, order)
-        x = states.x if cells.all() else states.x[cells]
+        x = states.x if cells.all() else piece(states.x, cells)
         return cls(states, rough_basis(neighborhoods.centers, x), neighborhoods)
 
     @cached_property
@@ -143,7 +144,7 @@ class RatioFeatures:
     def _sums(self, codes: np.ndarray, n_samples: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Sums over the cells of the products of features, fields and nodes, and of the features of each sample."""
         bases = (self.states.model.basis, self.rough, RegionBasis(self.neighborhoods, self.nodes))
-        parts = over_cells(_sums_of, self.states.x, codes, arguments=(bases, n_samples))
+        parts = over_cells(_sums_of, self.states.x, codes, arguments=(bases, n_samples), what="regions")
         gram, sums = (sum(of_blocks) for of_blocks in zip(*parts, strict=True))
         return gram, sums, np.bincount(codes[codes >= 0], minlength=n_samples).astype(np.float64)
 

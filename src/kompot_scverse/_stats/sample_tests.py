@@ -9,6 +9,7 @@ from scipy.sparse import csr_array, hstack
 from kompot_scverse._gp.moments import Moments, sample_grams
 from kompot_scverse._gp.order import canonical_order
 from kompot_scverse._gp.over_cells import over_cells
+from kompot_scverse._gp.points import Points
 from kompot_scverse._gp.states import States
 
 from .abundance_testing import AbundanceTest, abundance_test
@@ -44,7 +45,7 @@ class CellWeights:
     """Weights of the cells in soft neighbourhoods and in categories."""
 
     neighborhoods: Neighborhoods
-    x: np.ndarray
+    x: np.ndarray | Points
     """Representation in the frame of the cell states: cells × dimensions."""
     soft: csr_array
     """Weights in the neighbourhoods, which sum to one: cells × m; NaN for cells without a state."""
@@ -70,7 +71,7 @@ class CellWeights:
 
 
 def cell_weights(
-    x: np.ndarray, design: Design, n_neighborhoods: int | None, width: float, hard: csr_array | None = None
+    x: np.ndarray | Points, design: Design, n_neighborhoods: int | None, width: float, hard: csr_array | None = None
 ) -> CellWeights:
     """
     Place neighbourhoods over the cells of the analysis and weigh all cells.
@@ -129,7 +130,7 @@ def compare_abundance(
     mass, gram = weight_sums(weights.soft, design, contrast)
     test = abundance_test(mass, gram, contrast.matrix)
     # by all weights: where the nearest neighbourhoods are not tested, small ones decide
-    parts = over_cells(_to_cells, weights.x, arguments=(weights.neighborhoods, test))
+    parts = over_cells(_to_cells, weights.x, arguments=(weights.neighborhoods, test), what="tests")
     pvalue, qvalue, effect = (np.concatenate(of_blocks) for of_blocks in zip(*parts, strict=True))
     return pvalue, qvalue, effect
 

@@ -7,6 +7,7 @@ from scipy.sparse import csr_array
 
 from kompot_scverse._gp.order import canonical_order
 from kompot_scverse._gp.over_cells import over_cells
+from kompot_scverse._gp.points import Points
 
 from .neighborhoods import Neighborhoods, fit_neighborhoods
 
@@ -43,7 +44,7 @@ class SupportMap:
     def __init__(self, neighborhoods: Neighborhoods, n_cells: np.ndarray) -> None:
         self.neighborhoods, self.n_cells = neighborhoods, n_cells
 
-    def at(self, x: np.ndarray, sides: Sequence[np.ndarray]) -> np.ndarray:
+    def at(self, x: np.ndarray | Points, sides: Sequence[np.ndarray]) -> np.ndarray:
         """
         The least support that the sides of a contrast have at every cell; NaN for cells without a state.
 
@@ -55,7 +56,7 @@ class SupportMap:
             Numbers of the samples on each side.
         """
         n = EFFECT_VARIANCE * np.stack([self.n_cells[members].sum(axis=0) for members in sides])
-        return np.concatenate(over_cells(_least, x, arguments=(self.neighborhoods, (n / (1 + n)).T)))
+        return np.concatenate(over_cells(_least, x, arguments=(self.neighborhoods, (n / (1 + n)).T), what="support"))
 
 
 def _least(x: np.ndarray, neighborhoods: Neighborhoods, known: np.ndarray) -> np.ndarray:
@@ -70,7 +71,7 @@ def _counts(x: np.ndarray, codes: np.ndarray, neighborhoods: Neighborhoods, n_sa
     return indicator @ neighborhoods.weights(x[own])
 
 
-def fit_support(x: np.ndarray, codes: np.ndarray, contrasts: Sequence[Sequence[np.ndarray]]) -> SupportMap:
+def fit_support(x: np.ndarray | Points, codes: np.ndarray, contrasts: Sequence[Sequence[np.ndarray]]) -> SupportMap:
     """
     Place the neighbourhoods and count the cells of every sample.
 
@@ -90,7 +91,7 @@ def fit_support(x: np.ndarray, codes: np.ndarray, contrasts: Sequence[Sequence[n
     smallest = int(min(sizes[members].sum() for sides in contrasts for members in sides))
     n = min(max(smallest // CELLS_PER_NEIGHBORHOOD, 1), MAX_NEIGHBORHOODS)
     neighborhoods = fit_neighborhoods(x, n, WIDTH, cells)
-    counts = over_cells(_counts, x, codes, arguments=(neighborhoods, len(sizes)))
+    counts = over_cells(_counts, x, codes, arguments=(neighborhoods, len(sizes)), what="support")
     return SupportMap(neighborhoods, np.sum(counts, axis=0))
 
 

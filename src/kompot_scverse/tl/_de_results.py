@@ -211,7 +211,7 @@ def _fingerprint(job: Job) -> dict[str, str]:
     if task.formula is not None:
         covariates = task.formula.matrix.table
     found = design_prints(frame, design, covariates, task.categories)
-    found["representation"] = array_print(job.states.x[design.cells])
+    found["representation"] = array_print(job.states.x, design.cells)
     values, _ = expression_values(frame, task.layer)
     found["expression"] = matrix_print(values, design.cells, frame.var_names)
     if request.test.null_mahalanobis is not None:

@@ -9,6 +9,7 @@ from kompot_scverse._data.matrix import matrix_reader
 from kompot_scverse._gp.features import Features
 from kompot_scverse._gp.moments import Moments, collect_moments
 from kompot_scverse._gp.order import canonical_order
+from kompot_scverse._gp.points import Points
 from kompot_scverse._stats.design import Design
 from kompot_scverse._stats.null_genes import draw_permutations, null_gene_batches, shuffle_cells
 
@@ -27,7 +28,7 @@ class ShuffledMoments:
 
 
 def shuffled_moments(
-    moments: Moments, n_null: int, x: np.ndarray, features: Features, design: Design, rng: np.random.Generator
+    moments: Moments, n_null: int, x: np.ndarray | Points, features: Features, design: Design, rng: np.random.Generator
 ) -> ShuffledMoments:
     """
     Shuffle the extracted genes over the cells and sum them.

@@ -59,7 +59,7 @@ def _fingerprint(job: Job) -> dict[str, str]:
     """Of the data that the results are made from."""
     task = job.task
     found = design_prints(task.frame, task.design)
-    found["representation"] = array_print(job.states.x[task.mask])
+    found["representation"] = array_print(job.states.x, task.mask)
     values, _ = expression_values(task.frame, task.layer)
     found["expression"] = matrix_print(values, task.design.cells, task.frame.var_names)
     return found
