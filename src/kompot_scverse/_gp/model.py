@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MAX_QUERIES, MIN_QUERIES = 10_000, 1000
 """Points whose nearest neighbour (among all) enters the length scale, at most and at least."""
-COMPARED = 10**9
+COMPARED = 3 * 10**8
 """Pairs of points that are compared for it; more where its standard error would be above the next."""
 MAX_ERROR = 0.005
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from kompot_scverse._gp.basis import MAX_CANDIDATES
-from kompot_scverse._gp.model import MAX_QUERIES
+from kompot_scverse._gp.model import n_queries
 from kompot_scverse._gp.neighbor_choice import LARGE
 from kompot_scverse._gp.neighbor_index import has_faiss
+from kompot_scverse._gp.neighbors import MAX_LOOKED_AT
 from kompot_scverse._stats.neighborhoods import MAX_CELLS_FOR_CENTERS
 from kompot_scverse._stats.support import CELLS_PER_NEIGHBORHOOD, MAX_NEIGHBORHOODS
 
@@ -16,8 +17,8 @@ from .machine import Machine
 
 CONSTANT = 0.1
 """Seconds of a call on hardly any data."""
-PAIR = 3.2
-"""Elementwise operations of a pair of cells, in the search of the nearest ones; beside those of the distance."""
+PAIR, PAIR_OF_SOME = 3.2, 1.0
+"""Elementwise operations of a pair of cells, in the search of the nearest ones of all cells and of some; beside those of the distance."""
 LISTS_SEARCHED = 75
 """Cells that an index compares each cell with, in units of the square root of their number."""
 GROWING = 6
@@ -104,7 +105,7 @@ def work_items(s: Sizes, machine: Machine) -> list[Work]:
     features = r * (KERNEL * element + d * dense) + r**2 / 2 * dense
     items = [
         Work("basis", "constant", CONSTANT, parallel=False),
-        Work("basis", "neighbours", pairs * (PAIR * element + d * dense)),
+        Work("basis", "neighbours", pairs * ((PAIR if s.all_neighbors else PAIR_OF_SOME) * element + d * dense)),
         Work("basis", "pivots", candidates * r * (2 * KERNEL * element + GROWING * r * dense), parallel=False),
         Work("basis", "residual", c * features if c > MAX_CANDIDATES else 0.0),
     ]
@@ -118,7 +119,7 @@ def _pairs(s: Sizes) -> float:
     """Pairs of cells that are compared for nearest neighbours."""
     c = float(s.n_cells)
     if not s.all_neighbors:
-        return min(c, MAX_QUERIES) * c
+        return (n_queries(s.n_cells) + min(s.n_cells, MAX_LOOKED_AT)) * c
     if c > LARGE and has_faiss():
         return c * LISTS_SEARCHED * np.sqrt(c)
     sets = [s.n_conditions, *([s.n_samples] if s.replicates else [])]
