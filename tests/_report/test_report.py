@@ -1,5 +1,6 @@
 """The report of runs: what is on the page, for whatever runs there are."""
 
+import json
 import re
 from pathlib import Path
 
@@ -236,3 +237,18 @@ def test_style_of_the_session_stays_and_plays_no_part(analysed, made):
         made(analysed, run_id=0)
         assert dict(mpl.rcParams) == before
     assert plt.get_fignums() == []
+
+
+def test_warnings_of_the_calls_are_on_the_page_once_and_without_paths(adata, made):
+    call = {"reference": "Young", "groups": "Old"}
+    kp.tl.da(adata, "Age", **call)
+    kp.tl.da(adata, "Age", **call, key_added="other")
+    runs = adata.uns["kompot"]["runs"]
+    record = json.loads(runs["1"])
+    record["warnings"].append({"category": "UserWarning", "text": "<b> see /home/somebody/data.h5ad"})
+    runs["1"] = json.dumps(record)
+    page = made(adata)
+    assert page.texts["h3"].count("Warnings of the calls") == 1
+    said = [text for text in page.texts["li"] if text.startswith(("Without `sample_key`", "<b>"))]
+    assert said == [record["warnings"][0]["text"], "<b> see …/data.h5ad"]
+    assert [text for text in page.texts["small"] if text == " Runs 0, 1."] != []

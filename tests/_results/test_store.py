@@ -134,7 +134,7 @@ def test_sparse_values_are_the_same_where_all_entries_are():
     other.data[2] += 0.1
     adata = AnnData(np.zeros((30, 1)), obsm={"w": same})
     found = [
-        store._is_there(adata, Field("obsm", "w", "", ""), one)
+        store._is_there(adata, Field("obsm", "w", "", "", value=one))
         for one in (values, other, values.toarray(), 2 * values.T.T)
     ]
     assert found == [True, False, False, False]

@@ -37,7 +37,7 @@ def test_every_chunk_has_a_file_also_one_of_zeros(tmp_path: Path) -> None:
     layer = saved(tmp_path)
     np.testing.assert_array_equal(layer.compute(), VALUES)
     np.testing.assert_array_equal(np.asarray(layer[2:9, [6, 1]]), VALUES[2:9][:, [6, 1]])
-    assert layer.chunks == ((4, 4, 2), (3, 3, 1))
+    assert layer.chunks == ((4, 4, 2), (7,))
     assert len(files(tmp_path)) == N_CHUNKS
 
 

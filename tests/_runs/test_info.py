@@ -152,6 +152,15 @@ def test_html_opens_parameters_and_packages_and_folds_the_fields(done: AnnData) 
     }  # fmt: skip
 
 
+def test_warnings_are_shown_in_full(done: AnnData) -> None:
+    run = kp.RunInfo(done, 0)
+    (text,) = run.warnings["text"]
+    shown = str(run)
+    assert text in " ".join(shown[shown.index("Warnings\n") : shown.index("Fields\n")].split())
+    assert f"<li>{text}</li>" in run._repr_html_()
+    assert "Warnings" not in str(kp.RunInfo(done, 1))
+
+
 def test_html_is_balanced_and_escaped(adata: AnnData) -> None:
     adata.obs["Age"] = adata.obs["Age"].cat.rename_categories({"Old": "<script>x</script>&"})
     kp.tl.da(adata, "Age", reference="Young", groups="<script>x</script>&", key_added="<b>")

@@ -35,12 +35,13 @@ def points(ax) -> np.ndarray:
         lambda data, **kws: points(pl.embedding(data, "umap", **kws)),
         lambda data, **kws: points(pl.expression(data, "Gene0005", basis="umap", **kws).axes["observed"]),
         lambda data, **kws: np.hstack([line.get_ydata() for line in pl.replicates(data, "Gene0005", along="branch", **kws).lines]),
+        lambda data, **kws: np.hstack([line.get_ydata() for line in pl.replicates(data, along="branch", **kws).lines]),
         lambda data, **kws: [bar.get_width() for bar in pl.direction_barplot(data, "branch", **kws).patches],
         lambda data, **kws: points(pl.diagnostics(data, analysis="de", **kws).axes["qq"]),
     ],
     ids=[
         "volcano_de", "volcano_da", "multi_volcano_da", "heatmap", "dotplot", "embedding", "expression", "replicates",
-        "direction_barplot", "diagnostics",
+        "abundance of replicates",        "direction_barplot", "diagnostics",
     ],
 )  # fmt: skip
 def test_same_as_the_modality(replicated, mdata, draw):

@@ -5,6 +5,7 @@ from sklearn.linear_model import Ridge
 
 import kompot_scverse.pl as pl
 import kompot_scverse.tl as tl
+from kompot_scverse import Design
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.sample_fits import sample_fits
 from kompot_scverse.settings import GPSettings, TestSettings
@@ -165,3 +166,76 @@ def test_errors(analysed, replicated):
         pl.replicates(replicated, replicated.var_names[0], along=("DM_EigenVectors", 99))
     with pytest.raises(KeyError, match="No gene 'nope'"):
         pl.replicates(replicated, "nope")
+
+
+def of_abundance(adata) -> tuple[pd.DataFrame, pd.Series]:
+    """Log shares of the samples in the branches, less the mean over the conditions, and these means."""
+    cells = adata.obs["Age"].isin(["Young", "Old"]).to_numpy()
+    counts = pd.crosstab(adata.obs["Replicate"][cells].astype(str), adata.obs["branch"][cells])
+    shares = np.log((counts + 0.5).div(counts.sum(axis=1) + 1, axis=0))
+    level = shares.groupby(shares.index.str.split("_").str[0]).mean().mean()
+    return shares - level, level
+
+
+@pytest.mark.parametrize("method", ["ratio", "density"])
+def test_abundance_of_each_sample_beside_the_density_of_its_condition(replicated, method, assert_not_clipped):
+    if method == "density":
+        tl.da(replicated, "Age", reference="Young", groups="Old", sample_key="Replicate", method=method, overwrite=True)
+    ax = pl.replicates(replicated, along="branch")
+    expected, level = of_abundance(replicated)
+    cells = replicated.obs["Age"].isin(["Young", "Old"]).to_numpy()
+    log = {age: replicated.obs[f"kompot_da_{age}_log_{method}"].to_numpy() for age in ("Young", "Old")}
+    sizes = {age: (replicated.obs["Age"] == age).sum() for age in log}
+    pooled = sum(sizes[age] / cells.sum() * np.exp(log[age]) for age in log)
+    for number, branch in enumerate(replicated.obs["branch"].cat.categories):
+        inside = cells & (replicated.obs["branch"] == branch).to_numpy()
+        for age in ("Young", "Old"):
+            own = {full: drawn_at(ax, f"{age}_{full}", number) for full in (True, False)}
+            values = np.concatenate(list(own.values()))
+            values = values[np.argsort(values[:, 0]), 1]
+            np.testing.assert_allclose(values, expected.loc[expected.index.str.startswith(age), branch])
+            ratio = np.exp(log[age]) / pooled
+            share = np.log(ratio[inside].sum() / ratio[cells].sum())
+            dashes = drawn_at(ax, f"{age}_observed", number)[:, 1]
+            np.testing.assert_allclose(dashes, share - level[branch])
+            # the fields are of the same cells
+            if method == "ratio":
+                of_condition = np.log((inside & (replicated.obs["Age"] == age)).sum() / sizes[age])
+                assert abs(share - of_condition) < 0.2
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert "density of its condition" in texts
+    assert ax.get_title() == "Young → Old"
+    assert_not_clipped(ax.figure)
+
+
+def drawn_at(ax, label: str, number: int) -> np.ndarray:
+    lines = [np.column_stack(line.get_data()) for line in ax.lines if line.get_label() == label]
+    drawn = np.concatenate(lines)
+    return drawn[np.abs(drawn[:, 0] - number) < 0.5]
+
+
+def test_abundance_along_an_axis(replicated):
+    ax = pl.replicates(replicated, along="pseudotime")
+    lines = {name: [line for line in ax.lines if line.get_label() == name] for name in ("Young", "Old")}
+    assert {name: len(own) for name, own in lines.items()} == {"Young": 3, "Old": 3}
+    (young,), (old,) = ([line for line in ax.lines if line.get_label() == f"{name}_all"] for name in lines)
+    change = old.get_ydata() - young.get_ydata()
+    # the mean of the log fold change over the cells of a part, up to how it varies there
+    cells = replicated.obs["Age"].isin(["Young", "Old"]).to_numpy()
+    order = np.argsort(replicated.obs["pseudotime"].to_numpy()[cells], kind="stable")
+    lfc = replicated.obs["kompot_da_Young_to_Old_lfc"].to_numpy()[cells][order]
+    expected = np.array([part.mean() for part in np.array_split(lfc, len(change))])
+    np.testing.assert_allclose(change, expected, atol=0.12)
+    assert np.ptp(change) > 0.5
+
+
+def test_abundance_of_a_design_and_of_runs_that_have_no_samples(replicated, analysed):
+    tl.da(replicated, Design("~ Age", test="Age"), sample_key="Replicate", key_added="design")
+    ax = pl.replicates(replicated, along="branch", key_added="design", group="Age")
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert texts[:3] == ["Young (3 samples)", "Mid (2 samples)", "Old (3 samples)"]
+    assert not any(line.get_label().endswith("observed") for line in ax.lines)
+    with pytest.raises(LookupError, match=r"No samples of run 1 .*sample_key"):
+        pl.replicates(analysed, along="branch")
+    with pytest.raises(ValueError, match="no `cell_groups`; pass `along=`"):
+        pl.replicates(replicated, run_id=1)

@@ -284,11 +284,12 @@ def test_view(adata, unchanged):
 
 def test_overwrite(adata, unchanged, monkeypatch):
     in_place(adata, test=NONE)
-    with pytest.warns(UserWarning, match=r"Overwriting \d+ fields written by run 0"):
-        in_place(adata, test=NONE)
+    in_place(adata, test=NONE)  # the values stay as they are
+    with pytest.warns(UserWarning, match=r"Overwriting \d+ fields written by run 1"):
+        in_place(adata, test=NONE, gp=GPSettings(ls_factor=5))
     in_place(adata, test=NONE, overwrite=True)
     in_place(adata, test=NONE, key_added="other")
-    assert sorted(adata.uns["kompot"]["runs"]) == ["0", "1", "2", "3"]
+    assert sorted(adata.uns["kompot"]["runs"]) == ["0", "1", "2", "3", "4"]
 
     def never(*_, **__):
         raise AssertionError("computed before it looked")

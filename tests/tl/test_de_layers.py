@@ -1,8 +1,13 @@
 """Layers against the products of basis and weights."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import scanpy as sc
 from scipy.stats import norm
+
+import kompot_scverse as kp
+from kompot_scverse._stats import lazy_layers
 
 
 @pytest.mark.parametrize("name", ["de", "de samples", "de kompot"])
@@ -35,3 +40,19 @@ def test_variance_between_samples_is_added_to_that_of_the_fit(taken):
     std = np.asarray(values["obs", "kompot_de_Old_std"])
     layer = values["layers", "kompot_de_Old_std_sample_var"].compute()
     np.testing.assert_allclose(layer, np.sqrt(std[:, None] ** 2 + between), rtol=1e-3)
+
+
+def test_scanpy_reads_lazy_layers(adata, monkeypatch):
+    monkeypatch.setattr(lazy_layers, "BYTES", 4 * adata.n_vars * 250)
+    kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", gp=kp.GPSettings(n_landmarks=9))
+    key, gene = "kompot_de_Young_to_Old_fold_change", adata.var_names[3]
+    assert adata.layers[key].numblocks == (3, 1)
+    values, labels = np.asarray(adata.layers[key]), adata.obs["celltype"]
+    means = sc.get.aggregate(adata, "celltype", "mean", layer=key)
+    for number, name in enumerate(means.obs_names):
+        expected = values[labels == name].mean(axis=0)
+        np.testing.assert_allclose(np.asarray(means.layers["mean"])[number], expected, atol=1e-5)
+    # dask has no `argsort`, which scanpy calls
+    ax = sc.pl.umap(adata[:, gene].to_memory(), color=gene, layer=key, show=False)
+    np.testing.assert_allclose(ax.collections[0].get_array(), np.sort(values[:, 3]), atol=1e-6)
+    plt.close("all")

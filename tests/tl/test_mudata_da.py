@@ -76,6 +76,7 @@ def test_round_trip(citeseq, tmp_path):
     citeseq.write(tmp_path / "data.h5mu")
     read = md.read_h5mu(tmp_path / "data.h5mu")
     pd.testing.assert_frame_equal(get.da_df(read), get.da_df(citeseq), check_names=False)
+    assert RunInfo(read, analysis="da").warnings["text"].str.startswith("Without `sample_key`").tolist() == [True]
     assert (RunInfo(read, analysis="da").fields["status"] == "present").all()
 
 
@@ -85,8 +86,7 @@ def test_plan_copy_overwrite_and_call(citeseq):
     tl.da(done, **CALL, use_rep="joint")
     assert "kompot" not in citeseq.uns
     assert {key for _, key, _ in plan.fields} == set(done.obs) - set(citeseq.obs)
-    with pytest.warns(UserWarning, match="Overwriting.*written by run 0"):
-        eval(RunInfo(done, analysis="da").call(), {"kp": kp, "mdata": done})
+    eval(RunInfo(done, analysis="da").call(), {"kp": kp, "mdata": done})  # the values stay as they are
     assert get.runs(done).index.to_list() == [0, 1]
 
 

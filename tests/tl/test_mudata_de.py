@@ -282,8 +282,7 @@ def test_call_repeats_the_run(citeseq):
     text = RunInfo(citeseq).call()
     assert text.startswith("kp.tl.de(\n    mdata,")
     other = citeseq.copy()
-    with pytest.warns(UserWarning, match="Overwriting"):
-        eval(text, {"kp": kp, "mdata": other})
+    eval(text, {"kp": kp, "mdata": other})
     pd.testing.assert_frame_equal(get.de_df(other), get.de_df(citeseq))
 
 

@@ -141,8 +141,9 @@ def test_overwrite(adata):
     tl.smooth(adata, layer="logged_counts")
     with pytest.raises(ValueError, match="written by run 0"):
         tl.smooth(adata, layer="logged_counts", overwrite=False)
-    with pytest.warns(UserWarning, match="Overwriting 6 fields written by run 0"):
-        tl.smooth(adata, layer="logged_counts")
+    tl.smooth(adata, layer="logged_counts")  # the values stay as they are
+    with pytest.warns(UserWarning, match="Overwriting 6 fields written by run 1"):
+        tl.smooth(adata, layer="logged_counts", gp=GPSettings(ls_factor=5))
     tl.smooth(adata, layer="logged_counts", overwrite=True)
 
 

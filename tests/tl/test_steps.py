@@ -1,8 +1,12 @@
 """All tools take the same steps, with the arguments of their function."""
 
 import inspect
+import warnings
 from dataclasses import fields
 
+import anndata as ad
+import numpy as np
+import pandas as pd
 import pytest
 from docstring_parser import parse_from_object
 
@@ -87,3 +91,52 @@ def test_parameters_of_one_meaning_read_the_same():
         "mask_obs",
         "overwrite",
     }
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_the_same_call_again_warns_only_where_values_change(adata, tool):
+    function = TOOLS[tool][1]
+    call = {"use_rep": "DM_EigenVectors"} | CALLS[tool]
+    function(adata, **call)
+    function(adata, **call)
+    assert len(kp.RunInfo(adata, -1).fields) == len(kp.RunInfo(adata, 0).fields)
+    assert set(kp.RunInfo(adata, 0).fields["status"]) == {"present"}
+    # what a call is made from may change without the call
+    states = adata.obsm["DM_EigenVectors"].copy()
+    adata.obsm["DM_EigenVectors"] = states[::-1].copy()
+    before = adata.copy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(
+            UserWarning, match=r"Overwriting \d+ fields with values that differ from those of run 1, though"
+        ):
+            function(adata, **call)
+    # and where a warning is an error, nothing is lost
+    assert kp.RunInfo(adata).run_id == 1
+    pd.testing.assert_frame_equal(adata.obs, before.obs)
+    pd.testing.assert_frame_equal(adata.var, before.var)
+
+
+def test_a_call_with_a_mask_that_is_not_recorded_warns_beforehand(adata):
+    call = CALLS["da"] | {"mask_obs": np.arange(adata.n_obs) % 7 != 0}
+    kp.tl.da(adata, **call)
+    with pytest.warns(UserWarning, match=r"Overwriting \d+ fields written by run 0: "):
+        kp.tl.da(adata, **call)
+
+
+def test_runs_know_what_they_warned_of(adata, tmp_path, caplog):
+    adata.obs["batch"] = pd.Categorical(np.arange(adata.n_obs) % 3).codes.astype(float)
+    adata.obs.loc[adata.obs_names[:5], "Age"] = np.nan
+    with pytest.warns(UserWarning, match="is missing for") as caught:
+        kp.tl.da(adata, **CALLS["da"])
+    expected = [("UserWarning", str(caught[0].message)), ("logged", caplog.records[0].getMessage())]
+    assert expected[1][1].startswith("Without `sample_key`")
+    adata.write_h5ad(tmp_path / "data.h5ad")
+    adata.write_zarr(tmp_path / "data.zarr")
+    for data in (adata, ad.read_h5ad(tmp_path / "data.h5ad"), ad.read_zarr(tmp_path / "data.zarr")):
+        found = kp.RunInfo(data).warnings
+        assert list(found.itertuples(index=False, name=None)) == expected
+    # a later call has its own
+    adata.obs["Age"] = adata.obs["Age"].fillna("Mid")
+    kp.tl.da(adata, **CALLS["da"], sample_key="Replicate", key_added="other")
+    assert kp.RunInfo(adata).warnings.empty

@@ -12,7 +12,7 @@ from kompot_scverse._gp.evidence import GENES as GENES_BLOCK
 from kompot_scverse._gp.evidence import ratio_grid
 from kompot_scverse._gp.moments import PRODUCT_ROWS
 from kompot_scverse._gp.row_tasks import TASK_ROWS
-from kompot_scverse._stats.lazy_layers import CELLS, GENES
+from kompot_scverse._stats.lazy_layers import rows_of_chunk
 from kompot_scverse._stats.null_genes import BATCH_VALUES, SHARED
 from kompot_scverse._stats.sample_covariance import CHUNK
 
@@ -159,13 +159,14 @@ def _result_items(s: Sizes) -> list[Item]:
     g, r, threads = s.n_genes, s.rank, os.cpu_count() or 1
     one, stored = g * r * 8, s.n_all_genes * r * 4
     later = ("fitting", "results")
-    chunk = threads * min(s.n_obs, CELLS) * min(s.n_all_genes, GENES) * 4 if s.n_layers else 0
+    rows = min(s.n_obs, rows_of_chunk(s.n_all_genes))
+    chunk = threads * rows * s.n_all_genes * 4 if s.n_layers else 0
     items = [
         Item("weights", f"{s.n_conditions} × {g:,} × {r}", s.n_conditions * one, later),
         Item("fold changes", f"{g:,} × {r}", (s.n_conditions - 1) * one if s.replicates or s.n_conditions == 1 else 2 * one, later),
         Item("stored weights", f"{s.n_conditions} × {s.n_all_genes:,} × {r}", (2 * s.n_conditions - 1) * stored, later[1:]),
         Item("layers", f"{s.n_layers} × {s.n_obs:,} × {s.n_all_genes:,}", s.n_layers * s.n_obs * s.n_all_genes * 4, later[1:]),
-        Item("chunks of layers", f"{threads} × {min(s.n_obs, CELLS):,} × {min(s.n_all_genes, GENES)}", 3 * chunk, later[1:]),
+        Item("chunks of layers", f"{threads} × {rows:,} × {s.n_all_genes:,}", 3 * chunk, later[1:]),
     ]  # fmt: skip
     if s.estimated:
         functions, places = 2 * s.n_conditions - 1, GRID_SAMPLES if s.replicates else GRID_CELLS

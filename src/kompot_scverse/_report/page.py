@@ -1,6 +1,6 @@
 """The page as a whole."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -12,7 +12,7 @@ from .design import design
 from .expression import expression, genes_called
 from .figures import drawing, part
 from .markup import Html, joined, tag
-from .provenance import provenance
+from .provenance import provenance, without_paths
 from .run import KINDS, ReportedRun
 from .sections import Section, contents
 from .tables import count
@@ -40,7 +40,7 @@ def page(data: Any, runs: Sequence[ReportedRun], title: str) -> str:
         sections = [
             Section("Overview", "overview", [_overview(runs)]),
             Section("Design and samples", "design", list(design(runs))),
-            *([warned] if (warned := _checks(runs)).content else []),
+            *([warned] if (warned := _checks(runs)).content or warned.parts else []),
             *(
                 SECTIONS[run.view.run.analysis](run)
                 for run in runs
@@ -100,13 +100,21 @@ def _overview(runs: Sequence[ReportedRun]) -> Html:
 
 def _checks(runs: Sequence[ReportedRun]) -> Section:
     """What to know before believing: once, where several runs share it."""
+    shown = [run for run in runs if not run.status]
+    found = _said((run, sentence) for run in shown for sentence in checks(run))
+    section = Section("Before you believe it", "warnings", [found] if found else [])
+    recorded = ((run, without_paths(one["text"])) for run in shown for one in run.view.run.warnings)
+    section.add("Warnings of the calls", "recorded", _said(recorded))
+    return section
+
+
+def _said(sentences: Iterable[tuple[ReportedRun, str]]) -> Html:
+    """A list of sentences, each with the runs that it is about; nothing where there are none."""
     said: dict[str, list[int]] = {}
-    for run in runs:
-        if not run.status:
-            for sentence in checks(run):
-                said.setdefault(sentence, []).append(run.view.run.run_id)
+    for run, sentence in sentences:
+        said.setdefault(sentence, []).append(run.view.run.run_id)
     items = [
         tag("li", sentence, tag("small", f" Run{'s' if len(of) > 1 else ''} {', '.join(map(str, dict.fromkeys(of)))}."))
         for sentence, of in said.items()
     ]
-    return Section("Before you believe it", "warnings", [tag("ul", joined(*items), class_="warnings")] if items else [])
+    return tag("ul", joined(*items), class_="warnings") if items else Html()

@@ -13,6 +13,9 @@ from kompot_scverse.settings import StorageSettings
 
 from .stored import Folder, StoredArray
 
+COLUMNS = 2048
+"""Columns of a chunk in a file."""
+
 
 class DiskStore:
     """
@@ -68,9 +71,7 @@ class DiskStore:
         OSError
             If the folder cannot be written or is full. What has been written is deleted when the store is closed.
         """
-        targets = {
-            name: self.create(name, array.shape, tuple(map(int, array.chunksize))) for name, array in arrays.items()
-        }
+        targets = {name: self.create(name, array.shape, _file_chunks(array)) for name, array in arrays.items()}
         with self.writing():
             store_here(list(arrays.values()), list(targets.values()))
         return {name: target.lazy() for name, target in targets.items()}
@@ -102,3 +103,9 @@ class DiskStore:
                 # others may have begun to use it
                 with suppress(OSError):
                     folder.rmdir()
+
+
+def _file_chunks(array: da.Array) -> tuple[int, ...]:
+    """Chunks of the lazy array, but fewer columns in each, so that some genes are read without all others."""
+    rows, *columns = map(int, array.chunksize)
+    return rows, *(min(size, COLUMNS) for size in columns[:1]), *columns[1:]

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from kompot_scverse._runs.run import Run
 
 from .disk import DiskStore
 
+SILENCE = "Pass `overwrite=True` to silence this, or another `key_added=` to keep both."
 SAME = 1e-6
 """Largest difference of values that are the same up to rounding, relative to the largest of them."""
 BLOCK = 2**20
@@ -37,9 +38,11 @@ def check_overwrite(
     overwrite: bool | None,
     call: dict[str, Any] | None = None,
     merged: Collection[str] = (),
-) -> None:
+) -> "Rerun | None":
     """
     Warn about fields that exist already, or raise an error; called before anything is computed.
+
+    Of a call that was made before, nothing is lost unless the data differ: what is returned then warns once that is known.
 
     Parameters
     ----------
@@ -59,7 +62,7 @@ def check_overwrite(
     _check_names(fields)
     existing = [field for field in fields if field.is_in(data)]
     if not existing:
-        return
+        return None
     if call is not None and not overwrite:
         _check_other_tools(data, existing, call["function"])
     origins = {(field.mod, last_writer(holder(data, field.mod), field.slot, field.key)) for field in existing}
@@ -69,23 +72,67 @@ def check_overwrite(
     if overwrite:
         if same:
             logger.info("%s", same)
-        return
+        return None
     origin = f"run {', '.join(map(str, writers))}" if writers else "something else than a recorded run"
     if overwrite is None:
         existing = [field for field in existing if field.mod not in merged or (field.mod, None) in origins]
         if not existing:
-            return
-    named = ", ".join(field.name for field in existing[:6])
-    named += f" and {len(existing) - 6} more" if len(existing) > 6 else ""
+            return None
+        if len(known) == len(origins) and all(_is_same_call(data, *one, call) for one in known):
+            return Rerun(tuple(existing), origin)
+    named = _named(existing)
     if overwrite is False:
         raise ValueError(
             f"{len(existing)} fields exist already (written by {origin}): {named}. "
             "Pass another `key_added=`, or `overwrite=True` to replace them." + (f" {same}" if same else "")
         )
-    warn(
-        f"Overwriting {len(existing)} fields written by {origin}: {named}. "
-        "Pass `overwrite=True` to silence this, or another `key_added=` to keep both." + (f" {same}" if same else "")
-    )
+    warn(f"Overwriting {len(existing)} fields written by {origin}: {named}. {SILENCE}" + (f" {same}" if same else ""))
+    return None
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """A call that was made before; it overwrites nothing where the data are the same."""
+
+    fields: tuple[Field, ...]
+    """Those that exist already."""
+    origin: str
+
+    def settle(self, same: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+        """
+        Warn where values change after all.
+
+        Parameters
+        ----------
+        same
+            Fields that do not change, by modality, slot and key.
+
+        Returns
+        -------
+        The same with layers, which are made from the other fields, where these do not change.
+        """
+        changed = [field for field in self.fields if field.slot != "layers" and field.place not in same]
+        if changed:
+            warn(
+                f"Overwriting {len(changed)} fields with values that differ from those of {self.origin}, though the call is the "
+                f"same: {_named(changed)}. The data differ, or the packages do. {SILENCE}"
+            )
+            return same
+        logger.info("The call was made before, by %s, and its values stay as they were.", self.origin)
+        return [*same, *(field.place for field in self.fields if field.slot == "layers")]
+
+
+def _named(fields: Sequence[Field]) -> str:
+    """The first of them."""
+    return ", ".join(field.name for field in fields[:6]) + (f" and {len(fields) - 6} more" if len(fields) > 6 else "")
+
+
+def _is_same_call(data: Any, mod: str, writer: int, call: dict[str, Any] | None) -> bool:
+    """Whether a run was made by a call with the same arguments, all of them recorded."""
+    if call is None or "not_stored" in str(call["arguments"]):
+        return False
+    run = next(run for run in readable_runs(holder(data, mod)) if run.run_id == writer)
+    return all(run.call.get(name) == call.get(name) for name in ("function", "arguments", "data"))
 
 
 def _check_names(fields: list[Field]) -> None:
@@ -147,17 +194,28 @@ def fill(fields: Iterable[Field], values: dict[tuple[str, str], Any]) -> list[Fi
     return [replace(field, value=values[field.slot, field.key]) for field in fields]
 
 
-def write(data: AnnData | MuData, fields: list[Field], runs: Sequence[Run], disk: DiskStore | None = None) -> None:
+def unchanged(data: AnnData | MuData, fields: Sequence[Field]) -> list[tuple[str, str, str]]:
+    """Fields that have their values already, by modality, slot and key."""
+    return [field.place for field in fields if _is_there(data, field)]
+
+
+def write(
+    data: AnnData | MuData,
+    fields: Sequence[Field],
+    runs: Sequence[Run],
+    disk: DiskStore | None = None,
+    same: Collection[tuple[str, str, str]] | None = None,
+) -> None:
     """
     Write all fields and runs, or nothing: after an error or an interruption the data are as they were before.
 
     If the settings of `disk` say so, lazy layers are first computed into memory or to disk. If that fails, everything in
-    `disk` is deleted.
+    `disk` is deleted. `same` is what :func:`unchanged` gives, where that is known.
     """
     with disk or DiskStore(None) as disk:
         values = _layer_values(fields, disk)
         _actualize_view(data)
-        same = [field.place for field, value in zip(fields, values, strict=True) if _is_there(data, field, value)]
+        same = unchanged(data, fields) if same is None else same
         # a run that is stored again keeps the marks of its first time
         known = {run.run_id for run in readable_runs(data)} if runs else set()
         runs = [run if run.run_id in known else run.without_change(same) for run in runs]
@@ -170,11 +228,11 @@ def write(data: AnnData | MuData, fields: list[Field], runs: Sequence[Run], disk
             disk.commit()
 
 
-def _is_there(data: AnnData | MuData, field: Field, value: Any) -> bool:
+def _is_there(data: AnnData | MuData, field: Field) -> bool:
     """Whether a field has these values already, up to rounding. Layers count as changed, since reading them takes long."""
     if field.slot == "layers" or not field.is_in(data):
         return False
-    there = value_of(holder(data, field.mod), field.slot, field.key)
+    there, value = value_of(holder(data, field.mod), field.slot, field.key), field.value
     if hasattr(there, "dask") or hasattr(value, "dask"):
         return False
     if list(getattr(there, "columns", ())) != list(getattr(value, "columns", ())):
@@ -210,7 +268,7 @@ def drop(data: AnnData | MuData, places: Sequence[tuple[str, str, str]]) -> None
             del getattr(holder(data, mod), slot)[key]
 
 
-def _layer_values(fields: list[Field], disk: DiskStore) -> list[Any]:
+def _layer_values(fields: Sequence[Field], disk: DiskStore) -> list[Any]:
     """Values of all fields, with layers lazy, in memory or on disk, as the settings say."""
     lazy = {field.place: field.value for field in fields if field.slot == "layers" and hasattr(field.value, "dask")}
     kept = lazy
@@ -269,7 +327,9 @@ def _actualize_view(data: AnnData | MuData) -> None:
     check_changeable(data)
     if not data.is_view:
         return
-    warn("The data are a view; they become a copy of their own to hold the results.")
+    warn(
+        "The data are a view; they become a copy of their own to hold the results.",
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         data.obs = data.obs.copy()

@@ -3,17 +3,15 @@
 import os
 import shutil
 import weakref
-from itertools import product
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import dask.array as da
 import numpy as np
 import zarr
 from zarr.codecs import ZstdCodec
 
-from kompot_scverse._gp.forks import renew_pool_when_forked
+from kompot_scverse._gp.lazy import dask_of_rows
 
 
 class Folder:
@@ -82,34 +80,28 @@ class StoredArray:
         """As of the array."""
         return self._zarr.shape
 
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """Of the store."""
+        return self._zarr.chunks
+
     def __setitem__(self, place: Any, values: np.ndarray) -> None:
         self._zarr[place] = values
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        values = np.empty(self.shape, dtype=self.dtype)
-        for place, chunk in self._parts().items():
-            values[place] = chunk.read()
+        values, size = np.empty(self.shape, dtype=self.dtype), self.chunks[0]
+        for start in range(0, self.shape[0], size):
+            rows = slice(start, min(start + size, self.shape[0]))
+            values[rows] = self.rows(rows)[(slice(None),) * values.ndim]
         return values if dtype is None else values.astype(dtype)
 
     def lazy(self) -> da.Array:
-        """As a dask array with the chunks of the store."""
-        renew_pool_when_forked()
-        sizes = da.core.normalize_chunks(self._zarr.chunks, self.shape, dtype=self.dtype)
-        name = f"stored-{uuid4()}"
-        keys = product([name], *(range(len(of_axis)) for of_axis in sizes))
-        graph = {key: (_value, chunk) for key, chunk in zip(keys, self._parts().values(), strict=True)}
-        return da.Array(graph, name, sizes, meta=np.empty((0,) * len(self.shape), dtype=self.dtype))
+        """As a dask array with the chunks of the store along its first axis; of the others, what is asked for is read."""
+        return dask_of_rows(self, self.chunks[0])
 
-    def _parts(self) -> "dict[tuple[slice, ...], StoredChunk]":
-        """All chunks by their place in the array."""
-        steps = [
-            [slice(start, min(start + size, n)) for start in range(0, n, size)]
-            for n, size in zip(self.shape, self._zarr.chunks, strict=True)
-        ]
-        return {
-            tuple(place for _, place in chosen): StoredChunk(self, tuple(number for number, _ in chosen))
-            for chosen in product(*map(enumerate, steps))
-        }
+    def rows(self, rows: slice) -> "StoredRows":
+        """The chunks of some rows, which must be those of chunks."""
+        return StoredRows(self, rows.start // self.chunks[0], (rows.stop - rows.start, *self.shape[1:]))
 
     def read(self, numbers: tuple[int, ...]) -> np.ndarray:
         """
@@ -121,7 +113,7 @@ class StoredArray:
             If its file is gone or damaged.
         """
         path = self.folder.path / self._zarr.path / self._zarr.metadata.encode_chunk_key(numbers)
-        place = tuple(slice(n * size, (n + 1) * size) for n, size in zip(numbers, self._zarr.chunks, strict=True))
+        place = tuple(slice(n * size, (n + 1) * size) for n, size in zip(numbers, self.chunks, strict=True))
         try:
             values = self._zarr[place]
         except (OSError, RuntimeError, ValueError) as error:
@@ -138,25 +130,37 @@ class StoredArray:
         )
 
 
-class StoredChunk:
-    """A chunk of a stored array. Pickling saves its values or, if the store is kept, its place in the store."""
+class StoredRows:
+    """
+    A row of chunks of a stored array. Pickling saves its values or, if the store is kept, its place in the store.
 
-    def __init__(self, array: StoredArray, numbers: tuple[int, ...]) -> None:
-        self.array, self.numbers = array, numbers
+    Parameters
+    ----------
+    array, number, shape
+        The array, the number of the chunks along its first axis, and the shape of what they hold.
+    """
 
-    def read(self) -> np.ndarray:
-        """Its values."""
-        return self.array.read(self.numbers)
+    def __init__(self, array: StoredArray, number: int, shape: tuple[int, ...]) -> None:
+        self.array, self.number, self.shape = array, number, shape
+
+    def __getitem__(self, place: tuple[Any, ...]) -> np.ndarray:
+        if len(self.shape) == 1:
+            return self.array.read((self.number,))[place]
+        size, n = self.array.chunks[1], self.shape[1]
+        others = (0,) * (len(self.shape) - 2)
+        columns = np.arange(n)[place[1]]
+        chunk_of = columns // size
+        found = np.empty((self.shape[0], len(columns), *self.shape[2:]), dtype=self.array.dtype)
+        for number in np.unique(chunk_of):
+            own = chunk_of == number
+            found[:, own] = self.array.read((self.number, int(number), *others))[:, columns[own] - number * size]
+        return found[place[0], :, *place[2:]]
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.array.folder.keep:
-            return StoredChunk, (self.array, self.numbers)
+            return StoredRows, (self.array, self.number, self.shape)
         # another process cannot know how long the store is there
-        return np.asarray, (self.read(),)
+        return np.asarray, (self[(slice(None),) * len(self.shape)],)
 
-    def __deepcopy__(self, memo: Any) -> "StoredChunk":
+    def __deepcopy__(self, memo: Any) -> "StoredRows":
         return self
-
-
-def _value(chunk: StoredChunk | np.ndarray) -> np.ndarray:
-    return chunk if isinstance(chunk, np.ndarray) else chunk.read()

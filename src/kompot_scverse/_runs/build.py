@@ -1,6 +1,7 @@
 """The runs of a call, from its results."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ from .history import next_run_id
 from .row_prints import row_prints
 from .run import Run, now, versions
 
-MAX_SAMPLE_CHARACTERS = 6_400
+MAX_SAMPLE_CHARACTERS = 6_000
 MAX_LEFT_OUT = 40
 """How much of the samples a run lists, so that it stays small."""
 
@@ -37,6 +38,7 @@ def build_runs(
     *,
     key_added: str,
     call: dict[str, Any],
+    warnings: Sequence[dict[str, str]] = (),
 ) -> list[Run]:
     """One run per contrast (one run if there is only one condition) of one modality; modalities share run numbers."""
     first, prints = next_run_id(targets.data), row_prints(fields)
@@ -49,6 +51,7 @@ def build_runs(
         "time": now(),
         "mod": mod,
         "fingerprint": content.fingerprint,
+        "warnings": list(warnings),
     }
     runs: list[Run] = []
     # with one condition nothing is compared, and the run is about that one

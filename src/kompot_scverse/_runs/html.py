@@ -55,6 +55,12 @@ def html_table(rows: Iterable[Sequence[str]], header: Sequence[str] = (), notice
     return f"<div style='overflow-x:auto'>{table}</div>"
 
 
+def text_list(texts: Iterable[str]) -> str:
+    """Sentences below each other."""
+    items = "".join(f"<li>{html.escape(text)}</li>" for text in texts)
+    return f"<ul style='margin:2px 0 6px;padding-left:20px'>{items}</ul>"
+
+
 def details(title: str, content: str, *, opened: bool = False) -> str:
     """A part that folds."""
     return f"<details{' open' if opened else ''}><summary style='cursor:pointer'>{html.escape(title)}</summary>{content}</details>"

@@ -1,5 +1,6 @@
 """What a run did, from what, and where its results are now."""
 
+from textwrap import wrap
 from typing import Any, Literal
 
 import pandas as pd
@@ -13,7 +14,7 @@ from .compare import RunComparison, compare_runs
 from .field_table import MISSING, field_table
 from .find import find_view, listed_runs
 from .history import iterate_runs
-from .html import code, details, display, html_table, page, text_table
+from .html import code, details, display, html_table, page, text_list, text_table
 
 
 class RunInfo:
@@ -125,6 +126,11 @@ class RunInfo:
         return dict(self._run.cells)
 
     @property
+    def warnings(self) -> pd.DataFrame:
+        """What the call warned of: category ("logged" where the logger said it) and text, in their order."""
+        return pd.DataFrame(self._run.warnings, columns=["category", "text"])
+
+    @property
     def environment(self) -> dict[str, str]:
         """Package versions."""
         return dict(self._run.environment)
@@ -191,6 +197,10 @@ class RunInfo:
         lines = [self._title(), self._subtitle()]
         for title, rows in self._sections():
             lines += [title, *text_table(rows)]
+        if self._run.warnings:
+            lines.append("Warnings")
+        for one in self._run.warnings:
+            lines += wrap(_one_line(one["text"]), 100, initial_indent="  ", subsequent_indent="    ")
         fields = [(_place(row), str(row.status)) for row in self._fields.itertuples()]
         lines += ["Fields", *text_table(fields), "Call", *(f"  {line}" for line in self.call().splitlines())]
         return "\n".join(lines)
@@ -198,6 +208,10 @@ class RunInfo:
     def _repr_html_(self) -> str:
         sections = self._sections()
         content = [html_table(sections[0][1])]
+        if self._run.warnings:
+            content.append(
+                details(f"Warnings ({len(self._run.warnings)})", text_list(self.warnings["text"]), opened=True)
+            )
         content += [details(title, html_table(rows), opened=title == "Parameters") for title, rows in sections[1:]]
         columns = ["slot", "key", "status", "statistic", "description"]
         columns = ["mod", *columns] if "mod" in self._fields else columns
@@ -215,6 +229,10 @@ def _summarised(name: str, value: Any) -> str:
     if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
         return f"{len(value):,} (kp.get.{name})"
     return display(value)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _place(row: Any) -> str:

@@ -10,6 +10,7 @@ from kompot_scverse._data.matrix import in_memory
 from kompot_scverse._gp.features import CellFeatures, Features
 from kompot_scverse._gp.parallel import compute_here
 from kompot_scverse._stats.lazy_layers import (
+    Layer,
     lazy_average,
     lazy_lfsr,
     lazy_mixture_std,
@@ -59,7 +60,10 @@ def build_layer(view: RunView, name: str, rows: Chosen = EVERYTHING, columns: Ch
         If later runs have overwritten some of it, so that the rest does not fit, or it is of other data joined to these.
     """
     check_rows(view, rows, columns)
-    parts = _Parts(view, rows, columns)
+    return _layer(view, name, _Parts(view, rows, columns)).lazy()
+
+
+def _layer(view: RunView, name: str, parts: "_Parts") -> Layer:
     what, _, role = name.partition("_")
     if what in ("imputed", "std"):
         view.check_conditions()
@@ -102,7 +106,7 @@ def layer_at(view: RunView, what: str, row: np.ndarray, rows: Chosen, columns: C
     """
     check_rows(view, rows, columns)
     parts = _Parts(view, rows, columns)
-    (values,) = compute_here(parts.mean_at(row) if what == "imputed" else parts.std_at(row))
+    (values,) = compute_here((parts.mean_at(row) if what == "imputed" else parts.std_at(row)).lazy())
     view.warn()
     return values
 
@@ -170,7 +174,7 @@ class _Parts:
         self.view, self.rows, self.columns = view, rows, columns
         self._source: Run | None = None
 
-    def mean(self, *roles: str) -> da.Array:
+    def mean(self, *roles: str) -> Layer:
         """Smoothed expression; of two roles, the first minus the second."""
         weights = [self._part(f"{role}_weights", self.columns) for role in roles]
         return lazy_product(self._basis(), weights[0] if len(weights) == 1 else weights[0] - weights[1])
@@ -181,13 +185,13 @@ class _Parts:
         if any(source.params.get(name) != run.params.get(name) for name in ("formula", "coefficients", "variables")):
             self._raise_mixed("coefficient_weights", source)
 
-    def mean_at(self, row: np.ndarray) -> da.Array:
+    def mean_at(self, row: np.ndarray) -> Layer:
         """Smoothed expression at a row of the design."""
         self._check_design()
         weights = self._part("coefficient_weights", self.columns) @ row.astype(np.float32)
         return lazy_product(self._basis(), weights)
 
-    def std_at(self, row: np.ndarray) -> da.Array:
+    def std_at(self, row: np.ndarray) -> Layer:
         """Standard deviation of the smoothed expression at a row of the design."""
         self._check_design()
         loads = self._part("coefficient_covariance_weights", self.columns)
@@ -197,7 +201,7 @@ class _Parts:
         combined = forms.reshape(len(forms), loads.shape[1], len(pairs)).astype(np.float64) @ pairs
         return lazy_mixture_std(np.maximum(combined, 0).astype(np.float32), loads)
 
-    def std(self, *roles: str) -> da.Array:
+    def std(self, *roles: str) -> Layer:
         """Standard deviation of the smoothed expression; of two roles, of their difference."""
         of_function = f"{roles[0]}_" if len(roles) == 1 else ""
         if self.view.has(f"{of_function}variances"):
@@ -216,7 +220,7 @@ class _Parts:
         analysed = np.where(np.isfinite(weights).all(axis=1), np.float32(1), np.float32(np.nan))
         return lazy_product(np.sqrt(variance)[:, None], analysed[:, None])
 
-    def test_zscore(self) -> da.Array:
+    def test_zscore(self) -> Layer:
         """Moderated z of the replicate test, averaged over the neighbourhoods of each cell."""
         zscore = self._part("neighborhood_zscore", self.columns)
         return lazy_average(self._part("neighborhoods", self.rows), zscore)

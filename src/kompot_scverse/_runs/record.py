@@ -96,6 +96,8 @@ def _check_entries(run: Run) -> None:
             raise ValueError("lists a field that is none")
         if not {"slot", "key", "statistic", "description"} <= entry.keys() or entry["slot"] not in SLOTS:
             raise ValueError(f"lists a field without a place ({entry!r:.60})")
+    if not all(isinstance(one, dict) and isinstance(one.get("text"), str) for one in run.warnings):
+        raise ValueError("lists a warning without a text")
     numbers = {name: run.summary[name] for name in COUNTS if name in run.summary}
     conditions = run.cells.get("conditions", {})
     if not isinstance(conditions, dict):

@@ -45,6 +45,8 @@ class Run:
     """Short texts that are the same for equal cells, representation and expression; empty in early versions."""
     row_prints: dict[str, str] = field(default_factory=dict)
     """By slot and key, which rows of basis and weights this run has written; for a MuData, in the runs of its modalities."""
+    warnings: list[dict[str, str]] = field(default_factory=list)
+    """Category and text of what the call warned of."""
 
     def to_json(self) -> str:
         """As one line of JSON; numpy scalars become numbers."""

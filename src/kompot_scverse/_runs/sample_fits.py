@@ -63,6 +63,11 @@ class SampleFits:
         )
         return np.divide(sums, sizes, out=np.full(len(sums), np.nan), where=sizes > 0)
 
+    def profiles(self, parts: list[np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Samples × parts and, of each condition, its function; means over the cells whose numbers each part has."""
+        means = np.stack([self.phi[part].mean(axis=0) for part in parts])
+        return self.weights @ means.T, {role: means @ own for role, own in self.condition_weights.items()}
+
     @property
     def paired(self) -> bool:
         """Whether some samples are of one donor, as those treated and untreated are."""

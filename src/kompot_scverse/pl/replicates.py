@@ -1,4 +1,4 @@
-"""The smoothed expression of a gene in each sample, along categories or along an axis."""
+"""The smoothed expression of a gene, or the abundance, in each sample, along categories or along an axis."""
 
 from typing import Any
 
@@ -9,23 +9,22 @@ from matplotlib.lines import Line2D
 
 from kompot_scverse._data.design import MIN_CELLS
 from kompot_scverse._data.errors import missing
-from kompot_scverse._data.features import feature_names, feature_numbers
+from kompot_scverse._data.features import feature_numbers
 from kompot_scverse._data.holders import Data
 from kompot_scverse._data.resolve import dense, obs_column, spellings
 from kompot_scverse._data.tables import column_of, value_of
-from kompot_scverse._runs.design_fits import design_fits
 from kompot_scverse._runs.find import find_view
-from kompot_scverse._runs.sample_fits import SampleFits, sample_fits
+from kompot_scverse._runs.sample_abundance import SampleAbundance
 from kompot_scverse._runs.view import RunView
 
 from ._artist import check_keywords
-from ._samples import level_colors
-from ._style import NORMAL, TITLE, category_colors, despine, finish, line, new_axes, outside_legend
+from ._replicates import ShownSamples, abundance_of, expression_of
+from ._style import NORMAL, TITLE, despine, finish, line, new_axes, outside_legend
 from ._theme import paper, shade
 
 BINS = 60
 """Bins of an axis, with equal numbers of cells."""
-OBSERVED: dict[str, Any] = {
+BESIDE: dict[str, Any] = {
     "marker": "_",
     "markersize": 6.0,
     "markeredgewidth": 1.0,
@@ -33,14 +32,14 @@ OBSERVED: dict[str, Any] = {
     "alpha": 0.55,
     "zorder": 2.5,
 }
-"""Marks of the plain means."""
+"""Marks of what the points are compared with."""
 WIDTH = 0.4
 """Half the width that the conditions take."""
 
 
 def replicates(
     data: Data,
-    gene: str,
+    gene: str | None = None,
     *,
     run_id: int | None = None,
     key_added: str | None = None,
@@ -53,7 +52,7 @@ def replicates(
     **line_kws: Any,
 ) -> Axes:
     r"""
-    Smoothed expression of a gene in each sample, so that one sees whether an effect holds in every replicate.
+    Smoothed expression of a gene in each sample, or its abundance, so that one sees whether an effect holds in every replicate.
 
     The function of a sample is that of its condition plus the field that the run estimates for the sample (with
     `GPSettings.kompot()`, a fit to the cells of the sample alone). It is rebuilt from the stored basis and the expression in the data. All
@@ -61,12 +60,17 @@ def replicates(
     differ in expression, not in composition. Bars are the mean of the samples' points; thick lines are the
     function of the condition, from all its cells. In categories, a dash shows the plain mean of the sample's own cells there.
 
+    Without a gene, it is the abundance of a run of :func:`kompot_scverse.tl.da`: points and thin lines are the logs of the
+    shares of each sample's own cells, less their mean over the conditions, so that conditions differ by a log fold change.
+    Dashes and thick lines are the same of the fitted densities of the conditions.
+
     Parameters
     ----------
     data
-        Annotated data with a run of :func:`kompot_scverse.tl.de` with `sample_key`, with the expression it was made on.
+        Annotated data with a run of :func:`kompot_scverse.tl.de` or :func:`kompot_scverse.tl.da` with `sample_key`; for a
+        gene, with the expression that the run was made on.
     gene
-        Name or symbol.
+        Name or symbol; None for abundance.
     run_id, key_added, group
         Which run: its number (negative ones count from the end of those that match), its prefix, the group of its
         contrast. None of them: that of the last call, which must have one contrast.
@@ -74,7 +78,7 @@ def replicates(
         Modality of a MuData.
     along
         Obs column with categories or with numbers (such as a pseudotime), or a key of obsm and the number of a
-        dimension, `("DM_EigenVectors", 0)`. None: the `cell_groups` of the run.
+        dimension, `("DM_EigenVectors", 0)`. None: the `cell_groups` of the run, which runs of abundance do not have.
     gene_symbols
         Var column in which the gene is looked up.
     ax, show
@@ -97,13 +101,19 @@ def replicates(
     >>> adata = kp.datasets.simulate(600, 100)
     >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", sample_key="Replicate")
     >>> ax = kp.pl.replicates(adata, adata.var_names[0], along="pseudotime")
+    >>> kp.tl.da(adata, "Age", reference="Young", groups="Old", sample_key="Replicate")
+    >>> ax = kp.pl.replicates(adata, along="celltype")
     """
     check_keywords(replicates, line_kws, "Line2D", scale=False)
-    view = find_view(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
-    ((view, _, own),) = view.of_features(feature_numbers(view.data, gene, gene_symbols))
-    number = int(own[0])
-    position, name = _position(view, along)
-    fits, variable, names, colors = _samples(view, number)
+    view = find_view(data, "da" if gene is None else "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
+    if gene is None:
+        position, name = _position(view, along)
+        shown = abundance_of(view)
+    else:
+        ((view, _, own),) = view.of_features(feature_numbers(view.data, gene, gene_symbols))
+        position, name = _position(view, along)
+        shown = expression_of(view, int(own[0]), gene_symbols)
+    fits, names, colors = shown.fits, shown.names, shown.colors
     if not (fits.cells & position.notna().to_numpy()).any():
         raise ValueError(f"{name!r} (`along`) is missing for all cells of the run.")
 
@@ -112,11 +122,11 @@ def replicates(
         longest = max(len(str(category)) for category in categories)
         width = 0.45 + 0.02 * min(len(fits.names), 20)
         ax = new_axes(ax, 3.0 + width * len(categories), 2.8 + 0.06 * longest)
-        hollow = _categories(ax, fits, position, categories, colors, line_kws, ordered=view.effect is not None)
+        hollow = _categories(ax, shown, position, categories, line_kws, ordered=view.effect is not None)
     else:
         ax = new_axes(ax, 5.6, 3.3)
         hollow = False
-        _axis(ax, fits, position.to_numpy(dtype=np.float64), colors, line_kws)
+        _axis(ax, shown, position.to_numpy(dtype=np.float64), line_kws)
         ax.set_xlabel(name, fontsize=NORMAL)
     handles = []
     for role in fits.roles:
@@ -129,13 +139,13 @@ def replicates(
                 markeredgecolor=shade(0.7), markersize=5,
             )
         )  # fmt: skip
-    if isinstance(position.dtype, pd.CategoricalDtype):
-        handles.append(Line2D([], [], color=shade(0.7), label="mean of its cells", **OBSERVED))
+    if isinstance(position.dtype, pd.CategoricalDtype) and shown.beside is not None:
+        handles.append(Line2D([], [], color=shade(0.7), label=shown.beside_name, **BESIDE))
     if fits.paired and isinstance(position.dtype, pd.CategoricalDtype):
         handles.append(line(f"same {view.run.params.get('block') or view.run.params['sample_key']}", "-"))
-    outside_legend(ax, handles, variable)
-    ax.set_ylabel("smoothed expression", fontsize=NORMAL)
-    ax.set_title(feature_names(view.data, gene_symbols)[number], fontsize=TITLE, fontstyle="italic")
+    outside_legend(ax, handles, shown.variable)
+    ax.set_ylabel(shown.axis, fontsize=NORMAL)
+    ax.set_title(shown.title, fontsize=TITLE, fontstyle="normal" if gene is None else "italic")
     despine(ax)
     return finish(ax, show, view)
 
@@ -166,27 +176,17 @@ def _position(view: RunView, along: str | tuple[str, int] | None) -> tuple[pd.Se
     return pd.Series(values[:, dimension]), f"{name} {dimension + 1}"
 
 
-def _samples(view: RunView, gene: int) -> tuple[SampleFits, str, dict[str, str], dict[str, Any]]:
-    """Fits of the samples, what they differ in, and names and colours of its levels."""
-    if view.effect is not None:
-        fits, samples = design_fits(view, gene)
-        return fits, samples.variable, {role: role for role in fits.roles}, level_colors(samples, view)
-    fits, names = sample_fits(view, gene), {"reference": view.reference, "group": view.group}
-    colors = category_colors(view.data, view.groupby, pd.Index([view.reference, view.group]))
-    return fits, view.groupby, names, {role: colors[name] for role, name in names.items()}
-
-
 def _categories(
     ax: Axes,
-    fits: SampleFits,
+    shown: ShownSamples,
     position: pd.Series,
     categories: list[Any],
-    colors: dict[str, Any],
     kws: dict[str, Any],
     *,
     ordered: bool,
 ) -> bool:
     """A point per sample and category, with a bar for the condition; returns whether some are hollow."""
+    fits, colors = shown.fits, shown.colors
     roles = fits.names.get_level_values(0).to_numpy()
     options: dict[str, Any] = {"markersize": 4.5, "markeredgewidth": 1.0, "linestyle": "", "marker": "o", "zorder": 3}
     # samples side by side, in the same order in all conditions
@@ -200,7 +200,7 @@ def _categories(
     hollow = False
     for number, category in enumerate(categories):
         cells = (position == category).to_numpy()
-        observed = fits.observed_means(cells)
+        beside = None if shown.beside is None else shown.beside(cells)
         values, sizes = fits.means(cells), np.bincount(fits.codes[fits.cells & cells], minlength=len(roles))
         hollow |= bool((sizes < MIN_CELLS).any())
         for role in fits.roles:
@@ -212,7 +212,8 @@ def _categories(
                 some = own & ((sizes >= MIN_CELLS) == full)
                 style = options | {"color": colors[role], "markerfacecolor": colors[role] if full else paper()} | kws
                 ax.plot(center + spread[some], values[some], label=f"{role}_{full}", **style)
-            ax.plot(center + spread[own], observed[own], color=colors[role], label=f"{role}_observed", **OBSERVED)
+            if beside is not None:
+                ax.plot(center + spread[own], beside[own], color=colors[role], label=f"{role}_observed", **BESIDE)
         for label in np.unique(fits.joined):
             one = np.flatnonzero(fits.joined == label)
             if len(one) > 1:
@@ -224,18 +225,20 @@ def _categories(
     return hollow
 
 
-def _axis(ax: Axes, fits: SampleFits, position: np.ndarray, colors: dict[str, Any], kws: dict[str, Any]) -> None:
+def _axis(ax: Axes, shown: ShownSamples, position: np.ndarray, kws: dict[str, Any]) -> None:
     """A line per sample along an axis, with a thick one for the condition."""
+    fits, colors = shown.fits, shown.colors
     cells = np.flatnonzero(fits.cells & np.isfinite(position))
     cells = cells[np.argsort(position[cells], kind="stable")]
-    parts = [part for part in np.array_split(cells, min(BINS, max(len(cells) // MIN_CELLS, 1))) if len(part)]
+    # where cells are counted, each sample needs some in a part
+    fewest = MIN_CELLS * (len(fits.names) if isinstance(fits, SampleAbundance) else 1)
+    parts = [part for part in np.array_split(cells, min(BINS, max(len(cells) // fewest, 1))) if len(part)]
     x = np.array([position[part].mean() for part in parts])
-    means = np.stack([fits.phi[part].mean(axis=0) for part in parts])
+    of_samples, of_conditions = fits.profiles(parts)
     for number, (role, _) in enumerate(fits.names):
         low, high = np.percentile(position[(fits.codes == number) & np.isfinite(position)], [1, 99])
-        values = np.where((x < low) | (x > high), np.nan, means @ fits.weights[number])
+        values = np.where((x < low) | (x > high), np.nan, of_samples[number])
         style = {"color": colors[role], "linewidth": 0.9, "alpha": 0.7, "zorder": 2} | kws
         ax.plot(x, values, label=role, **style)
-    for role in fits.roles:
-        values = means @ fits.condition_weights[role]
+    for role, values in of_conditions.items():
         ax.plot(x, values, color=colors[role], linewidth=2.5, zorder=3, label=f"{role}_all")

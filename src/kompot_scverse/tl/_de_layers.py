@@ -15,7 +15,7 @@ from kompot_scverse._runs.features import FEATURES
 from kompot_scverse._runs.row_prints import row_print
 from kompot_scverse._stats.component_fit import ComponentFit
 from kompot_scverse._stats.expression import ExpressionFit
-from kompot_scverse._stats.lazy_layers import lazy_lfsr, lazy_mixture_std, lazy_product, lazy_std
+from kompot_scverse._stats.lazy_layers import Layer, lazy_lfsr, lazy_mixture_std, lazy_product, lazy_std
 from kompot_scverse._stats.sample_covariance import CHUNK, SampleCovariance
 
 from ._de_fit import DEFit
@@ -40,7 +40,7 @@ def condition_values(job: Job, fitted: DEFit, merger: SubsetMerger) -> Values:
     values: Values = {("obsm", basis_key): phi} if isinstance(phi, np.ndarray) else {}
     if task.design.formula is not None:
         assert isinstance(model, ComponentFit)
-        return _without_layers(values | _effect_values(job, model, fitted.features, merger), task.plan)
+        return _lazy_layers(values | _effect_values(job, model, fitted.features, merger), task.plan)
     weights = []
     for number, condition in enumerate(task.design.conditions):
         keys = task.plan.keys(task.design, condition)
@@ -62,12 +62,13 @@ def condition_values(job: Job, fitted: DEFit, merger: SubsetMerger) -> Values:
             deviation = store_table(values, names, model.fold_change_table(number), fitted.features, merger)
             values["layers", names[-1]] = deviation
             values["layers", keys.field("lfsr", varies=True)] = lazy_lfsr(change, deviation)
-    return _without_layers(values, task.plan)
+    return _lazy_layers(values, task.plan)
 
 
-def _without_layers(values: Values, plan: DEPlan) -> Values:
-    """The same, without layers where none are wanted."""
-    return {place: value for place, value in values.items() if plan.layers or place[0] != "layers"}
+def _lazy_layers(values: Values, plan: DEPlan) -> Values:
+    """The same with lazy layers, or without layers where none are wanted."""
+    lazy = {place: value.lazy() if isinstance(value, Layer) else value for place, value in values.items()}
+    return {place: value for place, value in lazy.items() if plan.layers or place[0] != "layers"}
 
 
 def _effect_values(job: Job, model: ComponentFit, features: Features, merger: SubsetMerger) -> Values:

@@ -66,6 +66,7 @@ def results(job: Job, fitted: DEFit) -> Results:
             kept |= _distances(job, fitted, number)
         diagnostics.append(kept)
     merger.warn()
+    warn_of_support(task, summaries, [_support_key(task, number) for number in range(1, len(task.design.conditions))])
     params["updated_run"] = max(merger.updated, default=None)
     covered = genes_covered(task.frame.var_names, task.numbers, merger.updated)
     return Results(values, RunContent(params, [one | covered for one in summaries], diagnostics, prints))
@@ -155,7 +156,7 @@ def _contrast_values(
         keys = task.plan.keys(task.design, group)
         zscore = values["varm", keys.field("neighborhood_zscore")]
         soft = fitted.weights.soft.astype(np.float32)
-        values["layers", keys.field("lfc_zscore")] = lazy_average(soft, zscore)
+        values["layers", keys.field("lfc_zscore")] = lazy_average(soft, zscore).lazy()
     return values
 
 
@@ -262,9 +263,7 @@ def summarize(
 
 
 def report(task: DETask, found: Results) -> None:
-    """Log how many genes are called, what the layers would take, and where fold changes are extrapolated."""
-    keys = [_support_key(task, number) for number in range(1, len(task.design.conditions))]
-    warn_of_support(task, found.content.summaries, keys)
+    """Log how many genes are called, and what the layers would take."""
     layers = [values for (slot, _), values in found.values.items() if slot == "layers"]
     size = sum(np.prod(values.shape) * 4 for values in layers) / 1e9
     if size > LARGE and found.content.params["layers"] == "lazy":

@@ -28,13 +28,15 @@ def results(job: Job, fitted: SmoothFit) -> Results:
     weights = merger(model.weights(0).astype(np.float32), "varm", f"{task.prefix}_weights")
     values: dict[tuple[str, str], Any] = {
         ("varm", f"{task.prefix}_weights"): weights,
-        ("layers", f"{task.prefix}_imputed"): lazy_product(phi, weights),
+        ("layers", f"{task.prefix}_imputed"): lazy_product(phi, weights).lazy(),
     }
     if not recipe:
         values["obsm", basis] = phi
     if isinstance(model, ComponentFit):
         names = [f"{task.prefix}_{what}" for what in ("variances", "variance_weights", "std")]
-        values["layers", names[-1]] = store_table(values, names, model.variance_table(0), fitted.features, merger)
+        values["layers", names[-1]] = store_table(
+            values, names, model.variance_table(0), fitted.features, merger
+        ).lazy()
     else:
         values["obs", f"{task.prefix}_std"] = model.posteriors[0].std(fitted.features)
     merger.warn()

@@ -18,9 +18,9 @@ from kompot_scverse._gp.neighbor_choice import NeighborRequest
 from kompot_scverse._gp.recipe import kernel_name
 from kompot_scverse._gp.states import States, fit_states
 from kompot_scverse._keys import check_key
-from kompot_scverse._messages import logger
+from kompot_scverse._messages import hear, logger
 from kompot_scverse._results.disk import DiskStore
-from kompot_scverse._results.store import check_overwrite, fill, write
+from kompot_scverse._results.store import check_overwrite, fill, unchanged, write
 from kompot_scverse._runs.build import RunContent, build_runs
 from kompot_scverse._runs.call import record_call
 from kompot_scverse._runs.field import Field
@@ -142,17 +142,17 @@ def run_tool(tool: Tool, function: Callable, given: Mapping[str, Any]) -> None:
     given
         Its arguments by name.
     """
-    with as_loud_as_scanpy():
-        _run(tool, function, given)
+    with as_loud_as_scanpy(), hear() as heard:
+        _run(tool, function, given, heard)
 
 
-def _run(tool: Tool, function: Callable, given: Mapping[str, Any]) -> None:
+def _run(tool: Tool, function: Callable, given: Mapping[str, Any], heard: list[dict[str, str]]) -> None:
     request, prepared = prepare_call(tool, function, given)
     call = record_call(function, given)
     planned = [field for task in prepared.tasks for field in task.planned]
     check_changeable(prepared.targets.data)
     merged = {task.mod for task in prepared.tasks if getattr(task, "numbers", None) is not None}
-    check_overwrite(prepared.targets.data, planned, given["overwrite"], call, merged)
+    rerun = check_overwrite(prepared.targets.data, planned, given["overwrite"], call, merged)
     if isinstance(request, Comparison) and request.sample_key is None:
         logger.warning("Without `sample_key`, significance is about the cells measured, not about individuals.")
     if isinstance(request, Comparison):
@@ -167,7 +167,24 @@ def _run(tool: Tool, function: Callable, given: Mapping[str, Any]) -> None:
             with in_modality(task.mod):
                 job = Job(task, request, of_modality(states, prepared.targets, task.mod), disk)
                 done.append((task, tool.results(job, tool.fit(job))))
-        _store(prepared.targets, done, request.key_added, call, disk)
+        written = [(task, fill(task.planned, found.values), found.content) for task, found in done]
+        every = [field for _, own, _ in written for field in own]
+        same = unchanged(prepared.targets.data, every)
+        if rerun is not None:
+            same = rerun.settle(same)
+        runs = []
+        for task, own, content in written:
+            runs += build_runs(
+                prepared.targets,
+                task.mod,
+                task.design,
+                own,
+                content,
+                key_added=request.key_added,
+                call=call,
+                warnings=heard,
+            )
+        write(prepared.targets.data, every, runs, disk, same)
     for task, results in done:
         tool.report(task, results)
     named = ", ".join(field.name for field in planned)
@@ -218,16 +235,3 @@ def _warn_of_stiffness(states: States, x: np.ndarray) -> None:
 def of_modality(states: States, targets: Targets, mod: str) -> States:
     """Those of the cells of a modality."""
     return states.rows(lambda values: targets.on(mod, values))
-
-
-def _store(
-    targets: Targets, done: list[tuple[Any, Results]], key_added: str, call: dict[str, Any], disk: DiskStore
-) -> None:
-    """Write the fields and runs of all modalities, or nothing."""
-    written: list[Field] = []
-    runs = []
-    for task, results in done:
-        own = fill(task.planned, results.values)
-        written += own
-        runs += build_runs(targets, task.mod, task.design, own, results.content, key_added=key_added, call=call)
-    write(targets.data, written, runs, disk)
