@@ -313,10 +313,10 @@ def test_in_place(adata: AnnData, tmp_path: Path, suffix: str) -> None:
 
 
 def test_existing_fields_are_worth_a_warning(source: Path, tmp_path: Path) -> None:
-    first, second = tmp_path / "first.h5ad", tmp_path / "second.h5ad"
+    first = tmp_path / "first.h5ad"
     assert call("da", source, *DESIGN, "--output", first).exit_code == 0
     for others, warns in (((), False), (("--ls-factor", "5"), True)):
-        result = call("da", first, *DESIGN, *others, "--output", second)
+        result = call("da", first, *DESIGN, *others, "--output", tmp_path / f"{warns}.h5ad")
         assert result.exit_code == 0
         assert ("Warning: Overwriting" in result.stderr) == warns
 
