@@ -35,7 +35,11 @@ def grouping_column(adata: AnnDataLike, design: Design) -> tuple[str, int] | Non
     for name in adata.obs.columns:
         if name in (design.sample_key, design.groupby):
             continue
-        column = column_of(adata.obs, name)
+        try:
+            column = column_of(adata.obs, name)
+        except ValueError:
+            # modalities that have clusters or counts of their own under one name: nobody asked for this column
+            continue
         if pd.api.types.is_float_dtype(column.dtype):
             continue
         of_samples = pd.factorize(column.iloc[first])[0]
