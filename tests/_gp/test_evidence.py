@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from dense_model import CONDITIONS, POINTS, Case, SmoothCase
+from dense_model import CONDITIONS, POINTS, Case, SmoothCase, sample_sums
 
 from kompot_scverse._gp.evidence import (
     Grid,
@@ -47,7 +47,22 @@ def test_points_that_are_not_tried_have_no_probability(samples: bool, hopeless: 
     tried = np.isfinite(found)
     assert 0.05 < (~tried).mean()
     np.testing.assert_allclose(found[tried], every[tried], rtol=0, atol=1e-9)
-    assert every[~tried].max() < -hopeless
+    # half a fall more than the last is foreseen
+    assert every[~tried].max() < -hopeless / 1.5
+
+
+def test_a_gene_whose_likelihood_falls_before_it_rises_is_followed_at_all_ratios_of_the_samples():
+    """It varies along one axis of the states, which small ratios do not reach."""
+    case, rng = SmoothCase(), np.random.default_rng(0)
+    along = (case.features @ case.model.axes)[:, 4:8]
+    y = np.hstack([size * along / along.std(axis=0) for size in (1, 2, 3)])
+    y += rng.normal(size=y.shape) + 0.05 * rng.normal(size=(4, 12))[np.repeat(np.arange(4), 60)]
+    sums, grid = sample_sums(case.features, y, np.repeat(np.arange(4), 60), 4), ratio_grid(samples=True)
+    probability = np.exp(log_evidence(case.model, sums, grid, hopeless=np.inf))
+    probability /= probability.sum(axis=1, keepdims=True)
+    tried = np.isfinite(log_evidence(case.model, sums, grid))
+    assert not tried.all()
+    assert (probability * ~tried).sum(axis=1).max() < 1e-6
 
 
 @pytest.mark.parametrize("samples", [False, True])

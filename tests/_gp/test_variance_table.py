@@ -44,7 +44,7 @@ def test_forms_are_quadratic_forms_of_the_features() -> None:
     factors = [rng.normal(size=(n, rank)) for n, rank in [(6, 6), (4, 4), (5, 1)]]
     covariances = [Covariance(factor @ factor.T, rng.random(6 - len(factor))) for factor in factors]
     # one of them singular
-    assert [one.root.shape[1] for one in covariances] == [6, 4, 1]
+    assert [one.root[0].shape[1] for one in covariances] == [6, 4, 1]
     axes = np.linalg.qr(rng.normal(size=(6, 6)))[0]
     table = VarianceTable(axes, covariances, rng.random((5, 3)))
     features = rng.normal(size=(40, 6))

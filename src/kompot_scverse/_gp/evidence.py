@@ -18,6 +18,9 @@ FLOOR = 1e-9
 """Residual sum of squares, relative to that about the mean, below which functions do not differ in what they explain."""
 HOPELESS = 30.0
 """Log likelihood below the best at which a point counts for nothing: the prior of no point is smaller than e to the −20."""
+STEEPER = 1.5
+"""Factor on the rise of the determinant. On 1,500 genes each of Kang's data and of simulated ones the points that are then not tried
+have at most a probability of 2e-10 together; of 1,200 genes each that only 5 to 80 neighbouring cells express, of 9e-9."""
 ITERATIONS = 100
 """Steps of the EM algorithm; stopping early keeps the prior smooth."""
 
@@ -103,8 +106,9 @@ def evidence_of(
     (restricted likelihood: flat coefficients are integrated out; Patterson & Thompson 1971), relative to the best point.
     Genes without variation within the precision of the sums have 0 everywhere.
 
-    Larger ratios of the state are not tried for a gene (their likelihood counts as 0) once its likelihood falls with the ratio and
-    would be hopeless if it fell as much again. The ratios of the samples are tried from the middle of the grid up and down, likewise.
+    Larger ratios of the state than the best are not tried for a gene (their likelihood counts as 0) once its likelihood falls with the
+    ratio and would be hopeless if it fell as much again, or more where the determinant grows faster (:func:`_falls_further`). The
+    ratios of the samples are tried from the middle of the grid up and down, likewise.
 
     Parameters
     ----------
@@ -123,25 +127,28 @@ def evidence_of(
     # a function that explains all but rounding is not worth more than one that leaves a billionth
     lowest = FLOOR * np.where(flat, 1.0, hands.total)
     out = np.full((len(flat), len(grid.points)), -np.inf)
-    best = np.full(len(out), -np.inf)
+    best, best_state = np.full(len(out), -np.inf), np.zeros(len(out))
 
-    def goes_on(top: np.ndarray, last: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    def goes_on(top: np.ndarray, last: np.ndarray, rows: np.ndarray, further: float = 1.0) -> np.ndarray:
         fall = last - top
-        return (fall < 0) | (top - fall > best[rows] - hopeless)
+        return (fall < 0) | (top - further * fall > best[rows] - hopeless)
 
     rows = np.flatnonzero(~flat) if genes is None else genes[~flat[genes]]
     pairs = grid.pairs()
+    steps = [_falls_further(model.spread, [state for state, _ in states]) for _, states in pairs]
     middle = len(pairs) // 2
     at_middle = np.full(len(out), -np.inf)
-    for direction in (pairs[middle:], pairs[:middle][::-1]):
+    numbers = np.arange(len(pairs))
+    for direction in (numbers[middle:], numbers[:middle][::-1]):
         last_of_sample, going = at_middle.copy(), rows
-        for sample, states in direction:
+        for number in direction:
+            sample, states = pairs[number]
             if len(going) == 0:
                 break
             right, squares = hands.at(sample, going)
             of_samples = model.sample_log_det(sample)
             last, of_this, own = np.full(len(out), -np.inf), np.full(len(out), -np.inf), going
-            for state, points in states:
+            for (state, points), step in zip(states, steps[number], strict=True):
                 effect = grid.points[points, 2]
                 factor = model.factor(sample, state, float(effect.max()))
                 taken = factor.reductions(*factor.transformed(right, own), effect)
@@ -150,13 +157,15 @@ def evidence_of(
                 out[np.ix_(own, points)] = log
                 top = log.max(axis=1)
                 of_this[own] = np.maximum(of_this[own], top)
+                best_state[own] = np.where(top > best[own], state, best_state[own])
                 best[own] = np.maximum(best[own], top)
-                further = goes_on(top, last[own], own)
+                # with other samples' ratios it may fall a little before it rises
+                further = goes_on(top, last[own], own, step) | (state < best_state[own])
                 last[own] = top
                 own = own[further]
                 if len(own) == 0:
                     break
-            if sample == pairs[middle][0]:
+            if number == middle:
                 at_middle = of_this
             further = goes_on(of_this[going], last_of_sample[going], going)
             last_of_sample[going] = of_this[going]
@@ -165,6 +174,19 @@ def evidence_of(
     if genes is not None:
         out, best = out[genes], best[genes]
     return out - best[:, None] if relative else out
+
+
+def _falls_further(spread: np.ndarray, states: list[float]) -> np.ndarray:
+    """
+    How many times the last fall of the likelihood the next is taken for, at each ratio of the state.
+
+    What the likelihood loses by a larger ratio is half the rise of the log determinant, less what the function then explains. This
+    part does not grow, as a smooth function has most of its variance on the first axes, and of axes with noise alone it is the same.
+    """
+    rises = np.diff(np.log1p(np.outer(states, spread)).sum(axis=1))
+    found = np.ones(len(states))
+    found[1:-1] = np.maximum(STEEPER * rises[1:] / rises[:-1], 1.0)
+    return found
 
 
 def run_in_blocks(function: Callable[[slice], None], n_genes: int, what: str) -> None:
