@@ -36,8 +36,8 @@ def look_at(reader: MatrixReader, cells: np.ndarray | None = None) -> ValueKinds
     parts = []
     for rows in _sample(reader, used):
         block = sp.csr_array(reader.lenient().read(rows))
-        parts.append(block[np.flatnonzero(used[rows])])
-    return value_kinds(sp.vstack(parts, format="csr"))
+        parts.append(block if used[rows].all() else block[np.flatnonzero(used[rows])])
+    return value_kinds(parts[0] if len(parts) == 1 else sp.vstack(parts, format="csr"))
 
 
 def _sample(reader: MatrixReader, used: np.ndarray) -> Iterator[slice | np.ndarray]:
