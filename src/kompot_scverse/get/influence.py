@@ -18,11 +18,11 @@ def influence(
     gene: str | None = None,
     *,
     analysis: Literal["de", "da"] = "de",
-    region: str | None = None,
     run_id: int | None = None,
     key_added: str | None = None,
     group: object = None,
     mod: str | None = None,
+    region: str | None = None,
 ) -> pd.DataFrame:
     """
     Results without each sample, from :func:`kompot_scverse.tl.influence`: of one gene, or how many calls are lost.
@@ -35,13 +35,13 @@ def influence(
         Name of a gene; None for all genes together.
     analysis
         "da" is about the cells that a differential abundance calls.
-    region
-        Of abundance: one of the regions of :func:`kompot_scverse.tl.regions`, such as "up 1"; None for all called cells.
     run_id, key_added, group
         Which run: its number (negative ones count from the end of those that match), its prefix, the group of its
         contrast. None of them: all contrasts of the last call, one below the other.
     mod
         Modality of a MuData; None for all that the run wrote to, one after the other.
+    region
+        Of abundance: one of the regions of :func:`kompot_scverse.tl.regions`, such as "up 1"; None for all called cells.
 
     Returns
     -------

@@ -31,11 +31,11 @@ def layer(
     data: Data,
     statistic: str,
     *,
+    analysis: Literal["de", "smooth"] = "de",
     run_id: int | None = None,
     key_added: str | None = None,
     group: object = None,
     mod: str | None = None,
-    analysis: Literal["de", "smooth"] = "de",
     genes: str | Sequence[str] | Sequence[bool] | np.ndarray | None = None,
     cells: str | Sequence[str] | Sequence[bool] | Sequence[int] | np.ndarray | None = None,
     at: Mapping[str, Any] | None = None,
@@ -57,13 +57,13 @@ def layer(
         `"std_reference"`, `"std_group"`. Of smoothing: `"imputed"`, `"std"`. Or the key of a layer; if no
         run is named, the run that wrote it. Standard deviations are those of the posterior, with the variance between replicates
         if the run has it.
+    analysis
+        Analysis of the run; ignored if `run_id` is the number of a run.
     run_id, key_added, group
         Which run: its number (negative ones count from the end of those that match), its prefix, the group of its
         contrast (of smoothing, the condition). None of them: that of the last call, which must have one contrast.
     mod
         Modality of a MuData; needed if the run wrote to several.
-    analysis
-        Analysis of the run; ignored if `run_id` is the number of a run.
     genes
         Names (in the order wanted), a boolean mask, or the name of a gene or of a boolean var column; None for all.
     cells

@@ -22,11 +22,11 @@ PER_ROW = 3
 def diagnostics(
     data: Data,
     *,
+    analysis: Literal["de", "da"] | None = None,
     run_id: int | None = None,
     key_added: str | None = None,
     group: object = None,
     mod: str | None = None,
-    analysis: Literal["de", "da"] | None = None,
     show: bool | None = None,
     **scatter_kws: Any,
 ) -> Panels:
@@ -55,13 +55,13 @@ def diagnostics(
     ----------
     data
         Annotated data with a run of :func:`kompot_scverse.tl.de` or :func:`kompot_scverse.tl.da`.
+    analysis
+        Which of them; None for the latest run of either.
     run_id, key_added, group
         Which run: its number (negative ones count from the end of those that match), its prefix, the group of its
         contrast. None of them: that of the last call, which must have one contrast.
     mod
         Modality of a MuData.
-    analysis
-        Which of them; None for the latest run of either.
     show
         Whether to call `plt.show`.
     **scatter_kws

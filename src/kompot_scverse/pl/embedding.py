@@ -74,12 +74,12 @@ def embedding(
     data: Data,
     basis: str = "umap",
     *,
+    analysis: Literal["da", "de"] | None = None,
     run_id: int | None = None,
     key_added: str | None = None,
     group: object = None,
     mod: str | None = None,
     color: str | Sequence[str] = "lfc",
-    analysis: Literal["da", "de"] | None = None,
     value: Literal["fold_change", "reference", "group", "zscore"] = "fold_change",
     highlight: Mapping[str, Any] | None = None,
     gene_symbols: str | None = None,
@@ -97,6 +97,8 @@ def embedding(
         Annotated data with a run of :func:`kompot_scverse.tl.da` or :func:`kompot_scverse.tl.de`.
     basis
         Embedding in obsm, with or without `X_`.
+    analysis
+        Analysis that the statistics belong to; None: the one that has them.
     run_id, key_added, group
         Which run: its number (negative ones count from the end of those that match), its prefix, the group of its
         contrast. None of them: that of the last call, which must have one contrast.
@@ -107,8 +109,6 @@ def embedding(
         `lfc_direction`, `lfc_pvalue`, `lfc_qvalue`, `neighborhood_lfc`, `lfsr`, of levels `largest_lfc` and `highest`, `reference_log_ratio`, `group_log_ratio`, or `reference_log_density` and
         `group_log_density`), or of a differential expression
         (`reference_std`, `group_std`), a gene, or any obs column.
-    analysis
-        Analysis that the statistics belong to; None: the one that has them.
     value
         What is shown of a gene: its log fold change, its smoothed expression in one condition, or the z of the
         replicate test, averaged over the neighbourhoods of the cell. All are rebuilt from the run, so also after

@@ -26,11 +26,11 @@ def pseudobulk(
     data: Data,
     genes: str | Sequence[str] | None = None,
     *,
-    cell_groups: str | None = None,
     run_id: int | None = None,
     key_added: str | None = None,
     group: object = None,
     mod: str | None = None,
+    cell_groups: str | None = None,
     n_genes: int = 4,
     min_cells: int = MIN_CELLS,
     layer: str | None | Literal["run"] = "run",
@@ -53,12 +53,12 @@ def pseudobulk(
         Annotated data with a run of :func:`kompot_scverse.tl.de` with `sample_key`.
     genes, n_genes
         Genes to draw; None for the `n_genes` with the largest Mahalanobis distance.
-    cell_groups
-        Obs column of the categories; None for the `cell_groups` of the run.
     run_id, key_added, group
         Which run: its number (negative ones count from the end), its prefix, the group of its contrast. None: the last.
     mod
         Modality of a MuData.
+    cell_groups
+        Obs column of the categories; None for the `cell_groups` of the run.
     min_cells
         Cells of a sample in a category below which its mean is not drawn.
     layer

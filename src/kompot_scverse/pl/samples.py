@@ -21,11 +21,11 @@ def samples(
     color: str | Sequence[str] | None = None,
     *,
     analysis: Literal["de", "da"] = "de",
-    kind: Literal["heatmap", "mds"] = "heatmap",
     run_id: int | None = None,
     key_added: str | None = None,
     group: object = None,
     mod: str | None = None,
+    kind: Literal["heatmap", "mds"] = "heatmap",
     labels: bool | None = None,
     show: bool | None = None,
 ) -> Panels:
@@ -44,14 +44,14 @@ def samples(
         shown. None: the conditions, or the variables of the formula.
     analysis
         "de" compares expression, "da" abundance.
-    kind
-        A heatmap with the samples in the order of a tree (average linkage), or the two dimensions that keep most of the squared
-        distances (classical multidimensional scaling), a panel for each column.
     run_id, key_added, group
         Which run: its number (negative ones count from the end of those that match), its prefix, the group of its
         contrast. None of them: that of the last call, which must have one contrast.
     mod
         Modality of a MuData; needed if the run wrote to several.
+    kind
+        A heatmap with the samples in the order of a tree (average linkage), or the two dimensions that keep most of the squared
+        distances (classical multidimensional scaling), a panel for each column.
     labels
         Whether to write the names of the samples. None: where there are at most 40.
     show

@@ -30,13 +30,13 @@ def trend(
     data: Data,
     gene: str,
     *,
-    variable: str | None = None,
-    cell_groups: str | None = None,
-    categories: str | Sequence[str] | None = None,
     run_id: int | None = None,
     key_added: str | None = None,
     group: object = None,
     mod: str | None = None,
+    variable: str | None = None,
+    cell_groups: str | None = None,
+    categories: str | Sequence[str] | None = None,
     gene_symbols: str | None = None,
     ncols: int = 4,
     show: bool | None = None,
@@ -56,17 +56,17 @@ def trend(
         Annotated data with a run of :func:`kompot_scverse.tl.de` on a :class:`kompot_scverse.Design`.
     gene
         Name or symbol.
+    run_id, key_added, group
+        Which run: its number (negative ones count from the end of those that match), its prefix, its effect. None of
+        them: the last.
+    mod
+        Modality of a MuData.
     variable
         Numeric variable of the design; None if there is one only.
     cell_groups
         Obs column with the categories; None for all cells in one panel.
     categories
         Categories to draw; None for all.
-    run_id, key_added, group
-        Which run: its number (negative ones count from the end of those that match), its prefix, its effect. None of
-        them: the last.
-    mod
-        Modality of a MuData.
     gene_symbols
         Var column in which the gene is looked up.
     ncols
