@@ -51,5 +51,9 @@ def gene_regions(view: RunView, called: np.ndarray) -> list[RegionOfGenes]:
     rest = order[SHOWN:]
     if rest:
         genes = called & np.isin(of_gene, rest)
-        found.append(RegionOfGenes(f"{len(rest)} other regions ({genes.sum():,})", genes, shade(0.85)))
+        found.append(
+            RegionOfGenes(
+                f"{len(rest)} other region{'s' if len(rest) > 1 else ''} ({genes.sum():,})", genes, shade(0.85)
+            )
+        )
     return found
