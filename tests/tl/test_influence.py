@@ -104,6 +104,11 @@ def test_of_a_formula_and_of_a_modality():
     assert len(table) == 9
     assert (table["lfc"] > 0.2).all()
     assert not [name for name in mdata["prot"].varm if "without" in name]
+    # without `mod`, the modality is that of the genes
+    kp.tl.influence(mdata, genes=["gene1"])
+    np.testing.assert_array_equal(kp.get.influence(mdata, "gene1")[["lfc", "pvalue"]], table)
+    assert kp.get.influence(mdata)["mod"].unique().tolist() == ["rna"]
+    assert not [name for name in mdata["prot"].varm if "without" in name]
 
 
 def test_changed_data_are_said_and_what_cannot_be(asked, caplog):

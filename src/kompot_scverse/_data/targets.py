@@ -15,6 +15,7 @@ from kompot_scverse._gp.forks import check_not_forked
 from .errors import missing
 from .frame import Embeddings, frame_of
 from .holders import check_data, check_names, modality_names, one_modality, split_name
+from .protocol import AnnDataLike
 from .representation_check import informative_components
 from .resolve import DEFAULT_REPRESENTATIONS, cell_mask, check_finite, defaults_named, representation, spellings
 
@@ -119,36 +120,41 @@ class Targets:
         return {mod: value.get(mod) for mod in self.frames}
 
     def genes(self, genes: Any) -> dict[str, Any]:
-        """
-        `genes` for each modality.
-
-        Names may have the modality in front, as in "rna:CD8A"; others are looked for in all. Modalities without any of
-        the genes are left out.
-        """
+        """`genes` for each modality, by :func:`genes_by_modality`."""
         if genes is None or not self.of_modalities or isinstance(genes, Mapping):
             return self.per_modality(genes, "genes")
         if len(self.frames) == 1:
             return dict.fromkeys(self.frames, genes)
-        if isinstance(genes, str) and any(genes in frame.var for frame in self.frames.values()):
-            return {mod: genes for mod, frame in self.frames.items() if genes in frame.var}
-        names = listed("genes", genes)
-        if not all(isinstance(name, str) for name in names):
-            raise TypeError("`genes` must be names, or a mask for each modality in a dict, where there are several.")
-        found: dict[str, list[str]] = {}
-        for name in names:
-            places = [
-                (mod, own)
-                for mod, frame in self.frames.items()
-                for own in dict.fromkeys([name, name.removeprefix(f"{mod}:")])
-                if own in frame.var_names
-            ]
-            if not places:
-                raise missing("gene", name, [gene for frame in self.frames.values() for gene in frame.var_names])
-            for mod, own in places:
-                found.setdefault(mod, []).append(own)
-        if not found:
-            raise ValueError("`genes` selects no genes.")
-        return {mod: found[mod] for mod in self.frames if mod in found}
+        return genes_by_modality(self.frames, genes)
+
+
+def genes_by_modality(frames: Mapping[str, AnnDataLike], genes: Any) -> dict[str, Any]:
+    """
+    `genes` for each of several modalities.
+
+    Names may have the modality in front, as in "rna:CD8A"; others are looked for in all. Modalities without any of
+    the genes are left out.
+    """
+    if isinstance(genes, str) and any(genes in frame.var for frame in frames.values()):
+        return {mod: genes for mod, frame in frames.items() if genes in frame.var}
+    names = listed("genes", genes)
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError("`genes` must be names, or a mask for each modality in a dict, where there are several.")
+    found: dict[str, list[str]] = {}
+    for name in names:
+        places = [
+            (mod, own)
+            for mod, frame in frames.items()
+            for own in dict.fromkeys([name, name.removeprefix(f"{mod}:")])
+            if own in frame.var_names
+        ]
+        if not places:
+            raise missing("gene", name, [gene for frame in frames.values() for gene in frame.var_names])
+        for mod, own in places:
+            found.setdefault(mod, []).append(own)
+    if not found:
+        raise ValueError("`genes` selects no genes.")
+    return {mod: found[mod] for mod in frames if mod in found}
 
 
 def resolve_targets(

@@ -7,6 +7,7 @@ from typing import Any
 from mudata import MuData
 
 from kompot_scverse._data.holders import check_changeable, check_data, whole
+from kompot_scverse._data.targets import genes_by_modality
 from kompot_scverse._runs.call import record_call
 from kompot_scverse._runs.field import Field
 from kompot_scverse._runs.find import find_views
@@ -28,7 +29,7 @@ class Extension:
 
 
 def extend_runs(
-    tool: Callable, given: Mapping[str, Any], analysis: str, extension_of: Callable[[RunView], Extension]
+    tool: Callable, given: Mapping[str, Any], analysis: str, extension_of: Callable[[RunView, Any], Extension]
 ) -> list[Extension]:
     """
     Add to each run that the call of a tool is about what is found out about it.
@@ -42,14 +43,19 @@ def extend_runs(
     analysis
         Of the runs.
     extension_of
-        Finds it out about one of them; nothing is written before it is known of all.
+        Finds it out about one of them, and about those of the argument `genes` that it has, if there is one. Nothing is written before it is
+        known of all. Modalities without any of the genes are left out.
     """
     call, data, mod = record_call(tool, given), given["data"], given["mod"]
     check_changeable(check_data(data, mod))
+    views = find_views(data, analysis, mod=mod, **{name: given[name] for name in ("run_id", "key_added", "group")})
+    frames, genes = {view.mod: view.data for view in views}, given.get("genes")
+    chosen = genes_by_modality(frames, genes) if len(frames) > 1 and genes is not None else dict.fromkeys(frames, genes)
     found = []
-    for view in find_views(data, analysis, mod=mod, **{name: given[name] for name in ("run_id", "key_added", "group")}):
-        found.append(extension_of(view))
-        view.warn()
+    for view in views:
+        if view.mod in chosen:
+            found.append(extension_of(view, chosen[view.mod]))
+            view.warn()
     extend(found, tool.__name__, call["arguments"])
     return found
 

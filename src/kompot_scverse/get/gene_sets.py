@@ -59,6 +59,8 @@ def gene_sets(
     """
     check_fraction("max_fdr", max_fdr)
     views = find_views(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
+    # of a MuData, sets may have been tested in one of the modalities
+    views = [view for view in views if view.run.summary.get("gene_sets")] or views
     tables = [_of_run(view, annotate, max_fdr) for view in views]
     return joined(views, tables, by_mod=mod is None)
 

@@ -68,6 +68,8 @@ def influence(
     if region is not None and analysis == "de":
         raise ValueError('`region` is for differential abundance: pass `analysis="da"`.')
     views = find_views(data, analysis, run_id=run_id, key_added=key_added, group=group, mod=mod)
+    if mod is None:
+        views = _those_asked_for(views, gene)
     tables = []
     for view in views:
         if region is not None:
@@ -76,6 +78,13 @@ def influence(
             tables.append(_of_run(view) if gene is None else _of_gene(view, gene))
         view.warn()
     return joined(views, tables, by_mod=mod is None)
+
+
+def _those_asked_for(views: list[RunView], gene: str | None) -> list[RunView]:
+    """The modalities that have the gene, or whose genes have been asked for influence; all if there are none."""
+    if gene is None:
+        return [view for view in views if "influence" in view.run.summary] or views
+    return [view for view in views if own_names(view.data, [gene])[0] in view.data.var_names] or views
 
 
 def _of_run(view: RunView) -> pd.DataFrame:

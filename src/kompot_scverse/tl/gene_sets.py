@@ -77,7 +77,7 @@ def gene_sets(
     """
     check_at_least(3, min_genes=min_genes)
     given = locals()
-    for one in extend_runs(gene_sets, given, "de", lambda view: _of_run(view, net, min_genes)):
+    for one in extend_runs(gene_sets, given, "de", lambda view, _: _of_run(view, net, min_genes)):
         rows = one.summary["gene_sets"]
         n = sum(row["qvalue"] is not None and row["qvalue"] <= 0.05 for row in rows)
         logger.info("%s: %d of %d gene sets have q up to 0.05.", one.view.title, n, len(rows))

@@ -92,7 +92,10 @@ def influence(
     if analysis == "da" and genes is not None:
         raise ValueError("`genes` has no meaning for the abundance of cells; leave it out.")
     given = locals()
-    extension_of = influence_of_abundance if analysis == "da" else lambda view: _of_run(view, genes)
+
+    def extension_of(view: RunView, own: Any) -> Extension:
+        return influence_of_abundance(view) if analysis == "da" else _of_run(view, own)
+
     for one in extend_runs(influence, given, analysis, extension_of):
         _say(one)
 

@@ -98,7 +98,9 @@ def programs(
     check_fraction("max_fdr", max_fdr)
     check_at_least(1, n_programs=n_programs)
     given = locals()
-    for one in extend_runs(programs, given, "de", lambda view: _of_run(view, n_programs, genes, max_fdr, cell_groups)):
+    for one in extend_runs(
+        programs, given, "de", lambda view, own: _of_run(view, n_programs, own, max_fdr, cell_groups)
+    ):
         sizes = [row["n_genes"] for row in one.summary["programs"]]
         logger.info("%s: %d programs of %s genes.", one.view.title, len(sizes), ", ".join(map(str, sizes)))
 

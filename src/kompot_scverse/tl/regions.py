@@ -78,7 +78,7 @@ def regions(
     check_at_least(1, n_neighbors=n_neighbors, min_cells=min_cells)
     given, limits = locals(), {"max_fdr": max_fdr, "max_ptp": max_ptp, "min_lfc": min_lfc}
 
-    def extension_of(view: RunView) -> Extension:
+    def extension_of(view: RunView, _: Any) -> Extension:
         return _of_run(view, da_calls(view, **limits).direction, annotate, n_neighbors, min_cells)
 
     for one in extend_runs(regions, given, "da", extension_of):
