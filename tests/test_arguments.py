@@ -117,7 +117,7 @@ def test_wrong_types(simulated, citeseq_once, unchanged, name):
         (np.zeros((2, 3)), str | np.ndarray, "`a` must be text or an array, not an array of shape (2, 3)."),
     ],
 )
-def test_sentences(value, annotation, message):
+def test_errors_are_sentences(value, annotation, message):
     with pytest.raises(TypeError) as caught:
         check_argument("a", value, annotation)
     assert str(caught.value) == message

@@ -32,7 +32,7 @@ def odd(small: AnnData) -> AnnData:
     return adata
 
 
-def test_names() -> None:
+def test_names_are_fit_for_files() -> None:
     assert [slug(name) for name in ("a/b", "a\\b\0", 3, "ä b")] == ["a_b", "a_b_", "3", "ä b"]
     names = ["", "_index", "gene", "HSC", "a/b", ".."]
     assert [column_name(name, "gene") for name in names] == ["_", "_index_", "gene_", "HSC", "a_b", ".._"]

@@ -56,7 +56,7 @@ def test_numbers_become_pythons_own():
 
 
 @pytest.mark.parametrize("kernel", ["Matern32", None])
-def test_kernels(kernel):
+def test_every_kernel_of_mellon_is_taken(kernel):
     assert GPSettings(kernel=kernel).kernel == kernel
 
 

@@ -30,7 +30,7 @@ def test_there_are_files():
     assert sum(path.stat().st_size for path in FILES) < 400_000
 
 
-def test_runs(stored):
+def test_runs_of_earlier_versions_are_read(stored):
     table = kp.get.runs(stored)
     assert table["analysis"].to_list() == ["da", "de", "de"]
     for number in range(3):
@@ -45,7 +45,7 @@ def test_runs(stored):
     assert "sample_key" in kp.RunInfo(stored, 1).compare_with(2).params.index
 
 
-def test_tables(stored):
+def test_tables_of_earlier_versions_are_read(stored):
     adata = rna(stored)
     genes = kp.get.de_df(stored)
     assert genes["pvalue"].dropna().is_monotonic_increasing

@@ -43,7 +43,7 @@ def listing(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_de(source: Path, adata: AnnData, tmp_path: Path) -> None:
+def test_de_writes_data_and_a_table(source: Path, adata: AnnData, tmp_path: Path) -> None:
     output, table = tmp_path / "out.h5ad", tmp_path / "out.csv"
     result = call(
         "de",
@@ -95,7 +95,7 @@ def test_da_of_several_groups_and_parquet_or_tsv(source: Path, adata: AnnData, t
     assert listing(tmp_path) == ["out.tsv"]
 
 
-def test_parquet(source: Path, tmp_path: Path) -> None:
+def test_a_table_may_be_parquet(source: Path, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     result = call("da", source, *DESIGN, "--groups", "Old", "--table", tmp_path / "out.parquet")
     assert result.exit_code == 0, result.output
@@ -120,7 +120,7 @@ def test_smooth_and_runs(source: Path, tmp_path: Path) -> None:
     assert call("runs", source).stdout == "No runs.\n"
 
 
-def test_report(source: Path, tmp_path: Path) -> None:
+def test_the_report_is_written_as_a_page(source: Path, tmp_path: Path) -> None:
     output, page = tmp_path / "out.h5ad", tmp_path / "page.html"
     assert call("da", source, *DESIGN, "--groups", "Old", "--output", output).exit_code == 0
     done = call("report", output, "--output", page, "--title", "Old & young", "--cell-groups", "celltype")
@@ -140,7 +140,7 @@ def test_report(source: Path, tmp_path: Path) -> None:
     assert "kp.tl.da" in empty.output
 
 
-def test_plan(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_plan_is_of_the_tool_named(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = call("plan", source, *DE, "--sample-key", "Replicate")
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("ResourcePlan")
@@ -155,7 +155,7 @@ def test_plan(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "not feasible" in result.stdout
 
 
-def test_config(source: Path, tmp_path: Path) -> None:
+def test_arguments_and_settings_may_come_from_a_file(source: Path, tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(
         "groupby: Age\nreference: Young\ngroups: [Old]\nlayer: logged_counts\nkey_added: mine\n"
@@ -223,7 +223,9 @@ def plain(result: Result) -> str:
         (("runs", "SOURCE", "--format", "xml"), "xml"),
     ],
 )
-def test_usage(source: Path, tmp_path: Path, arguments: tuple, expected: str) -> None:
+def test_wrong_usage_ends_with_code_2_and_leaves_nothing(
+    source: Path, tmp_path: Path, arguments: tuple, expected: str
+) -> None:
     before = source.read_bytes()
     result = call(*(str(part).replace("SOURCE", str(source)).replace("TMP", str(tmp_path)) for part in arguments))
     assert result.exit_code == 2

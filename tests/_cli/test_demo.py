@@ -32,7 +32,7 @@ FIGURES = {"volcano_de", "volcano_da", "embedding", "expression", "diagnostics_d
 DESIGN = ("--groupby", "Age", "--reference", "Young", "--groups", "Old")
 
 
-def test_version() -> None:
+def test_the_version_is_printed() -> None:
     result = CliRunner().invoke(app, ["--version"])
     assert result.exit_code == 0
     assert result.stdout.strip() == __version__
@@ -44,7 +44,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
     return demo("--n-obs", 500, "--n-vars", 80, "--output", folder), folder
 
 
-def test_simulated(simulated: tuple[Result, Path]) -> None:
+def test_the_simulated_study_is_analysed_and_written(simulated: tuple[Result, Path]) -> None:
     result, folder = simulated
     assert result.exit_code == 0, result.output
     for text in ("with replicates", "cells up", "(FDP)", "(recall)", "sample-outlier", "Mid: ", "top genes"):
@@ -136,6 +136,6 @@ def test_not_an_h5ad(tmp_path: Path) -> None:
     [("--groupby", "Age"), ("--input", "RAW", "--groupby", "Age"), ("--input", "absent.h5ad", *DESIGN)],
     ids=["design without input", "input without design", "no such file"],
 )
-def test_usage(raw: Path, arguments: tuple[str, ...]) -> None:
+def test_wrong_usage_ends_with_code_2(raw: Path, arguments: tuple[str, ...]) -> None:
     result = demo(*(raw if argument == "RAW" else argument for argument in arguments))
     assert result.exit_code == 2

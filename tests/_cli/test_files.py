@@ -81,7 +81,7 @@ def test_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv"])
-def test_table(tmp_path: Path, suffix: str) -> None:
+def test_tables_are_read_back(tmp_path: Path, suffix: str) -> None:
     table = pd.DataFrame({"a": [1.5, 2.0]}, index=["x", "y"])
     files.write_table(table, tmp_path / f"a{suffix}", overwrite=False)
     read = pd.read_csv(tmp_path / f"a{suffix}", sep="\t" if suffix == ".tsv" else ",", index_col=0)
@@ -89,7 +89,7 @@ def test_table(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:This setting will be removed:DeprecationWarning")  # mudata asks anndata for it
-def test_reading(tmp_path: Path) -> None:
+def test_every_format_is_read(tmp_path: Path) -> None:
     import mudata as md
 
     adata = ad.AnnData(np.ones((2, 3), dtype=np.float32))

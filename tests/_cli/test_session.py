@@ -33,7 +33,9 @@ def fail(error: BaseException) -> None:
         (KeyboardInterrupt(), 130, "Interrupted.\n"),
     ],
 )
-def test_errors(capsys: pytest.CaptureFixture, error: BaseException, code: int, text: str) -> None:
+def test_errors_end_with_their_code_and_sentence(
+    capsys: pytest.CaptureFixture, error: BaseException, code: int, text: str
+) -> None:
     with pytest.raises(typer.Exit) as raised:
         fail(error)
     assert raised.value.exit_code == code
@@ -57,7 +59,7 @@ def number(request: pytest.FixtureRequest) -> Iterator[int]:
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="signals of Unix")
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP", "SIGINT"], indirect=True)
 @pytest.mark.parametrize("turned", [False, True], ids=["as raised", "turned into another"])
-def test_signals(number: int, turned: bool) -> None:
+def test_signals_end_with_their_code(number: int, turned: bool) -> None:
     before, undone = signal.getsignal(number), []
 
     def interrupted() -> None:

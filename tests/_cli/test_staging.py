@@ -49,14 +49,14 @@ def mode(path: Path) -> int:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("overwrite", [True, False])
-def test_new(tmp_path: Path, name: str, overwrite: bool) -> None:
+def test_a_new_file_is_all_that_is_left(tmp_path: Path, name: str, overwrite: bool) -> None:
     replace(tmp_path / name, overwrite=overwrite)
     assert content(tmp_path / name) == "new"
     assert list(tmp_path.iterdir()) == [tmp_path / name]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_replaced(tmp_path: Path, name: str) -> None:
+def test_a_file_is_replaced_and_nothing_else_left(tmp_path: Path, name: str) -> None:
     make(tmp_path / name, "old")
     replace(tmp_path / name)
     assert content(tmp_path / name) == "new"
@@ -64,7 +64,7 @@ def test_replaced(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_failed(tmp_path: Path, name: str) -> None:
+def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, name: str) -> None:
     make(tmp_path / name, "old")
     with pytest.raises(KeyboardInterrupt):
         interrupted(tmp_path / name, moved=False)
@@ -118,7 +118,7 @@ def test_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_permissions(tmp_path: Path, name: str) -> None:
+def test_permissions_are_those_of_the_file_replaced(tmp_path: Path, name: str) -> None:
     """A new file has the usual ones, another those of what it replaces."""
     path, usual = tmp_path / name, tmp_path / "usual"
     usual.touch()

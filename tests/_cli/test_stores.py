@@ -61,7 +61,7 @@ def test_a_folder_of_notes(tmp_path: Path) -> None:
         is_mudata(path)
 
 
-def test_files(tmp_path: Path) -> None:
+def test_foreign_files_are_not_replaceable(tmp_path: Path) -> None:
     for name, expected in {"a.h5ad": "is no HDF5 file", "a.zarr": "is no folder", "a.csv": None}.items():
         (tmp_path / name).write_text("notes")
         assert not_replaceable(tmp_path / name) == expected

@@ -13,7 +13,7 @@ from kompot_scverse._cli.yaml_core import load
         ("true", True), ("False", False), ("null", None), ("~", None), ("", None), ("'1e2'", "1e2"), ("e5", "e5"), ("+", "+"),
     ],
 )  # fmt: skip
-def test_scalars(text: str, expected: object) -> None:
+def test_scalars_have_the_type_that_they_look_like(text: str, expected: object) -> None:
     found = load(f"a: {text}")["a"]
     assert found == expected
     assert type(found) is type(expected)

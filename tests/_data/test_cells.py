@@ -44,7 +44,7 @@ def test_the_values_themselves_where_the_cells_are_the_same(mdata):
     assert CellMap(mdata).align(values, "rna", "rna") is values
 
 
-def test_views(mdata):
+def test_positions_of_a_view_are_its_own(mdata):
     view = mdata[["c4", "c1", "c0"]]
     assert (view["prot"].obs_names[CellMap(view).positions("prot", "rna")] == view["rna"].obs_names).all()
 

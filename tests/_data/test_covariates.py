@@ -45,7 +45,7 @@ def test_codes_used_as_a_number(adata, values, dtype):
     "values",
     [[0, 1] * 4, [31, 45, 62, 58, 39, 70, 44, 51], [0.5, 1.5, 2.5, 0.5] * 2, [1, 2, 3.5, 1] * 2, list(range(0, 24, 3))],
 )
-def test_numbers(adata, values):
+def test_numbers_stay_numbers(adata, values):
     np.testing.assert_array_equal(table(adata, values), np.array(values, dtype=float))
 
 
@@ -55,7 +55,7 @@ def test_infinite_numbers(adata):
 
 
 @pytest.mark.parametrize("kind", [datetime.date, datetime.datetime, pd.Timestamp, np.datetime64, pd.Period])
-def test_dates(adata, kind):
+def test_dates_are_no_covariates(adata, kind):
     text = [f"2024-01-{day:02d}" for day in range(1, 9)]
     if kind is pd.Period:
         dates = list(pd.period_range("2024-01-01", periods=8, freq="D"))

@@ -11,7 +11,7 @@ def design(adata, groupby="Age", *, reference="Young", groups="Old", sample_key=
     return resolve_design(adata, groupby, reference=reference, groups=groups, sample_key=sample_key, mask_obs=mask_obs)
 
 
-def test_conditions(adata):
+def test_conditions_are_those_of_the_column(adata):
     found = design(adata)
     assert found.conditions == ("Young", "Old")
     age = adata.obs["Age"].to_numpy()
@@ -38,7 +38,7 @@ def test_several_groups(adata, groups, expected):
     assert design(adata, groups=groups).groups == expected
 
 
-def test_samples(adata):
+def test_samples_are_numbered_by_condition(adata):
     found = design(adata, sample_key="Replicate")
     assert found.samples == ("Young_1", "Young_2", "Young_3", "Old_1", "Old_2", "Old_3")
     np.testing.assert_array_equal(found.sample_conditions, [0, 0, 0, 1, 1, 1])
@@ -57,7 +57,7 @@ def test_a_label_in_two_conditions_is_two_samples(adata):
     np.testing.assert_array_equal(found.sample_conditions, [0, 0, 0, 1, 1, 1])
 
 
-def test_mask(adata):
+def test_masked_cells_take_no_part(adata):
     mask = np.arange(adata.n_obs) < 300
     found = design(adata, mask_obs=mask)
     assert not found.cells[300:].any()
@@ -103,7 +103,7 @@ def test_unused_categories(adata):
         ({"sample_key": "Age"}, ValueError, r"has 1 sample\(s\) with at least 10 cells .* leave it out"),
     ],
 )
-def test_errors(adata, arguments, error, text):
+def test_wrong_designs_are_refused(adata, arguments, error, text):
     with pytest.raises(error, match=text):
         design(adata, **arguments)
 

@@ -26,7 +26,7 @@ def test_names_and_symbols(mdata):
         feature_names(joint, "nope")
 
 
-def test_numbers(mdata):
+def test_genes_are_found_by_name_and_symbol(mdata):
     assert feature_numbers(mdata["rna"], ["g2", "One", "g1"], "symbol").tolist() == [1, 0, 0]
     assert feature_numbers(frame_of(mdata, "rna"), "rna:g2", None).tolist() == [1]
     assert feature_numbers(frame_of(mdata), ["prot:p1", "rna:g1"], None).tolist() == [2, 0]

@@ -25,7 +25,7 @@ def test_shares_everything(mdata):
     assert mdata["rna"].uns["a"] == 1
 
 
-def test_embeddings(mdata):
+def test_representations_of_all_modalities_are_seen_from_each(mdata):
     for mod in ("rna", "prot"):
         frame = frame_of(mdata, mod)
         numbers = np.array([float(name[1:]) for name in frame.obs_names])
@@ -71,7 +71,7 @@ def test_writes_go_to_the_modality(mdata):
     assert "new" not in mdata.obs
 
 
-def test_errors(mdata):
+def test_wrong_modalities_are_refused(mdata):
     with pytest.raises(KeyError, match="No modality .* 'protein'; existing: 'prot'"):
         frame_of(mdata, "protein")
     with pytest.raises(TypeError, match="one modality here"):

@@ -128,7 +128,7 @@ def test_in_files(files: Path, how: str, container: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["f4", "f2", "i4", "?"])
-def test_jax(kind: str, caplog) -> None:
+def test_arrays_of_jax_are_read(kind: str, caplog) -> None:
     import jax.numpy as jnp
 
     expected = values(kind)

@@ -45,7 +45,7 @@ def test_containers_of_a_representation(adata):
         resolve.dense(np.ones(4), "obsm['x']")
 
 
-def test_labels():
+def test_labels_match_categories_of_any_type():
     booleans = pd.Series([True, False], name="b").astype("category")
     integers = pd.Series([1, 2, 10], name="i").astype("category")
     texts = pd.Series(["1", "2"], name="t").astype("category")
@@ -73,7 +73,7 @@ def test_obs_columns(adata):
         resolve.obs_column(adata, "pseudotime", "groupby")
 
 
-def test_genes(adata):
+def test_genes_are_chosen_by_name_or_mask(adata):
     names = adata.var_names
     mask = np.arange(60) % 2 == 0
     adata.var["even"] = mask
@@ -128,7 +128,7 @@ def test_duplicate_gene_names(adata):
         resolve.gene_numbers(adata, [twice])
 
 
-def test_cells(adata):
+def test_cells_are_chosen_by_mask(adata):
     mask = (adata.obs["celltype"] == adata.obs["celltype"].iloc[0]).to_numpy()
     adata.obs["mask"] = mask
     for given in ("mask", mask, list(mask), adata.obs["mask"][::-1]):
@@ -143,7 +143,7 @@ def test_cells(adata):
         resolve.cell_mask(adata, ~np.ones(adata.n_obs, dtype=bool))
 
 
-def test_expression(adata):
+def test_expression_is_that_of_the_layer(adata):
     assert resolve.expression(adata, "logged_counts").select(np.array([1, 5])).shape == (600, 2)
     with pytest.warns(UserWarning, match="X holds whole numbers, which look like counts"):
         assert resolve.expression(adata, None).shape == (600, 60)

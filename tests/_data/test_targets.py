@@ -6,7 +6,7 @@ import pytest
 from kompot_scverse._data.targets import resolve_targets
 
 
-def test_anndata(adata):
+def test_an_anndata_is_its_own_frame(adata):
     found = resolve_targets(adata, None, "DM_EigenVectors")
     assert found.states is adata
     assert found.frames == {"": adata}
@@ -105,7 +105,7 @@ def test_genes_of_each_modality(mdata):
         ("rna", "rna:X_pcs", KeyError, "'rna:X_pcs'; existing: 'rna:X_pca'"),
     ],
 )
-def test_errors(mdata, mod, use_rep, error, message):
+def test_wrong_targets_are_refused(mdata, mod, use_rep, error, message):
     with pytest.raises(error, match=message):
         resolve_targets(mdata, mod, use_rep)
 

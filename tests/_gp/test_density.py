@@ -43,7 +43,7 @@ def test_log_density_is_mellons():
     np.testing.assert_allclose(ours, theirs, atol=1e-2)
 
 
-def test_mode(problem):
+def test_the_gradient_is_zero_at_the_mode(problem):
     fit = fit_density(*problem)
     np.testing.assert_allclose(gradient(fit.weights, *problem), 0, atol=1e-8)
 

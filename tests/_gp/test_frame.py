@@ -13,7 +13,7 @@ def x() -> np.ndarray:
 
 
 @pytest.mark.parametrize("exponent", [-332, -20, 20, 332])
-def test_scale(x, exponent):
+def test_the_scale_does_not_matter(x, exponent):
     inside = fit_frame(x).inward(x)
     scaled = np.ldexp(x, exponent)
     np.testing.assert_array_equal(fit_frame(scaled).inward(scaled), inside)
@@ -30,7 +30,7 @@ def test_scale_that_rounds(x, scale):
 
 
 @pytest.mark.parametrize("offset", [1.0, -1e5, 1e8])
-def test_offset(x, offset):
+def test_the_offset_does_not_matter(x, offset):
     np.testing.assert_array_equal(fit_frame(x + offset).inward(x + offset), fit_frame(x).inward(x))
 
 

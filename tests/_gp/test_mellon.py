@@ -72,7 +72,7 @@ def test_loaded_once():
     assert load_mellon() is load_mellon()
 
 
-def test_kernels():
+def test_kernels_take_the_length_scale():
     cov = load_mellon().cov
     x = np.array([[0.0, 0.0], [1.0, 2.0]])
     for given in (cov.Exponential, cov.Exponential(ls=3.0)):

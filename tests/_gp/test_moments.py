@@ -47,7 +47,7 @@ def container(request):
 
 
 @pytest.mark.parametrize(("dtype", "rtol"), [(np.float64, 1e-11), (np.float32, 1e-4)])
-def test_containers(container, y, phi, codes, dtype, rtol):
+def test_every_container_has_the_same_moments(container, y, phi, codes, dtype, rtol):
     found = collect_moments(matrix_reader(container(y.astype(dtype)), None, "X"), phi, codes, 3)
     assert found.squares.shape == (3, 20, 0)
     assert found.extracted is None

@@ -39,7 +39,7 @@ def test_the_peak_is_the_largest_stage(monkeypatch) -> None:
         (6e6, [], "not feasible"),
     ],
 )
-def test_status(monkeypatch, available, warnings, status) -> None:
+def test_the_status_follows_memory_and_warnings(monkeypatch, available, warnings, status) -> None:
     found = plan(monkeypatch, available, warnings)
     assert found.status == status
     assert status in repr(found)

@@ -20,7 +20,7 @@ def test_html_stays_and_numbers_are_text():
     assert joined("<", inner) == "&lt;<b>3</b>"
 
 
-def test_attributes():
+def test_attributes_are_written_as_in_html():
     assert tag("button", data_csv="t", class_="a", hidden=True, title=None, open=False) == (
         '<button data-csv="t" class="a" hidden></button>'
     )

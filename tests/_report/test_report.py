@@ -138,7 +138,7 @@ def test_abundance_alone_and_without_an_embedding(adata, made):
         made(adata, run_id=-3)
 
 
-def test_designs(made):
+def test_runs_of_designs_have_a_page(made):
     ages = pd.DataFrame(
         {"age": np.linspace(20, 80, 8), "change": np.linspace(0, 1, 8)}, index=[f"s{n}" for n in range(8)]
     )
@@ -167,7 +167,7 @@ def test_several_levels_at_once(made):
     assert "largest LFC" in page.tables["run-3-genes-table"][0]
 
 
-def test_modalities(citeseq, made):
+def test_every_modality_has_a_section(citeseq, made):
     kp.tl.da(citeseq, "Age", use_rep="X_joint", **DESIGN)
     kp.tl.de(citeseq, "Age", use_rep="X_joint", mod=["rna", "prot"], cell_groups="celltype", **DESIGN)
     page = made(citeseq)

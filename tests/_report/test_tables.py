@@ -24,7 +24,7 @@ def shown(**options):
     return page, page.tables["t"]
 
 
-def test_values():
+def test_values_are_written_by_their_kind():
     page, rows = shown()
     assert rows == [
         ["gene", "mean lfc", "q", "n cells", "share up", "where"],
@@ -71,9 +71,9 @@ def test_columns_of_one_name_as_the_index():
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.0, "<1e-300"), (1e-5, "1e-5"), (0.04321, "0.043"), (1.0, "1")])
-def test_rates(value, text):
+def test_rates_have_two_digits(value, text):
     assert rate(value) == text
 
 
-def test_facts():
+def test_facts_are_escaped():
     assert read_page(facts({"rank": "<5"})).texts == {"th": ["rank"], "td": ["<5"]}

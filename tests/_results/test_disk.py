@@ -65,7 +65,7 @@ def test_files_stay_as_long_as_anything_reads_them(simulated: AnnData, tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_kept(simulated: AnnData, tmp_path: Path) -> None:
+def test_a_kept_store_outlives_its_data(simulated: AnnData, tmp_path: Path) -> None:
     adata = simulated.copy()
     on_disk(adata, tmp_path, keep=True)
     del adata

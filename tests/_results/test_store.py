@@ -91,7 +91,7 @@ def test_views_become_copies(adata, fields, unchanged):
     assert view.obsm["k_basis"].shape == (100, 2)
 
 
-def test_overwrite(adata, fields):
+def test_only_fields_that_exist_need_overwriting(adata, fields):
     new = [field for field in fields if field.key != "base_mean"]
     for overwrite in (None, True, False):
         check_overwrite(adata, new, overwrite)

@@ -77,7 +77,7 @@ def test_no_such_run(adata, analysis, arguments, message):
         find_view(adata, analysis, **arguments)
 
 
-def test_modalities():
+def test_runs_of_several_modalities_are_found_in_each():
     parts = {"rna": AnnData(np.ones((3, 2))), "prot": AnnData(np.ones((3, 1)))}
     for mod, own in parts.items():
         own.var_names = [f"{mod} {name}" for name in own.var_names]

@@ -34,7 +34,7 @@ def done(simulated: AnnData) -> AnnData:
     return adata
 
 
-def test_attributes(done: AnnData) -> None:
+def test_attributes_are_those_of_the_run(done: AnnData) -> None:
     run = kp.RunInfo(done, 1)
     assert (run.run_id, run.analysis, run.key_added) == (1, "de", "kompot_de")
     assert run.contrast == {"groupby": "Age", "reference": "Young", "group": "Old"}
@@ -54,7 +54,7 @@ def test_default_is_last_run(done: AnnData) -> None:
         kp.RunInfo(done, 0, analysis="da")
 
 
-def test_status(done: AnnData) -> None:
+def test_the_status_says_what_became_of_a_field(done: AnnData) -> None:
     adata = done.copy()
     del adata.var["kompot_de_Young_to_Old_is_de"]
     status = kp.RunInfo(adata, 0).fields.set_index("key")["status"]
@@ -120,7 +120,7 @@ def test_no_path_is_recorded(adata: AnnData, tmp_path) -> None:
     ast.parse(text)
 
 
-def test_text(done: AnnData) -> None:
+def test_the_text_names_what_matters(done: AnnData) -> None:
     text = repr(kp.RunInfo(done, 0))
     assert text.startswith("Run 0: de, Young to Old of Age")
     for part in ("overwritten by run 1", "DM_EigenVectors", "kp.tl.de("):
@@ -174,7 +174,7 @@ def test_html_is_balanced_and_escaped(adata: AnnData) -> None:
         assert "&lt;script&gt;" in html
 
 
-def test_compare(done: AnnData) -> None:
+def test_two_runs_are_compared(done: AnnData) -> None:
     compared = kp.RunInfo(done, 0).compare_with(kp.RunInfo(done, 1))
     tests = {
         "paired",

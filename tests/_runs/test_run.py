@@ -37,7 +37,7 @@ def test_runs_of_one_call_share_its_first_run() -> None:
     assert not first.same_call(replace(RUN, run_id=5))
 
 
-def test_titles() -> None:
+def test_titles_name_contrast_effect_or_condition() -> None:
     assert RUN.title == "Young → Old"
     assert replace(RUN, contrast={"group": "age", "effect": "age (per year)"}).title == "age (per year)"
     smooth = replace(RUN, analysis="smooth", contrast={"condition": "Old"})

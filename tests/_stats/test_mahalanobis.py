@@ -56,7 +56,7 @@ def test_more_columns_than_rank(sigma):
     np.testing.assert_allclose(mahalanobis(a, b, wide), textbook(a, b, wide), rtol=1e-8)
 
 
-def test_symmetric(sigma, factor):
+def test_the_distance_is_symmetric(sigma, factor):
     a, b = condition(0, sigma), condition(1, sigma)
     np.testing.assert_allclose(mahalanobis(a, b), mahalanobis(b, a), rtol=1e-10)
     np.testing.assert_allclose(mahalanobis(a, b, factor), mahalanobis(b, a, factor), rtol=1e-10)

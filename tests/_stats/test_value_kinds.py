@@ -45,7 +45,7 @@ def test_what_is_not_logged_once(counts: np.ndarray, normalised: np.ndarray) -> 
         assert not value_kinds(odd).are_logs(np.e)
 
 
-def test_scaled(normalised: np.ndarray) -> None:
+def test_scaled_values_are_recognised(normalised: np.ndarray) -> None:
     logs = np.log1p(normalised)
     scaled = (logs - logs.mean(axis=0)) / np.maximum(logs.std(axis=0), 1e-6)
     found = value_kinds(scaled)

@@ -74,7 +74,7 @@ def assert_explained(estimate: np.ndarray, truth: np.ndarray, error: np.ndarray)
 # slots
 
 
-def test_slots(adata):
+def test_the_data_have_what_is_promised(adata):
     assert adata.shape == (1200, 300)
     assert {"Age", "Replicate", "celltype", "branch", "pseudotime", "size_factor", "true_log_density_lfc"} == set(
         adata.obs
@@ -100,7 +100,7 @@ def test_slots(adata):
     assert all(isinstance(value, str | int | float) for value in parameters.values())
 
 
-def test_counts(adata):
+def test_counts_and_their_logs_belong_together(adata):
     counts, logged = adata.X, adata.layers["logged_counts"]
     for matrix in (counts, logged):
         assert sparse.issparse(matrix)

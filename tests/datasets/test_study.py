@@ -146,7 +146,7 @@ def write_10x(file: Path) -> np.ndarray:
     return counts
 
 
-def test_citeseq(published, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_modalities_are_read(published, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, address = published
     study = module("pbmc_citeseq").STUDY
     counts = write_10x(folder / study.file)

@@ -40,7 +40,7 @@ def test_sorted_by_tail_probability(analysed):
     assert set(table.index) == set(analysed.obs_names)
 
 
-def test_filters(analysed):
+def test_filters_keep_what_passes(analysed):
     everything = da_df(analysed)
     kept = da_df(analysed, max_ptp=0.05, min_lfc=0.2, direction=["up", "neutral"])
     passed = (everything["neg_log10_lfc_ptp"] >= -np.log10(0.05)) & (everything["lfc"].abs() >= 0.2)
@@ -101,7 +101,7 @@ def test_several_contrasts_are_one_long_table(adata):
         assert table[table["group"] == group].drop(columns="group").equals(da_df(adata, group=group, sort=False))
 
 
-def test_log2(analysed):
+def test_fold_changes_may_be_to_base_2(analysed):
     natural, log2 = (da_df(analysed, log2=log2, sort=False) for log2 in (False, True))
     for name in ("lfc", "log_ratio_group"):
         np.testing.assert_allclose(2 ** log2[name], np.exp(natural[name]))

@@ -43,7 +43,7 @@ def test_sorted_by_distance(analysed):
     assert de_df(analysed)["mahalanobis"].is_monotonic_decreasing
 
 
-def test_filters(analysed):
+def test_filters_keep_what_passes(analysed):
     everything = de_df(analysed)
     kept = de_df(analysed, max_fdr=0.5, min_lfc=0.4)
     expected = everything[(everything["local_fdr"] <= 0.5) & (everything["mean_lfc"].abs() >= 0.4)]
@@ -153,7 +153,7 @@ def test_statistics_of_a_category(analysed):
         de_df(analysed, run_id=4, cell_group="HSC")
 
 
-def test_log2(analysed):
+def test_fold_changes_may_be_to_base_2(analysed):
     natural, log2 = (de_df(analysed, run_id=1, log2=log2, sort=False) for log2 in (False, True))
     np.testing.assert_allclose(2 ** log2["mean_lfc"], np.exp(natural["mean_lfc"]))
     np.testing.assert_allclose(2 ** log2["region_lfc"], np.exp(natural["region_lfc"]))

@@ -57,7 +57,7 @@ def test_std_of_the_model_of_kompot(adata, sample_key):
         close(parts[1], np.repeat(adata.obs["kompot_de_Old_std"].to_numpy()[:, None], adata.n_vars, axis=1))
 
 
-def test_smooth(analysed):
+def test_smoothed_layers_are_found_by_every_name(analysed):
     close(layer(analysed, "imputed", analysis="smooth"), analysed.layers["kompot_smooth_Old_imputed"])
     close(layer(analysed, "Old", run_id=3), layer(analysed, "imputed", run_id=3))
     close(layer(analysed, "kompot_smooth_Old_imputed"), layer(analysed, "imputed", run_id=3))
@@ -170,7 +170,7 @@ def test_lost_parts_say_what_to_call(analysed):
         ({"statistic": "imputed", "analysis": "da"}, ValueError, "'de' or 'smooth'"),
     ],
 )
-def test_errors(analysed_once, arguments, error, message):
+def test_what_is_not_there_is_an_error(analysed_once, arguments, error, message):
     with pytest.raises(error, match=message):
         layer(analysed_once, **arguments)
 

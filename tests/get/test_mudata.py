@@ -43,7 +43,7 @@ def test_da_df(analysed):
     assert (table["rna:kompot_de_Old_std"].notna() == known).all()
 
 
-def test_runs(analysed):
+def test_runs_are_listed_by_modality(analysed):
     table = get.runs(analysed)
     assert list(zip(table.index, table["mod"], table["analysis"], strict=True)) == [
         (0, "", "da"), (1, "rna", "de"), (1, "prot", "de"), (2, "rna", "de"),

@@ -99,7 +99,7 @@ def test_keywords_reach_the_artist(analysed):
     assert pl.volcano_de(analysed, labels=0, marker="s", s=3).collections[0].get_sizes() == [3]
 
 
-def test_scale():
+def test_limits_are_percentiles_unless_given():
     values = np.linspace(0, 10, 1001)
     assert color_scale(values, {}, signed=False) == pytest.approx({"cmap": "viridis", "vmin": 0.1, "vmax": 9.9})
     scale = color_scale(values, {"vmin": "p10", "vmax": "p90", "cmap": "Reds"}, signed=False)

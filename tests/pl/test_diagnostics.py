@@ -127,7 +127,7 @@ def test_band_holds_independent_tests():
     assert 0.85 < np.mean(inside) <= 1
 
 
-def test_zscores(analysed):
+def test_z_scores_are_beside_the_normal_curve(analysed):
     ax = pl.diagnostics(analysed, analysis="da").axes["zscores"]
     cells = analysed.obs["Age"].isin(["Young", "Old"])
     z = analysed.obs.loc[cells, "kompot_da_Young_to_Old_lfc_zscore"]

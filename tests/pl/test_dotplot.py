@@ -7,7 +7,7 @@ import kompot_scverse.pl as pl
 PREFIX = "kompot_de_Young_to_Old"
 
 
-def test_dotplot(analysed, assert_not_clipped, drawn_tables):
+def test_dots_have_the_values_of_the_run(analysed, assert_not_clipped, drawn_tables):
     ax = pl.dotplot(analysed, "branch", n_genes=4)
     (table,) = drawn_tables(ax)
     dots = ax.collections[0]

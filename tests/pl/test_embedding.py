@@ -11,7 +11,7 @@ def foreground(ax):
     return next(c for c in ax.collections if c.get_label() != "_background")
 
 
-def test_statistic(analysed, unchanged, assert_not_clipped):
+def test_a_statistic_colours_the_cells(analysed, unchanged, assert_not_clipped):
     with unchanged(analysed):
         ax = pl.embedding(analysed, "umap", color="lfc_zscore")
     drawn = foreground(ax)
@@ -61,7 +61,7 @@ def test_long_names_fit(analysed, assert_not_clipped):
     assert_not_clipped(ax.figure)
 
 
-def test_highlight(analysed):
+def test_other_cells_than_the_highlighted_are_background(analysed):
     ax = pl.embedding(analysed, color="lfc", highlight={"branch": ["HSC", "B cell"]})
     n = analysed.obs["branch"].isin(["HSC", "B cell"]).sum()
     assert len(foreground(ax).get_offsets()) == n

@@ -62,7 +62,7 @@ def test_zscore_and_minmax(analysed, drawn_tables):
         pl.heatmap(analysed, "branch", standard_scale="var")
 
 
-def test_limits(analysed):
+def test_limits_are_numbers_or_percentiles(analysed):
     limits = pl.heatmap(analysed, "branch", n_genes=5, vmax="p90").collections[0].get_clim()
     assert limits[0] == -limits[1]
     assert pl.heatmap(analysed, "branch", vmin=-1, vmax=2).collections[0].get_clim() == (-2, 2)

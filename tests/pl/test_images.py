@@ -120,7 +120,7 @@ def matplotlib_as_installed() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_image(made_up, name, tmp_path):
+def test_the_picture_is_as_it_was(made_up, name, tmp_path):
     expected, actual = BASELINE / f"{name}.png", tmp_path / f"{name}.png"
     figure = FIGURES[name](made_up)
     if os.environ.get("KOMPOT_WRITE_BASELINES"):

@@ -69,7 +69,7 @@ def test_modality_with_joint_embedding(analysed):
         pl.embedding(analysed, "umap", color="reference_std", **SHOW)
 
 
-def test_expression(analysed):
+def test_expression_is_of_the_modality_of_the_gene(analysed):
     name = analysed["prot"].var_names[1]
     panels = pl.expression(analysed, f"prot:{name}", basis="umap", **SHOW)
     expected = get.layer(analysed, "fold_change", mod="prot", genes=[name])[:, 0]

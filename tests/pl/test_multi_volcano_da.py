@@ -25,7 +25,7 @@ def contrast(adata):
     return adata.obs[adata.obs["Age"].isin(["Young", "Old"])]
 
 
-def test_strips(analysed, unchanged, assert_not_clipped):
+def test_strips_are_in_the_order_of_the_medians(analysed, unchanged, assert_not_clipped):
     with unchanged(analysed):
         ax = pl.multi_volcano_da(analysed, "branch")
     obs = contrast(analysed)

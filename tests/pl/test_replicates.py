@@ -65,7 +65,7 @@ def test_samples_of_the_model_of_kompot_are_ridge_regressions(replicated):
         np.testing.assert_allclose(values[age][int(label[-1]) - 1], ridge.predict(basis[cells]).mean(), rtol=1e-5)
 
 
-def test_categories(replicated, unchanged, assert_not_clipped):
+def test_every_sample_has_a_point_in_every_category(replicated, unchanged, assert_not_clipped):
     with unchanged(replicated):
         ax = pl.replicates(replicated, replicated.var_names[0])
     branches = replicated.obs["branch"].cat.categories
@@ -105,7 +105,7 @@ def test_bars_are_the_means_of_their_points_and_dashes_those_of_the_cells(replic
 
 
 @pytest.mark.parametrize("along", ["pseudotime", ("DM_EigenVectors", 1), ("X_DM_EigenVectors", 1)])
-def test_axis(replicated, along, assert_not_clipped):
+def test_every_sample_has_a_line_along_an_axis(replicated, along, assert_not_clipped):
     ax = pl.replicates(replicated, replicated.var_names[0], along=along, alpha=0.4)
     samples = [line for line in ax.lines if line.get_label() in ("reference", "group")]
     assert [line.get_label() for line in samples] == ["reference"] * 3 + ["group"] * 3
@@ -155,7 +155,7 @@ def test_mask_of_the_run(adata):
         pl.replicates(adata, adata.var_names[0], along="branch")
 
 
-def test_errors(analysed, replicated):
+def test_it_says_what_is_missing(analysed, replicated):
     with pytest.raises(LookupError, match=r"No replicates of run 0 .*; call `kp\.tl\.de\(\.\.\., sample_key="):
         pl.replicates(analysed, analysed.var_names[0])
     with pytest.raises(KeyError, match="existing: 'branch'"):

@@ -39,14 +39,14 @@ def test_chosen_runs(done: AnnData) -> None:
     assert set(kp.tl.cleanup(done, run_ids=[-1])["run_id"]) == {1}
 
 
-def test_analysis(done: AnnData) -> None:
+def test_only_runs_of_the_analysis_are_cleaned(done: AnnData) -> None:
     kp.tl.da(done, "Age", reference="Young", groups="Old")
     assert kp.tl.cleanup(done, analysis="da").empty
     assert len(kp.tl.cleanup(done, analysis="de"))
 
 
 @pytest.mark.parametrize("keep", ["fold_change", ["imputed", "std"], "layers", "a_Young_imputed"])
-def test_keep(done: AnnData, keep: str | list[str]) -> None:
+def test_what_is_kept_is_not_dropped(done: AnnData, keep: str | list[str]) -> None:
     names = [keep] if isinstance(keep, str) else keep
     dropped = kp.tl.cleanup(done, keep=keep)
     assert not any(
@@ -55,7 +55,7 @@ def test_keep(done: AnnData, keep: str | list[str]) -> None:
     assert _kompot(done, "layers")
 
 
-def test_unknown(done: AnnData) -> None:
+def test_unknown_names_are_errors(done: AnnData) -> None:
     with pytest.raises(KeyError, match="'imputed'"):
         kp.tl.cleanup(done, keep="inputed")
     with pytest.raises(LookupError, match="No run with run_id=9"):
@@ -73,7 +73,7 @@ def test_without_runs(adata: AnnData) -> None:
     assert kp.tl.cleanup(adata).empty
 
 
-def test_view(done: AnnData) -> None:
+def test_a_view_becomes_a_copy(done: AnnData) -> None:
     view = done[:300]
     with pytest.warns(UserWarning, match="are a view"):
         kp.tl.cleanup(view)

@@ -45,7 +45,7 @@ def result(simulated, method):
     return out
 
 
-def test_fields(result, simulated, method):
+def test_the_fields_are_those_of_the_method(result, simulated, method):
     new = set(result.obs) - set(simulated.obs)
     varying = {f"{K}_lfc_zscore", f"{K}_neg_log10_lfc_ptp", f"{K}_lfc_direction"}
     if method == "ratio":
@@ -81,7 +81,7 @@ def test_sample_variance_lowers_z(result):
     assert np.corrcoef(varied, plain)[0, 1] > 0.9
 
 
-def test_run(result, method):
+def test_the_run_knows_its_fields(result, method):
     view = find_view(result, "da")
     run = view.run
     assert view.key("lfc_zscore") == f"{K}_lfc_zscore_sample_var"
@@ -159,7 +159,7 @@ def test_planted_change_is_recovered(strong, method, sample_key):
     assert (np.sign(lfc) == np.sign(truth))[called].mean() > 0.97
 
 
-def test_thresholds(strong):
+def test_thresholds_decide_the_directions(strong):
     loose, strict = settings.TestSettings(min_lfc=0.0, max_ptp=0.5), settings.TestSettings(min_lfc=50.0)
     found = analysed(strong, **ARGS, test=loose).obs[f"{K}_lfc_direction"]
     assert (found != "neutral").all()
@@ -234,7 +234,7 @@ def test_copy_leaves_the_data_alone(adata, unchanged):
     pd.testing.assert_series_equal(adata.obs[f"{K}_lfc"], out.obs[f"{K}_lfc"])
 
 
-def test_overwrite(adata, unchanged):
+def test_earlier_fields_are_replaced_with_a_warning(adata, unchanged):
     tl.da(adata, **ARGS)
     with unchanged(adata), pytest.raises(ValueError, match="run 0"):
         tl.da(adata, **ARGS, overwrite=False)

@@ -273,7 +273,7 @@ def test_storage_of_layers(adata, layers):
     np.testing.assert_allclose(np.asarray(value), found.obsm["kompot_de_basis"] @ weights.T, atol=1e-5)
 
 
-def test_view(adata, unchanged):
+def test_a_view_becomes_a_copy(adata, unchanged):
     view = adata[adata.obs["Age"] != "Mid", :30]
     with unchanged(adata), pytest.warns(UserWarning, match="The data are a view"):
         in_place(view, test=NONE)
@@ -282,7 +282,7 @@ def test_view(adata, unchanged):
     np.testing.assert_allclose(column(view, "mahalanobis"), column(expected, "mahalanobis"), rtol=1e-10)
 
 
-def test_overwrite(adata, unchanged, monkeypatch):
+def test_changed_fields_are_replaced_with_a_warning(adata, unchanged, monkeypatch):
     in_place(adata, test=NONE)
     in_place(adata, test=NONE)  # the values stay as they are
     with pytest.warns(UserWarning, match=r"Overwriting \d+ fields written by run 1"):

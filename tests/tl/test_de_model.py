@@ -73,7 +73,7 @@ def test_standard_deviation(kang, mellons, condition):
     np.testing.assert_allclose(kang.obs[f"kompot_de_{condition}_std"], expected, rtol=1e-2)
 
 
-def test_mahalanobis(kang, mellons):
+def test_distances_are_those_of_mellon(kang, mellons):
     found, points = mellons
     difference = (found["stim"][0] - found["ctrl"][0])[points]
     covariance = found["stim"][2] + found["ctrl"][2]

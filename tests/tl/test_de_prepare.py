@@ -199,7 +199,7 @@ def test_fewer_cells_than_rank(adata):
         ({"Young": "3/m", "Mid": "12/m", "Old": "24/m"}, "3/m", "24/m"),
     ],
 )
-def test_labels(adata, tmp_path, labels, reference, group):
+def test_labels_of_any_type_can_be_compared(adata, tmp_path, labels, reference, group):
     adata.obs["label"] = [labels[age] for age in adata.obs["Age"]]
     run(adata, "label", reference=reference, groups=group)
     key = f"kompot_de_{reference}_to_{group}_mahalanobis".replace("/", "_")

@@ -129,7 +129,7 @@ def test_round_trip_and_layers(days, tmp_path):
         kp.get.layer(back, "imputed_group", group="C_day_T.7")
 
 
-def test_tables(days):
+def test_tables_know_levels_and_contrasts(days):
     whole = kp.get.de_df(days, group="C_day")
     assert {"largest_lfc", "highest", "pvalue", "qvalue", "is_de"} <= set(whole)
     assert "mean_lfc" not in whole
@@ -181,7 +181,7 @@ def test_plots_know_designs(days, trend):
     assert kp.pl.heatmap(trend, cell_groups="branch", group="time", show=False).get_title() == "time: 0.5 → 3.5 → 7.5"
 
 
-def test_plan(study):
+def test_the_plan_knows_designs(study):
     plan = kp.pp.plan(study, "de", DAYS, **CALL)
     assert "4 coefficients, effects: C(day), C(day)[T.3], C(day)[T.7]" in str(plan)
     # six donors with three samples each
@@ -376,7 +376,7 @@ def test_cleanup_and_restore(trend):
         np.testing.assert_allclose(np.asarray(data.layers[key]), values, rtol=1e-4, atol=1e-5)
 
 
-def test_modalities(study):
+def test_designs_of_several_modalities(study):
     parts = {
         name: AnnData(
             study.layers["logged_counts"][:, own].copy(), obs=study.obs[[]].copy(), var=study.var[[]].iloc[own].copy()

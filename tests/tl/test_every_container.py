@@ -192,7 +192,7 @@ CONVERT: dict[str, Callable[[np.ndarray], Any]] = {
 
 
 @pytest.mark.parametrize("container", CONVERT)
-def test_expression(data: AnnData, expected: dict[str, Any], container: str) -> None:
+def test_expression_in_every_container_gives_the_same(data: AnnData, expected: dict[str, Any], container: str) -> None:
     other = AnnData(CONVERT[container](data.X), obs=data.obs, var=data.var, obsm=dict(data.obsm))
     expression_tools(other)
     for name, found in observed(other, {name: (GET | READ)[name] for name in EXPRESSION}).items():
@@ -226,7 +226,7 @@ ONLY_EXPRESSION = ("backed csr", "backed csc")
 
 
 @pytest.mark.parametrize("container", OPEN)
-def test_files(files: Path, expected: dict[str, Any], container: str) -> None:
+def test_every_file_gives_the_same(files: Path, expected: dict[str, Any], container: str) -> None:
     opened = OPEN[container](files)
     if container in ONLY_EXPRESSION:
         expression_tools(opened)

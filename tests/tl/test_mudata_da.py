@@ -95,7 +95,7 @@ def test_one_modality_only(citeseq):
         tl.da(citeseq, **CALL, use_rep="joint", mod=["rna", "prot"])
 
 
-def test_smooth(citeseq, partial, adata):
+def test_smoothing_a_mudata_is_smoothing_its_modalities(citeseq, partial, adata):
     tl.smooth(citeseq, "Age", group="Old", use_rep="joint")
     for mod in ("rna", "prot"):
         expected = AnnData(citeseq[mod].X.copy(), obs=adata.obs[["Age"]].copy(), var=citeseq[mod].var[[]].copy())

@@ -116,7 +116,7 @@ def test_states_of_another_modality(partial):
     )
 
 
-def test_backed(partial, tmp_path):
+def test_a_backed_file_gives_the_same(partial, tmp_path):
     in_memory = partial.copy()
     tl.de(in_memory, **CALL, use_rep="X_joint", test=FAST)
     partial.write(tmp_path / "data.h5mu")

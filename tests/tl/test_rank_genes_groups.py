@@ -62,7 +62,9 @@ def test_values_are_those_of_the_run(data: AnnData) -> None:
     ("run_id", "key_added", "pvals", "adjusted"),
     [(2, "all", "mahalanobis_pvalue", "mahalanobis_tail_fdr"), (3, "none", None, None)],
 )
-def test_significance(data: AnnData, run_id: int, key_added: str, pvals: str | None, adjusted: str | None) -> None:
+def test_p_values_are_those_of_the_run(
+    data: AnnData, run_id: int, key_added: str, pvals: str | None, adjusted: str | None
+) -> None:
     kp.tl.rank_genes_groups(data, run_id=run_id)
     table = sc.get.rank_genes_groups_df(data, "Old", key=KEY).set_index("names")
     var = data.var.loc[table.index]
@@ -182,7 +184,7 @@ def test_overwritten_run(data: AnnData) -> None:
         kp.tl.rank_genes_groups(data)
 
 
-def test_mudata() -> None:
+def test_it_is_written_into_the_modality() -> None:
     """Written into the modality, where scanpy looks; a run of several needs one to be named."""
     adata = kp.datasets.simulate(600, 40, rng=0)
     adata.X = adata.layers.pop("logged_counts")

@@ -57,7 +57,7 @@ def plain(raw) -> ad.AnnData:
 
 
 @pytest.mark.parametrize("scale", [1e-100, 1e-8, 1e100])
-def test_scale(raw, plain, scale):
+def test_the_scale_of_the_representation_does_not_matter(raw, plain, scale):
     found = analysed(with_states(raw, raw.obsm[REP] * scale))
     run, scaled = find_view(plain, "da").run.params, find_view(found, "da").run.params
     # densities are per unit of the representation, and lengths in it
@@ -68,7 +68,7 @@ def test_scale(raw, plain, scale):
 
 
 @pytest.mark.parametrize("offset", [1e5, 1e8])
-def test_offset(raw, plain, offset):
+def test_the_offset_of_the_representation_does_not_matter(raw, plain, offset):
     assert_same(plain, analysed(with_states(raw, raw.obsm[REP] + offset)), 1e-8)
 
 

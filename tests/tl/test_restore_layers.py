@@ -16,7 +16,7 @@ def _kompot(adata: AnnData, slot: str) -> set[str]:
     return {key for key in getattr(adata, slot) if key and key.startswith(("a_", "b_"))}
 
 
-def test_restore(done: AnnData) -> None:
+def test_restored_layers_are_as_they_were(done: AnnData) -> None:
     before = {key: np.asarray(done.layers[key]) for key in _kompot(done, "layers")}
     kp.tl.cleanup(done, keep="sample_weights")
     kp.tl.restore_layers(done, 0)

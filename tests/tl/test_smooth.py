@@ -93,7 +93,7 @@ def test_layers_are_restored(adata):
     np.testing.assert_array_equal(np.asarray(adata.layers["kompot_smooth_imputed"]), expected)
 
 
-def test_genes(adata):
+def test_some_genes_are_as_among_all(adata):
     tl.smooth(adata, layer="logged_counts", key_added="all")
     tl.smooth(adata, layer="logged_counts", genes=list(adata.var_names[[3, 8]]))
     some, everything = (np.asarray(adata.layers[f"{key}_imputed"]) for key in ("kompot_smooth", "all"))
@@ -127,7 +127,7 @@ def test_default_model_equals_the_dense_marginal_likelihood(small):
     assert np.median(error) < 0.05
 
 
-def test_storage(adata):
+def test_layers_are_kept_as_asked_for(adata):
     tl.smooth(adata, layer="logged_counts", storage=StorageSettings(layers="memory"))
     tl.smooth(adata, layer="logged_counts", storage=StorageSettings(layers=None), key_added="none")
     assert isinstance(adata.layers["kompot_smooth_imputed"], np.ndarray)
@@ -137,7 +137,7 @@ def test_storage(adata):
     )
 
 
-def test_overwrite(adata):
+def test_changed_fields_are_replaced_with_a_warning(adata):
     tl.smooth(adata, layer="logged_counts")
     with pytest.raises(ValueError, match="written by run 0"):
         tl.smooth(adata, layer="logged_counts", overwrite=False)

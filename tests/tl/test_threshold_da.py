@@ -76,7 +76,7 @@ def test_all_or_nothing(analysed, unchanged, monkeypatch):
         kp.tl.threshold_da(analysed, min_lfc=2.0)
 
 
-def test_errors(analysed, unchanged):
+def test_wrong_thresholds_are_refused(analysed, unchanged):
     with unchanged(analysed):
         with pytest.raises(ValueError, match="at least one threshold"):
             kp.tl.threshold_da(analysed)
@@ -94,7 +94,7 @@ def test_overwritten_directions_belong_to_the_later_run(analysed):
         kp.tl.threshold_da(analysed, run_id=0, min_lfc=0.0)
 
 
-def test_modality(analysed):
+def test_a_run_on_a_modality_alone_is_recorded_there(analysed):
     """A run that was made on a modality alone is recorded there."""
     cells = analysed.obs_names[::-3]
     prot = AnnData(np.ones((len(cells), 2), dtype=np.float32), obs=pd.DataFrame(index=cells))
