@@ -75,9 +75,9 @@ def test_docstring_examples(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     # by object, since the modules are hidden behind functions of the same name
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
-    for example in doctest.DocTestFinder().find(public_object(name), name, globs={}):
-        result = runner.run(example)
-        assert result.failed == 0
+    results = [runner.run(found) for found in doctest.DocTestFinder().find(public_object(name), name, globs={})]
+    assert sum(result.failed for result in results) == 0
+    assert sum(result.attempted for result in results) > 0, "no example"
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,15 @@ class GPSettings:
     By default the amplitude of each component (state, effect, sample) and the noise are estimated for every gene by
     marginal likelihood. With numbers for both, all genes share them, every condition is smoothed by itself towards 0, and
     samples have no component of their own: the model of Kompot, :meth:`kompot`.
+
+    Examples
+    --------
+    >>> import kompot_scverse as kp
+    >>> adata = kp.datasets.simulate(600, 100)
+    >>> shorter = kp.GPSettings(ls_factor=5)
+    >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", gp=shorter)
+    >>> kp.RunInfo(adata).params["ls_factor"]
+    5
     """
 
     amplitude: float | Literal["evidence"] = "evidence"
@@ -96,6 +105,15 @@ class TestSettings:
 
     Both :func:`kompot_scverse.tl.de` and :func:`kompot_scverse.tl.da` take these settings. A field that means nothing to a
     tool is an error where it is set.
+
+    Examples
+    --------
+    >>> import kompot_scverse as kp
+    >>> adata = kp.datasets.simulate(600, 100)
+    >>> strict = kp.TestSettings(threshold=0.01)
+    >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", test=strict)
+    >>> kp.RunInfo(adata).params["fdr_threshold"]
+    0.01
     """
 
     __test__ = False  # not a class of tests for pytest
@@ -182,7 +200,18 @@ DE_ONLY = ("null_genes", "null", "null_mahalanobis", "all_statistics", "rng", "e
 
 @dataclass(frozen=True, kw_only=True)
 class StorageSettings:
-    """How the cells × genes results are kept."""
+    """
+    How the cells × genes results are kept.
+
+    Examples
+    --------
+    >>> import kompot_scverse as kp
+    >>> adata = kp.datasets.simulate(600, 100)
+    >>> none = kp.StorageSettings(layers=None)
+    >>> kp.tl.de(adata, "Age", reference="Young", groups="Old", layer="logged_counts", storage=none)
+    >>> kp.get.layer(adata, "fold_change", genes="Gene0001").shape  # computed when asked for
+    (600, 1)
+    """
 
     layers: Literal["lazy", "memory", "disk"] | None = "lazy"
     """Lazy dask arrays that are computed when read or written, arrays in memory or on disk (zarr), or none."""

@@ -42,6 +42,13 @@ class SimulationSettings:
         Of samples of one donor, the share of the variance of their deviations from others that they have in common.
     dispersion
         Median over genes of the dispersion φ of the negative binomial: variance = mean + φ mean².
+
+    Examples
+    --------
+    >>> import kompot_scverse as kp
+    >>> settings = kp.datasets.SimulationSettings(frac_outliers=0)
+    >>> int(kp.datasets.simulate(400, 50, settings=settings).var["is_sample_outlier"].sum())
+    0
     """
 
     frac_local: float = 0.5
