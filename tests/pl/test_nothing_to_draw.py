@@ -73,6 +73,12 @@ def test_genes_that_were_not_analysed(simulated):
     [
         (pl.heatmap, {"cell_groups": "branch", "n_genes": 0}, ValueError, "`n_genes` must be at least 1, not 0"),
         (pl.heatmap, {"cell_groups": "branch", "genes": []}, ValueError, "`genes` names no genes"),
+        (
+            pl.heatmap,
+            {"cell_groups": "branch", "genes": "programs"},
+            LookupError,
+            "No programs of run 0 .*kp.tl.programs",
+        ),
         (pl.heatmap, {"cell_groups": "branch", "levels": ()}, ValueError, "`levels` is an obs column and two"),
         (
             pl.heatmap,

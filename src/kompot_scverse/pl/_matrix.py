@@ -44,6 +44,8 @@ def top_genes(view: RunView, genes: Sequence[str] | str | None, n_genes: int, ge
     check_at_least(1, n_genes=n_genes)
     if genes == "programs" and view.has("program"):
         return _of_programs(view, n_genes)
+    if genes == "programs" and genes not in view.data.var_names:
+        raise LookupError(f"No programs of {view.name}; call `kp.tl.programs(...)`.")
     if genes is not None:
         numbers = feature_numbers(view.data, genes, gene_symbols)
         if len(numbers) == 0:
