@@ -96,12 +96,6 @@ def test_threads_do_not_matter(y, phi, codes, options):
     np.testing.assert_allclose(cross, expected(y, phi, codes), rtol=1e-11, atol=1e-10)
 
 
-def test_progress_counts_every_cell(y, phi, codes):
-    done = []
-    collect_moments(matrix_reader(y, None, "X"), phi, codes, 3, progress=done.append)
-    assert sum(done) == (codes >= 0).sum()
-
-
 def test_a_sample_without_cells_has_no_moments(y, phi, codes):
     weights = np.ones((len(y), 1))
     found = collect_moments(matrix_reader(y, None, "X"), phi, codes, 4, weights=weights)

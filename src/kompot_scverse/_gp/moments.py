@@ -1,6 +1,5 @@
 """Per-sample moments of features and expression, collected in one pass over row blocks."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -107,7 +106,7 @@ def collect_moments(
     weights: Any = None,
     extract: np.ndarray | None = None,
     grams: bool = False,
-    progress: Callable[[int], object] | None = None,
+    what: str = "sums",
 ) -> Moments:
     """
     Sum y Φᵀ of every sample, and on the way ΦᵀΦ, weighted sums of y and y² and the values of some genes.
@@ -131,15 +130,15 @@ def collect_moments(
         Numbers of genes whose values are returned, too.
     grams
         Whether ΦᵀΦ is summed, too.
-    progress
-        Called with the number of cells done after each task.
+    what
+        What is summed, for the progress.
     """
     if weights is None:
         weights = np.empty((len(codes), 0))
 
     function = partial(_sum_rows, extract=extract, grams=grams)
     of_rows = (phi, weights, codes, np.arange(len(codes)))
-    total: Partial = map_rows(y, codes, function, of_rows, Partial.add, progress)
+    total: Partial = map_rows(y, codes, function, of_rows, Partial.add, what)
     shape = (n_samples, y.shape[1])
     found = Moments(
         _stack(total.cross, (*shape, phi.shape[1])),

@@ -12,6 +12,7 @@ from .features import CellFeatures
 from .over_cells import count_when_done, held_by_workers, ranges_on_workers
 from .parallel import cluster_client, combined_there, compute_here, in_pairs, sends_large
 from .points import Points, piece
+from .progress import progress_bar
 
 TASK_ROWS = 4096
 """Rows of one parallel task."""
@@ -74,7 +75,7 @@ def map_rows(
     function: Callable[..., Any],
     of_rows: Sequence[Any],
     combine: Callable[[Any, Any], Any],
-    progress: Callable[[int], object] | None = None,
+    what: str = "sums",
 ) -> Any:
     """
     Results of all tasks, combined as a tree by dask on its threads or, with an active `dask.distributed` client, its workers.
@@ -91,22 +92,22 @@ def map_rows(
         Arrays with a row for each cell, or what is read like one; sparse matrices stay sparse.
     combine
         Makes one result of two.
-    progress
-        Called with the number of cells done after each task.
+    what
+        What is computed, for the progress.
     """
     client = cluster_client()
-    if client is not None and y.movable:
-        return _on_workers(client, y, codes, function, of_rows, combine, progress)
+    with progress_bar(int((codes >= 0).sum()), what, "cells") as advance:
+        if client is not None and y.movable:
+            return _on_workers(client, y, codes, function, of_rows, combine, advance)
 
-    def run(rows: slice | np.ndarray) -> Any:
-        part = function(y, rows, *(one[rows] for one in of_rows))
-        if progress is not None:
-            progress(len(codes[rows]))
-        return part
+        def run(rows: slice | np.ndarray) -> Any:
+            part = function(y, rows, *(one[rows] for one in of_rows))
+            advance(int((codes[rows] >= 0).sum()))
+            return part
 
-    task = dask.delayed(run, pure=False)
-    parts = [task(rows) for rows in row_tasks(y, codes)]
-    return compute_here(in_pairs(parts, dask.delayed(combine, pure=False)))[0]
+        task = dask.delayed(run, pure=False)
+        parts = [task(rows) for rows in row_tasks(y, codes)]
+        return compute_here(in_pairs(parts, dask.delayed(combine, pure=False)))[0]
 
 
 def _on_workers(
@@ -116,7 +117,7 @@ def _on_workers(
     function: Callable[..., Any],
     of_rows: Sequence[Any],
     combine: Callable[[Any, Any], Any],
-    progress: Callable[[int], object] | None,
+    advance: Callable[[int], object],
 ) -> Any:
     """Each worker gets the rows of its task, or the recipe to read them; the representation it has already, where tasks are ranges."""
     tasks, parts = list(row_tasks(y, codes)), []
@@ -132,8 +133,7 @@ def _on_workers(
                     own.append(one.piece(slice(0)))
                     place = held_by_workers(client, one.x)[held[0]], held[1]
             parts.append(client.submit(_on_worker, function, y.piece(rows), *place, *own, pure=False))
-    if progress is not None:
-        count_when_done(parts, [len(codes[rows]) for rows in tasks], progress)
+    count_when_done(parts, [int((codes[rows] >= 0).sum()) for rows in tasks], advance)
     return combined_there(client, parts, combine)
 
 

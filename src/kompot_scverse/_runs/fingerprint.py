@@ -107,7 +107,7 @@ def matrix_print(values: Any, cells: np.ndarray, names: Iterable[str]) -> str:
     else:
         reader = matrix_reader(values, None, "expression").lenient()
         codes = np.where(cells, 0, -1)
-        total = map_rows(reader, codes, _hash_rows, (numbers,), operator.add)
+        total = map_rows(reader, codes, _hash_rows, (numbers,), operator.add, "fingerprint")
     return _digest(_texts(names), f"{int(cells.sum())} {total % 2**64:016x}".encode())
 
 

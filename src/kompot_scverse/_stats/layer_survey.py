@@ -80,7 +80,7 @@ def survey_layer(y: RowReader, codes: NDArray[np.integer]) -> LayerSurvey:
 
 def _collect(y: RowReader, codes: NDArray[np.integer], scale: float | None) -> _Part:
     numbers = np.arange(len(codes))
-    return map_rows(y, codes, partial(_survey_rows, scale=scale), (codes, numbers), _Part.add)
+    return map_rows(y, codes, partial(_survey_rows, scale=scale), (codes, numbers), _Part.add, "depth")
 
 
 def _probe(y: RowReader, codes: NDArray[np.integer]) -> float | None:

@@ -12,7 +12,6 @@ from kompot_scverse._gp.moments import collect_moments, sample_sums
 from kompot_scverse._gp.noise_floor import check_noise
 from kompot_scverse._gp.parallel import return_freed_memory
 from kompot_scverse._gp.posterior import posterior
-from kompot_scverse._gp.progress import progress_bar
 from kompot_scverse._gp.sample_sums import SampleSums
 from kompot_scverse._gp.states import States
 from kompot_scverse._gp.varying_coefficients import with_constant
@@ -88,10 +87,9 @@ def fit_model(
     chosen = genes.chosen[choose_null_genes(len(genes.chosen), n_null, rng)] if n_null else None
     # sums of y² are weighted sums with weight 1
     ones, codes, n_samples = np.ones((len(features), 1)), design.sample_codes, len(design.samples)
-    with progress_bar(int(design.cells.sum()), "expression", "cells") as advance:
-        moments = collect_moments(
-            genes.y, features, codes, n_samples, weights=ones, extract=chosen, grams=True, progress=advance
-        )
+    moments = collect_moments(
+        genes.y, features, codes, n_samples, weights=ones, extract=chosen, grams=True, what="expression"
+    )
     genes = genes.check(moments.squares[:, :, 0])
     gram = moments.grams
     shuffled = None

@@ -7,7 +7,6 @@ from scipy.sparse import csr_array
 
 from kompot_scverse._data.matrix import MatrixReader
 from kompot_scverse._gp.moments import collect_moments
-from kompot_scverse._gp.progress import progress_bar
 from kompot_scverse._stats.design import Design
 from kompot_scverse._stats.reference_genes import reference_genes
 from kompot_scverse._stats.sample_tests import SumsOfGenes
@@ -48,14 +47,7 @@ def collect_sums(
         read = np.union1d(numbers, reference)
         chosen = np.searchsorted(read, numbers)
     y = depths.equalised(every.select(read))
-    with progress_bar(int(design.cells.sum()), "samples", "cells") as advance:
-        moments = collect_moments(
-            y,
-            np.empty((columns.shape[0], 0)),
-            design.sample_codes,
-            len(design.samples),
-            weights=columns,
-            progress=advance,
-        )
+    nothing, codes, n_samples = np.empty((columns.shape[0], 0)), design.sample_codes, len(design.samples)
+    moments = collect_moments(y, nothing, codes, n_samples, weights=columns, what="samples")
     genes = np.arange(len(names)) if read is None else read
     return SumsOfGenes(moments, chosen, np.isin(genes, reference), genes)
