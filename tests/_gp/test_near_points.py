@@ -19,7 +19,7 @@ def all_distances(x: np.ndarray, rows: np.ndarray, queries: np.ndarray) -> np.nd
 @pytest.mark.parametrize("dimensions", [1, 2, 12])
 @pytest.mark.parametrize("apart", [1.0, 1e-3, 1e-6])
 def test_against_all_distances(dimensions: int, apart: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("SAMPLE", 30), ("QUERIES", 16), ("CELLS", 37), ("PAIRS", 50)):
+    for name, value in (("COSTLY", 0.5), ("QUERIES", 16), ("CELLS", 37), ("PAIRS", 50)):
         monkeypatch.setattr(module, name, value)
     monkeypatch.setattr(over_cells, "BLOCK", 100)
     rng = np.random.default_rng(dimensions)

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from moments import collect_neighborhood_moments
 
 from kompot_scverse._stats.neighborhoods import (
+    NARROW,
     NeighborhoodMoments,
+    Neighborhoods,
     default_n_centers,
     fit_neighborhoods,
     neighborhood_tree,
@@ -40,6 +42,18 @@ def test_weights_are_gaussian_and_sum_to_one() -> None:
     np.testing.assert_allclose(
         np.log(weights[:, 0] / weights[:, 1]), -(d2[:, 0] - d2[:, 1]) / (2 * fitted.width**2), atol=1e-8
     )
+
+
+@pytest.mark.parametrize("width", [1e-6, 0.9 * NARROW, 1.1 * NARROW, 1.0])
+def test_narrow_neighbourhoods_are_exact_too(width: float) -> None:
+    rng = np.random.default_rng(0)
+    centers = rng.normal(size=(1, 12)) + 2 * width * rng.normal(size=(7, 12))
+    x = np.concatenate([centers + width * rng.normal(size=(7, 12)), np.full((1, 12), np.nan)])
+    found = Neighborhoods(centers, width).weights(x)
+    logits = -np.square(x[:7, None] - centers).sum(axis=2) / (2 * width**2)
+    expected = np.exp(logits - logits.max(axis=1, keepdims=True))
+    np.testing.assert_allclose(found[:7], expected / expected.sum(axis=1, keepdims=True), rtol=1e-7, atol=1e-12)
+    assert np.isnan(found[7]).all()
 
 
 def test_width_is_in_units_of_the_median_distance_to_the_nearest_center() -> None:

@@ -5,8 +5,8 @@ import numpy as np
 from .over_cells import over_cells
 from .points import Points
 
-SAMPLE = 4096
-"""Points that the search begins with: the nearest of all are not farther than the nearest of these."""
+COSTLY = 16
+"""How much longer the distance of a pair takes than finding the nearest among the first points, for each of them."""
 QUERIES, CELLS = 256, 2048
 """Points and cells compared at a time, so that their products stay in the cache."""
 PAIRS = 2**18
@@ -35,7 +35,9 @@ def near_distances(x: np.ndarray | Points, rows: np.ndarray, queries: np.ndarray
     if k == 0:
         return np.zeros((len(queries), 1))
     centers = x[rows[queries]]
-    first = np.unique(np.linspace(0, len(rows) - 1, min(SAMPLE, len(rows))).astype(np.intp))
+    # the nearest of all are not farther than the nearest of these; of more, fewer pairs would be left
+    n_first = min(len(rows), k + 2 + int(np.sqrt(COSTLY * k * len(rows))))
+    first = np.unique(np.linspace(0, len(rows) - 1, n_first).astype(np.intp))
     bound = _bound(x[rows[first]], centers, k)
     is_point = np.zeros(len(x), dtype=bool)
     is_point[rows] = True

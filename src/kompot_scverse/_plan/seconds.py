@@ -25,7 +25,7 @@ GROWING = 6
 """Operations of a product for each of the pivots that are there, whose rows do not fit into the cache."""
 KERNEL = 12
 """Elementwise operations of a covariance."""
-ASSIGNED, PLACED = 75, 110
+ASSIGNED, PLACED = 12, 110
 """Elementwise operations of the weight of a cell in a neighbourhood, and of placing the neighbourhoods by k-means."""
 VALUE = 12
 """Elementwise operations of a stored value, whatever it is multiplied with: checks, blocks, order."""

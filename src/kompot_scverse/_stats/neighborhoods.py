@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import linkage
 from scipy.sparse import csr_array, vstack
 from scipy.spatial.distance import cdist, pdist
-from scipy.special import softmax
 
 from kompot_scverse._gp.over_cells import over_cells
 from kompot_scverse._gp.points import Points
@@ -30,6 +29,8 @@ ABUNDANCE_WIDTH = 0.35
 with 0.6; from 0.5 on changes in a tenth of the cells are found less."""
 SLIGHT = 1e-6
 """Weight that is left out where the weights of all cells are kept."""
+NARROW = 1e-3
+"""Width below which squared distances are not taken from products, in which they would cancel."""
 TINY = 1e-12
 """Stands for zero cells where a sum of weights is a denominator."""
 
@@ -45,7 +46,15 @@ class Neighborhoods:
 
     def weights(self, x: NDArray[np.floating]) -> NDArray[np.float64]:
         r"""Weights :math:`w_{ij} \propto \exp(-|x_i - c_j|^2 / 2h^2)` with :math:`\sum_j w_{ij} = 1`, shape (cells, m)."""
-        return softmax(-0.5 * cdist(x, self.centers, "sqeuclidean") / self.width**2, axis=1)
+        if self.width < NARROW:
+            logits = -0.5 * cdist(x, self.centers, "sqeuclidean") / self.width**2
+        else:
+            # what all neighbourhoods of a cell share is left out
+            logits = (x @ self.centers.T - 0.5 * np.square(self.centers).sum(axis=1)) / self.width**2
+        logits -= logits.max(axis=1, keepdims=True)
+        weights = np.exp(logits, out=logits)
+        weights /= weights.sum(axis=1, keepdims=True)
+        return weights
 
     def sparse_weights(self, x: NDArray[np.floating] | Points) -> csr_array:
         """Weights above :data:`SLIGHT`; nearly all cells have these in a few neighbourhoods only."""
