@@ -47,7 +47,7 @@ def taken(simulated: AnnData) -> Callable[[str], Taken]:
             tool, function = TOOLS[CALLS[name][0]]
             bound = signature(function).bind(simulated, **CALLS[name][1])
             bound.apply_defaults()
-            request, prepared = prepare_call(tool, function, bound.arguments)
+            request, prepared = prepare_call(tool, bound.arguments)
             (task,) = prepared.tasks
             states = of_modality(states_of(prepared, request), prepared.targets, task.mod)
             job = Job(task, request, states, DiskStore(StorageSettings()))

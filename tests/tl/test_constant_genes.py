@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kompot_scverse.settings import GPSettings, TestSettings
-from kompot_scverse.tl.de import de
+from kompot_scverse.tl import de
 
 K = "kompot_de_Young_to_Old"
 ARGS = {"groupby": "Age", "reference": "Young", "groups": "Old", "layer": "log", "test": TestSettings(null_genes=200)}

@@ -13,7 +13,7 @@ import pytest
 from kompot_scverse._gp.mellon import load_mellon
 from kompot_scverse._gp.model import fit_cell_states
 from kompot_scverse.settings import GPSettings, StorageSettings, TestSettings
-from kompot_scverse.tl.de import de
+from kompot_scverse.tl import de
 
 K = "kompot_de_Young_to_Old"
 FEW = TestSettings(null_genes=40)

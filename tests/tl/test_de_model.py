@@ -8,7 +8,7 @@ import pytest
 from kompot_scverse._gp.mellon import load_mellon
 from kompot_scverse._gp.model import fit_cell_states
 from kompot_scverse.settings import GPSettings
-from kompot_scverse.tl.de import de
+from kompot_scverse.tl import de
 
 K = "kompot_de_ctrl_to_stim"
 

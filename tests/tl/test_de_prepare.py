@@ -6,7 +6,7 @@ import pytest
 import scipy.sparse as sp
 
 from kompot_scverse.settings import GPSettings, TestSettings
-from kompot_scverse.tl.de import de
+from kompot_scverse.tl import de
 
 K = "kompot_de_Young_to_Old"
 REP = "DM_EigenVectors"

@@ -42,7 +42,7 @@ def test_a_request_has_the_arguments_of_the_function(tool):
 def test_preparing_plans_fields_and_changes_nothing(simulated, unchanged, tool):
     steps, function = TOOLS[tool]
     with unchanged(simulated):
-        request, prepared = prepare_call(steps, function, given(tool, simulated))
+        request, prepared = prepare_call(steps, given(tool, simulated))
     assert request.gp == kp.GPSettings()
     (task,) = prepared.tasks
     assert task.planned
@@ -56,14 +56,14 @@ def test_preparing_plans_fields_and_changes_nothing(simulated, unchanged, tool):
 def test_settings_are_those_given(simulated, tool):
     steps, function = TOOLS[tool]
     gp = kp.GPSettings(n_landmarks=7)
-    request, _ = prepare_call(steps, function, given(tool, simulated, gp=gp))
+    request, _ = prepare_call(steps, given(tool, simulated, gp=gp))
     assert request.gp is gp
 
 
 @pytest.mark.parametrize("tool", TOOLS)
 def test_a_field_that_exists_stops_before_the_fit(simulated, monkeypatch, tool):
     steps, function = TOOLS[tool]
-    _, prepared = prepare_call(steps, function, given(tool, simulated))
+    _, prepared = prepare_call(steps, given(tool, simulated))
     adata = simulated.copy()
     column = next((field for field in prepared.tasks[0].planned if field.slot in ("obs", "var")), None)
     if column is None:

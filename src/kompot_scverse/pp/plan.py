@@ -3,6 +3,7 @@
 import inspect
 from typing import Any, Literal
 
+from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.holders import Data
 from kompot_scverse._plan.resource_plan import ResourcePlan
 from kompot_scverse.design import Design
@@ -53,7 +54,8 @@ def plan(
     steps, function = TOOLS[tool]
     given = inspect.signature(function).bind(data, **({} if groupby is None else {"groupby": groupby}), **arguments)
     given.apply_defaults()
-    request, prepared = prepare_call(steps, function, given.arguments)
+    check_arguments(function, given.arguments)
+    request, prepared = prepare_call(steps, given.arguments)
     tasks = [
         PlannedTask(task.mod, task.design, task.planned, task.frame.n_obs, steps.sizes(task, request))
         for task in prepared.tasks

@@ -11,7 +11,6 @@ from ._agreement import category_sums
 from ._de_model import DEModel, factor_keeper, fit_model, kept_features
 from ._de_prepare import DETask
 from ._depth import SampleDepths, sample_depths, warn_of_depth
-from ._genes_read import genes_read
 from ._sample_sums import collect_sums
 from ._steps import Job
 
@@ -48,7 +47,7 @@ def fit(job: Job) -> DEFit:
         n_reference = int(sums.reference.sum())
         warn_of_depth(depths, task.design, task.y.name, n_reference, equal_depth=request.test.equal_depth)
     features = kept_features(job.states, request.gp, request.storage)
-    read = genes_read(task.every, task.frame.var_names.to_list(), task.numbers, learn=request.gp.estimated)
+    read = task.read(learn=request.gp.estimated)
     if depths is not None and request.test.equal_depth:
         read = read.with_reader(depths.equalised(read.y))
     keep = factor_keeper(request.storage, job.disk, task.mod)

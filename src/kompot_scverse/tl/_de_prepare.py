@@ -1,6 +1,5 @@
 """First step of `kp.tl.de`: what the call names, looked up in the data."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -11,11 +10,9 @@ from scipy.sparse import csr_array
 
 from kompot_scverse._data.cell_groups import group_column
 from kompot_scverse._data.comparison import Comparison, resolve_comparison
-from kompot_scverse._data.errors import in_modality
 from kompot_scverse._data.formula_design import FormulaDesign
-from kompot_scverse._data.matrix import MatrixReader
 from kompot_scverse._data.resolve import expression, gene_numbers
-from kompot_scverse._data.targets import Targets, resolve_targets
+from kompot_scverse._data.targets import Targets
 from kompot_scverse._results.de_fields import DEPlan, plan_fields
 from kompot_scverse._stats.design import ContrastDesign
 from kompot_scverse._stats.neighborhoods import default_n_centers
@@ -23,15 +20,14 @@ from kompot_scverse._stats.reference_genes import MAX_GENES
 from kompot_scverse.design import Design as Formula
 from kompot_scverse.settings import TestSettings
 
-from ._steps import Prepared, Request, Task
+from ._expression_task import ExpressionRequest, ExpressionTask, prepare_modalities
+from ._steps import Prepared
 
 
 @dataclass(frozen=True, kw_only=True)
-class DERequest(Request, Comparison):
+class DERequest(ExpressionRequest, Comparison):
     """Arguments of `kp.tl.de`."""
 
-    layer: str | Mapping[str, str | None] | None
-    genes: str | Sequence[str] | np.ndarray | Mapping[str, Any] | None
     cell_groups: str | None
     test: TestSettings
 
@@ -69,31 +65,16 @@ class DERequest(Request, Comparison):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DETask(Task):
+class DETask(ExpressionTask):
     """What is compared in one modality."""
 
-    layer: str | None
     contrasts: list[ContrastDesign] | None
     """Design of the samples for each contrast; None without replicates."""
-    numbers: np.ndarray | None
-    """The features analysed; None for all."""
-    every: MatrixReader
-    """All features of the layer."""
     formula: FormulaDesign | None
     """The formula on the samples, where one was given."""
     categories: pd.Series | None
     """Category of every cell, for statistics of each."""
     plan: DEPlan
-
-    @cached_property
-    def y(self) -> MatrixReader:
-        """The features analysed."""
-        return self.every.select(self.numbers)
-
-    @property
-    def n_genes(self) -> int:
-        """Number of features analysed."""
-        return self.y.shape[1]
 
     @cached_property
     def membership(self) -> csr_array | None:
@@ -108,13 +89,7 @@ class DETask(Task):
 
 def prepare(data: Any, request: DERequest) -> Prepared:
     """Look up what the call names, in each modality."""
-    targets = resolve_targets(data, request.mod, request.use_rep)
-    layers = targets.per_modality(request.layer, "layer")
-    tasks = []
-    for mod, genes in targets.genes(request.genes).items():
-        with in_modality(mod):
-            tasks.append(_task(targets, mod, layers[mod], genes, request))
-    return Prepared(targets, tasks, targets.used({task.mod: task.design.cells for task in tasks}))
+    return prepare_modalities(data, request, _task)
 
 
 def _task(targets: Targets, mod: str, layer: str | None, genes: Any, request: DERequest) -> DETask:
@@ -142,18 +117,12 @@ def _task(targets: Targets, mod: str, layer: str | None, genes: Any, request: DE
 
 def sizes(task: DETask, request: DERequest) -> dict[str, Any]:
     """Sizes that the cost depends on."""
-    n_vars = task.frame.n_vars
-    found: dict[str, Any] = {
-        "n_genes": task.n_genes,
-        "n_all_genes": n_vars,
-        "density": task.y.density(),
-        "in_file": task.y.chunks is not None,
+    found = task.sizes(request) | {
         "n_null": request.n_null,
-        "estimated": request.gp.estimated,
         "factors_in_memory": request.storage.sample_covariance == "memory",
     }
     if task.contrasts is not None:
-        design = task.design
+        design, n_vars = task.design, task.frame.n_vars
         n = request.test.n_neighborhoods or default_n_centers(int(design.cells.sum()), int(design.usable.sum()))
         found["n_weights"] = n + (0 if task.categories is None else len(task.categories.cat.categories))
         # also those that the prior is learnt from

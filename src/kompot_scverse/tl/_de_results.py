@@ -8,12 +8,11 @@ from kompot_scverse._arguments import seed_of
 from kompot_scverse._data.cell_groups import category_names
 from kompot_scverse._data.comparison import describe_comparison
 from kompot_scverse._data.covariates import sample_covariates
-from kompot_scverse._data.resolve import expression_values
 from kompot_scverse._messages import logger
 from kompot_scverse._results.de_values import GeneResults, gene_values
 from kompot_scverse._results.subsets import SubsetMerger, genes_covered
 from kompot_scverse._runs.build import RunContent
-from kompot_scverse._runs.fingerprint import array_print, design_prints, matrix_print
+from kompot_scverse._runs.fingerprint import array_print, design_prints
 from kompot_scverse._stats.category_statistics import GroupStatistics, category_means, group_statistics, mean_features
 from kompot_scverse._stats.component_fit import ComponentFit
 from kompot_scverse._stats.design import MIN_CELLS
@@ -180,7 +179,7 @@ def _params(job: Job, fitted: DEFit) -> dict[str, Any]:
     if n_null > task.n_genes:
         logger.info(
             "%s %s are too few for %s null genes, which are drawn from them with replacement.",
-            f"{task.n_genes:,}", f"features of {task.mod}" if task.mod else "genes", f"{n_null:,}",
+            f"{task.n_genes:,}", task.features, f"{n_null:,}",
         )  # fmt: skip
         params["null_genes_drawn"] = f"{n_null:,} from {task.n_genes:,} features, with replacement"
     if fitted.weights is not None:
@@ -212,9 +211,7 @@ def _fingerprint(job: Job) -> dict[str, str]:
     if task.formula is not None:
         covariates = task.formula.matrix.table
     found = design_prints(frame, design, covariates, task.categories)
-    found["representation"] = array_print(job.states.x, design.cells)
-    values, _ = expression_values(frame, task.layer)
-    found["expression"] = matrix_print(values, design.cells, frame.var_names)
+    found |= task.prints(job.states)
     if request.test.null_mahalanobis is not None:
         found["null_mahalanobis"] = array_print(np.asarray(request.test.null_mahalanobis))
     return found
@@ -273,7 +270,7 @@ def report(task: DETask, found: Results) -> None:
             len(layers), size,
         )  # fmt: skip
     for number, summary in enumerate(found.content.summaries, start=1):
-        genes = f"{summary['n_genes']:,} {f'features of {task.mod}' if task.mod else 'genes'}"
+        genes = f"{summary['n_genes']:,} {task.features}"
         said = f"{summary['n_de']:,} of {genes} differentially expressed" if "n_de" in summary else f"{genes}, no test"
         logger.info(
             "%s: %s. %d layers are computed when read or written (%.2f GB); `kp.tl.cleanup` drops them.",

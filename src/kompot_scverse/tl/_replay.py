@@ -122,7 +122,7 @@ def _prepared(view: RunView) -> tuple[Any, Prepared, Any, ContrastDesign]:
     parameters = inspect.signature(function).parameters.values()
     given: dict[str, Any] = {one.name: one.default for one in parameters}
     given |= restore_arguments({**view.run.call, "arguments": _without_genes(view)}) | {"data": whole(view.data)}
-    request, prepared = prepare_call(tool, function, given)
+    request, prepared = prepare_call(tool, given)
     task = next(task for task in prepared.tasks if task.mod == view.run.mod or len(prepared.tasks) == 1)
     number = [str(group) for group in task.design.groups].index(view.group)
     return request, prepared, task, task.contrasts[number]

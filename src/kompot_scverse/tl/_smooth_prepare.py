@@ -1,66 +1,51 @@
 """First step of `kp.tl.smooth`: what the call names, looked up in the data."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from anndata import AnnData
 
-from kompot_scverse._data.errors import choices, in_modality
-from kompot_scverse._data.matrix import MatrixReader
+from kompot_scverse._data.errors import choices
 from kompot_scverse._data.resolve import cell_mask, expression, gene_numbers, match_label, obs_column
-from kompot_scverse._data.targets import Targets, resolve_targets
+from kompot_scverse._data.targets import Targets
 from kompot_scverse._keys import slug
 from kompot_scverse._results.smooth_fields import plan_fields
 from kompot_scverse._stats.design import MIN_CELLS, Design
 
-from ._steps import Prepared, Request, Task
+from ._expression_task import ExpressionRequest, ExpressionTask, prepare_modalities
+from ._steps import Prepared
 
 ALL = "all cells"
 """Name of the only condition where there is no `groupby`."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SmoothRequest(Request):
+class SmoothRequest(ExpressionRequest):
     """Arguments of `kp.tl.smooth`."""
 
     groupby: str | None
     group: object
-    layer: str | Mapping[str, str | None] | None
-    genes: str | Sequence[str] | np.ndarray | Mapping[str, Any] | None
     mask_obs: Any
 
 
 @dataclass(frozen=True, kw_only=True)
-class SmoothTask(Task):
+class SmoothTask(ExpressionTask):
     """What is smoothed in one modality."""
 
     mask: np.ndarray
-    """Cells that length scale and basis come from."""
-    numbers: np.ndarray | None
-    """The features smoothed; None for all."""
-    layer: str | None
-    every: MatrixReader
-    """All features of the layer."""
     prefix: str
     """Prefix of the fields."""
 
     @property
-    def n_genes(self) -> int:
-        """Number of features smoothed."""
-        return self.every.shape[1] if self.numbers is None else len(self.numbers)
+    def basis_cells(self) -> np.ndarray:
+        """Those of the mask, also where they are of other categories."""
+        return self.mask
 
 
 def prepare(data: Any, request: SmoothRequest) -> Prepared:
     """Look up what the call names, in each modality."""
-    targets = resolve_targets(data, request.mod, request.use_rep)
-    layers = targets.per_modality(request.layer, "layer")
-    tasks = []
-    for mod, genes in targets.genes(request.genes).items():
-        with in_modality(mod):
-            tasks.append(_task(targets, mod, layers[mod], genes, request))
-    return Prepared(targets, tasks, targets.used({task.mod: task.mask for task in tasks}))
+    return prepare_modalities(data, request, _task)
 
 
 def _task(targets: Targets, mod: str, layer: str | None, genes: Any, request: SmoothRequest) -> SmoothTask:
@@ -114,14 +99,3 @@ def _design(adata: AnnData, groupby: str | None, group: object, mask: np.ndarray
         sample_conditions=np.zeros(1, dtype=np.intp),
         usable=np.ones(1, dtype=bool),
     )
-
-
-def sizes(task: SmoothTask, request: SmoothRequest) -> dict[str, Any]:
-    """Sizes that the cost depends on."""
-    return {
-        "n_genes": task.n_genes,
-        "n_all_genes": task.frame.n_vars,
-        "density": task.every.select(task.numbers).density(),
-        "in_file": task.every.chunks is not None,
-        "estimated": request.gp.estimated,
-    }

@@ -4,24 +4,23 @@ from typing import Any
 
 import numpy as np
 
-from kompot_scverse._data.resolve import expression_values
 from kompot_scverse._messages import logger
 from kompot_scverse._results.subsets import SubsetMerger, genes_covered
 from kompot_scverse._runs.build import RunContent
-from kompot_scverse._runs.fingerprint import array_print, design_prints, matrix_print
+from kompot_scverse._runs.fingerprint import design_prints
 from kompot_scverse._stats.component_fit import ComponentFit
 from kompot_scverse._stats.lazy_layers import lazy_product
 
+from ._de_fit import DEFit
 from ._de_layers import features_record, store_table
-from ._smooth_fit import SmoothFit
 from ._smooth_prepare import SmoothTask
 from ._steps import Job, Results
 
 
-def results(job: Job, fitted: SmoothFit) -> Results:
+def results(job: Job, fitted: DEFit) -> Results:
     """Basis, weights and layers, and what the run records."""
     task, model = job.task, fitted.model.genes
-    params, prints = _params(job), _fingerprint(job)
+    params, prints = _params(job), design_prints(task.frame, task.design) | task.prints(job.states)
     basis, phi = f"{task.prefix}_basis", fitted.features
     recipe = features_record(job, phi)
     merger = SubsetMerger(task.frame, task.numbers, task.design, (basis, phi), params, prints, recipe)
@@ -57,20 +56,10 @@ def _params(job: Job) -> dict[str, Any]:
     }
 
 
-def _fingerprint(job: Job) -> dict[str, str]:
-    """Of the data that the results are made from."""
-    task = job.task
-    found = design_prints(task.frame, task.design)
-    found["representation"] = array_print(job.states.x, task.mask)
-    values, _ = expression_values(task.frame, task.layer)
-    found["expression"] = matrix_print(values, task.design.cells, task.frame.var_names)
-    return found
-
-
 def report(task: SmoothTask, found: Results) -> None:
     """Log what was smoothed."""
     logger.info(
         "Smoothed %s %s over %s cells (%s).",
-        f"{task.n_genes:,}", f"features of {task.mod}" if task.mod else "genes", f"{task.design.cells.sum():,}",
+        f"{task.n_genes:,}", task.features, f"{task.design.cells.sum():,}",
         task.design.reference,
     )  # fmt: skip

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from anndata import AnnData
 
-from kompot_scverse._arguments import check_arguments
 from kompot_scverse._data.comparison import Comparison
 from kompot_scverse._data.errors import in_modality
 from kompot_scverse._data.holders import check_changeable
@@ -106,20 +105,17 @@ class Tool:
     """Sizes of a task that its cost depends on, beside those of the cells."""
 
 
-def prepare_call(tool: Tool, function: Callable, given: Mapping[str, Any]) -> tuple[Any, Prepared]:
+def prepare_call(tool: Tool, given: Mapping[str, Any]) -> tuple[Any, Prepared]:
     """
-    Check the arguments of a call and look up what they name.
+    Look up what the arguments of a call name.
 
     Parameters
     ----------
     tool
         Its steps.
-    function
-        The public function.
     given
-        Its arguments by name.
+        Arguments by name.
     """
-    check_arguments(function, given)
     check_key(given["key_added"])
     arguments = {one.name: given[one.name] for one in fields(tool.request) if one.name in given}
     arguments |= {name: kind() for name, kind in SETTINGS.items() if name in given and given[name] is None}
@@ -147,7 +143,7 @@ def run_tool(tool: Tool, function: Callable, given: Mapping[str, Any]) -> None:
 
 
 def _run(tool: Tool, function: Callable, given: Mapping[str, Any], heard: list[dict[str, str]]) -> None:
-    request, prepared = prepare_call(tool, function, given)
+    request, prepared = prepare_call(tool, given)
     call = record_call(function, given)
     planned = [field for task in prepared.tasks for field in task.planned]
     check_changeable(prepared.targets.data)

@@ -9,11 +9,11 @@ from kompot_scverse._data.holders import Data
 from kompot_scverse.settings import GPSettings, StorageSettings
 
 from ._smooth_fit import fit
-from ._smooth_prepare import SmoothRequest, prepare, sizes
+from ._smooth_prepare import SmoothRequest, SmoothTask, prepare
 from ._smooth_results import report, results
 from ._steps import Tool, run_tool
 
-SMOOTH = Tool(SmoothRequest, prepare, fit, results, report, sizes)
+SMOOTH = Tool(SmoothRequest, prepare, fit, results, report, SmoothTask.sizes)
 
 
 def smooth(
