@@ -80,9 +80,15 @@ def test_weighted_sums_and_squares(container, y, phi, codes, dtype, rtol):
 
 
 @pytest.mark.parametrize(("task_rows", "product_rows"), [(1, 1), (17, 5), (10_000, 10_000)])
-def test_block_size_does_not_matter(monkeypatch, y, phi, codes, task_rows, product_rows):
+@pytest.mark.parametrize("dense", [0.15, 1.0])
+@pytest.mark.parametrize("cache", [2**21, 0])
+def test_block_size_does_not_matter(monkeypatch, y, phi, codes, task_rows, product_rows, dense, cache):
     monkeypatch.setattr(row_tasks, "TASK_ROWS", task_rows)
     monkeypatch.setattr(moments, "PRODUCT_ROWS", product_rows)
+    monkeypatch.setattr(moments, "DENSE_ROWS", 7)
+    # with the zeros filled in; by cells; by genes
+    monkeypatch.setattr(moments, "DENSE", dense)
+    monkeypatch.setattr(moments, "CACHE", cache)
     reader = matrix_reader(sp.csr_array(y), None, "X")
     found = collect_moments(reader, phi, codes, 3, extract=np.arange(20))
     np.testing.assert_allclose(found.cross, expected(y, phi, codes), rtol=1e-11, atol=1e-10)

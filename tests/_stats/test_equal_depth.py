@@ -5,8 +5,9 @@ import pytest
 import scipy.sparse as sp
 
 from kompot_scverse._data.matrix import matrix_reader
+from kompot_scverse._gp import row_pieces
 from kompot_scverse._stats.equal_depth import EqualDepthReader
-from kompot_scverse._stats.thinning import thinned_expression
+from kompot_scverse._stats.thinning import TABULATED, Thinning
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def test_values_are_those_of_the_counts(counts, container, dtype, scale):
     reader = EqualDepthReader(matrix_reader(container(y), None, "X"), unit, share, scale)
     rows, columns = np.nonzero(counts)
     expected = np.zeros(counts.shape)
-    expected[rows, columns] = thinned_expression(counts[rows, columns], rows, unit, share) / scale
+    expected[rows, columns] = Thinning(unit, share).few(counts[rows, columns], rows) / scale
     everything, some = reader.read(slice(None)), np.array([3, 4, 30])
     assert everything.dtype == dtype
     np.testing.assert_allclose(sp.csr_array(everything).toarray(), expected, rtol=1e-5)
@@ -32,6 +33,18 @@ def test_values_are_those_of_the_counts(counts, container, dtype, scale):
     piece = reader.piece(some)
     assert piece.shape == (3, 12)
     np.testing.assert_allclose(sp.csr_array(piece.read(slice(None))).toarray(), expected[some], rtol=1e-5)
+
+
+def test_large_counts_are_found_in_all_pieces_of_the_rows(monkeypatch):
+    monkeypatch.setattr(row_pieces, "VALUES", 40)
+    counts = np.random.default_rng(2).poisson(28.0, size=(30, 12))
+    unit, share = np.full(30, 2.0), np.where(np.arange(30) % 3 == 0, 1, 0.4)
+    reader = EqualDepthReader(matrix_reader(np.log1p(counts * 2.0), None, "X"), unit, share, 1.0)
+    expected, rows = np.zeros(counts.shape), np.indices(counts.shape)[0]
+    large, thinning = counts > TABULATED, Thinning(unit, share)
+    expected[~large] = thinning.few(counts[~large], rows[~large])
+    expected[large] = thinning.many(counts[large], rows[large])
+    np.testing.assert_allclose(sp.csr_array(reader.read(slice(None))).toarray(), expected, rtol=1e-12)
 
 
 def test_rows_that_keep_all_counts_are_not_touched(counts):

@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from kompot_scverse._stats.thinning import thinned_expression
+from kompot_scverse._stats.thinning import TABULATED, Thinning
+
+
+def thinned_expression(counts, cells, unit, share) -> np.ndarray:
+    found, large, thinning = np.empty(len(counts)), counts > TABULATED, Thinning(unit, share)
+    found[~large] = thinning.few(counts[~large], cells[~large])
+    found[large] = thinning.many(counts[large], cells[large])
+    return found
 
 
 def thinned(counts, unit: float, share: float) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.linalg.blas import get_blas_funcs
 
 from .features import Features, blocks_of
 from .parallel import return_freed_memory
@@ -14,6 +15,8 @@ from .row_tasks import RowReader, Rows, map_rows
 
 PRODUCT_ROWS = 1024
 """Rows summed in the precision of the expression; longer sums are accumulated in float64."""
+DENSE, DENSE_ROWS = 0.15, 256
+"""Share of stored values from which a product with the zeros is faster, and rows of which they are filled in at a time."""
 CACHE = 2**21
 """Bytes of a sparse product beyond which it is worth sorting its values by genes first."""
 
@@ -197,7 +200,8 @@ def _products(values: Rows, left: np.ndarray, codes: np.ndarray, rank: int) -> d
     n_genes, n_columns = values.shape[1], left.shape[1]
     # by genes, where each value would else add to another row of a product that does not fit into the cache
     sparse: Any = values if sp.issparse(values) else None
-    by_genes = sparse is not None and n_genes * n_columns * left.itemsize > CACHE
+    dense = sparse is None or sparse.nnz > DENSE * np.prod(values.shape)
+    by_genes = not dense and n_genes * n_columns * left.itemsize > CACHE
     for sample in np.unique(codes[codes >= 0]):
         own = np.flatnonzero(codes == sample)
         total, squares = np.zeros((n_genes, n_columns)), np.zeros((n_genes, n_columns - rank))
@@ -209,12 +213,29 @@ def _products(values: Rows, left: np.ndarray, codes: np.ndarray, rank: int) -> d
             block: Any = values[rows] if sparse is None else csr_rows(sparse, rows)
             if by_genes:
                 block = block.tocsc()
-            total += block.T @ left[rows]
+            product = _filled_product if dense and sparse is not None else _product
+            total += product(block, left[rows])
             if n_columns > rank:
                 squared = block.power(2) if sp.issparse(block) else np.square(block)
-                squares += squared.T @ left[rows, rank:]
+                squares += product(squared, left[rows, rank:])
         found[int(sample)] = total, squares
     return found
+
+
+def _product(block: Any, left: np.ndarray) -> np.ndarray:
+    return block.T @ left
+
+
+def _filled_product(block: sp.csr_array, left: np.ndarray) -> np.ndarray:
+    """The same of a sparse block with many values."""
+    gemm = get_blas_funcs("gemm", (left,))
+    # BLAS has columns one after the other: it adds to the transpose
+    found = np.zeros((block.shape[1], left.shape[1]), dtype=left.dtype).T
+    for start in range(0, block.shape[0], DENSE_ROWS):
+        rows = slice(start, start + DENSE_ROWS)
+        filled = csr_rows(block, rows).toarray()
+        found = gemm(1.0, left[rows].T, filled.T, trans_b=1, beta=1.0, c=found, overwrite_c=1)
+    return found.T
 
 
 def _assemble(pieces: list[tuple[np.ndarray, sp.csr_array]], codes: np.ndarray) -> sp.csr_array:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from kompot_scverse._gp.row_pieces import row_pieces
 from kompot_scverse._gp.row_tasks import RowReader
 
-from .thinning import thinned_expression
+from .thinning import TABULATED, Thinning
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,18 @@ class EqualDepthReader:
         if not changed.any():
             return values
         block = sp.csr_array(values, copy=True)
-        worth, kept = np.where(changed, unit, 1.0), np.where(changed, share, 1.0)
+        worth = np.where(changed, unit, 1.0)
+        thinning, large = Thinning(worth, np.where(changed, share, 1.0)), []
         for piece, places in row_pieces(block.indptr):
             sizes = np.diff(block.indptr[piece.start : piece.stop + 1])
-            own, data = np.repeat(changed[piece], sizes), block.data[places]
-            cells = np.repeat(np.arange(len(sizes)), sizes)[own]
-            counts = np.expm1(data[own].astype(np.float64) * self.scale) / worth[piece][cells]
+            cells = np.repeat(np.arange(piece.start, piece.stop), sizes)
+            own, data = changed[cells], block.data[places]
+            cells = cells[own]
+            counts = np.expm1(data[own].astype(np.float64) * self.scale) / worth[cells]
             counts = np.rint(counts).astype(np.int64)
-            data[own] = thinned_expression(counts, cells, worth[piece], kept[piece]) / self.scale
+            data[own] = thinning.few(np.minimum(counts, TABULATED), cells) / self.scale
+            many = counts > TABULATED
+            large.append((np.flatnonzero(own)[many] + places.start, counts[many], cells[many]))
+        at, counts, cells = (np.concatenate(parts) for parts in zip(*large, strict=True))
+        block.data[at] = thinning.many(counts, cells) / self.scale
         return block

@@ -10,9 +10,7 @@ NEARLY_ALL = 0.95
 """Of larger counts the expectation needs no more than mean and variance where many are drawn, or nearly all."""
 
 
-def thinned_expression(
-    counts: NDArray[np.integer], cells: NDArray[np.integer], unit: NDArray[np.float64], share: NDArray[np.float64]
-) -> NDArray[np.float64]:
+class Thinning:
     r"""Expected log-normalised expression after only a share of each cell's counts has been drawn.
 
     The mean of :math:`\log(1 + u c)` over cells, with a count c worth u, depends on the sequencing depth: at low depth there are few counts of
@@ -26,30 +24,31 @@ def thinned_expression(
 
     Parameters
     ----------
-    counts
-        Positive counts.
-    cells
-        Number of the cell of each count.
     unit
         What one count of a cell is worth in normalised expression, per cell.
     share
         Share of the counts that is kept, above 0 and at most 1, per cell.
     """
-    largest = min(int(counts.max()) if len(counts) else 0, TABULATED)
-    small = counts <= largest
-    out = _table(unit, share, largest)[cells, np.where(small, counts, 0)]
-    c, own = counts[~small].astype(np.float64), cells[~small]
-    out[~small] = _of_large_counts(c, unit[own], share[own])
-    return out
+
+    def __init__(self, unit: NDArray[np.float64], share: NDArray[np.float64]) -> None:
+        self.unit, self.share, self._table = unit, share, _table(unit, share)
+
+    def few(self, counts: NDArray[np.integer], cells: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Expectations for counts up to :data:`TABULATED`, each with the number of its cell."""
+        return self._table[cells, counts]
+
+    def many(self, counts: NDArray[np.integer], cells: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Expectations for larger counts; faster for all together than piece by piece."""
+        return _of_large_counts(counts.astype(np.float64), self.unit[cells], self.share[cells])
 
 
-def _table(unit: NDArray[np.float64], share: NDArray[np.float64], largest: int) -> NDArray[np.float64]:
-    """Expectations for counts 0 to `largest`, cells x counts."""
-    value = np.log1p((unit / share)[:, None] * np.arange(largest + 1))
+def _table(unit: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Expectations for counts from 0 on, cells x counts."""
+    value = np.log1p((unit / share)[:, None] * np.arange(TABULATED + 1))
     f = share[:, None]
     probability, table = np.zeros_like(value), np.zeros_like(value)
     probability[:, 0] = 1
-    for c in range(1, largest + 1):
+    for c in range(1, TABULATED + 1):
         # one more count, drawn or not
         probability[:, 1:] = probability[:, 1:] * (1 - f) + probability[:, :-1] * f
         probability[:, :1] *= 1 - f
