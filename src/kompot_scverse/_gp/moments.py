@@ -231,9 +231,11 @@ def _filled_product(block: sp.csr_array, left: np.ndarray) -> np.ndarray:
     gemm = get_blas_funcs("gemm", (left,))
     # BLAS has columns one after the other: it adds to the transpose
     found = np.zeros((block.shape[1], left.shape[1]), dtype=left.dtype).T
+    buffer = np.empty((min(DENSE_ROWS, block.shape[0]), block.shape[1]), dtype=left.dtype)
     for start in range(0, block.shape[0], DENSE_ROWS):
         rows = slice(start, start + DENSE_ROWS)
-        filled = csr_rows(block, rows).toarray()
+        filled = buffer[: len(left[rows])]
+        csr_rows(block, rows).toarray(out=filled)
         found = gemm(1.0, left[rows].T, filled.T, trans_b=1, beta=1.0, c=found, overwrite_c=1)
     return found.T
 
