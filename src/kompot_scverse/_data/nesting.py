@@ -6,6 +6,7 @@ import pandas as pd
 from kompot_scverse._stats.design import Design
 
 from .protocol import AnnDataLike
+from .sample_table import first_cells
 from .tables import column_of
 
 
@@ -30,8 +31,7 @@ def grouping_column(adata: AnnDataLike, design: Design) -> tuple[str, int] | Non
         return None
     codes, n = design.sample_codes, len(design.samples)
     rows = np.flatnonzero(codes >= 0)
-    first = np.full(n, -1)
-    first[codes[rows][::-1]] = rows[::-1]
+    first = first_cells(codes, n)
     for name in adata.obs.columns:
         if name in (design.sample_key, design.groupby):
             continue

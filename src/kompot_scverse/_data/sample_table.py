@@ -45,8 +45,7 @@ def sample_table(
     """
     cells = np.flatnonzero(sample_codes >= 0)
     codes = sample_codes[cells]
-    first = np.full(len(samples), -1)
-    first[codes[::-1]] = cells[::-1]
+    first = first_cells(sample_codes, len(samples))
     table = pd.DataFrame(index=range(len(samples)))
     for name in names:
         column = obs_values(adata, name, argument)
@@ -73,6 +72,13 @@ def sample_table(
         if len(infinite):
             raise ValueError(f"obs[{name!r}] (`{argument}`) is infinite for {_named(infinite, samples)}.")
     return table
+
+
+def first_cells(codes: np.ndarray, n: int) -> np.ndarray:
+    """The first cell of each of n samples, by the number of the sample of every cell; -1 where there is none."""
+    cells, first = np.flatnonzero(codes >= 0)[::-1], np.full(n, -1)
+    first[codes[cells]] = cells
+    return first
 
 
 def _typed(column: pd.Series, values: np.ndarray) -> pd.Series:

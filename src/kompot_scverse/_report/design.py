@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from kompot_scverse._data.resolve import obs_column
+from kompot_scverse._data.sample_table import first_cells
 from kompot_scverse._data.tables import column_of
 
 from .markup import Html, joined, tag
@@ -86,8 +87,7 @@ def _samples(run: ReportedRun, samples: dict[str, dict[str, int]]) -> pd.DataFra
 def _constant(run: ReportedRun, codes: np.ndarray, cells: np.ndarray, known: set[str]) -> pd.DataFrame:
     """Columns of obs with one value in each sample and several in all."""
     written = {entry["key"] for one in run.view.history for entry in one.fields if entry["slot"] == "obs"}
-    first = np.full(codes.max() + 1, -1)
-    first[codes[cells][::-1]] = cells[::-1]
+    first = first_cells(codes, codes.max() + 1)
     found: dict[str, np.ndarray] = {}
     for name in run.view.data.obs.columns:
         if name in known or name in written or len(found) == MAX_COLUMNS:

@@ -9,6 +9,7 @@ import pandas as pd
 from kompot_scverse._data.design import resolve_design
 from kompot_scverse._data.resolve import obs_column
 from kompot_scverse._data.sample_design import contrast_designs
+from kompot_scverse._data.sample_table import first_cells
 from kompot_scverse._stats.abundance_testing import abundance_test
 from kompot_scverse._stats.design import MIN_CELLS, Design
 from kompot_scverse._stats.linear_model import SampleDesign
@@ -76,8 +77,7 @@ def samples_of(view: RunView) -> Samples:
     # code -1 finds the last entry
     of_cells = codes[design.sample_codes]
     labels = obs_column(view.data, key, "sample_key").astype(str).to_numpy()
-    first = [int(np.flatnonzero(of_cells == number)[0]) for number in range(len(members))]
-    own = labels[first]
+    own = labels[first_cells(of_cells, len(members))]
     return Samples(
         codes=of_cells,
         levels=(view.reference, view.group),
@@ -114,7 +114,7 @@ def _of_design(view: RunView, key: str) -> Samples:
     own = labels[run_mask(view)].cat.remove_unused_categories().cat.categories
     if len(own) != len(table):
         raise LookupError(
-            f"{view.name[0].upper()}{view.name[1:]} had {len(table)} samples, and obs[{key!r}] now has {len(own)}: cells were left out or "
+            f"{view.capitalised} had {len(table)} samples, and obs[{key!r}] now has {len(own)}: cells were left out or "
             "added. Call the analysis again."
         )
     every = pd.Categorical(labels, categories=own).codes.astype(np.intp)
@@ -123,7 +123,7 @@ def _of_design(view: RunView, key: str) -> Samples:
     place = np.full(len(own) + 1, -1)
     place[members] = np.arange(len(members))
     codes = place[every]
-    first = np.array([np.flatnonzero(codes == number)[0] for number in range(len(members))])
+    first = first_cells(codes, len(members))
     levels, block = design_levels(view), view.run.params.get("block")
     shared = key if block is None else str(block)
     names = obs_column(view.data, shared, "block").astype(str).to_numpy()[first]

@@ -138,7 +138,7 @@ class RunView:
         """Raise if the run is about an effect of a design, which has no two conditions."""
         if self.effect is not None:
             raise LookupError(
-                f"{self.name[0].upper()}{self.name[1:]} is about an effect of the design {self.groupby!r} and has no two "
+                f"{self.capitalised} is about an effect of the design {self.groupby!r} and has no two "
                 "conditions. Its fold change is there; call with a column as `groupby` for the expression of conditions."
             )
 
@@ -151,6 +151,11 @@ class RunView:
     def name(self) -> str:
         """As in a message."""
         return f"run {self.run.run_id} ({self.run.analysis}, {self.title})"
+
+    @property
+    def capitalised(self) -> str:
+        """Its name at the beginning of a sentence."""
+        return f"R{self.name[1:]}"
 
     def call(self, statistic: str) -> str:
         """The call that writes a statistic."""
@@ -191,7 +196,7 @@ class RunView:
         entry = self._entries.get(statistic)
         if entry is None and self.omnibus and statistic in DIRECTED:
             raise LookupError(
-                f"{self.name[0].upper()}{self.name[1:]} tests several coefficients together, so it has no {statistic!r}: it has p, q and "
+                f"{self.capitalised} tests several coefficients together, so it has no {statistic!r}: it has p, q and "
                 "the level that is highest. Ask for one coefficient, or name a contrast of two levels with `contrasts=`."
             )
         if entry is None and statistic == "basis" and FEATURES in self.run.diagnostics:
@@ -257,9 +262,7 @@ class RunView:
         """Raise if the run is of several modalities and none of them was chosen."""
         if len(self.run.modalities) > 1:
             names = " and ".join(repr(mod) for mod in self.run.modalities)
-            raise LookupError(
-                f"{self.name[0].upper()}{self.name[1:]} is of the modalities {names}; pass one of them as `mod=`."
-            )
+            raise LookupError(f"{self.capitalised} is of the modalities {names}; pass one of them as `mod=`.")
 
     def conditions(self) -> tuple[np.ndarray, np.ndarray]:
         """Which cells are of the reference, and which of the group; of several modalities, cells that all have.

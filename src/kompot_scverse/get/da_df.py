@@ -120,7 +120,7 @@ def da_df(
             raise LookupError(f"No q-values of {view.name}, which `max_fdr=` needs; call `{view.call('lfc_qvalue')}`.")
         if view.omnibus and (direction is not None or max_ptp is not None):
             raise LookupError(
-                f"{view.name[0].upper()}{view.name[1:]} tests several contrasts together, which have no direction and no tail "
+                f"{view.capitalised} tests several contrasts together, which have no direction and no tail "
                 "probability; choose cells by `max_fdr=` or `min_lfc=`."
             )
         table = _table(view)

@@ -85,7 +85,7 @@ def variance(
     view = find_view(data, "de", run_id=run_id, key_added=key_added, group=group, mod=mod)
     if not view.has("state_sd"):
         raise LookupError(
-            f"{view.name[0].upper()}{view.name[1:]} has no variance components, which the model of Kompot does not "
+            f"{view.capitalised} has no variance components, which the model of Kompot does not "
             "estimate; call `kp.tl.de` without `gp=kp.GPSettings.kompot()`."
         )
     shown = [name for name in COMPONENTS if view.has(name) and (noise or name != "noise_sd")]

@@ -146,7 +146,7 @@ def _between(
     kept = view.run.diagnostics.get("between")
     if kept is None:
         raise LookupError(
-            f"{view.name[0].upper()}{view.name[1:]} does not say how samples differ by level of expression: it is of an earlier version, or has too few "
+            f"{view.capitalised} does not say how samples differ by level of expression: it is of an earlier version, or has too few "
             f"genes or samples. `{view.call('sample_distances')}` writes it."
         )
     cells = mass.sum(axis=0) / mass.sum()

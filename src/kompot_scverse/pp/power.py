@@ -126,10 +126,10 @@ def _check(view: RunView) -> None:
         )
     if params.get("paired") and view.run.summary.get("unpaired"):
         raise ValueError(
-            f"{view.name[0].upper()}{view.name[1:]} has incomplete pairs, and what its donors share is not estimated. Run it without "
+            f"{view.capitalised} has incomplete pairs, and what its donors share is not estimated. Run it without "
             "`paired=True`, which needs more samples, and pass that run."
         )
     if view.run.analysis == "de" and params["sigma"] != "evidence":
         raise ValueError(
-            f"{view.name[0].upper()}{view.name[1:]} has one given amplitude and noise for all genes and estimated none; leave out `gp=` in `kp.tl.de`."
+            f"{view.capitalised} has one given amplitude and noise for all genes and estimated none; leave out `gp=` in `kp.tl.de`."
         )
