@@ -40,7 +40,7 @@ def check_overwrite(
     merged: Collection[str] = (),
 ) -> "Rerun | None":
     """
-    Warn about fields that exist already, or raise an error; called before anything is computed.
+    Warn about fields that exist already, or raise an error, as if results could not be written at all; called before anything is computed.
 
     Of a call that was made before, nothing is lost unless the data differ: what is returned then warns once that is known.
 
@@ -58,6 +58,7 @@ def check_overwrite(
         Modalities of which only some genes are analysed. Their fields are merged with those of earlier runs, which warns itself
         of what is lost.
     """
+    check_changeable(data)
     fields = list(fields)
     _check_names(fields)
     existing = [field for field in fields if field.is_in(data)]

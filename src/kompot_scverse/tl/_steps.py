@@ -9,7 +9,6 @@ from anndata import AnnData
 
 from kompot_scverse._data.comparison import Comparison
 from kompot_scverse._data.errors import in_modality
-from kompot_scverse._data.holders import check_changeable
 from kompot_scverse._data.nesting import grouping_column
 from kompot_scverse._data.stored_distances import stored_distances
 from kompot_scverse._data.targets import Targets
@@ -146,7 +145,6 @@ def _run(tool: Tool, function: Callable, given: Mapping[str, Any], heard: list[d
     request, prepared = prepare_call(tool, given)
     call = record_call(function, given)
     planned = [field for task in prepared.tasks for field in task.planned]
-    check_changeable(prepared.targets.data)
     merged = {task.mod for task in prepared.tasks if getattr(task, "numbers", None) is not None}
     rerun = check_overwrite(prepared.targets.data, planned, given["overwrite"], call, merged)
     if isinstance(request, Comparison) and request.sample_key is None:
