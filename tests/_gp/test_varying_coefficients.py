@@ -42,7 +42,9 @@ def test_axes_are_orthonormal_and_their_spread_that_of_the_cells(case: Case):
 def test_weights_of_a_function_are_the_sum_over_the_columns(case: Case):
     rng = np.random.default_rng(1)
     coefficients, a = rng.normal(size=(3, by_cells(case).shape[1])), rng.normal(size=case.design.shape[1])
-    found = case.model.weights(coefficients, [a])[0] @ case.features.T
+    weights = np.zeros((len(coefficients), case.model.n_features))
+    case.model.add_weights(coefficients, [(a, weights)])
+    found = weights @ case.features.T
     rotated = case.features @ case.model.axes
     expected = coefficients @ (a[None, :, None] * rotated[:, None]).reshape(len(rotated), -1)[:, case.model.order].T
     np.testing.assert_allclose(found, expected, atol=1e-10)

@@ -91,7 +91,7 @@ def fit_components(
     covariances, mixings = _tables(model, grid, functions, points)
     of_joint = None if joint is None else _joint_forms(model, grid, joint, points)
     amplitudes = np.zeros((n_genes, 4))
-    weights = [np.empty((n_genes, model.n_features)) for _ in functions]
+    weights = [np.zeros((n_genes, model.n_features)) for _ in functions]
     loads = [np.empty((n_genes, mixing.shape[1])) for mixing in mixings]
     joint_loads = None if of_joint is None else np.empty((n_genes, of_joint[1].shape[1]))
     distances = [np.zeros(n_genes) if function.tested else None for function in functions]
@@ -100,8 +100,8 @@ def fit_components(
     def fill(genes: slice) -> None:
         hands = RightHands(model, sums.genes(genes))
         found = average.of(hands, probability(genes, hands))
-        for own, values in zip(weights, found.weights, strict=True):
-            own[genes] = values
+        of_functions = [(one.columns, own[genes]) for one, own in zip(functions, weights, strict=True)]
+        model.add_weights(found.coefficients, of_functions)
         for distance, squared in zip(distances, found.squared, strict=True):
             if distance is not None:
                 distance[genes] = np.sqrt(squared)
@@ -129,8 +129,8 @@ def fit_components(
 class _Averaged:
     """Averages over the grid for a block of genes."""
 
-    weights: list[np.ndarray]
-    """Posterior mean of every function: genes × features."""
+    coefficients: np.ndarray
+    """Posterior mean of the coefficients: genes × coefficients."""
     squared: np.ndarray
     """Squared distances of the functions: functions × genes."""
     loads: np.ndarray
@@ -179,7 +179,7 @@ class _Average:
         coefficients[flat] = 0.0
         coefficients[flat, 0] = hands.means[flat]
         loads[flat], squared[:, flat] = 0.0, 0.0
-        return _Averaged(model.weights(coefficients, [one.columns for one in self.functions]), squared, loads)
+        return _Averaged(coefficients, squared, loads)
 
     def _measure(self, ratios: tuple[float, float], factor: Factor, shrink: np.ndarray) -> "list[Measure | None]":
         with self._lock:

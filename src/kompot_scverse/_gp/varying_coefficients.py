@@ -203,16 +203,26 @@ class VaryingCoefficients:
         weight, n = of_columns[column], len(factor.kept)
         return coo_array((weight, (axis, np.arange(n))), shape=(axis.max() + 1, n)).tocsr() @ factor.transform.T
 
-    def weights(self, coefficients: np.ndarray, functions: list[np.ndarray]) -> list[np.ndarray]:
-        """Features' weights of several functions Σ aⱼ (mⱼ + βⱼ), genes × features, from coefficients: genes × coefficients."""
+    def add_weights(self, coefficients: np.ndarray, functions: list[tuple[np.ndarray, np.ndarray]]) -> None:
+        """
+        Add features' weights of several functions Σ aⱼ (mⱼ + βⱼ).
+
+        Parameters
+        ----------
+        coefficients
+            Genes × coefficients.
+        functions
+            a of each, and what its weights are added to: genes × features.
+        """
         position = np.argsort(self.order).reshape(self.n_columns, self.n_features)
-        found = [np.zeros((len(coefficients), self.n_features)) for _ in functions]
+        used = coefficients.any(axis=0)
         for number, own in enumerate(position):
-            column = coefficients[:, own] @ self.axes.T
-            for total, of_columns in zip(found, functions, strict=True):
+            # the last axes, of rough functions, are mostly 0 for all genes
+            n = 1 + int(np.flatnonzero(used[own]).max(initial=0))
+            column = coefficients[:, own[:n]] @ self.axes[:, :n].T
+            for of_columns, total in functions:
                 if of_columns[number] != 0:
                     total += of_columns[number] * column
-        return found
 
     def left_out(self, of_columns: np.ndarray, point: np.ndarray, kept: np.ndarray) -> np.ndarray:
         """Prior variance over the noise of Σ aⱼ βⱼ in each axis, where a factor leaves it out; else 0."""

@@ -16,7 +16,7 @@ WHOLE = 0.95
 """Share of the multiples that must be whole numbers."""
 MIN_MULTIPLES = 20
 MAX_VALUES = 200_000
-"""Values from which it is seen, spread over all."""
+"""Values from which multiples are seen."""
 CENTRED = 0.15
 """Mean of a gene in standard deviations up to which, beside the error of the mean, it is centred."""
 MIN_GENES = 20
@@ -35,14 +35,16 @@ class ValueKinds:
     smallest: float
     scaled: bool
     """Whether the genes all vary by 1 or, over the cells with negative values, are centred at 0."""
+    whole: bool
+    """Whether the cells that are neither counts nor have negative values have whole numbers only."""
     data: NDArray[np.float64]
-    """Values other than 0 of the cells that are neither counts nor have negative values."""
+    """Values of these cells other than 0; of many, some that are spread over all."""
     lowest: NDArray[np.float64]
     """The smallest of them in the cell of each value."""
 
     def are_counts(self) -> bool:
         """Whether there is nothing but whole numbers, some of them above 1."""
-        return self.n_counts > 0 and self.n_negative == 0 and bool((self.data == np.rint(self.data)).all())
+        return self.n_counts > 0 and self.n_negative == 0 and self.whole
 
     def are_logs(self, base: float) -> bool:
         """Whether the values are logs of 1 + scaled counts: all powers of a cell are whole multiples of the smallest one."""
@@ -58,8 +60,7 @@ class ValueKinds:
         return self._whole(lambda x: np.expm1(np.minimum(np.expm1(np.minimum(x, LARGEST)), LARGEST)))
 
     def _whole(self, count: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> bool:
-        some = slice(None, None, max(1, len(self.data) // MAX_VALUES))
-        ratio = count(self.data[some]) / count(self.lowest[some])
+        ratio = count(self.data) / count(self.lowest)
         ratio = ratio[(ratio >= MULTIPLES[0]) & (ratio <= MULTIPLES[1])]
         whole = np.abs(ratio - np.rint(ratio)) <= TOLERANCE
         return len(ratio) >= MIN_MULTIPLES and bool(whole.mean() >= WHOLE)
@@ -79,20 +80,22 @@ def value_kinds(block: NDArray[np.floating] | sp.csr_array) -> ValueKinds:
         y.data[~np.isfinite(y.data)] = 0
         y.eliminate_zeros()
     n = y.shape[0]
-    cells = np.repeat(np.arange(n), np.diff(y.indptr))
+    cells = np.repeat(np.arange(n, dtype=np.int32), np.diff(y.indptr))
     broken = np.bincount(cells[y.data != np.rint(y.data)], minlength=n)
     below, above = (np.bincount(cells[chosen], minlength=n) > 0 for chosen in (y.data < 0, y.data > 1))
     counts = (broken == 0) & above & ~below
     clean = ~(counts | below)
     lowest = np.full(n, np.inf)
     np.minimum.at(lowest, cells, y.data)
-    own = clean[cells]
+    own = np.flatnonzero(clean[cells])
+    own = own[:: max(1, len(own) // MAX_VALUES)]
     return ValueKinds(
         n_cells=n,
         n_counts=int(counts.sum()),
         n_negative=int(below.sum()),
         smallest=float(min(y.data.min(initial=0), 0)),
         scaled=_is_scaled(y, below),
+        whole=not broken[clean].any(),
         data=y.data[own],
         lowest=lowest[cells[own]],
     )

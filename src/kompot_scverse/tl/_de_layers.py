@@ -6,7 +6,7 @@ import numpy as np
 
 from kompot_scverse._gp.features import CellFeatures, Features
 from kompot_scverse._gp.lazy import as_dask
-from kompot_scverse._gp.variance_table import VarianceTable
+from kompot_scverse._gp.variance_table import VarianceTable, table_forms
 from kompot_scverse._keys import Keys
 from kompot_scverse._results.de_fields import DEPlan
 from kompot_scverse._results.disk import DiskStore
@@ -41,7 +41,9 @@ def condition_values(job: Job, fitted: DEFit, merger: SubsetMerger) -> Values:
     if task.design.formula is not None:
         assert isinstance(model, ComponentFit)
         return _lazy_layers(values | _effect_values(job, model, fitted.features, merger), task.plan)
-    weights = []
+    weights, forms = [], []
+    if isinstance(model, ComponentFit):
+        forms = table_forms(model.components.variances, fitted.features)
     for number, condition in enumerate(task.design.conditions):
         keys = task.plan.keys(task.design, condition)
         key = keys.of(condition, "weights")
@@ -51,7 +53,7 @@ def condition_values(job: Job, fitted: DEFit, merger: SubsetMerger) -> Values:
         if isinstance(model, ComponentFit):
             names = [keys.of(condition, what, varies=True) for what in ("variances", "variance_weights", "std")]
             table = model.variance_table(number)
-            values["layers", names[-1]] = store_table(values, names, table, fitted.features, merger)
+            values["layers", names[-1]] = store_table(values, names, table, forms[number], merger)
         else:
             _given_amplitudes(values, model, number, (keys, condition), fitted.features, merger, job.disk)
     for number, group in enumerate(task.design.groups, start=1):
@@ -59,7 +61,8 @@ def condition_values(job: Job, fitted: DEFit, merger: SubsetMerger) -> Values:
         change = values["layers", keys.field("fold_change")] = lazy_product(phi, weights[number] - weights[0])
         if isinstance(model, ComponentFit):
             names = [keys.field(what, varies=True) for what in ("variances", "variance_weights", "fold_change_std")]
-            deviation = store_table(values, names, model.fold_change_table(number), fitted.features, merger)
+            table = model.fold_change_table(number)
+            deviation = store_table(values, names, table, forms[model.n_conditions + number - 1], merger)
             values["layers", names[-1]] = deviation
             values["layers", keys.field("lfsr", varies=True)] = lazy_lfsr(change, deviation)
     return _lazy_layers(values, task.plan)
@@ -84,13 +87,15 @@ def _effect_values(job: Job, model: ComponentFit, features: Features, merger: Su
         values["obsm", keys.of("coefficient", "covariances", varies=True)] = joint.forms(features)
         key = keys.of("coefficient", "covariance_weights", varies=True)
         values["varm", key] = merger(joint.loads.astype(np.float32), "varm", key)
+    tables = [model.fold_change_table(number) for number, _ in enumerate(formula.directed, start=1)]
+    forms = table_forms(tables, features) if tables else []
     for number, effect in enumerate(formula.directed, start=1):
         keys = task.plan.keys(task.design, effect.key)
         key = keys.field("effect_weights")
         own = values["varm", key] = merger(model.fold_change(number).astype(np.float32), "varm", key)
         change = values["layers", keys.field("fold_change")] = lazy_product(phi, own)
         names = [keys.field(what, varies=True) for what in ("variances", "variance_weights", "fold_change_std")]
-        deviation = store_table(values, names, model.fold_change_table(number), features, merger)
+        deviation = store_table(values, names, tables[number - 1], forms[number - 1], merger)
         values["layers", names[-1]] = deviation
         values["layers", keys.field("lfsr", varies=True)] = lazy_lfsr(change, deviation)
     return values
@@ -114,11 +119,9 @@ def _given_amplitudes(
         values["layers", keys.of(condition, "std", varies=True)] = lazy_std(merger.basis[1], factor, std**2)
 
 
-def store_table(
-    values: Values, names: list[str], table: VarianceTable, features: Features, merger: SubsetMerger
-) -> Any:
+def store_table(values: Values, names: list[str], table: VarianceTable, forms: np.ndarray, merger: SubsetMerger) -> Any:
     """Keep the variances of the cells and their weights in the genes; returns the layer of standard deviations."""
-    forms = values["obsm", names[0]] = table.forms(features)
+    values["obsm", names[0]] = forms
     loads = values["varm", names[1]] = merger(table.loads.astype(np.float32), "varm", names[1])
     return lazy_mixture_std(forms, loads)
 

@@ -33,9 +33,8 @@ def results(job: Job, fitted: DEFit) -> Results:
         values["obsm", basis] = phi
     if isinstance(model, ComponentFit):
         names = [f"{task.prefix}_{what}" for what in ("variances", "variance_weights", "std")]
-        values["layers", names[-1]] = store_table(
-            values, names, model.variance_table(0), fitted.features, merger
-        ).lazy()
+        table = model.variance_table(0)
+        values["layers", names[-1]] = store_table(values, names, table, table.forms(phi), merger).lazy()
     else:
         values["obs", f"{task.prefix}_std"] = model.posteriors[0].std(fitted.features)
     merger.warn()
