@@ -169,7 +169,9 @@ def test_commands_of_the_benchmarks_page_exist():
     commands = re.findall(r"^python (benchmarks/\S+\.py)(.*)$", (DOCS / "benchmarks.md").read_text(), re.MULTILINE)
     assert len(commands) >= 4
     for path, options in commands:
-        source = (DOCS.parent / path).read_text()
+        script = DOCS.parent / path
+        shared = script.with_name("results.py")
+        source = script.read_text() + (shared.read_text() if shared.exists() else "")
         for option in re.findall(r"--[a-z-]+", options):
             assert f'"{option}"' in source, f"{path} has no {option}"
             for value in re.findall(rf'{option} "([^"]+)"', options):

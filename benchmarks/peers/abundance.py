@@ -1,113 +1,152 @@
 """Differential abundance beside its peers: calls on null splits, power and errors for planted changes.
 
-    python benchmarks/peers/abundance.py --peers /tmp/peers
+    python benchmarks/peers/abundance.py --peers /tmp/peers --results /tmp/peers/abundance
 
 Peers: Milo (Dann et al. 2022, in pertpy), CNA (Reshef et al. 2022) and kompot 0.8, each in an environment of its own that
-is made in that folder (`environments.py`). Cells of a type go to the second condition more often, by given odds; the cells of a
-condition are spread evenly over its samples. Columns: share of the changed cells that are called; share of the calls where
-the truth is below a tenth of the change or of the other sign; average precision of the changed cells by the method's own
-score; share of the draws with any call; seconds of all cores (median), peak memory. Needs the development data in ../shared/data.
+is made in that folder (`environments.py`). Cells of a type go to the second condition more often, by given odds; or the log
+odds grow along the first component, from the smallest rank to the largest. The cells of a condition are spread evenly over its
+samples; for `donors`, the donors of Kang et al. are split at random instead. In each cell of a table: share of the changed cells
+that are called with the right sign; share of the calls where the truth is below a tenth of the change or of the other sign;
+average precision of the changed cells by the method's own score. Along the gradient the changed cells are those with more than
+a quarter of the log odds. All draws are kept in the folder of results, so that a run goes on where the last one stopped. Needs
+../shared/data.
 """
 
-import argparse
-import os
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import anndata as ad
+import h5py
 import numpy as np
-from environments import python_of
+import pandas as pd
+from results import Results, arguments, print_table
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from calibration_data import DATA, load_kang
-from calibration_report import Report
 
-Design = tuple[np.ndarray, np.ndarray]
-ENVIRONMENTS = {"Milo": "pertpy", "CNA": "cna", "CNA, local FDR only": "cna", "kompot 0.8": "kompot"}
-COLUMNS = ["TPR", "FDR", "AP", "any call", "CPU s", "GB"]
+ENVIRONMENTS = {
+    "kp.tl.da": None,
+    "Milo": "pertpy",
+    "CNA": "cna",
+    "CNA, local FDR only": "cna",
+    "kompot 0.8": "kompot",
+}
+LEAST = {"CNA": 5, "CNA, local FDR only": 5}
+"""CNA asks for ten samples."""
+TYPES = {"melanoma": ["8", "2"], "Kang": ["CD14+ Monocytes", "NK cells"]}
+Case = tuple[str, int, str, float, int]
+"""Data, samples on each side, what changes, odds, seed."""
 
 
-def states(name: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Cell states, labels, and the types that change."""
+def states(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cell states, labels and donors."""
     if name == "Kang":
         cells, _ = load_kang()
-        return np.asarray(cells.x, dtype=float), cells.labels, ["CD14+ Monocytes", "NK cells"]
+        return np.asarray(cells.x, dtype=float), cells.labels, cells.samples
     adata = ad.read_h5ad(DATA / "melanoma_daseq_embedding.h5ad")
     adata = adata[adata.obs["condition"] == "Non-responder"]
-    return np.asarray(adata.obsm["X_pca"], dtype=float), adata.obs["author_cluster"].astype(str).to_numpy(), ["8", "2"]
+    labels, samples = adata.obs["author_cluster"].astype(str), adata.obs["sample"].astype(str)
+    return np.asarray(adata.obsm["X_pca"], dtype=float), labels.to_numpy(), samples.to_numpy()
 
 
-def draw(inside: np.ndarray, odds: float, half: int, seed: int) -> Design:
-    """Which cells are of the second condition, and their samples."""
-    rng = np.random.default_rng(seed)
-    late = rng.random(len(inside)) < 1 / (1 + odds ** -inside.astype(float))
-    return late, rng.integers(0, half, len(late)) + half * late
+def name_of(case: Case) -> str:
+    data, half, what, odds, seed = case
+    return f"{data}-{half}v{half}-{what.replace(' ', '_')}-{odds:g}-{seed}"
 
 
-def call(python: Path, method: str, x: np.ndarray, designs: list[Design]) -> dict[str, np.ndarray]:
-    """Calls, scores, seconds and peak memory of a method in a process of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        np.savez(Path(folder) / "states.npz", x=x)
-        late, samples = (np.array(part) for part in zip(*designs, strict=True))
-        np.savez(Path(folder) / "designs.npz", late=late, samples=samples)
-        script = Path(__file__).with_name("abundance_calls.py")
-        source = str(Path(__file__).resolve().parents[2] / "src") if method == "kp.tl.da" else ""
-        done = subprocess.run(
-            [str(python), str(script), method, folder],
-            capture_output=True,
-            text=True,
-            env=os.environ | {"PYTHONPATH": source},
-        )
-        if done.returncode:
-            raise RuntimeError(f"{method} failed:\n{done.stderr[-2000:]}")
-        return dict(np.load(Path(folder) / "calls.npz"))
-
-
-def rates(calls: np.ndarray, score: np.ndarray, inside: np.ndarray, odds: float) -> list[float]:
-    """True and false calls and average precision, from the planted odds."""
-    p = 1 / (1 + odds ** -inside.astype(float))
+def write_draw(path: Path, case: Case, x: np.ndarray, labels: np.ndarray, donors: np.ndarray) -> None:
+    _, half, what, odds, seed = case
+    rng, kept = np.random.default_rng(seed), np.ones(len(x), dtype=bool)
+    strength = np.zeros(len(x))
+    if what == "gradient":
+        strength = (np.argsort(np.argsort(x[:, 0])) + 0.5) / len(x) - 0.5
+    elif what in labels:
+        strength = (labels == what).astype(float)
+    p = 1 / (1 + odds**-strength)
     truth = np.log(p / (1 - p)) - np.log(p.mean() / (1 - p.mean()))
-    if odds == 1:
-        return [np.nan, np.nan, np.nan, float((calls != 0).any())]
+    late = rng.random(len(x)) < p
+    samples = rng.integers(0, half, len(x)) + half * late
+    if what == "donors":
+        chosen = rng.permutation(np.unique(donors))[: 2 * half]
+        kept, late, samples = np.isin(donors, chosen), np.isin(donors, chosen[half:]), donors
+    obs = pd.DataFrame(
+        {
+            "condition": pd.Categorical(np.where(late, "late", "early")),
+            "sample": pd.Categorical(samples.astype(str)),
+            "truth": truth,
+            "changed": np.abs(strength) > 0.25,
+        },
+        index=np.arange(len(x)).astype(str),
+    )
+    adata = ad.AnnData(np.zeros((len(x), 1), dtype=np.float32), obs=obs, obsm={"X_pca": x})[kept].copy()
+    # what the scripts of the peers expect: categories that exist
+    adata.obs["sample"] = adata.obs["sample"].cat.remove_unused_categories()
+    adata.write_h5ad(path, compression="gzip")
+
+
+def rates(found: dict[str, np.ndarray], truth: np.ndarray, changed: np.ndarray, odds: float) -> list[float]:
+    """True and false calls, and average precision, from the planted odds."""
+    calls, score = found["calls"], found["score"]
     false = (calls != 0) & ((np.abs(truth) < 0.1 * np.log(odds)) | (calls != np.sign(truth)))
-    order = np.argsort(-score, kind="stable")
-    hits = inside[order]
+    hits = changed[np.argsort(-score, kind="stable")]
     precision = (np.cumsum(hits) / np.arange(1, len(hits) + 1))[hits].mean()
-    share = float(false.sum() / max(1, (calls != 0).sum()))
-    return [float((calls[inside] == 1).mean()), share, float(precision), float(calls.any())]
+    right = calls[changed] == np.sign(truth[changed])
+    return [float(right.mean()), float(false.sum() / max(1, (calls != 0).sum())), float(precision)]
+
+
+def shown(results: Results, method: str, cases: list[Case]) -> str:
+    """One cell of a table: means over the draws; where nothing changes, the number of draws with a call."""
+    each = []
+    for case in cases:
+        if (found := results.found(method, name_of(case))) is not None:
+            with h5py.File(results.draw(name_of(case))) as file:
+                each.append((found, file["obs/truth"][:], file["obs/changed"][:], case[3]))
+    if not each:
+        return ""
+    if cases[0][3] == 1:
+        return f"{sum((found['calls'] != 0).any() for found, *_ in each)} of {len(each)} called"
+    means = np.mean([rates(*one) for one in each], axis=0)
+    return ", ".join(f"{v:.2f}".lstrip("0") if v < 1 else "1" for v in means)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peers", type=Path, help="Folder of the environments; without it only this package runs")
-    parser.add_argument("--methods", nargs="*", choices=ENVIRONMENTS, default=["Milo", "CNA", "CNA, local FDR only"])
+    parser = arguments(__doc__, ENVIRONMENTS)
     parser.add_argument("--draws", type=int, default=3)
-    parser.add_argument("--data", nargs="*", default=["melanoma", "Kang"])
+    parser.add_argument("--null-draws", type=int, default=6, help="Draws where nothing changes")
+    parser.add_argument("--data", nargs="*", choices=TYPES, default=list(TYPES))
     parser.add_argument("--halves", nargs="*", type=int, default=[3, 5], help="Samples of each condition")
-    parser.add_argument("--types", nargs="*", help="Types that change; two of each data set if left out")
     parser.add_argument("--odds", nargs="*", type=float, default=[2, 3, 6])
     args = parser.parse_args()
-    pythons = {"kp.tl.da": Path(sys.executable)}
-    if args.peers:
-        pythons |= {method: python_of(args.peers, ENVIRONMENTS[method]) for method in args.methods}
-    report = Report()
-    for name in args.data:
-        x, labels, types = states(name)
-        types = args.types or types
-        rows = []
+    results = Results(args.results, "abundance_calls.py")
+
+    lines: list[list[Case]] = []
+    for data in args.data:
         for half in args.halves:
-            for label, odds in [(types[0], 1), *((label, odds) for label in types for odds in args.odds)]:
-                inside = labels == label
-                designs = [draw(inside, odds, half, seed) for seed in range(args.draws)]
-                what = "nothing changes" if odds == 1 else f"{label} ({inside.sum()}), odds {odds:g}"
-                for method, python in pythons.items():
-                    found = call(python, method, x, designs)
-                    each = [rates(c, s, inside, odds) for c, s in zip(found["calls"], found["scores"], strict=True)]
-                    cost = [float(np.median(found["seconds"])), float(found["peak"])]
-                    rows.append((f"{half} vs {half}, {what}: {method}", [*np.mean(each, axis=0).tolist(), *cost], {}))
-        report.table(f"{name}, {len(x)} cells, {args.draws} draws", COLUMNS, rows)
+            nulls = ["nothing"] + (["donors"] if data == "Kang" and half <= 4 else [])
+            lines += [[(data, half, what, 1, seed) for seed in range(args.null_draws)] for what in nulls]
+            for what in [*TYPES[data], "gradient"]:
+                lines += [[(data, half, what, odds, seed) for seed in range(args.draws)] for odds in args.odds]
+    if not args.print:
+        for data in args.data:
+            new = [c for line in lines for c in line if c[0] == data and not results.draw(name_of(c)).exists()]
+            everything = states(data) if new else None
+            for case in new if everything else []:
+                write_draw(results.draw(name_of(case)), case, *everything)
+        for method in args.methods:
+            names = [name_of(case) for line in lines for case in line if case[1] >= LEAST.get(method, 0)]
+            results.measure(method, ENVIRONMENTS[method], args.peers, names)
+
+    methods = [m for m in ENVIRONMENTS if any(results.found(m, name_of(c)) for line in lines for c in line)]
+    for data in args.data:
+        rows = []
+        for line in (line for line in lines if line[0][0] == data):
+            _, half, what, odds, _ = line[0]
+            change = what if odds == 1 else f"{what}, odds {odds:g}"
+            rows.append([f"{half} v {half}", change, *(shown(results, m, line) for m in methods)])
+        names = [name_of(case) for line in lines for case in line if case[0] == data]
+        cost = [results.cost(m, names) for m in methods]
+        rows.append(["", "CPU s, GB", *(f"{seconds:.1f}, {peak:.2f}" for seconds, peak in cost)])
+        print_table(f"{data}: TPR, FDR, average precision", ["samples", "change", *methods], rows)
 
 
 if __name__ == "__main__":

@@ -1,24 +1,17 @@
-"""One method on the data of a folder, in the method's own environment.
+"""One method on draws of a folder, in the method's own environment (see `serve.py`).
 
-    python expression_calls.py METHOD FOLDER
-
-Reads draw*.h5ad (counts in X, their logs in the layer `log`; obs `condition`, `sample`, `cell_type` and, for held-out cells,
-`fitted`) and writes draw*.npz: p- and q-values of the genes, or the effects at the cells that were not fitted.
+A draw has counts in X, their logs in the layer `log`, and in obs `condition`, `sample`, `cell_type` and, for held-out cells,
+`fitted`. Found are p- and q-values of the genes; or the means per type of the effects at the cells that were not fitted.
 """
 
-import logging
-import sys
-import time
-import warnings
 from collections.abc import Callable
-from pathlib import Path
 
 import anndata as ad
 import numpy as np
 import pandas as pd
+from serve import Found, serve
 
 MIN_CELLS, MIN_SAMPLES = 10, 2
-Found = dict[str, np.ndarray]
 
 
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
@@ -61,6 +54,13 @@ def per_type(adata: ad.AnnData, test: Callable[[np.ndarray, pd.DataFrame], np.nd
     return combined(np.array(found))
 
 
+def per_held_out_type(adata: ad.AnnData, effect: np.ndarray) -> Found:
+    """Means of the effects at the cells that were not fitted."""
+    types = adata.obs["cell_type"].astype(str).to_numpy()[~adata.obs["fitted"].to_numpy()]
+    names = np.unique(types)
+    return {"types": names, "effect": np.array([effect[types == t].mean(axis=0) for t in names])}
+
+
 def pydeseq2(adata: ad.AnnData) -> Found:
     import pertpy as pt
 
@@ -69,7 +69,12 @@ def pydeseq2(adata: ad.AnnData) -> Found:
         model = pt.tl.PyDESeq2(ad.AnnData(sums, obs=obs, var=pd.DataFrame(index=names)), design="~condition")
         model.fit(n_cpus=1, quiet=True)
         contrast = model.contrast(column="condition", baseline="early", group_to_compare="late")
-        return model.test_contrasts(contrast).set_index("variable")["p_value"].reindex(names).to_numpy()
+        return (
+            model.test_contrasts(contrast, n_cpus=1, quiet=True)
+            .set_index("variable")["p_value"]
+            .reindex(names)
+            .to_numpy()
+        )
 
     return per_type(adata, test)
 
@@ -112,7 +117,7 @@ def kompot(adata: ad.AnnData) -> Found:
         x, y = np.asarray(adata.obsm["X_pca"]), adata.layers["log"].toarray()
         fitted, late = adata.obs["fitted"].to_numpy(), (adata.obs["condition"] == "late").to_numpy()
         model.fit(x[fitted & ~late], y[fitted & ~late], x[fitted & late], y[fitted & late])
-        return {"effect": np.asarray(model.predict(x[~fitted])["fold_change"])}
+        return per_held_out_type(adata, np.asarray(model.predict(x[~fitted])["fold_change"]))
     adata.X = adata.layers["log"]
     peer.de(adata, "condition", "early", "late", obsm_key="X_pca")
     var, name = adata.var, "kompot_de_early_to_late_mahalanobis"
@@ -136,7 +141,7 @@ def pylemur(adata: ad.AnnData) -> Found:
     late, early = (model.predict(embedding=place, new_condition=model.cond(condition=c)) for c in ("late", "early"))
     effect = np.asarray(late - early)
     if held_out:
-        return {"effect": effect}
+        return per_held_out_type(adata, effect)
     nothing = np.full(adata.n_vars, np.nan)
     return {"p": nothing, "q": nothing, "score": -np.square(effect).mean(axis=0)}
 
@@ -148,39 +153,20 @@ def ours(adata: ad.AnnData) -> Found:
     mask = adata.obs["fitted"].to_numpy() if "fitted" in adata.obs else None
     kp.tl.de(adata, **call, sample_key="sample", mask_obs=mask)
     if mask is not None:
-        return {"effect": kp.get.layer(adata, "fold_change")[~mask]}
+        return per_held_out_type(adata, kp.get.layer(adata, "fold_change")[~mask])
     table = kp.get.de_df(adata).loc[adata.var_names]
     return {"p": table["pvalue"].to_numpy(), "q": table["qvalue"].to_numpy()}
 
 
 METHODS = {
-    "kp.tl.de": ours,
-    "pseudobulk, pydeseq2": pydeseq2,
-    "pseudobulk, edgePython": edgepython,
-    "Milo, de_nhoods": milo,
-    "kompot 0.8": kompot,
-    "pylemur": pylemur,
+    "kp.tl.de": (ours, ["kompot_scverse"]),
+    "pseudobulk, pydeseq2": (pydeseq2, ["pertpy"]),
+    "pseudobulk, edgePython": (edgepython, ["edgepython"]),
+    "Milo, de_nhoods": (milo, ["pertpy", "scanpy"]),
+    "kompot 0.8": (kompot, ["kompot"]),
+    "pylemur": (pylemur, ["pylemur"]),
 }
 
 
-def peak_memory() -> float:
-    """Largest memory of this process in GB, without that of the one that started it, which `getrusage` would count."""
-    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024 / 1e9
-
-
-def main() -> None:
-    method, folder = METHODS[sys.argv[1]], Path(sys.argv[2])
-    for path in sorted(folder.glob("draw*.h5ad")):
-        adata = ad.read_h5ad(path)
-        start = time.process_time()
-        found = method(adata)
-        seconds = time.process_time() - start
-        peak = peak_memory()
-        np.savez(path.with_suffix(".npz"), **found, seconds=seconds, peak=peak)
-
-
 if __name__ == "__main__":
-    warnings.simplefilter("ignore")
-    logging.disable(logging.WARNING)
-    main()
+    serve(METHODS)
