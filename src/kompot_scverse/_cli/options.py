@@ -3,7 +3,6 @@
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import MISSING, fields
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -103,9 +102,8 @@ def _option(name: str, annotation: Any, default: Any, text: str, panel: str | No
         text += f" Default: {default}."
     flag = f"{_flag(name)}/{_flag(f'no_{name}')}" if kind is bool else _flag(name)
     words = _words(annotation) if kind is float else ()
-    number: dict[str, Any] = (
-        {"parser": partial(_number, words=words), "metavar": f"<float|{'|'.join(words)}>"} if words else {}
-    )
+    # a function, not a partial: older versions of typer ask for its name
+    number: dict[str, Any] = {"parser": _number(words), "metavar": f"<float|{'|'.join(words)}>"} if words else {}
     option = typer.Option(flag, help=text.strip(), show_default=False, rich_help_panel=panel, **number)
     return inspect.Parameter(
         name,
@@ -123,14 +121,18 @@ def _takes_one(annotation: Any) -> bool:
     return any(part in (str, object) for part in parts(annotation))
 
 
-def _number(text: str, words: tuple[str, ...]) -> float | str:
-    """A number, or one of the words that stand in its place."""
-    if text in words:
-        return text
-    try:
-        return float(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is neither a number nor {' or '.join(map(repr, words))}.") from None
+def _number(words: tuple[str, ...]) -> Callable[[str], float | str]:
+    """Reads a number, or one of the words that stand in its place."""
+
+    def number(text: str) -> float | str:
+        if text in words:
+            return text
+        try:
+            return float(text)
+        except ValueError:
+            raise typer.BadParameter(f"{text!r} is neither a number nor {' or '.join(map(repr, words))}.") from None
+
+    return number
 
 
 def _words(annotation: Any) -> tuple[str, ...]:
