@@ -179,11 +179,7 @@ def _run(study: Study) -> None:
     from .findings import Findings
 
     adata = study.adata
-    common: dict[str, Any] = {
-        "reference": study.reference,
-        "groups": study.group,
-        "use_rep": study.use_rep,
-    }
+    common: dict[str, Any] = {"reference": study.reference, "groups": study.group, "use_rep": study.use_rep}
     for sample_key in [None] if study.sample_key is None else [None, study.sample_key]:
         how = "" if sample_key is None else " with replicates"
         with study.step(f"Differential abundance{how}"):

@@ -328,9 +328,7 @@ def _actualize_view(data: AnnData | MuData) -> None:
     check_changeable(data)
     if not data.is_view:
         return
-    warn(
-        "The data are a view; they become a copy of their own to hold the results.",
-    )
+    warn("The data are a view; they become a copy of their own to hold the results.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         data.obs = data.obs.copy()

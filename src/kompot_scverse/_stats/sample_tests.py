@@ -17,13 +17,7 @@ from .between_levels import BetweenLevels, between_levels
 from .design import ContrastDesign, Design
 from .gene_testing import LARGEST_IN_CATEGORY, GeneTest, GeneTestSettings, gene_test
 from .influence import SampleParts
-from .neighborhoods import (
-    Neighborhoods,
-    default_n_centers,
-    fit_neighborhoods,
-    neighborhood_merges,
-    neighborhood_tree,
-)
+from .neighborhoods import Neighborhoods, default_n_centers, fit_neighborhoods, neighborhood_merges, neighborhood_tree
 from .sample_distances import abundance_distances, expression_distances
 
 
@@ -117,10 +111,7 @@ def compare_samples(
 ) -> tuple[np.ndarray, BetweenLevels | None]:
     """Distances between the samples of a contrast, of their fields over the neighbourhoods, and their variances by level."""
     moments = sample_parts(sums.moments, weights.soft, design, contrast).of()
-    return (
-        expression_distances(moments, sums.reference),
-        between_levels(moments, contrast.matrix, sums.reference),
-    )
+    return (expression_distances(moments, sums.reference), between_levels(moments, contrast.matrix, sums.reference))
 
 
 def compare_abundance(
