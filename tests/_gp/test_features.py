@@ -1,12 +1,14 @@
 """Features that are computed where they are used are those of the basis, and single precision does no harm."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from two_sets import two_sets
 
 from kompot_scverse import GPSettings
 from kompot_scverse._gp import features as module
-from kompot_scverse._gp.features import blocks_of, stored
+from kompot_scverse._gp.features import blocks_of, over_features, stored
 from kompot_scverse._gp.posterior import posterior
 from kompot_scverse._gp.ratio import fit_ratio
 from kompot_scverse._gp.rough import rough_basis
@@ -55,3 +57,13 @@ def test_single_precision_changes_posteriors_and_log_ratios_less_than_they_are_u
     assert ratios[0].amplitudes[0] == ratios[1].amplitudes[0] > 0
     apart = np.abs(ratios[0].log_ratio(exact) - ratios[1].log_ratio(rounded))
     assert (apart < 1e-5 * np.sqrt(ratios[0].variance(exact))).all()
+
+
+def test_blocks_of_features_in_memory_are_counted(monkeypatch):
+    done = []
+    monkeypatch.setattr(module, "progress_bar", lambda *of: nullcontext(lambda n: done.append((n, *of))))
+    monkeypatch.setattr(module, "BLOCK", 4)
+    values = np.arange(20.0).reshape(10, 2)
+    found = over_features(np.multiply, values, np.ones((10, 1)), what="variances")
+    np.testing.assert_array_equal(np.concatenate(found), values)
+    assert done == [(4, 10, "variances", "cells"), (4, 10, "variances", "cells"), (2, 10, "variances", "cells")]
