@@ -1,12 +1,15 @@
 """Predicted against realised power: `python benchmarks/power.py`.
 
-A study of 6 against 6 samples without any change is analysed, and power is predicted from it. New studies with planted changes are then drawn and
+Studies of 6 against 6 samples without any change are analysed, and power is predicted from each. New studies with planted changes are then drawn and
 analysed, and the share of what changes that is called is what prediction should have said. Printed is a line for each number of samples and
-change, for all genes and thirds of them by expression, and for categories of cells.
+change, for all genes and thirds of them by expression before the change, and for categories of cells: the mean prediction, how much those of single
+pilot studies differ (their standard deviation), and what was realised with its standard error. `--only` takes one of the parts.
 """
 
+import argparse
 import logging
 import warnings
+from collections.abc import Callable
 
 import anndata as ad
 import numpy as np
@@ -23,7 +26,8 @@ SHARES = np.array([0.4, 0.3, 0.2, 0.1])
 SHARE_SD = 0.4
 """Of the log odds of cell types between samples."""
 PILOT, N_SAMPLES, CHANGES = 6, (3, 5, 10), (0.25, 0.5, 1.0)
-STUDIES = {"de": 3, "da": 24}
+PILOTS = {"de": 4, "da": 8}
+STUDIES = {"de": 10, "da": 30}
 DESIGN = {"reference": "a", "groups": "b", "sample_key": "sample", "use_rep": "X_pca"}
 
 
@@ -64,23 +68,23 @@ def draw(seed: int, n: int, *, genes: float = 0.0, cell_type: int | None = None,
 
 
 def realised_expression(n: int, lfc: float) -> np.ndarray:
-    """Share of the changed genes that are called: all, and thirds by expression."""
-    called, level = [], []
+    """Share of the changed genes that are called, all and by thirds of expression: a row for each study."""
+    found = []
     for study in range(STUDIES["de"]):
         adata = draw(100 + study, n, genes=lfc)
         kp.tl.de(adata, "condition", **DESIGN)
-        tested = adata.var["kompot_de_a_to_b_pvalue"].notna()
-        mean = np.asarray(adata.X.mean(axis=0)).ravel()
+        tested = adata.var["kompot_de_a_to_b_pvalue"].notna().to_numpy()
+        # as the genes of a pilot study: a third of those that changed would not be that of genes before they do
+        mean = np.asarray(adata.X[(adata.obs["condition"] == "a").to_numpy()].mean(axis=0)).ravel()
         thirds = np.digitize(mean, np.quantile(mean[tested], [1 / 3, 2 / 3]))
-        changed = (adata.var["sign"] != 0) & tested
-        called.append(adata.var.loc[changed, "kompot_de_a_to_b_is_de_sample_var"].to_numpy(dtype=bool))
-        level.append(thirds[changed])
-    called, level = np.concatenate(called), np.concatenate(level)
-    return np.array([called.mean(), *(called[level == third].mean() for third in range(3))])
+        changed = (adata.var["sign"] != 0).to_numpy() & tested
+        called = adata.var["kompot_de_a_to_b_is_de_sample_var"].to_numpy(dtype=bool)
+        found.append([called[changed].mean(), *(called[changed & (thirds == third)].mean() for third in range(3))])
+    return np.array(found)
 
 
-def realised_abundance(n: int, lfc: float, cell_type: int) -> float:
-    """Share of the cells of a changed type that are called with its direction."""
+def realised_abundance(n: int, lfc: float, cell_type: int) -> np.ndarray:
+    """Share of the cells of a changed type that are called with its direction, of each study."""
     found = []
     for study in range(STUDIES["da"]):
         seed = 1000 * n + study
@@ -91,30 +95,64 @@ def realised_abundance(n: int, lfc: float, cell_type: int) -> float:
         rng = np.random.default_rng(seed)
         rng.normal(size=(2 * n, TYPES))
         direction = "up" if rng.choice([-1, 1]) > 0 else "down"
-        found.append((own["kompot_da_a_to_b_lfc_direction_sample_var"] == direction).mean())
-    return float(np.mean(found))
+        found.append([(own["kompot_da_a_to_b_lfc_direction_sample_var"] == direction).mean()])
+    return np.array(found)
+
+
+def predicted(analysis: str, tool: Callable[..., None], **arguments: object) -> list[pd.DataFrame]:
+    """A table from each pilot study."""
+    tables = []
+    for seed in range(1, 1 + PILOTS[analysis]):
+        pilot = draw(seed, PILOT)
+        tool(pilot, "condition", **DESIGN)
+        tables.append(kp.pp.power(pilot, analysis=analysis, n_samples=N_SAMPLES, lfc=CHANGES, **arguments))
+    return tables
+
+
+def compared(predictions: np.ndarray, realised: np.ndarray) -> str:
+    """Mean and spread of the predictions, mean of what was realised and its standard error; rows are studies."""
+    values = [predictions.mean(axis=0), predictions.std(axis=0, ddof=1)]
+    values += [realised.mean(axis=0), realised.std(axis=0, ddof=1) / np.sqrt(len(realised))]
+    return "   ".join(" ".join(f"{value:5.2f}" for value in of_all) for of_all in values)
+
+
+def de() -> None:
+    """Expression."""
+    tables = predicted("de", kp.tl.de)
+    print(
+        "expression: all, low, middle, high\nsamples  lfc  predicted                  of single pilots          realised"
+    )
+    for n in N_SAMPLES:
+        for lfc in CHANGES:
+            own = np.array([table.loc[(table["n_samples"] == n) & (table["lfc"] == lfc), "power"] for table in tables])
+            print(f"{n:7} {lfc:5.2f}  {compared(own, realised_expression(n, lfc))}", flush=True)
+
+
+def da() -> None:
+    """Abundance."""
+    tables = predicted("da", kp.tl.da, cell_groups="type")
+    print("\nabundance\nsamples  lfc  share  predicted, of single pilots, realised")
+    for n in N_SAMPLES:
+        for lfc in CHANGES:
+            for kind in (0, 2):
+                rows = [
+                    table[(table["n_samples"] == n) & (table["lfc"] == lfc) & (table["cell_group"] == f"type {kind}")]
+                    for table in tables
+                ]
+                own = np.array([one["power"].to_numpy() for one in rows])
+                share = np.mean([one["share"] for one in rows])
+                print(f"{n:7} {lfc:5.2f} {share:6.2f}  {compared(own, realised_abundance(n, lfc, kind))}", flush=True)
 
 
 def main() -> None:
     """Print predicted and realised power."""
+    parts = {"de": de, "da": da}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=sorted(parts), nargs="*", default=list(parts))
     warnings.simplefilter("ignore")
     logging.getLogger("kompot_scverse").setLevel(logging.ERROR)
-    pilot = draw(1, PILOT)
-    kp.tl.de(pilot, "condition", **DESIGN)
-    kp.tl.da(pilot, "condition", **DESIGN)
-    table = kp.pp.power(pilot, n_samples=N_SAMPLES, lfc=CHANGES)
-    print("expression                    predicted                 realised")
-    print("samples  lfc     all   low  middle  high     all   low  middle  high")
-    for (n, lfc), rows in table.groupby(["n_samples", "lfc"], sort=False):
-        values = [*rows["power"], *realised_expression(n, lfc)]
-        print(f"{n:7} {lfc:5.2f} " + " ".join(f"{value:6.2f}" for value in values), flush=True)
-    table = kp.pp.power(pilot, analysis="da", n_samples=N_SAMPLES, lfc=CHANGES, cell_groups="type")
-    print("\nabundance\nsamples  lfc  share  predicted  realised")
-    for row in table.itertuples():
-        kind = int(row.cell_group.split()[1])
-        if kind in (0, 2):
-            found = realised_abundance(row.n_samples, row.lfc, kind)
-            print(f"{row.n_samples:7} {row.lfc:5.2f} {row.share:6.2f} {row.power:10.2f} {found:9.2f}", flush=True)
+    for name in parser.parse_args().only:
+        parts[name]()
 
 
 if __name__ == "__main__":
