@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kompot_scverse._stats.count_changes import changed_level, count_unit, poisson_moments
+from kompot_scverse._stats.count_changes import changed_level, count_shape, count_unit, poisson_moments
 
 RNG = np.random.default_rng(0)
 
@@ -16,7 +16,11 @@ def test_levels_noise_and_slope_are_those_of_counts(unit: float) -> None:
         found = changed_level(np.array([before.mean()]), np.log(2), unit)
         assert found.level[0] == pytest.approx(after.mean(), rel=0.02)
         assert found.noise[0] == pytest.approx(after.std() / before.std(), rel=0.04)
+        variance, moves = count_shape(np.array([before.mean()]), unit)
+        assert variance[0] == pytest.approx(before.var(), rel=0.05)
         if rate == 0.02:
+            # as many as the mean
+            assert moves[0] == pytest.approx(before.mean(), rel=0.05)
             # proportional to the counts
             assert found.slope[0] == pytest.approx(2, rel=0.08)
             assert near == pytest.approx(1.05, rel=0.05)

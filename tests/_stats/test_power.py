@@ -84,6 +84,18 @@ def test_counts_make_weak_genes_change_less_and_vary_more(monkeypatch) -> None:
     assert change[~low & (change > 0)].mean() == pytest.approx(0.7, rel=0.15)
 
 
+def test_where_a_gene_has_few_counts_cells_and_samples_vary_less(monkeypatch) -> None:
+    level = np.tile([[0.1], [0.3], [0.2]], N_GENES)
+    parts = components(level=level, unit=5.0, field=np.zeros(N_GENES), constant=np.full(N_GENES, 0.05))
+    moments, _ = drawn_moments(monkeypatch, parts, 40, 0.0, cells=50.0)
+    means = moments.sums / moments.mass[:, :, None]
+    variance = means.var(axis=0, ddof=1).mean(axis=1) - 0.8**2 / 2000 * np.array([0.5, 1.5, 1.0])
+    # a few counts are Poisson: mean and slope go with the level, and the mean over all cells keeps its variance
+    np.testing.assert_allclose(np.sqrt(variance), 0.05 * np.array([0.5, 1.5, 1.0]), rtol=0.12)
+    noise = moments.squares / moments.mass.sum(axis=0)[:, None] - np.square(means).mean(axis=0)
+    np.testing.assert_allclose(np.sqrt(noise.mean(axis=1)), 0.8 * np.sqrt([0.5, 1.5, 1.0]), rtol=0.12)
+
+
 def test_pairs_are_tested_within_donors() -> None:
     design = two_groups(4, paired=True)
     assert design.residual_df == 3

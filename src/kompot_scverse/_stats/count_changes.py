@@ -71,25 +71,48 @@ def changed_level(level: NDArray[np.float64], lfc: NDArray[np.float64] | float, 
     mean, variance = poisson_moments(unit)
     log_rates = np.log(RATES)
     slopes = np.gradient(mean, log_rates)
-    # below the table the level is proportional to the rate, above to its logarithm
-    before = np.where(
+    before = _log_rate(level, mean)
+    after = before + lfc
+    spread = _at(before, variance, 0.0)
+    return Changed(
+        _at(after, mean, 1.0),
+        np.sqrt(_at(after, variance, 0.0) / spread),
+        _at(after, slopes, 0.0) / _at(before, slopes, 0.0),
+    )
+
+
+def count_shape(level: NDArray[np.float64], unit: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Variance between cells of log-normalised Poisson counts, and how much their mean moves with the log of the counts.
+
+    Parameters
+    ----------
+    level
+        Mean; positive.
+    unit
+        From :func:`count_unit`.
+    """
+    mean, variance = poisson_moments(unit)
+    log_rate = _log_rate(level, mean)
+    return _at(log_rate, variance, 0.0), _at(log_rate, np.gradient(mean, np.log(RATES)), 0.0)
+
+
+def _log_rate(level: NDArray[np.float64], mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log of the mean count; below the table the level is proportional to the rate, above to its logarithm."""
+    log_rates = np.log(RATES)
+    return np.where(
         level < mean[0],
         log_rates[0] + np.log(level / mean[0]),
         np.where(level > mean[-1], log_rates[-1] + level - mean[-1], np.interp(level, mean, log_rates)),
     )
-    after = before + lfc
 
-    def at(log_rate: NDArray[np.float64], values: NDArray[np.float64], top: float) -> NDArray[np.float64]:
-        low = values[0] * np.exp(np.minimum(log_rate - log_rates[0], 0))
-        high = values[-1] + top * np.maximum(log_rate - log_rates[-1], 0)
-        return np.where(
-            log_rate < log_rates[0],
-            low,
-            np.where(log_rate > log_rates[-1], high, np.interp(log_rate, log_rates, values)),
-        )
 
-    return Changed(
-        at(after, mean, 1.0),
-        np.sqrt(at(after, variance, 0.0) / at(before, variance, 0.0)),
-        at(after, slopes, 0.0) / at(before, slopes, 0.0),
+def _at(log_rate: NDArray[np.float64], values: NDArray[np.float64], top: float) -> NDArray[np.float64]:
+    """Values of the table; below it in proportion to the rate, above it with a slope in its logarithm."""
+    log_rates = np.log(RATES)
+    low = values[0] * np.exp(np.minimum(log_rate - log_rates[0], 0))
+    high = values[-1] + top * np.maximum(log_rate - log_rates[-1], 0)
+    return np.where(
+        log_rate < log_rates[0],
+        low,
+        np.where(log_rate > log_rates[-1], high, np.interp(log_rate, log_rates, values)),
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .count_changes import Changed, changed_level
+from .count_changes import Changed, changed_level, count_shape
 from .gene_testing import GeneTestSettings, gene_test
 from .linear_model import SampleDesign
 from .neighborhoods import NeighborhoodMoments
@@ -81,7 +81,8 @@ def draw_study(
 
     Cells and neighbourhoods of a sample are those of an observed one. In sample s the expression of a gene in the neighbourhoods is its
     level, which a fold change of the counts raises or lowers in the samples of the group (:func:`changed_level`), a constant
-    :math:`v_s \sim N(0, c^2)`, and :math:`F u_s` with the features F and :math:`u_s \sim N(0, a^2 I)`. Sums over cells have the covariance :math:`\sigma^2 W^\top W`.
+    :math:`v_s \sim N(0, c^2)`, and :math:`F u_s` with the features F and :math:`u_s \sim N(0, a^2 I)`. Sums over cells have the covariance :math:`\sigma^2 W^\top W`,
+    where counts are known, :math:`\sigma` and what samples differ by vary over the neighbourhoods as those of Poisson counts do.
 
     Parameters
     ----------
@@ -112,16 +113,22 @@ def draw_study(
     sums = np.empty((2 * n, *level.shape))
     squares = np.zeros(level.shape)
     constant, field, noise = (values[genes] for values in (parts.constant, parts.field, parts.noise))
+    slope = np.ones(level.shape)
     if parts.unit is None:
         change = Changed(level + np.outer(lfc, sign), np.ones(level.shape), np.ones(level.shape))
     else:
         change = changed_level(level, np.outer(lfc, sign), parts.unit)
+        # where a gene has few counts, cells and samples vary less
+        variance, moves = count_shape(level, parts.unit)
+        cells_there = mass.sum(axis=0) / mass.sum()
+        noise = noise * np.sqrt(variance / (cells_there @ variance))
+        slope = moves / (cells_there @ moves)
     same = Changed(level, np.ones(level.shape), np.ones(level.shape))
     for number in range(2 * n):
         now = change if number >= n else same
         own = parts.features @ rng.normal(size=(parts.features.shape[1], n_genes)) * field
         own += rng.normal(size=n_genes) * constant
-        mean = now.level + own * now.slope
+        mean = now.level + own * slope * now.slope
         values, vectors = np.linalg.eigh(gram[number])
         root = vectors * np.sqrt(np.maximum(values, 0))
         error = (root @ rng.normal(size=mean.shape)) * noise * now.noise
