@@ -142,7 +142,7 @@ def programs() -> None:
     """Groups of genes."""
     found = [null_programs(seed) for seed in range(NULL_STUDIES)]
     print(f"\nstudies without change that have programs: {sum(made for made, _ in found)} of {NULL_STUDIES}")
-    print(f"programs of their {NAMED} most significant genes: {sorted(n for _, n in found)}")
+    print(f"programs of their {NAMED} most significant genes, up and down: {sorted(n for _, n in found)}")
     print("dimensions  share of studies with more than one program of genes that have nothing in common")
     for dimensions in (5, 20):
         print(f"{dimensions:10}  {np.mean([n_programs(seed, dimensions) > 1 for seed in range(STUDIES)]):.3f}")
