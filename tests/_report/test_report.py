@@ -2,6 +2,7 @@
 
 import json
 import re
+import warnings
 from pathlib import Path
 
 import mudata as md
@@ -48,12 +49,15 @@ def test_genes_are_those_of_the_table(analysed, full):
     assert first["mean LFC"] == f"{genes['mean_lfc'].iloc[0]:+.2f}".replace("-", "−")
     assert first["rests on"] == genes["influence_sample"].iloc[0]
     names = kp.get.de_df(analysed, cell_group="Monocyte").index
-    by_category = pd.DataFrame(
-        {
-            name: kp.get.de_df(analysed, cell_group=name).reindex(names)["pvalue"]
-            for name in analysed.obs["celltype"].cat.categories
-        }
-    )
+    with warnings.catch_warnings():
+        # categories with too few cells have no rows, which is said
+        warnings.filterwarnings("ignore", ".*too few cells of one of the conditions")
+        by_category = pd.DataFrame(
+            {
+                name: kp.get.de_df(analysed, cell_group=name).reindex(names)["pvalue"]
+                for name in analysed.obs["celltype"].cat.categories
+            }
+        )
     assert first["strongest in"] == by_category.loc[genes.index[0]].idxmin()
 
 

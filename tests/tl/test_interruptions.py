@@ -48,7 +48,7 @@ POINTS = {
         "null genes": ("kompot_scverse.tl._null_moments.shuffle_cells", 0),
         "replicate factors on disk": ("kompot_scverse._stats.sample_covariance.posterior_weights", 5),
         "replicate test": ("kompot_scverse.tl._de_results.compare_genes", 0),
-        "layers on disk": ("kompot_scverse._stats.lazy_layers._product", 4),
+        "layers on disk": ("kompot_scverse._stats.lazy_layers._product", 2),
         "store": ("kompot_scverse._results.store.store_runs", 0),
     },
     "de by components": {
@@ -57,7 +57,7 @@ POINTS = {
     },
     "smooth": {
         "moments": ("kompot_scverse._gp.moments._products", 0),
-        "layers on disk": ("kompot_scverse._stats.lazy_layers._product", 1),
+        "layers on disk": ("kompot_scverse._stats.lazy_layers._product", 0),
         "store": ("kompot_scverse._results.store.store_runs", 0),
     },
 }
