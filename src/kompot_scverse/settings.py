@@ -222,8 +222,10 @@ class StorageSettings:
     basis: Literal["memory"] | None = "memory"
     """Whether the features (cells × rank) are kept in obsm, in single precision. None computes them from the representation
     where they are needed: by the tools, :func:`kompot_scverse.get.layer` and lazy layers; the representation must stay."""
-    sample_covariance: Literal["memory", "disk"] = "memory"
-    """Where the factor of the replicate variance (genes × rank × replicates) is kept."""
+    sample_covariance: Literal["memory", "disk"] | None = None
+    """Where the factor of the replicate variance of `GPSettings.kompot()` (genes × rank × replicates) is kept. None: not in the
+    data; :func:`kompot_scverse.get.layer`, :func:`kompot_scverse.get.sample_covariance` and
+    :func:`kompot_scverse.tl.restore_layers` then compute it from the expression."""
 
     def __post_init__(self) -> None:
         check_fields(self)

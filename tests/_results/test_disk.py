@@ -99,7 +99,7 @@ def test_full_disk_leaves_nothing(adata: AnnData, tmp_path: Path, unchanged, fol
 def with_replicates(adata: AnnData, genes=None, overwrite=None, **storage) -> None:
     kp.tl.de(
         adata, "Age", **ARGUMENTS, sample_key="Replicate", cell_groups="celltype", genes=genes, overwrite=overwrite,
-        storage=kp.StorageSettings(**storage),
+        storage=kp.StorageSettings(**{"sample_covariance": "memory"} | storage),
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kompot_scverse import GPSettings, TestSettings, tl
+from kompot_scverse import GPSettings, StorageSettings, tl
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.sample_fits import sample_fits
 
@@ -13,7 +13,7 @@ PREFIX = "kompot_de"
 def test_weights_are_those_of_the_run(adata):
     gp = GPSettings.kompot()
     options = {"reference": "Young", "groups": "Old", "sample_key": "Replicate", "layer": "logged_counts"}
-    tl.de(adata, "Age", gp=gp, test=TestSettings(null_genes=0), **options)
+    tl.de(adata, "Age", gp=gp, storage=StorageSettings(sample_covariance="memory"), **options)
     fits = sample_fits(find_view(adata, "de"), 7)
     for role, age in (("reference", "Young"), ("group", "Old")):
         own = fits.weights[fits.names.get_level_values(0) == role]

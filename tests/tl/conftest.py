@@ -16,13 +16,17 @@ from kompot_scverse.tl._tools import TOOLS
 
 FEW = kp.TestSettings(null_genes=50)
 KOMPOT = kp.GPSettings.kompot()
+KEPT = StorageSettings(sample_covariance="memory")
 COMPARED = {"groupby": "Age", "reference": "Young", "groups": "Old"}
 CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "da": ("da", COMPARED),
     "da samples": ("da", COMPARED | {"sample_key": "Replicate"}),
     "de": ("de", COMPARED | {"layer": "logged_counts", "test": FEW, "cell_groups": "celltype"}),
     "de samples": ("de", COMPARED | {"layer": "logged_counts", "sample_key": "Replicate", "cell_groups": "branch"}),
-    "de kompot": ("de", COMPARED | {"layer": "logged_counts", "sample_key": "Replicate", "test": FEW, "gp": KOMPOT}),
+    "de kompot": (
+        "de",
+        COMPARED | {"layer": "logged_counts", "sample_key": "Replicate", "test": FEW, "gp": KOMPOT, "storage": KEPT},
+    ),
     "smooth": ("smooth", {"groupby": "Age", "group": "Old", "layer": "logged_counts"}),
 }
 
@@ -63,7 +67,7 @@ def done_once(simulated: AnnData) -> AnnData:
     adata = simulated.copy()
     arguments = COMPARED | {"layer": "logged_counts", "test": FEW}
     kp.tl.de(adata, **arguments, key_added="a")
-    kp.tl.de(adata, **arguments, key_added="b", sample_key="Replicate", gp=KOMPOT)
+    kp.tl.de(adata, **arguments, key_added="b", sample_key="Replicate", gp=KOMPOT, storage=KEPT)
     return adata
 
 

@@ -29,7 +29,15 @@ def test_restored_layers_are_as_they_were(done: AnnData) -> None:
 
 
 def test_restore_without_sample_weights(done: AnnData, caplog) -> None:
+    before = {key: np.asarray(done.layers[key]) for key in _kompot(done, "layers") if key.startswith("b_")}
     kp.tl.cleanup(done)
+    kp.tl.restore_layers(done)
+    assert _kompot(done, "layers") == before.keys()
+    for key, values in before.items():
+        # from the expression
+        np.testing.assert_allclose(np.asarray(done.layers[key]), values, rtol=1e-3, atol=1e-5)
+    kp.tl.cleanup(done)
+    del done.layers["logged_counts"]
     with caplog.at_level(logging.WARNING, "kompot_scverse"):
         kp.tl.restore_layers(done)
     assert _kompot(done, "layers") == {

@@ -23,6 +23,8 @@ class DEPlan:
     """Whether replicates are tested."""
     basis: bool = True
     """Whether the features are kept."""
+    factors: bool = True
+    """Whether the variance between samples is kept, where it is no component of the model."""
 
     @property
     def cells_tested(self) -> bool:
@@ -115,7 +117,7 @@ def _condition_fields(plan: DEPlan, design: Design, condition: object) -> list[F
         rows += variance_rows(f"the smoothed expression in {name}")
     else:
         rows.append(("obs", "std", False, f"posterior SD of the smoothed expression in {name}"))
-    if design.sample_key is not None and not plan.estimated:
+    if design.sample_key is not None and not plan.estimated and plan.factors:
         rows.append(
             (
                 "varm",

@@ -113,6 +113,18 @@ class SubsetMerger:
         out[self.numbers] = values
         return out
 
+    def alone(self, values: np.ndarray, layer: str) -> np.ndarray:
+        """Values of a layer on all genes, of which nothing is kept that others could be merged from."""
+        if self.numbers is None:
+            return values
+        out = np.full((len(self.names), *values.shape[1:]), np.nan, dtype=values.dtype)
+        out[self.numbers] = values
+        writer = last_writer(self.adata, "layers", layer)
+        if writer is not None and layer in self.adata.layers:
+            reason = "`StorageSettings(sample_covariance=None)`, which keeps no variance between samples of other genes"
+            self.lost[f"layers[{layer!r}]"] = len(self.names) - len(self.numbers), writer, (reason,)
+        return out
+
     def chosen(self, values: np.ndarray) -> np.ndarray:
         """Of values on all genes, those of the genes analysed."""
         return values if self.numbers is None else values[self.numbers]

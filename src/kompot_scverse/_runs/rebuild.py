@@ -21,6 +21,7 @@ from kompot_scverse._stats.lazy_layers import (
 
 from .row_prints import check_rows
 from .run import Run
+from .sample_factor import sample_factor
 from .view import RunView
 
 BASIS = ("use_rep", "ls", "kernel", "n_landmarks", "rtol", "rank", "residual")
@@ -139,7 +140,7 @@ def rebuild_layers(view: RunView) -> tuple[dict[str, da.Array], list[str]]:
 
     Returns
     -------
-    Layers by key, and the keys of those that cannot be built because the replicates' weights were dropped.
+    Layers by key, and the keys of those that cannot be built because the replicates' weights are not kept, nor the expression that they come from.
 
     Raises
     ------
@@ -152,13 +153,14 @@ def rebuild_layers(view: RunView) -> tuple[dict[str, da.Array], list[str]]:
             continue
         name = layer_name(run, entry["statistic"])
         factor = f"{name.removeprefix('std_')}_sample_weights"
-        if name.startswith("std_") and view.has(factor) and not view.is_there(factor):
-            left_out.append(entry["key"])
-            continue
         try:
             built[entry["key"]] = build_layer(view, name)
         except ValueError as error:
             raise LookupError(str(error)) from error
+        except LookupError:
+            if not name.startswith("std_") or view.is_there(factor):
+                raise
+            left_out.append(entry["key"])
     for place, writer in view.overwritten.items():
         raise LookupError(
             f"{place} was overwritten by run {writer.run_id}, so the layers of run {run.run_id} cannot be built. "
@@ -213,12 +215,18 @@ class _Parts:
         for role in roles:
             variance = variance + self._part(f"{role}_std", self.rows) ** 2
             if run.params.get("sample_key") is not None:
-                factors.append(self._part(f"{role}_sample_weights", self.columns, lazy=True))
+                factors.append(self._factor(role))
         if factors:
             return lazy_std(self._basis(), _joined(factors), variance)
         # the same for all genes, but missing for those that were not analysed
         analysed = np.where(np.isfinite(weights).all(axis=1), np.float32(1), np.float32(np.nan))
         return lazy_product(np.sqrt(variance)[:, None], analysed[:, None])
+
+    def _factor(self, role: str) -> np.ndarray | da.Array:
+        """Variance between samples, as the run has it or from the expression."""
+        if self.view.is_there(f"{role}_sample_weights"):
+            return self._part(f"{role}_sample_weights", self.columns, lazy=True)
+        return sample_factor(self.view, role, np.arange(self.view.data.n_vars)[self.columns])
 
     def test_zscore(self) -> Layer:
         """Moderated z of the replicate test, averaged over the neighbourhoods of each cell."""

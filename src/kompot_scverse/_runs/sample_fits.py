@@ -212,7 +212,7 @@ def warn_of_changes(view: RunView) -> None:
 
 def _compare_with_stored(view: RunView, gene: int, fits: SampleFits) -> None:
     """Warn if the deviations from the mean of the samples are not those that the run stored."""
-    if view.run.params["sigma"] == "evidence":
+    if not any(view.is_there(f"{role}_sample_weights") for role in ROLES):
         warn_of_changes(view)
         return
     for role in ("reference", "group"):

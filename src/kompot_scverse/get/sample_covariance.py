@@ -8,6 +8,8 @@ from kompot_scverse._data.holders import Data
 from kompot_scverse._data.resolve import name_numbers, own_names
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.row_prints import check_rows
+from kompot_scverse._runs.sample_factor import sample_factor
+from kompot_scverse._runs.view import RunView
 
 from ._cells import cell_numbers
 
@@ -73,8 +75,16 @@ def sample_covariance(
         view.warn()
         # of both conditions; the SD is where the prior variance is that of a typical cell
         return 2 * deviation**2 / params["prior_variance"] * (phi @ phi.T)
-    factors = [view.read(f"{role}_sample_weights") for role in ("reference", "group")]
+    halves = [phi @ _factor(view, role, number) for role in ("reference", "group")]
     check_rows(view, rows, [number])
     view.warn()
-    halves = [phi @ np.asarray(factor[number]) for factor in factors]
     return halves[0] @ halves[0].T + halves[1] @ halves[1].T
+
+
+def _factor(view: RunView, role: str, number: int) -> np.ndarray:
+    statistic = f"{role}_sample_weights"
+    return (
+        np.asarray(view.read(statistic)[number])
+        if view.is_there(statistic)
+        else sample_factor(view, role, np.array([number]))[0]
+    )

@@ -55,7 +55,15 @@ def condition_values(job: Job, fitted: DEFit, merger: SubsetMerger) -> Values:
             table = model.variance_table(number)
             values["layers", names[-1]] = store_table(values, names, table, forms[number], merger)
         else:
-            _given_amplitudes(values, model, number, (keys, condition), fitted.features, merger, job.disk)
+            _given_amplitudes(
+                values,
+                model,
+                number,
+                (keys, condition),
+                fitted.features,
+                merger,
+                job.disk if task.plan.factors else None,
+            )
     for number, group in enumerate(task.design.groups, start=1):
         keys = task.plan.keys(task.design, group)
         change = values["layers", keys.field("fold_change")] = lazy_product(phi, weights[number] - weights[0])
@@ -108,15 +116,19 @@ def _given_amplitudes(
     named: tuple[Keys, object],
     features: Features,
     merger: SubsetMerger,
-    disk: DiskStore,
+    disk: DiskStore | None,
 ) -> None:
-    """Standard deviation of a condition in the model that has one amplitude and noise for all genes."""
+    """Standard deviation of a condition in the model that has one amplitude and noise for all genes; without `disk` its factor is not kept."""
     keys, condition = named
     std = values["obs", keys.of(condition, "std")] = model.posteriors[number].std(features)
     if model.covariances is not None:
-        key = keys.of(condition, "sample_weights")
-        factor = values["varm", key] = _placed_factor(model.covariances[number], merger, key, disk)
-        values["layers", keys.of(condition, "std", varies=True)] = lazy_std(merger.basis[1], factor, std**2)
+        covariance, key = model.covariances[number], keys.of(condition, "sample_weights")
+        layer = keys.of(condition, "std", varies=True)
+        if disk is None:
+            factor = merger.alone(covariance.kept, layer)
+        else:
+            factor = values["varm", key] = _placed_factor(covariance, merger, key, disk)
+        values["layers", layer] = lazy_std(merger.basis[1], factor, std**2)
 
 
 def store_table(values: Values, names: list[str], table: VarianceTable, forms: np.ndarray, merger: SubsetMerger) -> Any:

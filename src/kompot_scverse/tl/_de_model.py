@@ -190,7 +190,7 @@ def _places(states: States) -> np.ndarray:
 
 def factor_keeper(storage: StorageSettings, disk: DiskStore, mod: str = "") -> Callable[[ExpressionFit], ExpressionFit]:
     """What computes the variance between replicates once and keeps it, in float32, in memory or on disk."""
-    if storage.sample_covariance == "memory":
+    if storage.sample_covariance != "disk":
         return lambda fit: fit.computed(lambda shape: np.empty(shape, dtype=np.float32))
     number = count()
 

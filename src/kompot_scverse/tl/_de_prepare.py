@@ -61,6 +61,7 @@ class DERequest(ExpressionRequest, Comparison):
             estimated=self.gp.estimated,
             tested=tested,
             basis=self.storage.basis is not None,
+            factors=self.storage.sample_covariance is not None,
         )
 
 
@@ -119,7 +120,7 @@ def sizes(task: DETask, request: DERequest) -> dict[str, Any]:
     """Sizes that the cost depends on."""
     found = task.sizes(request) | {
         "n_null": request.n_null,
-        "factors_in_memory": request.storage.sample_covariance == "memory",
+        "factors_in_memory": request.storage.sample_covariance != "disk",
     }
     if task.contrasts is not None:
         design, n_vars = task.design, task.frame.n_vars

@@ -30,8 +30,8 @@ def cleanup(
     Drop the large fields of runs: layers, and the replicates' weights (`sample_weights` in varm).
 
     Summary columns, basis, weights and the runs themselves stay, so that :func:`restore_layers` can attach the layers of
-    smoothed expression and fold change again. Layers of the standard deviation with replicates can only be attached again
-    if the replicates' weights are kept (`keep="sample_weights"`). Fields that a later run has overwritten belong to that
+    smoothed expression and fold change again. Layers of the standard deviation with replicates are computed from the
+    expression where the replicates' weights are not kept (`keep="sample_weights"`). Fields that a later run has overwritten belong to that
     run. Files of `StorageSettings(layers="disk")` stay until the data are deleted, since copies of the data may read them.
 
     Parameters

@@ -121,7 +121,7 @@ def de(
     - obsm: `K_basis`, cells × features, and `K_{R,G}_variances`\*, `K_R_to_G_variances`\*; varm: `K_{R,G}_weights`, genes ×
       features, and `K_{R,G}_variance_weights`\*, `K_R_to_G_variance_weights`\*, from which the layers are built
     - with `GPSettings.kompot()` instead of the variances: obs `K_{R,G}_std`, the posterior standard deviation that all genes
-      share, and with `sample_key` varm `K_{R,G}_sample_weights`, genes × rank × replicates
+      share, and if `storage` says so varm `K_{R,G}_sample_weights`, genes × rank × replicates
     - with `sample_key`, obsm: `K_neighborhoods`, cells × neighbourhoods, sparse; varm: `K_R_to_G_neighborhood_lfc`,
       `K_R_to_G_neighborhood_zscore`, genes × neighbourhoods, NaN where not tested
     - varm, with `cell_groups`: `K_R_to_G_<cell_groups>_mean_lfc`, `_lfc_se`\*, `_lfc_zscore`\*, `_lfsr`\*, genes × categories;

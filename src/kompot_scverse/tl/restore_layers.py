@@ -62,6 +62,6 @@ def restore_layers(data: Data, run_id: int = -1, *, mod: str | None = None) -> N
     logger.info("Attached %d layers of run %d.", len(fields), run_id)
     if left_out:
         logger.warning(
-            "Not attached, because the replicates' weights were dropped: %s. `kp.tl.cleanup(..., keep='sample_weights')` "
-            "keeps them; run `kp.tl.de` again to get them back.", ", ".join(left_out),
+            "Not attached, because neither the replicates' weights nor the expression of the run are there: %s. "
+            "`StorageSettings(sample_covariance='memory')` keeps the weights.", ", ".join(left_out),
         )  # fmt: skip
