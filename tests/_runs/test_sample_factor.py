@@ -70,3 +70,28 @@ def test_some_genes_again_say_that_others_lose_the_layer(both):
     # which the expression gives again
     kp.tl.restore_layers(kept)
     np.testing.assert_allclose(np.asarray(kept.layers[STD]), np.asarray(both[0].layers[STD]), rtol=1e-3)
+
+
+def test_modalities(citeseq):
+    call = {
+        "reference": "Young",
+        "groups": "Old",
+        "sample_key": "Replicate",
+        "use_rep": "X_joint",
+        "mod": ["rna", "prot"],
+        "gp": KOMPOT,
+    }
+    kp.tl.de(citeseq, "Age", **call, storage=kp.StorageSettings(sample_covariance="memory"), key_added="kept")
+    kp.tl.de(citeseq, "Age", **call)
+    gene = citeseq["prot"].var_names[3]
+    found, expected = (
+        kp.get.sample_covariance(citeseq, gene, mod="prot", key_added=key, cells=[0, 200, 500])
+        for key in ("kompot_de", "kept")
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-7)
+    kp.tl.cleanup(citeseq, keep="sample_weights", run_ids=1)
+    kp.tl.restore_layers(citeseq, 1)
+    for mod in ("rna", "prot"):
+        layers = citeseq[mod].layers
+        expected = np.asarray(layers["kept_Old_std_sample_var"])
+        np.testing.assert_allclose(np.asarray(layers["kompot_de_Old_std_sample_var"]), expected, rtol=1e-3)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kompot_scverse import GPSettings, RunInfo, TestSettings, get, tl
+from kompot_scverse import GPSettings, RunInfo, StorageSettings, TestSettings, get, tl
 
 CALL = {"groupby": "Age", "reference": "Young", "groups": "Old", "use_rep": "joint"}
 KOMPOT = {"test": TestSettings(null_genes=200), "gp": GPSettings.kompot()}
@@ -13,7 +13,7 @@ KOMPOT = {"test": TestSettings(null_genes=200), "gp": GPSettings.kompot()}
 @pytest.fixture
 def analysed(partial):
     tl.da(partial, **CALL)
-    tl.de(partial, **CALL, **KOMPOT, sample_key="Replicate")
+    tl.de(partial, **CALL, **KOMPOT, sample_key="Replicate", storage=StorageSettings(sample_covariance="memory"))
     tl.de(partial, **CALL, **KOMPOT, mod="rna", key_added="single")
     return partial
 
@@ -73,6 +73,10 @@ def test_layer_and_covariance(analysed):
     np.testing.assert_allclose(covariance, get.sample_covariance(analysed["prot"], gene, cells=[0, 1]))
     with pytest.raises(LookupError, match="pass one of them as `mod=`"):
         get.sample_covariance(analysed, gene, run_id=1)
+    # from the expression where it is not kept
+    tl.cleanup(analysed, run_ids=1)
+    again = get.sample_covariance(analysed, gene, mod="prot", run_id=1, cells=[0, 1])
+    np.testing.assert_allclose(again, covariance, rtol=1e-3)
 
 
 def test_cleanup_and_restore(analysed):
