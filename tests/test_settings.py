@@ -39,7 +39,12 @@ from kompot_scverse import GPSettings, StorageSettings, TestSettings
         (StorageSettings, "layers", ("nope", 1, True), "`layers` must be one of 'lazy', 'memory', 'disk' or None, not"),
         (StorageSettings, "keep", ("no", 0, None), "`keep` must be True or False, not"),
         (StorageSettings, "directory", (3, ["a"], b"a"), "`directory` must be text, Path or None, not"),
-        (StorageSettings, "sample_covariance", ("lazy", 1), "`sample_covariance` must be one of 'memory', 'disk' or None, not"),
+        (
+            StorageSettings,
+            "sample_covariance",
+            ("lazy", 1),
+            "`sample_covariance` must be one of 'memory', 'disk' or None, not",
+        ),
     ],
 )
 def test_wrong_values(kind, name, values, message):
