@@ -58,7 +58,7 @@ def per_held_out_type(adata: ad.AnnData, effect: np.ndarray) -> Found:
     """Means of the effects at the cells that were not fitted."""
     types = adata.obs["cell_type"].astype(str).to_numpy()[~adata.obs["fitted"].to_numpy()]
     names = np.unique(types)
-    return {"types": names, "effect": np.array([effect[types == t].mean(axis=0) for t in names])}
+    return {"types": names.astype("U"), "effect": np.array([effect[types == t].mean(axis=0) for t in names])}
 
 
 def pydeseq2(adata: ad.AnnData) -> Found:
