@@ -8,7 +8,7 @@ from calibration_de import average_precision
 from calibration_report import Bounds, Report
 
 from kompot_scverse._stats.combine import benjamini_hochberg
-from kompot_scverse._stats.gene_testing import LARGEST_IN_CATEGORY, GeneTestSettings, gene_test
+from kompot_scverse._stats.gene_testing import GeneTestSettings, gene_test
 from kompot_scverse._stats.linear_model import SampleDesign, fit_linear
 from kompot_scverse._stats.moderated import moderated_test
 from kompot_scverse._stats.neighborhoods import NeighborhoodMoments
@@ -16,7 +16,7 @@ from kompot_scverse._stats.node_means import node_means
 
 __all__ = ["de_categories"]
 
-OURS, TREE, PEER = "cell_groups of kp.tl.de", "weights of the tree", "pseudobulk, limma-trend"
+OURS, PEER = "cell_groups of kp.tl.de", "pseudobulk, limma-trend"
 
 
 def de_categories(args: argparse.Namespace, report: Report) -> None:
@@ -48,9 +48,7 @@ def de_categories(args: argparse.Namespace, report: Report) -> None:
 
 def _tests(moments: NeighborhoodMoments, design: SampleDesign) -> dict[str, np.ndarray]:
     one = np.ones((1, 1), dtype=bool)
-    ours = gene_test(moments, one, design, GeneTestSettings(largest_between=LARGEST_IN_CATEGORY))
-    tree = gene_test(moments, one, design)
-    return {OURS: ours.node_pvalue[0], TREE: tree.node_pvalue[0], PEER: _pseudobulk(moments, design)}
+    return {OURS: gene_test(moments, one, design).node_pvalue[0], PEER: _pseudobulk(moments, design)}
 
 
 def _pseudobulk(moments: NeighborhoodMoments, design: SampleDesign) -> np.ndarray:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from .between_samples import evenly_chosen
 from .block_correlation import block_correlation, block_covariance
-from .linear_model import LinearFit, SampleDesign, fit_linear
+from .grouped_fit import fit_groups
+from .linear_model import LinearFit, SampleDesign
 from .moderated import FEW_GENES, ModeratedTest, moderated_test
 
 GRID = np.array([0.0, 0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 0.95])
@@ -67,6 +68,7 @@ def fit_blocks(
     design: SampleDesign,
     spread: NDArray[np.float64],
     reference: NDArray[np.bool_] | None = None,
+    groups: NDArray[np.intp] | None = None,
 ) -> BlockFit:
     r"""Generalised least squares where samples of one block are correlated.
 
@@ -82,24 +84,33 @@ def fit_blocks(
     y
         Samples x genes.
     covariance
-        Their covariance without blocks, up to the gene's variance.
+        Their covariance without blocks, up to the gene's variance; of several groups of genes: groups x samples x samples.
     design
         Design of the samples; without blocks the result has one fit.
     spread
         Variance between cells, or level, of each gene: where all genes share a correlation, it is learnt from genes spread evenly along it.
     reference
         Genes that the correlations are learnt from; None for all.
+    groups
+        Number of the group of each gene.
     """
     n = y.shape[1]
     known = np.ones(n, dtype=bool) if reference is None else reference
-    if design.block is None:
-        return BlockFit([fit_linear(y, covariance, design)], np.ones((1, n)), 0.0)
+    groups = np.zeros(n, dtype=np.intp) if groups is None else groups
+    covariances = covariance.reshape(-1, len(y), len(y))
+    block = design.block
+    if block is None:
+        return BlockFit([fit_groups(y, covariances, groups, design)], np.ones((1, n)), 0.0)
+
+    def fitted(correlation: float) -> LinearFit:
+        correlated = np.stack([block_covariance(own, block, correlation) for own in covariances])
+        return fit_groups(y, correlated, groups, design)
+
     some = np.flatnonzero(known)[evenly_chosen(spread[known])]
-    shared = block_correlation(y[:, some], covariance, design)
+    shared = block_correlation(y[:, some], covariances[int(np.median(groups))], design)
     if known.sum() < FEW_GENES or shared == 0:
-        fit = fit_linear(y, block_covariance(covariance, design.block, shared), design)
-        return BlockFit([fit], np.ones((1, n)), shared)
-    fits = [fit_linear(y, block_covariance(covariance, design.block, value), design) for value in GRID]
+        return BlockFit([fitted(shared)], np.ones((1, n)), shared)
+    fits = [fitted(float(value)) for value in GRID]
     tiny = np.finfo(float).tiny
     log = np.stack([-0.5 * (fit.log_determinant + fit.df * np.log(np.maximum(fit.variance, tiny))) for fit in fits])
     likelihood = np.exp(log - log.max(axis=0))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from kompot_scverse._gp.parallel import compute_here
 from kompot_scverse._gp.progress import progress_bar
 
-from .between_samples import LARGEST, between_samples
+from .between_samples import between_samples
 from .block_testing import BlockFit, fit_blocks
 from .combine import benjamini_hochberg, cauchy_combination
 from .level_trend import remove_level_trend
@@ -19,11 +19,6 @@ from .moderated import ModeratedTest
 from .neighborhoods import NeighborhoodMoments
 from .node_means import effective_cells, node_means
 from .node_weights import node_probabilities, weights_from_others
-
-LARGEST_IN_CATEGORY = 0.5
-"""`largest_between` where a category is tested by itself. In the true cell types of Kang, 3 against 3 and 4 against 4, power is a
-fifth to a half larger than with 2.5, at 2 to 5 % false discoveries and at most 1.4 p below 0.001 of 1000 unchanged genes. The
-tree, which combines the smallest p of many nodes, needs the larger bound."""
 
 GENES_PER_DF = 7
 """Of few genes, as many are needed for the prior of the variances to count as much as the samples do. Of 50 unchanged genes
@@ -43,8 +38,6 @@ class GeneTestSettings:
     """Effective expressing cells that a contrast rests on, below which a gene is not tested in a neighbourhood."""
     prior: Literal["npmle", "limma"] = "npmle"
     """Family of the prior of the variances."""
-    largest_between: float = LARGEST
-    """Upper bound of the variance between samples that their weights are made for (:func:`between_samples`)."""
     level_trend: bool = True
     """Remove what genes of one level of expression share (:func:`remove_level_trend`). Not for genes chosen because they
     change together."""
@@ -95,7 +88,7 @@ def gene_test(
     """Test every gene for a change anywhere.
 
     In each node, the sample means are normalised for depth (:func:`remove_level_trend`) and fitted by generalised least squares.
-    Their covariance comes from the cell numbers and from the variance :func:`between_samples`, with samples of one block correlated
+    Their covariance comes from the cell numbers and from the variance :func:`between_samples` at the level of the gene, with samples of one block correlated
     (:func:`fit_blocks`). The gene variances are shrunk towards their trend with the variance between cells, for a moderated t-test
     of one contrast or F-test of several. The p-values of a gene are combined over the nodes (Cauchy combination, weights from
     :func:`weights_from_others`).
@@ -147,7 +140,7 @@ class NodeFit:
     means: NDArray[np.float64]
     """Means of these samples, normalised for depth: samples x genes."""
     covariance: NDArray[np.float64]
-    """Of the means without blocks, up to the variance of the gene: samples x samples."""
+    """Of the means of the typical gene without blocks, up to its variance: samples x samples."""
     design: SampleDesign
     fit: BlockFit
     test: ModeratedTest
@@ -175,11 +168,11 @@ def fit_node(
     if settings.level_trend:
         means = remove_level_trend(means, data.level[genes], known)
     sampling = data.covariance[np.ix_(use, use)]
-    between = between_samples(
-        means[:, known], sampling, data.cell_variance[genes][known], rest, settings.largest_between
-    )
-    covariance = tempered_covariance(sampling, between)
-    fit = fit_blocks(means, covariance, rest, data.cell_variance[genes], known)
+    between = between_samples(means, sampling, data.cell_variance[genes], data.level[genes], rest, known)
+    steps, groups = np.unique(between, return_inverse=True)
+    covariances = np.stack([tempered_covariance(sampling, step) for step in steps])
+    fit = fit_blocks(means, covariances, rest, data.cell_variance[genes], known, groups)
+    typical = covariances[int(np.median(groups))]
     # a residual variance of rounding errors only is a gene that does not vary
     varies = fit.variance > 1e-12 * data.level[genes] ** 2
     genes, means, known = genes[varies], means[:, varies], known[varies]
@@ -189,7 +182,7 @@ def fit_node(
     largest_df = fit.df * max(1.0, known.sum() / GENES_PER_DF)
     fit = fit.subset(np.flatnonzero(varies))
     test = fit.test(covariate, settings.prior, known, largest_df, n_nodes)
-    return NodeFit(genes, np.flatnonzero(use), means, covariance, rest, fit, test)
+    return NodeFit(genes, np.flatnonzero(use), means, typical, rest, fit, test)
 
 
 def _usable(n_eff: NDArray[np.float64], design: SampleDesign, settings: GeneTestSettings) -> NDArray[np.bool_] | None:

@@ -52,13 +52,13 @@ class LinearFit:
     effect: NDArray[np.float64]
     """Estimated contrast cᵀβ, per gene; of several: contrasts x genes."""
     scale: float | NDArray[np.float64]
-    """Its standard deviation for residual variance 1: √(cᵀ(XᵀV⁻¹X)⁻¹c); of several: contrasts x 1."""
+    """Its standard deviation for residual variance 1: √(cᵀ(XᵀV⁻¹X)⁻¹c), one for all or per gene; of several: contrasts x 1 or x genes."""
     variance: NDArray[np.float64]
     """Residual variance s², per gene."""
     df: int
     """Residual degrees of freedom."""
-    log_determinant: float = 0.0
-    """log |V| + log |XᵀV⁻¹X|, the determinants of the restricted likelihood."""
+    log_determinant: float | NDArray[np.float64] = 0.0
+    """log |V| + log |XᵀV⁻¹X|, the determinants of the restricted likelihood; one for all or per gene."""
     squared: NDArray[np.float64] | None = None
     """Of several contrasts d, per gene: dᵀM⁻¹d with their covariance M for residual variance 1."""
     n_contrasts: int = 1
@@ -66,8 +66,18 @@ class LinearFit:
 
     def subset(self, genes: NDArray[np.intp]) -> "LinearFit":
         """The fit of some of the genes."""
-        squared = None if self.squared is None else self.squared[genes]
-        return replace(self, effect=self.effect[..., genes], variance=self.variance[genes], squared=squared)
+
+        def of_genes[T: (float, NDArray[np.float64])](values: T) -> T:
+            return values[..., genes] if np.shape(values)[-1:] == self.variance.shape else values
+
+        return replace(
+            self,
+            effect=self.effect[..., genes],
+            variance=self.variance[genes],
+            scale=of_genes(self.scale),
+            log_determinant=of_genes(self.log_determinant),
+            squared=None if self.squared is None else self.squared[genes],
+        )
 
 
 def fit_linear(y: NDArray[np.floating], covariance: NDArray[np.float64], design: SampleDesign) -> LinearFit:

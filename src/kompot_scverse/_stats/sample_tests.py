@@ -15,7 +15,7 @@ from kompot_scverse._gp.states import States
 from .abundance_testing import AbundanceTest, abundance_test
 from .between_levels import BetweenLevels, between_levels
 from .design import ContrastDesign, Design
-from .gene_testing import LARGEST_IN_CATEGORY, GeneTest, GeneTestSettings, gene_test
+from .gene_testing import GeneTest, gene_test
 from .influence import SampleParts
 from .neighborhoods import Neighborhoods, default_n_centers, fit_neighborhoods, neighborhood_merges, neighborhood_tree
 from .sample_distances import abundance_distances, expression_distances
@@ -102,8 +102,7 @@ def compare_categories(sums: SumsOfGenes, weights: CellWeights, design: Design, 
     """Test the chosen genes in every category by itself, as :func:`compare_genes`; the nodes of the result are the categories."""
     moments = sample_parts(sums.moments, weights.hard, design, contrast, first=weights.soft.shape[1]).of()
     nodes = np.eye(weights.hard.shape[1], dtype=bool)
-    settings = GeneTestSettings(largest_between=LARGEST_IN_CATEGORY)
-    return gene_test(moments, nodes, contrast.matrix, settings, reference=sums.reference).subset(sums.chosen)
+    return gene_test(moments, nodes, contrast.matrix, reference=sums.reference).subset(sums.chosen)
 
 
 def compare_samples(
