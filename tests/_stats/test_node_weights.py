@@ -7,11 +7,13 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.optimize import minimize
 
+from kompot_scverse._stats import node_weights as weighting
 from kompot_scverse._stats.combine import cauchy_combination
 from kompot_scverse._stats.node_weights import (
     EFFECT_SD,
     PSEUDO_GENES,
     PSEUDO_SHARE,
+    WEIGHT_SD,
     node_probabilities,
     weights_from_others,
 )
@@ -59,7 +61,7 @@ def test_shares_are_the_penalised_maximum_of_the_likelihood() -> None:
     """By a general optimiser, with scipy's densities; untested genes belong to no node."""
     z = draw(np.random.default_rng(2), {0: 150, 2: 80}, 1000)
     z[1, ::3] = np.nan
-    sd, extra = np.sqrt(1 + EFFECT_SD**2), PSEUDO_GENES + 1000 * PSEUDO_SHARE
+    sd, extra = np.sqrt(1 + WEIGHT_SD**2), PSEUDO_GENES + 1000 * PSEUDO_SHARE
     ratio = np.nan_to_num(stats.norm.pdf(z, scale=sd) / stats.norm.pdf(z))
 
     def loss(logits: np.ndarray) -> float:
@@ -123,11 +125,12 @@ def test_few_unchanged_genes_do_not_choose_their_own_nodes() -> None:
     assert 0.035 < small[1] < 0.065
 
 
-def test_probabilities_are_bayes_rule_with_the_shares() -> None:
+def test_probabilities_are_bayes_rule_with_the_shares(monkeypatch) -> None:
     """With scipy's densities; a gene beside the reference, and one tested nowhere."""
     z = draw(np.random.default_rng(3), {0: 100, 2: 60}, 500)
     z[:, 7], z[1, 8] = np.nan, np.nan
     reference = np.arange(500) != 9
+    monkeypatch.setattr(weighting, "WEIGHT_SD", EFFECT_SD)
     share = node_weights(z[:, reference])
     likelihood = np.nan_to_num(stats.norm.pdf(z, scale=np.sqrt(1 + EFFECT_SD**2)) / stats.norm.pdf(z)) * share[:, None]
     found = node_probabilities(z, reference)

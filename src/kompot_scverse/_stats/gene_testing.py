@@ -12,6 +12,7 @@ from kompot_scverse._gp.progress import progress_bar
 
 from .between_samples import between_samples
 from .block_testing import BlockFit, fit_blocks
+from .calibrated_combination import calibrated, correlation_between
 from .combine import benjamini_hochberg, cauchy_combination
 from .level_trend import remove_level_trend
 from .linear_model import SampleDesign, tempered_covariance
@@ -91,7 +92,7 @@ def gene_test(
     Their covariance comes from the cell numbers and from the variance :func:`between_samples` at the level of the gene, with samples of one block correlated
     (:func:`fit_blocks`). The gene variances are shrunk towards their trend with the variance between cells, for a moderated t-test
     of one contrast or F-test of several. The p-values of a gene are combined over the nodes (Cauchy combination, weights from
-    :func:`weights_from_others`).
+    :func:`weights_from_others`) and held to their level where nodes are correlated (:func:`calibrated`).
 
     Parameters
     ----------
@@ -125,8 +126,21 @@ def gene_test(
         if found is not None:
             genes, test = found
             effect[i, genes], z[i, genes], pvalue[i, genes] = test.effect.T, test.z, test.pvalue
-    combined = cauchy_combination(pvalue, weights_from_others(z, known))
+    # one contrast written as several has a sign, too
+    signed = z * np.sign(effect[..., 0]) if effect.shape[2:] == (1,) else z
+    combined = _combined(pvalue, weights_from_others(z, known), signed, known)
     return GeneTest(combined, benjamini_hochberg(combined), effect, z, pvalue, node_probabilities(z, known))
+
+
+def _combined(
+    pvalue: NDArray[np.float64], weights: NDArray[np.float64], z: NDArray[np.float64], reference: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Over the nodes, held to its level where these are correlated; all that is shared comes from the reference genes."""
+    combined = cauchy_combination(pvalue, weights)
+    known = np.ix_(np.isfinite(z[:, reference]).any(axis=1), reference)
+    if known[0].size < 2:
+        return combined
+    return calibrated(combined, correlation_between(z[known]), weights[known].mean(axis=1))
 
 
 @dataclass(frozen=True)
