@@ -77,7 +77,8 @@ def test_permuted_conditions_hold_the_level() -> None:
             p.append(set_test(moments, nodes, SampleDesign(matrix, DESIGN.contrast), sets, SETTINGS).pvalue)
     found = np.array(p)
     for own in (found[:, 1:MODULES], found[:, MODULES:]):
-        assert 0.02 < (own < 0.05).mean() < 0.075
+        # of 240 tests, which two seeds share: over four seeds .056 and .058
+        assert 0.02 < (own < 0.05).mean() < 0.08
 
 
 def test_a_changed_set_is_first_where_it_changes_and_has_its_direction() -> None:
@@ -128,9 +129,9 @@ def test_residual_directions_have_the_variance_of_the_fit_and_nothing_of_the_des
     node = fit_node(simulate(0)[0], np.ones(4, dtype=bool), DESIGN, SETTINGS)
     found = residual_directions(node)
     assert found.shape == (6, len(node.genes))
-    # times the moderated standard deviation, they are the residuals of generalised least squares
+    # times the moderated standard deviation, they are the residuals of generalised least squares with the typical covariance
     fit = fit_linear(node.means, node.covariance, node.design)
-    moderated = node.test.stderr / fit.scale
+    moderated = node.test.stderr / node.fit.fits[0].scale * np.sqrt(node.spread)
     np.testing.assert_allclose(np.square(found).mean(axis=0) * moderated**2, fit.variance)
     both = fit_linear(node.means[:, [3]] + node.means[:, [7]], node.covariance, node.design).variance
     expected = (both[0] - fit.variance[3] - fit.variance[7]) / 2

@@ -99,8 +99,8 @@ def residual_directions(node: NodeFit) -> NDArray[np.float64]:
     x, y = np.linalg.solve(root, node.design.matrix), np.linalg.solve(root, node.means)
     u, singular, _ = np.linalg.svd(x)
     rank = int((singular > singular[0] * 1e-10).sum())
-    scale = np.sqrt(np.array([np.square(fit.scale) for fit in fits]) @ node.fit.probability)
-    return u[:, rank:].T @ y * scale / node.test.stderr
+    scale = sum(np.square(fit.scale) * weight for fit, weight in zip(fits, node.fit.probability, strict=True))
+    return u[:, rank:].T @ y * np.sqrt(scale / node.spread) / node.test.stderr
 
 
 def camera(

@@ -155,6 +155,8 @@ class NodeFit:
     """Means of these samples, normalised for depth: samples x genes."""
     covariance: NDArray[np.float64]
     """Of the means of the typical gene without blocks, up to its variance: samples x samples."""
+    spread: NDArray[np.float64]
+    """Mean variance of the samples in the covariance of each gene, over that of the typical one."""
     design: SampleDesign
     fit: BlockFit
     test: ModeratedTest
@@ -187,16 +189,17 @@ def fit_node(
     covariances = np.stack([tempered_covariance(sampling, step) for step in steps])
     fit = fit_blocks(means, covariances, rest, data.cell_variance[genes], known, groups)
     typical = covariances[int(np.median(groups))]
+    spread = (np.trace(covariances, axis1=1, axis2=2) / np.trace(typical))[groups]
     # a residual variance of rounding errors only is a gene that does not vary
     varies = fit.variance > 1e-12 * data.level[genes] ** 2
-    genes, means, known = genes[varies], means[:, varies], known[varies]
+    genes, means, known, spread = genes[varies], means[:, varies], known[varies], spread[varies]
     if not known.any():
         return None
     covariate = np.log(data.cell_variance[genes])
     largest_df = fit.df * max(1.0, known.sum() / GENES_PER_DF)
     fit = fit.subset(np.flatnonzero(varies))
     test = fit.test(covariate, settings.prior, known, largest_df, n_nodes)
-    return NodeFit(genes, np.flatnonzero(use), means, typical, rest, fit, test)
+    return NodeFit(genes, np.flatnonzero(use), means, typical, spread, rest, fit, test)
 
 
 def _usable(n_eff: NDArray[np.float64], design: SampleDesign, settings: GeneTestSettings) -> NDArray[np.bool_] | None:

@@ -67,8 +67,9 @@ class LinearFit:
     def subset(self, genes: NDArray[np.intp]) -> "LinearFit":
         """The fit of some of the genes."""
 
-        def of_genes[T: (float, NDArray[np.float64])](values: T) -> T:
-            return values[..., genes] if np.shape(values)[-1:] == self.variance.shape else values
+        def of_genes(values: float | NDArray[np.float64]) -> float | NDArray[np.float64]:
+            array = np.asarray(values)
+            return array[..., genes] if array.shape[-1:] == self.variance.shape else values
 
         return replace(
             self,
