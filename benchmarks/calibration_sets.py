@@ -8,14 +8,11 @@ permutation test of the samples. Last, programs: of studies in which nothing cha
 `--only` takes some of the parts.
 """
 
-import argparse
-import logging
-import warnings
-
 import numpy as np
 from calibration_data import DATA
 from calibration_permuted import KINDS, permuted
 from calibration_permuted import STUDIES as PERMUTED
+from parts import run_parts
 from power import DESIGN, draw
 from scipy import sparse
 
@@ -148,16 +145,5 @@ def programs() -> None:
         print(f"{dimensions:10}  {np.mean([n_programs(seed, dimensions) > 1 for seed in range(STUDIES)]):.3f}")
 
 
-def main() -> None:
-    """Print the parts asked for."""
-    parts = {part.__name__: part for part in (sets, power_of_sets, permuted_conditions, samples, programs)}
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=sorted(parts), nargs="*", default=list(parts))
-    warnings.simplefilter("ignore")
-    logging.getLogger("kompot_scverse").setLevel(logging.ERROR)
-    for name in parser.parse_args().only:
-        parts[name]()
-
-
 if __name__ == "__main__":
-    main()
+    run_parts(__doc__, sets, power_of_sets, permuted_conditions, samples, programs)

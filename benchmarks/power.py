@@ -6,14 +6,12 @@ change, for all genes and thirds of them by expression before the change, and fo
 pilot studies differ (their standard deviation), and what was realised with its standard error. `--only` takes one of the parts.
 """
 
-import argparse
-import logging
-import warnings
 from collections.abc import Callable
 
 import anndata as ad
 import numpy as np
 import pandas as pd
+from parts import run_parts
 from scipy import sparse
 
 import kompot_scverse as kp
@@ -144,16 +142,5 @@ def da() -> None:
                 print(f"{n:7} {lfc:5.2f} {share:6.2f}  {compared(own, realised_abundance(n, lfc, kind))}", flush=True)
 
 
-def main() -> None:
-    """Print predicted and realised power."""
-    parts = {"de": de, "da": da}
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=sorted(parts), nargs="*", default=list(parts))
-    warnings.simplefilter("ignore")
-    logging.getLogger("kompot_scverse").setLevel(logging.ERROR)
-    for name in parser.parse_args().only:
-        parts[name]()
-
-
 if __name__ == "__main__":
-    main()
+    run_parts(__doc__, de, da)

@@ -39,7 +39,7 @@ def test_genes_that_say_nothing_do_not_change_the_prior():
     np.testing.assert_allclose(grid_prior(np.vstack([evidence, silent])), grid_prior(evidence), rtol=1e-6)
 
 
-@pytest.mark.parametrize(("samples", "hopeless"), [(False, 8), (True, 8), (True, 15)])
+@pytest.mark.parametrize(("samples", "hopeless"), [(False, 8), (True, 8), (True, 10)])
 def test_points_that_are_not_tried_have_no_probability(samples: bool, hopeless: float):
     case, grid = SmoothCase(), ratio_grid(samples=samples)
     every = log_evidence(case.model, case.sums, grid, hopeless=np.inf)
@@ -47,8 +47,7 @@ def test_points_that_are_not_tried_have_no_probability(samples: bool, hopeless: 
     tried = np.isfinite(found)
     assert 0.05 < (~tried).mean()
     np.testing.assert_allclose(found[tried], every[tried], rtol=0, atol=1e-9)
-    # half a fall more than the last is foreseen
-    assert every[~tried].max() < -hopeless / 1.5
+    assert every[~tried].max() < -hopeless
 
 
 def test_a_gene_whose_likelihood_falls_before_it_rises_is_followed_at_all_ratios_of_the_samples():

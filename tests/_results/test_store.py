@@ -1,44 +1,13 @@
 """Everything is written, or nothing."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
-import scipy.sparse as sp
-from anndata import AnnData
+from written import run
 
 from kompot_scverse._results import store
-from kompot_scverse._results.store import check_overwrite, fill, write
-from kompot_scverse._runs.field import Field
+from kompot_scverse._results.store import fill, write
 from kompot_scverse._runs.find import find_view
 from kompot_scverse._runs.history import iterate_runs
-from kompot_scverse._runs.run import Run
-
-
-def run(run_id, fields=()):
-    entries = [field.entry() for field in fields]
-    return Run(
-        run_id,
-        "de",
-        "k",
-        {"groupby": "Age", "reference": "Young", "group": "Old"},
-        {"sigma": np.float64(1)},
-        {},
-        {},
-        entries,
-    )
-
-
-@pytest.fixture
-def fields(adata):
-    n, p = adata.shape
-    return [
-        Field("obs", "k_std", "std", "an obs column", value=np.arange(n) * 1.0),
-        Field("var", "base_mean", "mean", "a var column that exists", value=np.zeros(p)),
-        Field("obsm", "k_basis", "basis", "features", value=np.ones((n, 2))),
-        Field("varm", "k_weights", "weights", "weights", value=np.ones((p, 2))),
-        Field("layers", "k_imputed", "imputed", "a layer", value=np.ones((n, p))),
-    ]
 
 
 def test_writes_every_slot(adata, fields):
@@ -89,52 +58,3 @@ def test_views_become_copies(adata, fields, unchanged):
         write(view, cut, [run(0)])
     assert not view.is_view
     assert view.obsm["k_basis"].shape == (100, 2)
-
-
-def test_only_fields_that_exist_need_overwriting(adata, fields):
-    new = [field for field in fields if field.key != "base_mean"]
-    for overwrite in (None, True, False):
-        check_overwrite(adata, new, overwrite)
-    check_overwrite(adata, fields, True)
-    with pytest.warns(UserWarning, match=r"1 fields written by something else than a recorded run: var\['base_mean'\]"):
-        check_overwrite(adata, fields, None)
-    write(adata, fields, [run(3, fields)])
-    with pytest.raises(ValueError, match=r"5 fields exist already \(written by run 3\).*overwrite=True"):
-        check_overwrite(adata, fields, False)
-
-
-def test_names_that_are_too_long_for_a_file(adata):
-    check_overwrite(adata, [Field("var", "é" * 127, "x", "a column")], None)
-    with pytest.raises(ValueError, match="a column would be in var under a name of 256 bytes"):
-        check_overwrite(adata, [Field("var", "é" * 128, "x", "a column")], None)
-
-
-def test_values_that_were_there_are_marked(adata, fields, monkeypatch):
-    """In blocks of any size; layers are not read for this."""
-    monkeypatch.setattr("kompot_scverse._results.store.BLOCK", 3)
-    write(adata, fields, [run(0, fields)])
-    changed = next(field for field in fields if field.slot == "varm")
-    other = np.asarray(changed.value).copy()
-    other[-1] += 1
-    again = [replace(field, value=other) if field is changed else field for field in fields]
-    write(adata, again, [run(1, again)])
-    first, second = (
-        {(entry["slot"], entry["key"]) for entry in stored.fields if "unchanged" in entry}
-        for stored in iterate_runs(adata)
-    )
-    assert first == set()
-    assert second == {field.place[1:] for field in fields if field is not changed and field.slot != "layers"}
-
-
-def test_sparse_values_are_the_same_where_all_entries_are():
-    values = sp.random_array((30, 4), density=0.3, format="csr", rng=0)
-    same = sp.csr_matrix(values)
-    same.data *= 1 + 1e-9
-    other = same.copy()
-    other.data[2] += 0.1
-    adata = AnnData(np.zeros((30, 1)), obsm={"w": same})
-    found = [
-        store._is_there(adata, Field("obsm", "w", "", "", value=one))
-        for one in (values, other, values.toarray(), 2 * values.T.T)
-    ]
-    assert found == [True, False, False, False]

@@ -23,7 +23,7 @@ SETS = (MODULE[:, None] == np.arange(MODULES)).astype(float)
 
 @pytest.fixture(autouse=True)
 def fewer_draws(monkeypatch) -> None:
-    monkeypatch.setattr(calibrated_combination, "DRAWS", 8_000)
+    monkeypatch.setattr(calibrated_combination, "LOG_DRAWS", 13)
 
 
 def simulate(seed: int, shift: float = 0.0) -> tuple[NeighborhoodMoments, np.ndarray]:
@@ -70,15 +70,14 @@ def test_permuted_conditions_hold_the_level() -> None:
     rng, p = np.random.default_rng(1), []
     sets = np.hstack([SETS, rng.permuted(SETS, axis=0)])
     splits = [group for group in combinations(range(N_SAMPLES), 4) if 0 in group][1:]
-    for seed in (3, 4):
+    for seed in range(1, 9):
         moments, nodes = simulate(seed, shift=0.7)
-        for group in splits[::3]:
+        for group in splits[::11]:
             matrix = np.column_stack([np.ones(N_SAMPLES), np.isin(np.arange(N_SAMPLES), group)]).astype(float)
             p.append(set_test(moments, nodes, SampleDesign(matrix, DESIGN.contrast), sets, SETTINGS).pvalue)
     found = np.array(p)
     for own in (found[:, 1:MODULES], found[:, MODULES:]):
-        # of 240 tests, which two seeds share: over four seeds .056 and .058
-        assert 0.02 < (own < 0.05).mean() < 0.08
+        assert 0.02 < (own < 0.05).mean() < 0.075
 
 
 def test_a_changed_set_is_first_where_it_changes_and_has_its_direction() -> None:

@@ -16,8 +16,10 @@ GENES = 1024
 """Genes of one task."""
 FLOOR = 1e-9
 """Residual sum of squares, relative to that about the mean, below which functions do not differ in what they explain."""
-HOPELESS = 30.0
-"""Log likelihood below the best at which a point counts for nothing: the prior of no point is smaller than e to the −20."""
+HOPELESS = 20.0
+"""Log likelihood below the best at which a point counts for nothing, as small as the smallest prior of a point, e to the −20."""
+MARGIN = 1.5
+"""How much lower the next point has to be foreseen not to be tried, since what is foreseen may be that much off."""
 STEEPER = 1.5
 """Factor on the rise of the determinant. On 1,500 genes each of Kang's data and of simulated ones the points that are then not tried
 have at most a probability of 2e-10 together; of 1,200 genes each that only 5 to 80 neighbouring cells express, of 9e-9."""
@@ -107,7 +109,7 @@ def evidence_of(
     Genes without variation within the precision of the sums have 0 everywhere.
 
     Larger ratios of the state than the best are not tried for a gene (their likelihood counts as 0) once its likelihood falls with the
-    ratio and would be hopeless if it fell as much again, or more where the determinant grows faster (:func:`_falls_further`). The
+    ratio and would be hopeless, by a margin, if it fell as much again, or more where the determinant grows faster (:func:`_falls_further`). The
     ratios of the samples are tried from the middle of the grid up and down, likewise.
 
     Parameters
@@ -131,7 +133,7 @@ def evidence_of(
 
     def goes_on(top: np.ndarray, last: np.ndarray, rows: np.ndarray, further: float = 1.0) -> np.ndarray:
         fall = last - top
-        return (fall < 0) | (top - further * fall > best[rows] - hopeless)
+        return (fall < 0) | (top - further * fall > best[rows] - MARGIN * hopeless)
 
     rows = np.flatnonzero(~flat) if genes is None else genes[~flat[genes]]
     pairs = grid.pairs()

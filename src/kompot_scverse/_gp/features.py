@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .over_cells import over_cells
+from .over_cells import in_blocks, over_cells
 from .parallel import cluster_client
 from .points import Points, piece
-from .progress import progress_bar
 
 BLOCK = 8192
 """Cells whose features are held at a time."""
@@ -94,13 +93,7 @@ def over_features(
     if isinstance(features, CellFeatures):
         own = partial(_with_features, function, features.piece(slice(0)))
         return over_cells(own, features.x, *of_rows, arguments=arguments, what=what)
-    found = []
-    with progress_bar(len(features), what, "cells") as advance:
-        for start in range(0, max(len(features), 1), BLOCK):
-            rows = slice(start, start + BLOCK)
-            found.append(function(features[rows], *(one[rows] for one in of_rows), *arguments))
-            advance(len(features[rows]))
-    return found
+    return in_blocks(function, features, *of_rows, arguments=arguments, what=what, size=BLOCK)
 
 
 def _with_features(function: Callable[..., Any], features: CellFeatures, x: np.ndarray, *others: Any) -> Any:

@@ -44,16 +44,24 @@ def over_cells(
         What is computed, for the progress.
     """
     client = cluster_client()
+    if client is None:
+        return in_blocks(function, x, *of_rows, arguments=arguments, what=what, size=BLOCK)
     with progress_bar(len(x), what, "cells") as advance:
-        if client is not None:
-            futures = futures_over_cells(client, function, x, *of_rows, arguments=arguments)
-            count_when_done(futures, [rows.stop - rows.start for rows in ranges_on_workers(len(x))], advance)
-            return client.gather(futures)
-        found = []
-        for rows in _ranges(len(x), BLOCK):
-            found.append(function(x[rows], *(one[rows] for one in of_rows), *arguments))
+        futures = futures_over_cells(client, function, x, *of_rows, arguments=arguments)
+        count_when_done(futures, [rows.stop - rows.start for rows in ranges_on_workers(len(x))], advance)
+        return client.gather(futures)
+
+
+def in_blocks(
+    function: Callable[..., Any], values: Any, *of_rows: Any, arguments: tuple, what: str, size: int
+) -> list[Any]:
+    """The same for the rows of any array, a number of rows at a time, in this process."""
+    found = []
+    with progress_bar(len(values), what, "cells") as advance:
+        for rows in _ranges(len(values), size):
+            found.append(function(values[rows], *(one[rows] for one in of_rows), *arguments))
             advance(rows.stop - rows.start)
-        return found
+    return found
 
 
 def count_when_done(futures: Iterable[Any], sizes: Iterable[int], advance: Callable[[int], object]) -> None:

@@ -3,10 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtr
+from scipy.stats.qmc import Sobol
 
 from .combine import cauchy_combination
 
-DRAWS = 40_000
+LOG_DRAWS = 15
+"""Binary logarithm of the number of draws."""
 SMALLEST = 5e-3
 """Combined p below which what is drawn is too rare: the ratio there is that of this one."""
 LARGEST_DF = 12
@@ -65,22 +67,20 @@ def calibrated(
         Their degrees of freedom; None for normal deviates.
     """
     values, vectors = np.linalg.eigh(correlation)
-    root = (vectors * np.sqrt(np.maximum(values, 0))).T.astype(np.float32)
-    rng = np.random.default_rng(0)
-
-    def drawn() -> NDArray[np.float32]:
-        return rng.standard_normal((DRAWS, len(root)), dtype=np.float32) @ root
-
-    lower = -np.abs(drawn())
-    if df is not None and df.max() <= LARGEST_DF:
-        squares = np.zeros_like(lower)
-        for direction in range(df.max()):
-            squares += np.square(drawn()) * (direction < df)
-        lower = stdtr(df, lower / np.sqrt(squares / df))
-    else:
+    # quasi-random numbers are most even in the first dimensions, so these get the largest eigenvalues
+    root = (vectors * np.sqrt(np.maximum(values, 0)))[:, ::-1].T
+    uniform = Sobol(len(root), rng=0).random_base2(LOG_DRAWS)
+    lower = -np.abs(ndtri(np.clip(uniform, 1e-12, 1 - 1e-12)) @ root)
+    if df is None or df.max() > LARGEST_DF:
         lower = ndtr(lower)
+    else:
+        rng, root, squares = np.random.default_rng(0), root.astype(np.float32), np.zeros_like(lower, dtype=np.float32)
+        for direction in range(df.max()):
+            drawn = rng.standard_normal(squares.shape, dtype=np.float32) @ root
+            squares += np.square(drawn) * (direction < df)
+        lower = stdtr(df, lower / np.sqrt(squares / df))
     null = np.sort(cauchy_combination(2 * lower, weights, axis=1))
-    levels = np.linspace(0, 1, DRAWS + 1)[1:]
+    levels = np.linspace(0, 1, len(null) + 1)[1:]
     ratio = float(np.interp(SMALLEST, null, levels)) / SMALLEST
     with np.errstate(invalid="ignore"):
         return np.where(combined < SMALLEST, combined * ratio, np.interp(combined, null, levels))

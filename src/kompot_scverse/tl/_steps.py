@@ -18,7 +18,9 @@ from kompot_scverse._gp.states import States, fit_states
 from kompot_scverse._keys import check_key
 from kompot_scverse._messages import hear, logger
 from kompot_scverse._results.disk import DiskStore
-from kompot_scverse._results.store import check_overwrite, fill, unchanged, write
+from kompot_scverse._results.overwrite import check_overwrite
+from kompot_scverse._results.store import fill, write
+from kompot_scverse._results.unchanged import unchanged
 from kompot_scverse._runs.build import RunContent, build_runs
 from kompot_scverse._runs.call import record_call
 from kompot_scverse._runs.field import Field
