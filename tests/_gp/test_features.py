@@ -8,6 +8,7 @@ from two_sets import two_sets
 
 from kompot_scverse import GPSettings
 from kompot_scverse._gp import features as module
+from kompot_scverse._gp import over_cells
 from kompot_scverse._gp.features import blocks_of, over_features, stored
 from kompot_scverse._gp.posterior import posterior
 from kompot_scverse._gp.ratio import fit_ratio
@@ -61,7 +62,7 @@ def test_single_precision_changes_posteriors_and_log_ratios_less_than_they_are_u
 
 def test_blocks_of_features_in_memory_are_counted(monkeypatch):
     done = []
-    monkeypatch.setattr(module, "progress_bar", lambda *of: nullcontext(lambda n: done.append((n, *of))))
+    monkeypatch.setattr(over_cells, "progress_bar", lambda *of: nullcontext(lambda n: done.append((n, *of))))
     monkeypatch.setattr(module, "BLOCK", 4)
     values = np.arange(20.0).reshape(10, 2)
     found = over_features(np.multiply, values, np.ones((10, 1)), what="variances")
