@@ -41,6 +41,16 @@ def adata(simulated: AnnData) -> AnnData:
 
 
 @pytest.fixture
+def on_jax(monkeypatch: pytest.MonkeyPatch) -> None:
+    """jax on the processor in the place of an accelerator, which no machine of the tests has."""
+    import jax
+
+    from kompot_scverse._gp import device
+
+    monkeypatch.setattr(device, "_found", lambda: jax.devices("cpu")[0])
+
+
+@pytest.fixture
 def citeseq(citeseq_once: MuData) -> MuData:
     """The same cells as two modalities, 46 genes and 14 proteins, with joint cell states; columns are of the whole."""
     return citeseq_once.copy()

@@ -94,6 +94,19 @@ def test_blocks_change_nothing(features, monkeypatch):
     np.testing.assert_allclose(np.concatenate(parts), expected)
 
 
+@pytest.mark.usefixtures("small_blocks", "on_jax")
+def test_a_device_gives_the_same(features, monkeypatch):
+    """Also where the features do not fit there, and on workers that have one."""
+    check(features)
+    check(features[:].astype(np.float64))
+    monkeypatch.setattr(cell_blocks, "free_memory", lambda: 0)
+    blocks = CellBlocks(features, CODES)
+    np.testing.assert_allclose(blocks.sum(moments, 1.0)[1], features[:].T.astype(float) @ features[:], atol=1e-12)
+    assert blocks._blocks._kept == {}
+    with on_threads(1):
+        check(features)
+
+
 @pytest.mark.usefixtures("small_blocks")
 def test_workers_give_the_same(features):
     late = CODES > 0

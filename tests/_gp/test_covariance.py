@@ -4,7 +4,6 @@ import jax
 import numpy as np
 import pytest
 
-from kompot_scverse._gp import kernel as module
 from kompot_scverse._gp.covariance import Stationary
 from kompot_scverse._gp.frame import Frame, fit_frame
 from kompot_scverse._gp.kernel import Kernel
@@ -90,11 +89,10 @@ def test_many_close_points():
 
 
 @pytest.mark.parametrize("covariance", [*STATIONARY, *OTHERS, Stationary("Matern52", 2.0)], ids=repr)
-def test_on_a_device(points, covariance, monkeypatch):
+def test_on_a_device(points, covariance, request):
     """The same values where jax has another device than the processor."""
     frame = Frame(np.full(12, 0.5), 1)
     expected = Kernel(covariance, frame)(*points)
-    monkeypatch.setattr(jax, "default_backend", lambda: "another")
-    monkeypatch.setattr(module, "_may_have_devices", lambda: True)
+    request.getfixturevalue("on_jax")
     kernel = Kernel(covariance, frame)
     np.testing.assert_allclose(kernel(points[0], kernel.to_device(points[1])), expected, atol=1e-9)

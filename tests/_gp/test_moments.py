@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 from kompot_scverse._data.matrix import matrix_reader
 from kompot_scverse._gp import moments, row_tasks
-from kompot_scverse._gp.moments import collect_moments, sample_grams, sample_sums
+from kompot_scverse._gp.moments import collect_moments
 
 CONTAINERS = {
     "numpy": np.asarray,
@@ -107,22 +107,6 @@ def test_a_sample_without_cells_has_no_moments(y, phi, codes):
     found = collect_moments(matrix_reader(y, None, "X"), phi, codes, 4, weights=weights)
     assert (found.cross[3] == 0).all()
     assert (found.squares[3] == 0).all()
-
-
-def test_grams_add_up(phi, codes):
-    grams = sample_grams(phi, codes, 3)
-    own = phi[codes >= 0]
-    np.testing.assert_allclose(grams.sum(axis=0), own.T @ own, rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(grams[1], phi[codes == 1].T @ phi[codes == 1], rtol=1e-12, atol=1e-12)
-
-
-def test_sums_of_samples(monkeypatch):
-    monkeypatch.setattr("kompot_scverse._gp.features.BLOCK", 7)
-    rng = np.random.default_rng(0)
-    phi, codes = rng.normal(size=(30, 4)), rng.integers(-1, 3, size=30)
-    phi[codes < 0] = np.nan
-    expected = [phi[codes == sample].sum(axis=0) for sample in range(4)]
-    np.testing.assert_allclose(sample_sums(phi, codes, 4), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

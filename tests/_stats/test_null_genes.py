@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from kompot_scverse._gp.moments import sample_grams
+from kompot_scverse._gp.feature_sums import sample_grams
 from kompot_scverse._stats import null_genes as module
 from kompot_scverse._stats.null_genes import (
     SHARED,

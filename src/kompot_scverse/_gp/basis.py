@@ -1,10 +1,12 @@
 """The low-rank basis: pivoted Cholesky of the kernel matrix, and its features at any point."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from scipy.linalg import solve_triangular
 
+from .device import accelerator, repeat_last, round_size
 from .kernel import Kernel
 from .order import canonical_order
 from .over_cells import over_cells
@@ -54,6 +56,11 @@ class Basis:
         out = np.full((len(x), self.rank), np.nan)
         for start in range(0, len(x), BLOCK):
             block = x[start : start + BLOCK].astype(np.float64, copy=False)
+            if accelerator() is not None:
+                out[start : start + BLOCK] = self.features_there(repeat_last(block, round_size(len(block))))[
+                    : len(block)
+                ]
+                continue
             finite = np.isfinite(block).all(axis=1)
             if not finite.any():
                 continue
@@ -62,6 +69,10 @@ class Basis:
                 self.cholesky, k, lower=True, overwrite_b=True, check_finite=False
             ).T
         return out
+
+    def features_there(self, x: np.ndarray) -> Any:
+        """The same on the device, compiled for each number of rows."""
+        return self.kernel.solved(self.pivots, self.cholesky, x)
 
 
 def fit_basis(x: np.ndarray | Points, kernel: Kernel, *, max_rank: int = 5000, rtol: float = 1e-6) -> Basis:

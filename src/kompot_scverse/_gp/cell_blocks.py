@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .device import accelerator, free_memory, put_rows, round_size, run_there
 from .features import CellFeatures, Features, features_of, stored
 from .over_cells import futures_over_cells, ranges_on_workers
 from .parallel import cluster_client, combined_there, sends_large
@@ -26,7 +27,8 @@ class CellBlocks:
     Features of cells with what goes with them, in blocks.
 
     Where a `dask.distributed` client is active, its workers compute the blocks and keep them; only sums, and single numbers of
-    cells, come back. A block that is lost is computed again. Functions take the features of a block in double precision, its codes, and further arguments.
+    cells, come back. A block that is lost is computed again. Functions take the features of a block in double precision, its codes, and further arguments;
+    they are of arrays of numpy or, where jax has an accelerator, of jax there (:func:`~kompot_scverse._gp.device.numerics`).
 
     Parameters
     ----------
@@ -69,9 +71,13 @@ class CellBlocks:
         *arguments: Any,
         held: Held | None = None,
     ) -> tuple:
-        """Results of the blocks, combined by a function of two results; `held` arrays come before the other arguments."""
+        """
+        Results of the blocks, combined by a function of two results; `held` arrays come before the other arguments.
+
+        Unless they are added up, a cell that is there twice must not matter: blocks on a device are filled up with such.
+        """
         if self._client is None:
-            return _folded(combine, self._results(function, held, arguments))
+            return _folded(combine, self._results(function, held, arguments, total=combine is _add))
         parts = self._submit(partial(_reduced, combine, function), held, arguments)
         found = combined_there(self._client, parts, combine)
         note_pass(len(self))
@@ -80,20 +86,28 @@ class CellBlocks:
     def hold(self, function: Callable[..., np.ndarray], *arguments: Any) -> Held:
         """Arrays of cells, kept where the blocks are."""
         if self._client is None:
-            return list(self._results(function, None, arguments))
+            return list(self._results(function, None, arguments, stay=True))
         return self._submit(partial(_mapped, function), None, arguments)
 
     def map(self, function: Callable[..., np.ndarray], *arguments: Any) -> np.ndarray:
         """Numbers of all cells, from arrays of the cells of each block."""
-        found = self.hold(function, *arguments)
-        return np.concatenate(found if self._client is None else self._client.gather(found))
+        if self._client is None:
+            return np.concatenate(list(self._results(function, None, arguments)))
+        return np.concatenate(self._client.gather(self.hold(function, *arguments)))
 
-    def _results(self, function: Callable, held: Held | None, arguments: tuple) -> Iterator[Any]:
+    def _results(
+        self, function: Callable, held: Held | None, arguments: tuple, total: bool = False, stay: bool = False
+    ) -> Iterator[Any]:
         for number, start in enumerate(range(0, max(len(self), 1), BLOCK)):
-            rows = slice(start, start + BLOCK)
+            codes = self.codes[start : start + BLOCK]
             own = () if held is None else (held[number],)
-            yield function(self._blocks.here[rows].astype(np.float64, copy=False), self.codes[rows], *own, *arguments)
-            note_pass(len(self.codes[rows]))
+            if self._blocks.on_device:
+                rows = (self._blocks.block_there(number), codes, *own)
+                yield run_there(function, rows, arguments, self._blocks.size, total=total, stay=stay)
+            else:
+                phi = self._blocks.here[start : start + BLOCK].astype(np.float64, copy=False)
+                yield function(phi, codes, *own, *arguments)
+            note_pass(len(codes))
 
     def _submit(self, function: Callable, held: Held | None, arguments: tuple) -> list[Any]:
         blocks = self._blocks.there
@@ -110,10 +124,32 @@ class CellBlocks:
 
 
 class _Blocks:
-    """Blocks of features: in memory here, or held by workers."""
+    """Blocks of features: in memory here, on a device, or held by workers."""
 
     def __init__(self, features: Features) -> None:
         self.features, self.client = features, cluster_client()
+        self.on_device = self.client is None and accelerator() is not None
+        self.size = round_size(min(len(features), BLOCK))
+        """Rows of all blocks on a device."""
+        self._kept: dict[int, Any] = {}
+
+    @cached_property
+    def _fit(self) -> bool:
+        """Whether all features fit on the device."""
+        return 4 * self.features.shape[0] * self.features.shape[1] <= free_memory()
+
+    def block_there(self, number: int) -> Any:
+        """A block on the device; kept there if all of them fit, else computed again."""
+        if number in self._kept:
+            return self._kept[number]
+        rows = slice(number * BLOCK, (number + 1) * BLOCK)
+        if isinstance(self.features, CellFeatures):
+            found = self.features.there(self.features.x[rows], self.size)
+        else:
+            found = put_rows(self.features[rows], self.size)
+        if self._fit:
+            self._kept[number] = found
+        return found
 
     @cached_property
     def here(self) -> Features:
@@ -137,7 +173,7 @@ class _Blocks:
 def _mapped(
     function: Callable, features: np.ndarray, codes: np.ndarray, held: np.ndarray | None, *arguments: Any
 ) -> np.ndarray:
-    return np.concatenate([function(*part, *arguments) for part in _parts(features, codes, held)])
+    return np.concatenate(list(_on_worker(function, features, codes, held, arguments, total=False)))
 
 
 def _reduced(
@@ -148,14 +184,27 @@ def _reduced(
     held: np.ndarray | None,
     *arguments: Any,
 ) -> tuple:
-    return _folded(combine, (function(*part, *arguments) for part in _parts(features, codes, held)))
+    return _folded(combine, _on_worker(function, features, codes, held, arguments, total=combine is _add))
 
 
-def _parts(features: np.ndarray, codes: np.ndarray, held: np.ndarray | None) -> Iterator[tuple[np.ndarray, ...]]:
+def _on_worker(
+    function: Callable,
+    features: np.ndarray,
+    codes: np.ndarray,
+    held: np.ndarray | None,
+    arguments: tuple,
+    *,
+    total: bool,
+) -> Iterator[Any]:
+    """Results of the parts of a block, on a device if the worker has one."""
+    size = round_size(min(len(codes), BLOCK))
     for start in range(0, len(codes), BLOCK):
-        rows = slice(start, start + BLOCK)
-        part = features[rows].astype(np.float64), codes[rows]
-        yield part if held is None else (*part, held[rows])
+        part = slice(start, start + BLOCK)
+        rows = (features[part], codes[part], *(() if held is None else (held[part],)))
+        if accelerator() is not None:
+            yield run_there(function, rows, arguments, size, total=total)
+        else:
+            yield function(rows[0].astype(np.float64), *rows[1:], *arguments)
 
 
 def _folded(combine: Callable[[tuple, tuple], tuple], results: Iterator[tuple]) -> tuple:

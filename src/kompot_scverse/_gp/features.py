@@ -3,16 +3,20 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from .device import accelerator, on_device, repeat_last, round_size
 from .over_cells import in_blocks, over_cells
 from .parallel import cluster_client
 from .points import Points, piece
 
 BLOCK = 8192
 """Cells whose features are held at a time."""
+VALUES = 2**24
+"""Features that are computed at a time on a device, of which several copies in double precision are needed."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class CellFeatures:
     """Whether the first feature is a constant 1."""
     scale: float = 1.0
     """What the features of the bases are multiplied by."""
+    stay: bool = False
+    """Whether features of rows stay on the device, if there is one, as :meth:`there` returns them."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -43,15 +49,34 @@ class CellFeatures:
 
     def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
         x = self.x[rows]
+        if self.stay and accelerator() is not None:
+            return self.there(x, round_size(len(x)))
         out = np.empty((len(x), self.shape[1]), dtype=np.float32)
         for start in range(0, len(x), BLOCK):
             block, first = x[start : start + BLOCK], int(self.constant)
+            if accelerator() is not None:
+                out[start : start + BLOCK] = self.there(block, round_size(len(block)))[: len(block)]
+                continue
             for basis in self.bases:
                 out[start : start + BLOCK, first : first + basis.rank] = self.scale * basis.features(block)
                 first += basis.rank
         if self.constant:
             out[:, 0] = np.where(np.isfinite(x).all(axis=1), 1.0, np.nan)
         return out
+
+    def there(self, x: np.ndarray, size: int) -> Any:
+        """Features of other points on the device, the last row repeated up to a number of rows."""
+        x, step = repeat_last(x, size), max(1, VALUES // max(self.shape[1], 1))
+        step = 1 << (step.bit_length() - 1)
+        with on_device() as jnp:
+            parts = [self._part_there(x[start : start + step], jnp) for start in range(0, max(size, 1), step)]
+            return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
+
+    def _part_there(self, x: np.ndarray, jnp: ModuleType) -> Any:
+        parts = [self.scale * basis.features_there(x) for basis in self.bases]
+        if self.constant:
+            parts.insert(0, np.where(np.isfinite(x).all(axis=1), 1.0, np.nan)[:, None])
+        return jnp.concatenate([jnp.asarray(part, dtype=np.float32) for part in parts], axis=1)
 
     def piece(self, rows: slice | np.ndarray) -> "CellFeatures":
         """Features of these cells alone, to be sent to another process."""

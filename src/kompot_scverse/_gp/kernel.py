@@ -1,15 +1,14 @@
-"""Covariance functions, evaluated in float64 on the processor, or on jax's default device where that is another."""
+"""Covariance functions, evaluated in float64 on the processor, or on the accelerator of jax where it has one."""
 
 import pickle
 from collections.abc import Callable
-from functools import cache, cached_property
-from importlib.metadata import entry_points
-from importlib.util import find_spec
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
 
 from .covariance import Stationary, covariance_diagonal, covariance_values
+from .device import accelerator, on_device
 from .frame import Frame
 from .mellon import load_mellon
 from .points import Points
@@ -48,12 +47,10 @@ class Kernel:
 
     def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Covariances of the points `x` (m × dimensions) and `y` (n × dimensions): m × n."""
-        if self._compiled is not None:
-            import jax
-
-            # as a context: the user's own jax code keeps its precision
-            with jax.enable_x64(True):
-                return np.asarray(self._compiled(x, y), dtype=np.float64)
+        if accelerator() is not None:
+            (values, _), more = self._compiled
+            with on_device():
+                return np.asarray(values(x, y, *more), dtype=np.float64)
         frame, out = self._frame(x), np.empty((len(x), len(y)))
         step = max(1, VALUES // max(len(x), 1))
         # what is not finite is for the caller to see
@@ -70,31 +67,54 @@ class Kernel:
 
     def to_device(self, x: np.ndarray) -> Any:
         """`x` where the kernel is evaluated, so that repeated calls do not move it again."""
-        if self._compiled is None:
+        if accelerator() is None:
             return x
-        import jax
+        with on_device() as jnp:
+            return jnp.asarray(x)
 
-        with jax.enable_x64(True):
-            return jax.device_put(x)
+    def solved(self, points: np.ndarray, cholesky: np.ndarray, x: Any) -> Any:
+        """Covariances of `points` with `x`, multiplied by the inverse of a Cholesky factor: cells × points, on the device."""
+        (_, solved), more = self._compiled
+        with on_device():
+            return solved(points, cholesky, x, *more)
 
     @cached_property
-    def _compiled(self) -> Callable | None:
-        if not _may_have_devices():
-            return None
-        import jax
-
-        if jax.default_backend() == "cpu":
-            return None
-        return jax.jit(lambda x, y: covariance_values(self.function, self._frame(x), x, y, jax.numpy))
+    def _compiled(self) -> tuple[tuple[Callable, Callable], tuple[float, ...]]:
+        """Functions on the device, and their last arguments."""
+        if isinstance(self.function, Stationary):
+            return _of_name(self.function.name), (self.function.ls / (self.frame.scale if self.frame else 1.0),)
+        return _compile(partial(_values, self.function, self.frame)), ()
 
     def _frame(self, x: Any) -> Frame:
-        return self.frame or Frame(np.zeros(x.shape[1]), 0)
+        return self.frame or _no_frame(x)
+
+
+def _no_frame(x: Any) -> Frame:
+    return Frame(np.zeros(x.shape[1]), 0)
 
 
 @cache
-def _may_have_devices() -> bool:
-    """Whether jax may have another device than the processor: of a plugin, which is found without loading jax."""
-    return bool(entry_points(group="jax_plugins")) or any(find_spec(name) for name in ("jax_plugins", "libtpu"))
+def _of_name(name: str) -> tuple[Callable, Callable]:
+    """Compiled once for all length scales."""
+    return _compile(lambda x, y, ls: _values(Stationary(name, ls), None, x, y))
+
+
+def _values(function: Any, frame: Frame | None, x: Any, y: Any) -> Any:
+    import jax
+
+    return covariance_values(function, frame or _no_frame(x), x, y, jax.numpy)
+
+
+def _compile(values: Callable) -> tuple[Callable, Callable]:
+    """A covariance on the device, and :meth:`Kernel.solved`."""
+    import jax
+
+    def solved(points: Any, cholesky: Any, x: Any, *more: Any) -> Any:
+        found = jax.scipy.linalg.solve_triangular(cholesky, values(points, x, *more), lower=True).T
+        # of some covariances points at infinity are far away, which is not what cells without a state are
+        return jax.numpy.where(jax.numpy.isfinite(x).all(axis=1)[:, None], found, jax.numpy.nan)
+
+    return jax.jit(values), jax.jit(solved)
 
 
 def _restored(function: bytes, frame: Frame | None) -> Kernel:

@@ -4,6 +4,7 @@ import numpy as np
 from scipy.special import expit
 
 from .cell_blocks import CellBlocks
+from .device import numerics
 
 MAX_STEPS = 100
 
@@ -40,5 +41,5 @@ def _product(phi: np.ndarray, _: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _known_features(phi: np.ndarray, _: np.ndarray, weights: np.ndarray, level: float) -> tuple[np.ndarray]:
-    probability = expit(level + phi @ weights)
+    probability = numerics(phi)[1].expit(level + phi @ weights)
     return ((probability * (1 - probability)) @ phi,)

@@ -1,6 +1,6 @@
 """Per-sample moments of features and expression, collected in one pass over row blocks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -8,7 +8,10 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg.blas import get_blas_funcs
 
-from .features import Features, blocks_of
+from .device import accelerator
+from .device_sums import device_sums
+from .feature_sums import add_grams
+from .features import CellFeatures, Features
 from .parallel import return_freed_memory
 from .row_pieces import csr_rows
 from .row_tasks import RowReader, Rows, map_rows
@@ -66,40 +69,6 @@ class Partial:
         return self
 
 
-def sample_grams(phi: Any, codes: np.ndarray, n_samples: int) -> np.ndarray:
-    """
-    ΦᵀΦ of every sample: samples × rank × rank.
-
-    Parameters
-    ----------
-    phi
-        Cells × rank: an array, features, or a sparse matrix.
-    codes
-        Sample number of each cell, -1 for cells that take no part.
-    n_samples
-        Number of samples.
-    """
-    grams = np.zeros((n_samples, phi.shape[1], phi.shape[1]))
-    for rows, block in blocks_of(phi):
-        _add_grams(grams, block, codes[rows])
-    return grams
-
-
-def _add_grams(grams: Any, block: np.ndarray, codes: np.ndarray) -> None:
-    for sample in np.unique(codes[codes >= 0]):
-        own = block[codes == sample]
-        grams[sample] += own.T @ own
-
-
-def sample_sums(phi: Any, codes: np.ndarray, n_samples: int) -> np.ndarray:
-    """ΣΦ of every sample, samples × rank; arguments as of :func:`sample_grams`."""
-    sums = np.zeros((n_samples, phi.shape[1]))
-    for rows, block in blocks_of(phi):
-        for sample in np.unique(codes[rows][codes[rows] >= 0]):
-            sums[sample] += block[codes[rows] == sample].sum(axis=0)
-    return sums
-
-
 def collect_moments(
     y: RowReader,
     phi: Features,
@@ -139,6 +108,8 @@ def collect_moments(
     if weights is None:
         weights = np.empty((len(codes), 0))
 
+    if isinstance(phi, CellFeatures):
+        phi = replace(phi, stay=True)
     function = partial(_sum_rows, extract=extract, grams=grams)
     of_rows = (phi, weights, codes, np.arange(len(codes)))
     total: Partial = map_rows(y, codes, function, of_rows, Partial.add, what)
@@ -177,14 +148,16 @@ def _sum_rows(
     # one product for features and weights: reading the sparse rows is what costs
     if sp.issparse(weights):
         weights = weights.toarray()
-    left, rank = np.hstack([phi, weights]).astype(values.dtype, copy=False), phi.shape[1]
-    part = Partial({}, {}, {}, [], {})
-    if grams:
-        double = phi.astype(np.float64, copy=False)
-        for sample in np.unique(codes[codes >= 0]):
-            own = double if (codes == sample).all() else double[codes == sample]
-            part.grams[int(sample)] = own.T @ own
-    for sample, (product, squares) in _products(values, left, codes, rank).items():
+    part, rank = Partial({}, {}, {}, [], {}), phi.shape[1]
+    if accelerator() is None:
+        left = np.hstack([phi, weights]).astype(values.dtype, copy=False)
+        products = _products(values, left, codes, rank)
+        if grams:
+            part.grams = {sample: np.zeros((rank, rank)) for sample in products}
+            add_grams(part.grams, phi.astype(np.float64, copy=False), codes)
+    else:
+        products, part.grams = device_sums(values, phi, weights, codes, grams=grams)
+    for sample, (product, squares) in products.items():
         part.cross[sample] = product[:, :rank]
         if weights.shape[1]:
             # a copy: the product is given up with `cross`

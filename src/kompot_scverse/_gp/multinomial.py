@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 
 from .cell_blocks import CellBlocks
+from .device import accelerator, numerics, put_rows, run_there
 from .features import Features
+from .sums_by_code import sums_by_code
 
 MAX_CELLS = 4000
 """Cells that the information about the samples is taken from; of several thousand it does not change visibly."""
@@ -127,9 +128,10 @@ class Cells:
             Probability of each of these cells to be of each set: cells × sets.
         """
         phi, factor, out = self._spread, len(self.codes) / len(self._spread), []
+        there = None if accelerator() is None else put_rows(phi, len(phi))
         for weight in probability.T * factor:
-            centred = (phi - weight @ phi / weight.sum()) * np.sqrt(weight)[:, None]
-            out.append(centred.T @ centred)
+            found = _centred(phi, weight) if there is None else run_there(_centred, (there, weight), (), len(phi))
+            out.append(found[0])
         return out
 
     def everything(self) -> np.ndarray:
@@ -138,7 +140,7 @@ class Cells:
 
     def largest_move(self, step: Fields) -> float:
         """How far a step moves the field of any sample at any cell."""
-        return self.blocks.reduce(_larger, _largest, step.of_samples(self.design))[0]
+        return float(self.blocks.reduce(_larger, _largest, step.of_samples(self.design))[0])
 
     @cached_property
     def spread(self) -> np.ndarray:
@@ -155,8 +157,13 @@ class Cells:
 
 
 def _sums(phi: np.ndarray, codes: np.ndarray, n_samples: int) -> tuple[np.ndarray]:
-    indicator = csr_array((np.ones(len(codes)), (codes, np.arange(len(codes)))), shape=(n_samples, len(codes)))
-    return (indicator @ phi,)
+    return (sums_by_code(phi, codes, n_samples),)
+
+
+def _centred(phi: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray]:
+    """Weighted products of the features with each other, about their mean."""
+    centred = (phi - weight @ phi / weight.sum()) * (weight**0.5)[:, None]
+    return (centred.T @ centred,)
 
 
 def _field(phi: np.ndarray, _: np.ndarray, of_samples: np.ndarray) -> np.ndarray:
@@ -164,24 +171,25 @@ def _field(phi: np.ndarray, _: np.ndarray, of_samples: np.ndarray) -> np.ndarray
 
 
 def _expected(_: np.ndarray, __: np.ndarray, field: np.ndarray, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    probability = softmax(field + levels, axis=1)
+    probability = numerics(field)[1].softmax(field + levels, axis=1)
     return probability.sum(axis=0), probability.T @ probability
 
 
 def _value_and_score(
     phi: np.ndarray, codes: np.ndarray, field: np.ndarray, levels: np.ndarray
 ) -> tuple[float, np.ndarray]:
-    logs = log_softmax(field + levels, axis=1)
-    return logs[np.arange(len(codes)), codes].sum(), np.exp(logs).T @ phi
+    xp, special = numerics(phi)
+    logs = special.log_softmax(field + levels, axis=1)
+    return logs[xp.arange(len(codes)), codes].sum(), xp.exp(logs).T @ phi
 
 
 def _first_two(phi: np.ndarray, _: np.ndarray) -> np.ndarray:
     return phi[:, :2]
 
 
-def _largest(phi: np.ndarray, _: np.ndarray, of_samples: np.ndarray) -> tuple[float]:
-    return (float(np.abs(phi @ of_samples.T).max()),)
+def _largest(phi: np.ndarray, _: np.ndarray, of_samples: np.ndarray) -> tuple[np.floating]:
+    return (abs(phi @ of_samples.T).max(),)
 
 
-def _larger(first: tuple[float], second: tuple[float]) -> tuple[float]:
+def _larger(first: tuple[np.floating], second: tuple[np.floating]) -> tuple[np.floating]:
     return (max(first[0], second[0]),)

@@ -1,6 +1,7 @@
 """The ratio of two densities over cell states: logistic regression with Gaussian fields, by Newton's method."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.special import expit
@@ -9,6 +10,7 @@ from kompot_scverse._messages import logger
 
 from .amplitudes import choose_amplitudes, chosen_variances, solve_prior
 from .cell_blocks import CellBlocks
+from .device import numerics
 
 ROUNDS = 8
 """Newton steps at most in which the amplitudes are still chosen."""
@@ -47,20 +49,28 @@ class RatioFit:
 
     def variance(self, phi: np.ndarray) -> np.ndarray:
         """Laplace variance of the log ratio."""
-        if not self.amplitudes.any():
-            # not the product of NaN and 0: cells without a state stay without a value
-            return np.where(np.isfinite(phi).all(axis=1), 0.0, np.nan)
-        rows = phi - self.center
-        return self.level_variance + np.einsum("cr,cr->c", rows @ self.covariance, rows)
+        return _variance(phi, self.center, self.covariance, self.level_variance)
 
     def at(self, cells: CellBlocks) -> tuple[np.ndarray, np.ndarray]:
         """Log ratio and variance of all cells."""
-        found = cells.map(_log_ratio_and_variance, self)
+        of_level = (self.offset, self.level_variance)
+        found = cells.map(_log_ratio_and_variance, self.weights, self.center, self.covariance, of_level)
         return found[:, 0], found[:, 1]
 
 
-def _log_ratio_and_variance(phi: np.ndarray, _: np.ndarray, fit: RatioFit) -> np.ndarray:
-    return np.column_stack([fit.log_ratio(phi), fit.variance(phi)])
+def _variance(phi: Any, center: np.ndarray, covariance: np.ndarray, of_level: float) -> Any:
+    xp, rows = numerics(phi)[0], phi - center
+    found = of_level + xp.einsum("cr,cr->c", rows @ covariance, rows)
+    # a product of NaN and 0 may be either: cells without a state stay without a value
+    return xp.where(xp.isfinite(phi).all(axis=1), found, xp.nan)
+
+
+def _log_ratio_and_variance(
+    phi: Any, _: Any, weights: np.ndarray, center: np.ndarray, covariance: np.ndarray, of_level: tuple[float, float]
+) -> Any:
+    offset, level_variance = of_level
+    parts = offset + phi @ weights, _variance(phi, center, covariance, level_variance)
+    return numerics(phi)[0].column_stack(parts)
 
 
 @dataclass(frozen=True)
@@ -130,7 +140,7 @@ def fit_ratio(
             break
         target = _solve(now, theta, chosen[blocks])
         (move,) = cells.reduce(_larger, _largest_move, target - theta)
-        theta = theta + (target - theta) * min(1.0, LARGEST_MOVE / max(move, 1e-300))
+        theta = theta + (target - theta) * min(1.0, LARGEST_MOVE / max(float(move), 1e-300))
         now = _moments(cells, late, theta)
     if chosen is None or not chosen.any():
         return _nothing(rank, blocks)
@@ -199,24 +209,22 @@ def _moments(cells: CellBlocks, late: np.ndarray, theta: np.ndarray) -> _Moments
 
 def _moments_of(rows: np.ndarray, codes: np.ndarray, late: np.ndarray, theta: np.ndarray) -> tuple:
     """Value, gradient and Hessian of a block of cells."""
-    rank = rows.shape[1]
-    hessian = np.empty((rank + 1, rank + 1))
-    sign = np.where(late[codes], 1.0, -1.0)
+    xp, special = numerics(rows)
+    sign = xp.where(late[codes], 1.0, -1.0)
     eta = theta[0] + rows @ theta[1:]
-    residual = sign * expit(-sign * eta)
-    information = expit(eta) * expit(-eta)
-    hessian[0, 0] = information.sum()
-    hessian[0, 1:] = hessian[1:, 0] = information @ rows
-    scaled = rows * np.sqrt(information)[:, None]
-    hessian[1:, 1:] = scaled.T @ scaled
-    return -np.logaddexp(0, -sign * eta).sum(), np.append(residual.sum(), residual @ rows), hessian
+    residual = sign * special.expit(-sign * eta)
+    information = special.expit(eta) * special.expit(-eta)
+    with_level = (information @ rows)[None]
+    scaled = rows * xp.sqrt(information)[:, None]
+    hessian = xp.block([[information.sum()[None, None], with_level], [with_level.T, scaled.T @ scaled]])
+    return -xp.logaddexp(0, -sign * eta).sum(), xp.append(residual.sum(), residual @ rows), hessian
 
 
-def _largest_move(rows: np.ndarray, _: np.ndarray, theta: np.ndarray) -> tuple[float]:
-    return (float(np.abs(theta[0] + rows @ theta[1:]).max()),)
+def _largest_move(rows: np.ndarray, _: np.ndarray, theta: np.ndarray) -> tuple[np.floating]:
+    return (abs(theta[0] + rows @ theta[1:]).max(),)
 
 
-def _larger(first: tuple[float], second: tuple[float]) -> tuple[float]:
+def _larger(first: tuple[np.floating], second: tuple[np.floating]) -> tuple[np.floating]:
     return (max(first[0], second[0]),)
 
 

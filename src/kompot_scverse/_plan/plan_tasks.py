@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from kompot_scverse._data.targets import Targets
+from kompot_scverse._gp.device import accelerator
 from kompot_scverse._gp.rank_estimate import estimate_rank
 from kompot_scverse._runs.field import Field
 from kompot_scverse._stats.design import Design
@@ -79,6 +80,9 @@ def plan_tasks(
     )
     notes = [f"representation {targets.use_rep} ({targets.x.shape[1]} dimensions), rank about {rank}"]
     notes += [note for task in tasks for note in _notes(task.design, task.mod)]
+    device = accelerator()
+    if device is not None:
+        notes.append(f"cells are gone through on {device.device_kind}; the time is what the processor alone would take")
     n_layers = sum(task.n_layers for task in tasks)
     if n_layers and storage.layers == "lazy":
         notes.append(f"{n_layers} layers are lazy: they cost nothing until they are read or the object is written")

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array
 from scipy.stats import norm
 
 from kompot_scverse._gp.features import Features, over_features
+from kompot_scverse._gp.sums_by_code import sums_by_code
 
 from .component_fit import ComponentFit
 from .expression import ExpressionFit
@@ -55,8 +55,7 @@ def category_means(
 def _sums_of(block: np.ndarray, codes: np.ndarray, n_categories: int) -> np.ndarray:
     """Sums over the cells of each category in a block."""
     own = np.flatnonzero(codes >= 0)
-    indicator = csr_array((np.ones(len(own)), (codes[own], np.arange(len(own)))), shape=(n_categories, len(own)))
-    return indicator @ block[own].astype(np.float64, copy=False)
+    return sums_by_code(block[own].astype(np.float64, copy=False), codes[own], n_categories)
 
 
 def mean_features(phi: Features, cells: np.ndarray) -> np.ndarray:

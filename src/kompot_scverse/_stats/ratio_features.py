@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from kompot_scverse._gp.basis import Basis
 from kompot_scverse._gp.cell_blocks import CellBlocks
@@ -15,6 +14,7 @@ from kompot_scverse._gp.points import piece
 from kompot_scverse._gp.region_choice import choose_regions
 from kompot_scverse._gp.rough import MAX_CENTERS, rough_basis
 from kompot_scverse._gp.states import States
+from kompot_scverse._gp.sums_by_code import sums_by_code
 
 from .neighborhoods import ABUNDANCE_WIDTH, Neighborhoods, fit_neighborhoods, neighborhood_tree
 
@@ -44,6 +44,8 @@ class RegionBasis:
     def features(self, x: np.ndarray) -> np.ndarray:
         """Cells × regions."""
         return self.neighborhoods.weights(x) @ self.nodes.T
+
+    features_there = features
 
 
 @dataclass(frozen=True)
@@ -153,13 +155,7 @@ def _sums_of(x: np.ndarray, codes: np.ndarray, bases: tuple, n_samples: int) -> 
     """Sums over a block of cells."""
     on = codes >= 0
     rows = np.hstack([basis.features(x[on]) for basis in bases])
-    return rows.T @ rows, _sum_by(codes[on], n_samples, rows)
-
-
-def _sum_by(codes: np.ndarray, n: int, rows: np.ndarray) -> np.ndarray:
-    """Sums of the rows of each code."""
-    one_hot = csr_array((np.ones(len(codes)), codes, np.arange(len(codes) + 1)), shape=(len(codes), n))
-    return one_hot.T @ rows
+    return rows.T @ rows, sums_by_code(rows, codes[on], n_samples)
 
 
 def _dispersion(

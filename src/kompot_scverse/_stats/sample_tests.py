@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array, hstack
 
-from kompot_scverse._gp.moments import Moments, sample_grams
+from kompot_scverse._gp.feature_sums import sample_grams
+from kompot_scverse._gp.moments import Moments
 from kompot_scverse._gp.order import canonical_order
 from kompot_scverse._gp.over_cells import over_cells
 from kompot_scverse._gp.points import Points

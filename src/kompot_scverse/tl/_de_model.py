@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from kompot_scverse._gp.feature_sums import sample_sums
 from kompot_scverse._gp.features import CellFeatures, Features, stored
-from kompot_scverse._gp.moments import collect_moments, sample_sums
+from kompot_scverse._gp.moments import collect_moments
 from kompot_scverse._gp.noise_floor import check_noise
 from kompot_scverse._gp.parallel import return_freed_memory
 from kompot_scverse._gp.posterior import posterior
