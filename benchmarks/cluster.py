@@ -10,7 +10,6 @@ less than their sum.
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -120,9 +119,7 @@ def opened(path: Path) -> Any:
 
 def used() -> tuple[float, float]:
     """Processor seconds and largest memory (GB) of a worker so far."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    scale = 1e9 if sys.platform == "darwin" else 1e9 / 1024
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / scale
+    return cpu_seconds(), peak_gigabytes()
 
 
 if __name__ == "__main__":

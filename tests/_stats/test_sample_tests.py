@@ -1,5 +1,6 @@
 """The replicate tests from sums over samples, against the same tests of cells in memory."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +16,7 @@ from kompot_scverse._stats.gene_testing import gene_test
 from kompot_scverse._stats.linear_model import SampleDesign
 from kompot_scverse._stats.neighborhoods import SLIGHT, neighborhood_tree
 from kompot_scverse._stats.sample_tests import (
+    ComputedWeights,
     SumsOfGenes,
     cell_weights,
     compare_abundance,
@@ -118,3 +120,13 @@ def test_neighborhoods_belong_to_the_cells_of_the_analysis_in_any_order(study):
         "n_neighborhoods": 4,
         "neighborhood_width": 2 * weights.neighborhoods.width,
     }
+
+
+def test_weights_that_are_computed_again_are_the_same(study):
+    x, *_, weights = study
+    computed, kept = ComputedWeights(weights.neighborhoods, x, weights.hard), weights.columns
+    assert computed.shape == kept.shape
+    rows = slice(100, 180)
+    there = replace(computed.without_points(rows), x=x[rows])
+    for found in (computed[rows], computed.piece(np.arange(100, 180))[:], there[:]):
+        np.testing.assert_allclose(found.toarray(), kept[rows].toarray(), rtol=1e-12)

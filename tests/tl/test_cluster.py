@@ -16,6 +16,7 @@ import zarr
 import kompot_scverse as kp
 from kompot_scverse._data import matrix
 from kompot_scverse._gp import over_cells
+from kompot_scverse._gp.points import piece
 
 DESIGN = {"reference": "Young", "groups": "Old", "sample_key": "Replicate"}
 DE, DA = "kompot_de_Young_to_Old", "kompot_da_Young_to_Old"
@@ -94,8 +95,10 @@ def small_blocks(monkeypatch):
 
 @pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("name", ["study.h5ad", "study.zarr"])
-def test_workers_open_the_file_themselves_and_one_may_be_lost(client, study, expected, tmp_path, name):
+def test_workers_open_the_file_themselves_and_one_may_be_lost(client, study, expected, tmp_path, name, monkeypatch):
     data = in_file(study, tmp_path / name)
+    sent = []
+    monkeypatch.setattr(over_cells, "piece", lambda values, rows: sent.append(len(values)) or piece(values, rows))
     started = threading.Event()
     killer = threading.Thread(target=kill_one, args=(client, started))
     if name.endswith("h5ad"):
@@ -104,6 +107,8 @@ def test_workers_open_the_file_themselves_and_one_may_be_lost(client, study, exp
     with client.as_current():
         found = analyse(data)
     same(found, expected)
+    # of the representation, only what the basis is fitted to, if that is not all
+    assert study.n_obs not in sent
     if name.endswith("h5ad"):
         killer.join()
         data.file.close()

@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 import scipy.sparse as sp
+
+COMPARED = 2**17
+"""Rows of an array that are compared at a time."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class StoredRows:
     def __getitem__(self, rows: slice) -> Any:
         start, stop, _ = rows.indices(self.shape[0])
         start, stop = start + self.first, stop + self.first
-        with self._opened() as values:
+        with self.opened() as values:
             if hasattr(values, "dtype"):
                 return values[start:stop]
             pointers = values["indptr"][start : stop + 1]
@@ -39,7 +43,8 @@ class StoredRows:
         return replace(self, shape=(stop - start, self.shape[1]), first=self.first + start)
 
     @contextmanager
-    def _opened(self) -> Iterator[Any]:
+    def opened(self) -> Iterator[Any]:
+        """The group or array, while it is open."""
         if not self.name:
             yield self.place
             return
@@ -67,3 +72,39 @@ def stored_rows(values: Any) -> StoredRows | None:
     if library == "h5py" and inner.file.driver not in ("core", "fileobj"):
         return StoredRows(str(Path(inner.file.filename).resolve()), inner.name, values.shape)
     return None
+
+
+def in_same_file(values: Any, name: str, x: np.ndarray) -> StoredRows | None:
+    """
+    An array of obsm in the file that holds the expression; None where it is not there, or differs.
+
+    Parameters
+    ----------
+    values
+        Expression (X) as :func:`stored_rows` takes it.
+    name
+        Key in obsm.
+    x
+        Values in memory, with which all in the file are compared.
+    """
+    expression = stored_rows(values)
+    if expression is None:
+        return None
+    with expression.opened() as inner:
+        group = inner.parent if hasattr(inner, "parent") else _parent(inner)
+        found = group.get(f"obsm/{name}")
+        stored = stored_rows(found) if hasattr(found, "dtype") else None
+        if stored is None or stored.shape != x.shape or found.dtype != x.dtype:
+            return None
+        same = all(
+            np.array_equal(found[start : start + COMPARED], x[start : start + COMPARED], equal_nan=True)
+            for start in range(0, len(x), COMPARED)
+        )
+    return stored if same else None
+
+
+def _parent(array: Any) -> Any:
+    """The group of zarr that holds X."""
+    import zarr
+
+    return zarr.open_group(array.store, path=array.path.rpartition("/")[0], mode="r")

@@ -8,8 +8,9 @@ import numpy as np
 
 from .device import accelerator, free_memory, put_rows, round_size, run_there
 from .features import CellFeatures, Features, features_of, stored
+from .in_turn import combined_there, gathered
 from .over_cells import futures_over_cells, ranges_on_workers
-from .parallel import cluster_client, combined_there, sends_large
+from .parallel import cluster_client, sends_large
 from .points import piece
 from .progress import note_pass
 
@@ -93,7 +94,7 @@ class CellBlocks:
         """Numbers of all cells, from arrays of the cells of each block."""
         if self._client is None:
             return np.concatenate(list(self._results(function, None, arguments)))
-        return np.concatenate(self._client.gather(self.hold(function, *arguments)))
+        return np.concatenate(gathered(self._client, self.hold(function, *arguments)))
 
     def _results(
         self, function: Callable, held: Held | None, arguments: tuple, total: bool = False, stay: bool = False
@@ -163,7 +164,8 @@ class _Blocks:
         features = self.features
         if isinstance(features, CellFeatures):
             # the representation is there already
-            return futures_over_cells(self.client, features_of, features.x, arguments=(features.piece(slice(0)),))
+            own = (features.piece(slice(0)),)
+            return list(futures_over_cells(self.client, features_of, features.x, arguments=own))
         with sends_large():
             return [
                 self.client.submit(np.asarray, features[rows], pure=False) for rows in ranges_on_workers(len(features))

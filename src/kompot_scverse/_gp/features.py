@@ -82,6 +82,10 @@ class CellFeatures:
         """Features of these cells alone, to be sent to another process."""
         return replace(self, x=piece(self.x, rows))
 
+    def without_points(self, rows: slice | np.ndarray) -> "CellFeatures":
+        """The same for a process that has the points of these cells."""
+        return self.piece(slice(0))
+
 
 type Features = np.ndarray | CellFeatures
 """Cells × features: in memory, or computed where they are used."""

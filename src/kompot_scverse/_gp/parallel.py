@@ -81,12 +81,6 @@ def cluster_client() -> Any:
         return None
 
 
-def combined_there(client: Any, parts: list[Any], combine: Callable[[Any, Any], Any]) -> Any:
-    """One result of the futures of many, combined on the workers."""
-    with sends_large():
-        return in_pairs(parts, lambda first, second: client.submit(combine, first, second, pure=False)).result()
-
-
 def in_pairs(items: list[Any], combine: Callable[[Any, Any], Any]) -> Any:
     """Combine neighbours until one is left."""
     while len(items) > 1:

@@ -8,9 +8,9 @@ import dask
 import numpy as np
 import scipy.sparse as sp
 
-from .features import CellFeatures
+from .in_turn import combined_there
 from .over_cells import count_when_done, held_by_workers, ranges_on_workers
-from .parallel import cluster_client, combined_there, compute_here, in_pairs, sends_large
+from .parallel import cluster_client, compute_here, in_pairs
 from .points import Points, piece
 from .progress import progress_bar
 
@@ -120,8 +120,9 @@ def _on_workers(
     advance: Callable[[int], object],
 ) -> Any:
     """Each worker gets the rows of its task, or the recipe to read them; the representation it has already, where tasks are ranges."""
-    tasks, parts = list(row_tasks(y, codes)), []
-    with sends_large():
+    tasks = list(row_tasks(y, codes))
+
+    def submitted() -> Iterator[Any]:
         for rows in tasks:
             own: list[Any] = []
             place: tuple[Any, slice | None] = (None, None)
@@ -130,18 +131,19 @@ def _on_workers(
                 if held is None:
                     own.append(piece(one, rows))
                 else:
-                    own.append(one.piece(slice(0)))
+                    own.append(one.without_points(rows))
                     place = held_by_workers(client, one.x)[held[0]], held[1]
-            parts.append(client.submit(_on_worker, function, y.piece(rows), *place, *own, pure=False))
-    count_when_done(parts, [int((codes[rows] >= 0).sum()) for rows in tasks], advance)
-    return combined_there(client, parts, combine)
+            yield client.submit(_on_worker, function, y.piece(rows), *place, *own, pure=False)
+
+    sizes = (int((codes[rows] >= 0).sum()) for rows in tasks)
+    return combined_there(client, count_when_done(submitted(), sizes, advance), combine)
 
 
-def _place(features: Any, rows: slice | np.ndarray) -> tuple[int, slice] | None:
+def _place(of_points: Any, rows: slice | np.ndarray) -> tuple[int, slice] | None:
     """Number of the block of the representation that has the rows, and where in it; None where it is not one alone."""
-    if not isinstance(features, CellFeatures) or not isinstance(rows, slice):
+    if not hasattr(of_points, "without_points") or not isinstance(rows, slice):
         return None
-    size = ranges_on_workers(len(features))[0].stop
+    size = ranges_on_workers(len(of_points.x))[0].stop
     number = rows.start // size
     first = number * size
     return (number, slice(rows.start - first, rows.stop - first)) if rows.stop <= first + size else None
@@ -157,5 +159,5 @@ def _on_worker(
     every = slice(None)
     if block is not None and within is not None:
         x = piece(block, within)
-        of_rows = tuple(replace(one, x=x) if isinstance(one, CellFeatures) else one for one in of_rows)
+        of_rows = tuple(replace(one, x=x) if hasattr(one, "without_points") else one for one in of_rows)
     return function(y, every, *(one[every] for one in of_rows))

@@ -58,10 +58,10 @@ class Neighborhoods:
 
     def sparse_weights(self, x: NDArray[np.floating] | Points) -> csr_array:
         """Weights above :data:`SLIGHT`; nearly all cells have these in a few neighbourhoods only."""
-        return vstack(over_cells(_sparse_weights, x, arguments=(self,), what="neighbourhoods"), format="csr")
+        return vstack(over_cells(sparse_weights, x, arguments=(self,), what="neighbourhoods"), format="csr")
 
 
-def _sparse_weights(x: NDArray[np.floating], neighborhoods: Neighborhoods) -> csr_array:
+def sparse_weights(x: NDArray[np.floating], neighborhoods: Neighborhoods) -> csr_array:
     """Sparse weights of a block of cells."""
     weights = neighborhoods.weights(x)
     weights[weights < SLIGHT] = 0.0

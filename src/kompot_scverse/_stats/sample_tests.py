@@ -1,6 +1,6 @@
 """Replicate tests of genes, of genes in categories, and of abundance, from sums over the cells of every sample."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,8 @@ from kompot_scverse._gp.feature_sums import sample_grams
 from kompot_scverse._gp.moments import Moments
 from kompot_scverse._gp.order import canonical_order
 from kompot_scverse._gp.over_cells import over_cells
-from kompot_scverse._gp.points import Points
+from kompot_scverse._gp.parallel import cluster_client
+from kompot_scverse._gp.points import Points, piece
 from kompot_scverse._gp.states import States
 
 from .abundance_testing import AbundanceTest, abundance_test
@@ -18,7 +19,14 @@ from .between_levels import BetweenLevels, between_levels
 from .design import ContrastDesign, Design
 from .gene_testing import GeneTest, gene_test
 from .influence import SampleParts
-from .neighborhoods import Neighborhoods, default_n_centers, fit_neighborhoods, neighborhood_merges, neighborhood_tree
+from .neighborhoods import (
+    Neighborhoods,
+    default_n_centers,
+    fit_neighborhoods,
+    neighborhood_merges,
+    neighborhood_tree,
+    sparse_weights,
+)
 from .sample_distances import abundance_distances, expression_distances
 
 
@@ -36,6 +44,34 @@ class SumsOfGenes:
 
 
 @dataclass(frozen=True)
+class ComputedWeights:
+    """Weights of cells in neighbourhoods and categories, which are read like a csr matrix and computed for the rows asked for."""
+
+    neighborhoods: Neighborhoods
+    x: np.ndarray | Points
+    """Representation: cells × dimensions."""
+    hard: csr_array
+    """1 for the cells of each category: cells × categories."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Cells × (m + categories)."""
+        return len(self.x), len(self.neighborhoods.centers) + self.hard.shape[1]
+
+    def __getitem__(self, rows: slice | np.ndarray) -> csr_array:
+        soft = sparse_weights(self.x[rows], self.neighborhoods)
+        return hstack([soft, self.hard[rows]], format="csr") if self.hard.shape[1] else soft
+
+    def piece(self, rows: slice | np.ndarray) -> "ComputedWeights":
+        """Weights of these cells alone, to be sent to another process."""
+        return replace(self, x=piece(self.x, rows), hard=self.hard[rows])
+
+    def without_points(self, rows: slice | np.ndarray) -> "ComputedWeights":
+        """The same for a process that has the points of these cells."""
+        return replace(self, x=piece(self.x, slice(0)), hard=self.hard[rows])
+
+
+@dataclass(frozen=True)
 class CellWeights:
     """Weights of the cells in soft neighbourhoods and in categories."""
 
@@ -48,8 +84,10 @@ class CellWeights:
     """1 for the cells of each category: cells × categories."""
 
     @property
-    def columns(self) -> csr_array:
-        """Both side by side: cells × (m + categories)."""
+    def columns(self) -> "csr_array | ComputedWeights":
+        """Both side by side: cells × (m + categories). The workers of a cluster, which have the points, compute them."""
+        if cluster_client() is not None:
+            return ComputedWeights(self.neighborhoods, self.x, self.hard)
         return hstack([self.soft, self.hard], format="csr") if self.hard.shape[1] else self.soft
 
     @property

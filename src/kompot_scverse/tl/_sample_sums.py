@@ -9,7 +9,7 @@ from kompot_scverse._data.matrix import MatrixReader
 from kompot_scverse._gp.moments import collect_moments
 from kompot_scverse._stats.design import Design
 from kompot_scverse._stats.reference_genes import reference_genes
-from kompot_scverse._stats.sample_tests import SumsOfGenes
+from kompot_scverse._stats.sample_tests import ComputedWeights, SumsOfGenes
 
 from ._depth import SampleDepths
 
@@ -19,7 +19,7 @@ def collect_sums(
     names: Sequence[str],
     numbers: np.ndarray | None,
     depths: SampleDepths,
-    columns: csr_array,
+    columns: csr_array | ComputedWeights,
     design: Design,
 ) -> SumsOfGenes:
     """

@@ -11,8 +11,11 @@ from kompot_scverse._data.comparison import Comparison
 from kompot_scverse._data.errors import in_modality
 from kompot_scverse._data.nesting import grouping_column
 from kompot_scverse._data.stored_distances import stored_distances
+from kompot_scverse._data.stored_rows import in_same_file
 from kompot_scverse._data.targets import Targets
 from kompot_scverse._gp.neighbor_choice import NeighborRequest
+from kompot_scverse._gp.over_cells import note_stored
+from kompot_scverse._gp.parallel import cluster_client
 from kompot_scverse._gp.recipe import kernel_name
 from kompot_scverse._gp.states import States, fit_states
 from kompot_scverse._keys import check_key
@@ -203,6 +206,10 @@ def states_of(prepared: Prepared, request: Any) -> States:
     """Cell states on the basis of the cells of all modalities."""
     targets = prepared.targets
     targets.check_finite(prepared.cells)
+    if cluster_client() is not None:
+        stored = in_same_file(getattr(targets.states, "X", None), targets.use_rep, targets.x)
+        if stored is not None:
+            note_stored(targets.x, stored)
     distances = None
     if getattr(request, "method", "") == "density":
         design = prepared.tasks[0].design
