@@ -62,6 +62,9 @@ class GPSettings:
         """
         The model of Kompot (Otto et al. 2025): amplitude and noise 1 for all genes, conditions smoothed independently.
 
+        It is the default model at one point of its grid of variances, with means of 0 in the place of flat ones. Only the variance
+        between samples, an empirical covariance, is none of its components and is added.
+
         Parameters
         ----------
         amplitude, sigma

@@ -4,13 +4,13 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
+from given_noise import fit_cells
 from two_sets import two_sets
 
 from kompot_scverse import GPSettings
 from kompot_scverse._gp import features as module
 from kompot_scverse._gp import over_cells
 from kompot_scverse._gp.features import blocks_of, over_features, stored
-from kompot_scverse._gp.posterior import posterior
 from kompot_scverse._gp.ratio import fit_ratio
 from kompot_scverse._gp.rough import rough_basis
 from kompot_scverse._gp.states import fit_states
@@ -50,9 +50,9 @@ def test_single_precision_changes_posteriors_and_log_ratios_less_than_they_are_u
     exact, rounded = states.model.basis.features(states.x[known]), states.features()[known].astype(np.float64)
     assert np.abs(exact - rounded).max() < 1e-7
     y = RNG.normal(size=(len(exact), 4)) + 2 * np.sin(X[known, :1])
-    fits = [posterior(phi.T @ phi, (phi.T @ y).T, 0.3) for phi in (exact, rounded)]
-    means = [phi @ fit.weights.T for phi, fit in zip((exact, rounded), fits, strict=True)]
-    assert np.abs(means[0] - means[1]).max() < 1e-5 * fits[0].std(exact).min()
+    fits = [fit_cells([phi], [y], 0.3) for phi in (exact, rounded)]
+    means = [phi @ fit.weights(0).T for phi, fit in zip((exact, rounded), fits, strict=True)]
+    assert np.abs(means[0] - means[1]).max() < 1e-5 * fits[0].variance_table(0).shared_std(exact).min()
     late = X[known, 0] + RNG.normal(size=len(exact)) > 0
     ratios = [fit_ratio(*two_sets(phi, late), np.zeros(phi.shape[1], dtype=int)) for phi in (exact, rounded)]
     assert ratios[0].amplitudes[0] == ratios[1].amplitudes[0] > 0

@@ -4,10 +4,10 @@ from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
+from given_noise import fit_cells
 
 from kompot_scverse._gp.noise_floor import check_noise, noise_floor
-from kompot_scverse._gp.posterior import posterior
-from kompot_scverse._stats.mahalanobis import mahalanobis
+from kompot_scverse._stats.mahalanobis import distances_from
 
 as_decimal = np.vectorize(lambda value: Decimal(float(value)), otypes=[object])
 SIGMAS = (1e-8, 1e-6, 1e-5, 1e-4, 1e-2, 1.0, 1e3, 1e6)
@@ -50,8 +50,9 @@ def problem():
 
 
 def ours(phis, ys, sigma, factor):
-    posts = [posterior(phi.T @ phi, (y @ phi)[None], sigma) for phi, y in zip(phis, ys, strict=True)]
-    return mahalanobis(posts[0], posts[1], factor[None])[0]
+    fit = fit_cells(phis, [y[:, None] for y in ys], sigma)
+    distances = distances_from(fit.fold_change_covariance(1), fit.fold_change(1))
+    return distances(factor[None], slice(None))[0]
 
 
 @pytest.mark.parametrize("sigma", SIGMAS)

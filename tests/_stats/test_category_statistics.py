@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from given_noise import fit_given_noise
 from scipy.stats import norm
 
 from kompot_scverse._gp import features
 from kompot_scverse._stats.category_statistics import category_means, group_statistics, mean_features
-from kompot_scverse._stats.expression import fit_expression
+from kompot_scverse._stats.sample_covariance import sample_covariance
+from kompot_scverse._stats.variance_between import with_variance_between
 
 RNG = np.random.default_rng(0)
 N, RANK, GENES, SIGMA = 90, 4, 5, 0.7
@@ -48,7 +50,9 @@ def test_mean_and_error_are_those_of_the_field_over_the_cells(replicates):
     gram = np.stack([PHI[samples == s].T @ PHI[samples == s] for s in range(4)])
     cross = np.stack([Y[samples == s].T @ PHI[samples == s] for s in range(4)])
     members = [np.array([0, 1]), np.array([2, 3])]
-    fit = fit_expression(gram, cross, SIGMA, members, members if replicates else None)
+    fit = fit_given_noise(gram, cross, SIGMA, members)
+    if replicates:
+        fit = with_variance_between(fit, [sample_covariance(gram, cross, SIGMA, own) for own in members], np.empty)
     means = category_means(PHI, CATEGORY, 3, SIDES, 10**6 if replicates else 1)
     means[1] = mean_features(PHI, CATEGORY == 1)
     found = group_statistics(fit, means, 1)

@@ -3,13 +3,13 @@
 import dask.array as da
 import numpy as np
 import pytest
+from given_noise import fit_given_noise
 
-from kompot_scverse._gp.posterior import posterior
 from kompot_scverse._stats import sample_covariance as module
-from kompot_scverse._stats.expression import fit_expression
 from kompot_scverse._stats.sample_covariance import sample_covariance
+from kompot_scverse._stats.variance_between import with_variance_between
 
-SAMPLES, RANK, GENES = 5, 6, 9
+SAMPLES, RANK, GENES = 7, 6, 9
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +24,13 @@ def points():
     return np.random.default_rng(1).normal(size=(8, RANK))
 
 
+def ridge(gram, cross, sigma):
+    return np.linalg.solve(gram + sigma**2 * np.eye(RANK), cross.T).T
+
+
 def means(moments, sigma, replicates, points):
     """Replicates × genes × points."""
-    return np.stack([posterior(moments[0][s], moments[1][s], sigma).weights @ points.T for s in replicates])
+    return np.stack([ridge(moments[0][s], moments[1][s], sigma) @ points.T for s in replicates])
 
 
 @pytest.mark.parametrize("sigma", [0.6, 2.0])
@@ -49,15 +53,6 @@ def test_lazy_and_chunked_over_genes(moments: tuple[np.ndarray, np.ndarray], mon
     np.testing.assert_allclose(chunked.compute(), whole.compute(), rtol=1e-12)
 
 
-def test_joined_is_the_sum(moments: tuple[np.ndarray, np.ndarray], points):
-    a = sample_covariance(*moments, 0.6, np.array([0, 1]))
-    b = sample_covariance(*moments, 0.6, np.array([2, 3, 4]))
-    joined = np.asarray(a.joined(b)[2])
-    np.testing.assert_allclose(
-        points @ joined @ joined.T @ points.T, a.dense(points, 2) + b.dense(points, 2), atol=1e-10
-    )
-
-
 def test_one_replicate(moments: tuple[np.ndarray, np.ndarray]):
     with pytest.raises(ValueError, match="at least 2"):
         sample_covariance(*moments, 0.6, np.array([3]))
@@ -67,7 +62,8 @@ def test_distance_equals_the_dense_formula(moments: tuple[np.ndarray, np.ndarray
     """Conditions of samples {0, 1} and {2, 3, 4}; sample 4 is no replicate but counts for its condition."""
     sigma = 0.6
     replicates = [np.array([0, 1]), np.array([2, 3])]
-    fit = fit_expression(*moments, sigma, [np.array([0, 1]), np.array([2, 3, 4])], replicates)
+    fit = fit_given_noise(*moments, sigma, [np.array([0, 1]), np.array([2, 3, 4])])
+    fit = with_variance_between(fit, [sample_covariance(*moments, sigma, members) for members in replicates])
     eye = np.eye(RANK)
     total, weights = [], []
     for members in ([0, 1], [2, 3, 4]):
@@ -89,25 +85,25 @@ def test_everything_is_computed_once(moments: tuple[np.ndarray, np.ndarray], mon
     plain = module.posterior_weights
     monkeypatch.setattr(module, "posterior_weights", lambda *args: calls.append(args) or plain(*args))
     monkeypatch.setattr(module, "CHUNK", 4)
-    members = [np.array([0, 1]), np.array([2, 3, 4]), np.array([0, 4])]
-    lazy = fit_expression(*moments, 0.6, members, members)
-    expected = [covariance.factor.compute() for covariance in lazy.covariances]
-    distances = [lazy.distance(group) for group in (1, 2)]
+    members = [np.array([0, 1]), np.array([2, 3, 4]), np.array([5, 6])]
+    lazy = [sample_covariance(*moments, 0.6, own) for own in members]
+    expected = [covariance.factor.compute() for covariance in lazy]
+    plain_fit = fit_given_noise(*moments, 0.6, members)
     calls.clear()
-    done = lazy.computed((lambda shape: np.empty(shape, np.float32)) if kept else None)
-    for group, distance in enumerate(distances, start=1):
-        # from the exact factors, not from those that are kept in float32
-        np.testing.assert_allclose(done.distance(group), distance, rtol=1e-12)
+    done = with_variance_between(plain_fit, lazy, (lambda shape: np.empty(shape, np.float32)) if kept else None)
     assert len(calls) == 3 * (2 + 3 + 2)  # chunks of genes × replicates
+    total = [ridge(moments[0][own].sum(axis=0), np.eye(RANK), 0.6) * 0.6**2 for own in members]
+    for group in (1, 2):
+        # from the exact factors, not from those that are kept in float32
+        both = np.concatenate([expected[0], expected[group]], axis=2)
+        delta = plain_fit.fold_change(group)
+        inverse = np.linalg.inv(total[0] + total[group] + both @ both.transpose(0, 2, 1))
+        distance = np.sqrt(np.einsum("gr,grs,gs->g", delta, inverse, delta))
+        np.testing.assert_allclose(done.distance(group), distance, rtol=1e-11)
     if not kept:
-        assert done.covariances is None
+        assert done.between is None
         return
-    for covariance, values in zip(done.covariances, expected, strict=True):
+    for covariance, values in zip(done.between, expected, strict=True):
         assert covariance.kept.dtype == np.float32
         np.testing.assert_allclose(covariance.kept, values, rtol=1e-6, atol=1e-7)
         assert covariance.factor.chunks == ((4, 4, 1), (RANK,), (values.shape[2],))
-
-
-def test_nothing_to_compute_without_replicates(moments: tuple[np.ndarray, np.ndarray]):
-    fit = fit_expression(*moments, 0.6, [np.array([0, 1]), np.array([2, 3])], None)
-    assert fit.computed(np.empty) is fit

@@ -148,7 +148,6 @@ class _Average:
 
     def of(self, hands: RightHands, probability: np.ndarray) -> _Averaged:
         model, grid, flat = self.model, self.grid, hands.flat
-        floor = FLOOR * hands.total / model.degrees
         coefficients = np.zeros(hands.right.shape)
         loads = np.zeros(probability.shape)
         squared = np.zeros((len(self.functions), len(flat)))
@@ -165,7 +164,7 @@ class _Average:
                 share = probability[np.ix_(rows, numbers)]
                 fixed, effects = factor.transformed(right, rows)
                 taken = factor.reductions(fixed, effects, grid.points[numbers, 2])
-                sigma2 = np.maximum((squares[rows, None] - taken) / model.degrees, floor[rows, None])
+                sigma2 = self._noise(hands, rows, squares[rows, None] - taken)
                 loads[np.ix_(rows, numbers)] = share * sigma2
                 for distance, one in zip(squared, self._measure((sample, state), factor, shrink), strict=True):
                     if one is not None:
@@ -180,6 +179,12 @@ class _Average:
         coefficients[flat, 0] = hands.means[flat]
         loads[flat], squared[:, flat] = 0.0, 0.0
         return _Averaged(coefficients, squared, loads)
+
+    def _noise(self, hands: RightHands, rows: np.ndarray, residual: np.ndarray) -> np.ndarray:
+        """Variance of the noise of some genes from their residual sums of squares: genes × points."""
+        if self.grid.noise is not None:
+            return np.full_like(residual, self.grid.noise)
+        return np.maximum(residual, FLOOR * hands.total[rows, None]) / self.model.degrees
 
     def _measure(self, ratios: tuple[float, float], factor: Factor, shrink: np.ndarray) -> "list[Measure | None]":
         with self._lock:
@@ -196,8 +201,10 @@ def _tables(
     """For each function, a few covariances that represent those at all points of the grid, and their weights."""
 
     def tabulate(function: Function) -> tuple[list[Covariance], np.ndarray]:
-        # of the whole grid: the choice must not depend on the genes
-        chosen, mixing = compress(_forms(model, grid, function, points))
+        chosen, mixing = np.zeros(1, dtype=np.intp), np.ones((1, 1))
+        if len(grid.points) > 1:
+            # of the whole grid: the choice must not depend on the genes
+            chosen, mixing = compress(_forms(model, grid, function, points))
         return [_covariance(model, grid, int(k), function) for k in chosen], mixing
 
     task = dask.delayed(tabulate, pure=False)
@@ -278,9 +285,10 @@ def _squared_distance(model: VaryingCoefficients, factor: Factor, shrink: np.nda
     coefficients.
     """
     if model.n_columns == 2 and function.columns[0] == 0:
+        before = factor.n_fixed - model.n_flat
 
         def of_one_effect(fixed: np.ndarray, effects: np.ndarray) -> np.ndarray:
-            return np.square(fixed[:, -1:]) + np.square(effects) @ shrink.T
+            return np.square(fixed[:, before:]).sum(axis=1, keepdims=True) + np.square(effects) @ shrink.T
 
         return of_one_effect
     left = model.seen_through(factor, function.columns)

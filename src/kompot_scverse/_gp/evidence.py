@@ -33,6 +33,8 @@ class Grid:
 
     points: np.ndarray
     """Ratio of the sample fields, of the state and of the effects: points × 3."""
+    noise: float | None = None
+    """Variance of the noise where it is given; None: of each gene at its best."""
 
     def pairs(self) -> list[tuple[float, list[tuple[float, np.ndarray]]]]:
         """The ratios of the samples, with those of the state under each, and the numbers of the points of both."""
@@ -67,6 +69,24 @@ def ratio_grid(*, samples: bool, effects: bool = True) -> Grid:
     sample = np.concatenate([[0.0], 10.0 ** np.arange(-4, 1.1)]) if samples else np.zeros(1)
     rows = [(s, a, b) for s in sample for a in state for b in effect if b <= 3.2 * a]
     return Grid(np.array(rows))
+
+
+def independent_grid(n_conditions: int, sigma: float) -> Grid:
+    r"""
+    The one point at which conditions have independent functions of amplitude 1, with a given noise: the model of Kompot.
+
+    With the contrasts of :func:`~.varying_coefficients.contrast_design`, the functions of n conditions have the prior covariance
+    :math:`\rho_0 1 1^\top + \tfrac12 \rho_1 (I - \tfrac1n 1 1^\top)` times :math:`\sigma^2 k`. It is the identity times k for
+    :math:`\rho_0 = 1 / (n \sigma^2)` and :math:`\rho_1 = 2 / \sigma^2`.
+
+    Parameters
+    ----------
+    n_conditions
+        n.
+    sigma
+        Standard deviation of the noise.
+    """
+    return Grid(np.array([[0.0, 1 / n_conditions, 2.0]]) / sigma**2, sigma**2)
 
 
 def log_evidence(
@@ -126,6 +146,8 @@ def evidence_of(
         To the best point of each gene; False to compare models.
     """
     model, flat = hands.model, hands.flat
+    if relative and len(grid.points) == 1:
+        return np.zeros((len(flat) if genes is None else len(genes), 1))
     # a function that explains all but rounding is not worth more than one that leaves a billionth
     lowest = FLOOR * np.where(flat, 1.0, hands.total)
     out = np.full((len(flat), len(grid.points)), -np.inf)

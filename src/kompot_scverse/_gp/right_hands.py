@@ -8,7 +8,7 @@ from .varying_coefficients import VaryingCoefficients
 
 class RightHands:
     """
-    Right-hand sides of the normal equations of some genes, about the mean of each: it is part of the intercept only.
+    Right-hand sides of the normal equations of some genes, about the mean of each, where there is an intercept: it is part of it only.
 
     Parameters
     ----------
@@ -19,11 +19,12 @@ class RightHands:
     """
 
     def __init__(self, model: VaryingCoefficients, sums: SampleSums) -> None:
-        self.model, self.sums, self.means = model, sums, sums.means()
+        self.model, self.sums = model, sums
+        self.means = sums.means() if model.n_flat else np.zeros(sums.cross.shape[1])
         self.total = sums.square.sum(axis=0) - model.n_cells * self.means**2
         """Sum of squares of each gene about its mean over all cells."""
-        self.flat = self.total <= sums.rounding * sums.square.sum(axis=0)
-        """Whether genes have one value in all cells, but for rounding of their sums."""
+        self.flat = (model.n_flat > 0) & (self.total <= sums.rounding * sums.square.sum(axis=0))
+        """Whether genes have one value in all cells, but for rounding of their sums, and an intercept explains them."""
         columns = np.tensordot(model.design.T, sums.cross, 1)
         columns -= (model.design.T @ sums.gram[:, 0])[:, None] * self.means[:, None]
         self.right = model.in_order(columns @ model.axes)

@@ -1,6 +1,7 @@
 """Posterior variances of many genes as combinations of a few covariances."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.linalg import qr
@@ -52,13 +53,17 @@ class VarianceTable:
     loads: np.ndarray
     """c, not negative: genes × covariances."""
 
-    def forms(self, features: Features) -> np.ndarray:
-        """FᵀVF of every covariance, in the precision of the features: cells × covariances, NaN where these are."""
-        kind = getattr(features, "dtype", np.float32)
+    def forms(self, features: Features, kind: Any = None) -> np.ndarray:
+        """FᵀVF of every covariance, in the precision of the features if no `kind` is given: cells × covariances, NaN where these are."""
+        kind = kind or getattr(features, "dtype", np.float32)
         parts = [
             (root.astype(kind), order, one.rest.astype(kind)) for one in self.covariances for root, order in [one.root]
         ]
         return np.concatenate(over_features(_forms, features, arguments=(self.axes, parts, kind), what="variances"))
+
+    def shared_std(self, features: Features) -> np.ndarray:
+        """Standard deviation at each cell where genes have one variance, in double precision."""
+        return np.sqrt(self.loads[0] @ self.forms(features, np.float64).T)
 
     def traces(self, moments: np.ndarray) -> np.ndarray:
         """Trace of every V times a symmetric matrix of the features."""

@@ -21,7 +21,7 @@ class VaryingCoefficients:
 
     :math:`\beta_0` (the state) is a Gaussian process with variance :math:`\rho_0 \sigma^2 k`, every other
     :math:`\beta_j` (an effect) one with :math:`\rho_1 \sigma^2 k`, and :math:`v_s + u_s` (what sample s has of its own)
-    one with :math:`\rho_s \sigma^2 (1 + k)`; :math:`m_j` have flat priors, and the noise has variance :math:`\sigma^2`
+    one with :math:`\rho_s \sigma^2 (1 + k)`; :math:`m_j` have flat priors, or are 0, and the noise has variance :math:`\sigma^2`
     (Hastie & Tibshirani 1993, JRSS B 55, 757; the mixed model as in Rasmussen & Williams 2006, section 2.7). With the
     features F of the cells (a constant first), the fields of the samples are integrated out exactly: with
     :math:`M_s = (I / \rho_s + G_s)^{-1}` the Gram matrix :math:`G_s` of a sample becomes :math:`G_s - G_s M_s G_s`, and
@@ -42,6 +42,8 @@ class VaryingCoefficients:
     block, share
         Number of the block of each sample, and the share of the variance of the samples' fields that those of a block have in
         common (:class:`SampleFields`).
+    constant
+        Whether the first feature is a constant 1, with a flat prior. Without it the prior mean of all functions is 0.
     """
 
     def __init__(
@@ -51,19 +53,23 @@ class VaryingCoefficients:
         tolerances: tuple[float, float] = (FIELD_TOLERANCE, SAMPLE_TOLERANCE),
         block: np.ndarray | None = None,
         share: float = 0.0,
+        *,
+        constant: bool = True,
     ) -> None:
         self.gram, self.design, self.tolerances = gram, design, tolerances
+        self.n_flat = n_flat = int(constant)
+        """Flat coefficients of each column."""
         self.n_features, self.n_columns = gram.shape[1], design.shape[1]
         self.n_cells = float(gram[:, 0, 0].sum())
         by_column = np.arange(self.n_columns * self.n_features).reshape(self.n_columns, self.n_features)
-        self.order = np.concatenate([by_column[0], by_column[1:, 0], by_column[1:, 1:].ravel()])
-        self.n_fixed = self.n_features + self.n_columns - 1
-        values, vectors = spectrum(gram[:, 1:, 1:].sum(axis=0))
+        self.order = np.concatenate([by_column[0], by_column[1:, :n_flat].ravel(), by_column[1:, n_flat:].ravel()])
+        self.n_fixed = self.n_features + n_flat * (self.n_columns - 1)
+        values, vectors = spectrum(gram[:, n_flat:, n_flat:].sum(axis=0))
         self.spread = values[::-1]
         """Sum of squares over the cells of each axis, in descending order."""
         self.axes = np.eye(self.n_features)
         """Features × axes; the constant is one by itself."""
-        self.axes[1:, 1:] = vectors[:, ::-1]
+        self.axes[n_flat:, n_flat:] = vectors[:, ::-1]
         self.fields = SampleFields(gram, block, share)
         self._matrices: dict[float, np.ndarray] = {}
         self._eliminations: dict[float, Elimination] = {}
@@ -151,18 +157,18 @@ class VaryingCoefficients:
     def in_order(self, columns: np.ndarray) -> np.ndarray:
         """Values of the axes of every column, columns × genes × axes, in the order of the coefficients: genes × coefficients."""
         found = np.empty((columns.shape[1], len(self.order)))
-        n, rest = self.n_features, self.n_features - 1
+        n, n_flat = self.n_features, self.n_flat
         found[:, :n] = columns[0]
         for number, values in enumerate(columns[1:]):
-            found[:, n + number] = values[:, 0]
-            start = self.n_fixed + number * rest
-            found[:, start : start + rest] = values[:, 1:]
+            found[:, n + n_flat * number : n + n_flat * (number + 1)] = values[:, :n_flat]
+            start = self.n_fixed + number * (n - n_flat)
+            found[:, start : start + n - n_flat] = values[:, n_flat:]
         return found
 
     def kept(self, state: float, effect: float) -> tuple[np.ndarray, int]:
         """Coefficients that the data tell something about at these ratios, and how many of them are not effect fields."""
-        r, tolerance = self.n_features - 1, self.tolerances[0]
-        states = np.arange(1 + int((state * self.spread >= tolerance).sum()))
+        n_flat, r, tolerance = self.n_flat, self.n_features - self.n_flat, self.tolerances[0]
+        states = np.arange(n_flat + int((state * self.spread >= tolerance).sum()))
         constants = np.arange(self.n_features, self.n_fixed)
         effects = np.arange(int((effect * self.spread >= tolerance).sum()))
         fields = self.n_fixed + r * np.arange(self.n_columns - 1)[:, None] + effects
@@ -182,7 +188,7 @@ class VaryingCoefficients:
         if len(kept) < len(matrix):
             matrix = matrix[np.ix_(kept, kept)]
         fixed = matrix[:m, :m].copy()
-        states = np.arange(1, 1 + m - self.n_columns)
+        states = np.arange(self.n_flat, m - self.n_flat * (self.n_columns - 1))
         fixed[states, states] += 1 / state
         root = cholesky(fixed, lower=True, check_finite=False)
         inverse = solve_triangular(root, np.eye(m), lower=True, check_finite=False)
@@ -230,7 +236,7 @@ class VaryingCoefficients:
         n_effects = int((kept >= self.n_fixed).sum()) // max(self.n_columns - 1, 1)
         found = np.zeros(self.n_features)
         found[n_states:] += point[1] * of_columns[0] ** 2
-        found[1 + n_effects :] += point[2] * (of_columns[1:] @ of_columns[1:])
+        found[self.n_flat + n_effects :] += point[2] * (of_columns[1:] @ of_columns[1:])
         return found
 
 
@@ -266,8 +272,9 @@ def contrast_design(conditions: np.ndarray) -> np.ndarray:
     for column in range(n - 1):
         helmert[: column + 1, column] = -1.0
         helmert[column + 1, column] = column + 1.0
-    helmert /= np.linalg.norm(helmert, axis=0)
-    return np.column_stack([np.ones(len(conditions)), helmert[conditions] / np.sqrt(2)])
+    # of two conditions exactly a half, so that no difference stays none
+    helmert /= np.sqrt(2 * np.square(helmert).sum(axis=0))
+    return np.column_stack([np.ones(len(conditions)), helmert[conditions]])
 
 
 def with_constant(phi: np.ndarray) -> np.ndarray:

@@ -167,6 +167,10 @@ def _result_items(s: Sizes) -> list[Item]:
         Item("stored weights", f"{s.n_conditions} × {s.n_all_genes:,} × {r}", (2 * s.n_conditions - 1) * stored, later[1:]),
         Item("layers", f"{s.n_layers} × {s.n_obs:,} × {s.n_all_genes:,}", s.n_layers * s.n_obs * s.n_all_genes * 4, later[1:]),
         Item("chunks of layers", f"{threads} × {rows:,} × {s.n_all_genes:,}", 3 * chunk, later[1:]),
+        Item(
+            "sums of a block of genes", f"{threads} × {min(GENES_BLOCK, g):,} × {s.n_conditions * (r + 1)}",
+            6 * threads * min(GENES_BLOCK, g) * s.n_conditions * (r + 1) * 8, later[:1],
+        ),
     ]  # fmt: skip
     if s.estimated:
         functions, places = 2 * s.n_conditions - 1, GRID_SAMPLES if s.replicates else GRID_CELLS
@@ -174,10 +178,6 @@ def _result_items(s: Sizes) -> list[Item]:
             Item("evidence", f"2 × {g:,} × {places}", 2 * g * places * 8, later[:1]),
             Item("fields of blocks", f"{s.in_blocks} × {r + 1} × {r + 1}", 2 * s.in_blocks * (r + 1) ** 2 * 8, later[:1]),
             Item("coefficients", f"{g:,} × {s.n_conditions * (r + 1)}", s.n_conditions * one, later[:1]),
-            Item(
-                "sums of a block of genes", f"{threads} × {min(GENES_BLOCK, g):,} × {s.n_conditions * (r + 1)}",
-                6 * threads * min(GENES_BLOCK, g) * s.n_conditions * (r + 1) * 8, later[:1],
-            ),
             Item(
                 "stored variances", f"{functions} × {s.n_obs:,} × {N_VARIANCES}", functions * s.n_obs * N_VARIANCES * 4, later[1:]
             ),

@@ -187,7 +187,8 @@ def _expression(s: Sizes, machine: Machine, features: float) -> list[Work]:
             Work("results", "variances", VARIANCES * functions * s.n_obs * r**2 * dense),
         ]
     else:
-        sets = s.n_conditions + (s.n_samples if s.replicates else 0)
+        # rotations of coefficients of all conditions, and samples by themselves
+        sets = 2 * s.n_conditions**2 + 2 + (s.n_samples if s.replicates else 0)
         found.append(Work("fitting", "posteriors", (g + s.n_null) * sets * 2 * r**2 * dense))
     if s.replicates:
         found += [

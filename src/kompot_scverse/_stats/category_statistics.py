@@ -9,7 +9,6 @@ from kompot_scverse._gp.features import Features, over_features
 from kompot_scverse._gp.sums_by_code import sums_by_code
 
 from .component_fit import ComponentFit
-from .expression import ExpressionFit
 from .lazy_layers import ratio
 
 
@@ -64,7 +63,7 @@ def mean_features(phi: Features, cells: np.ndarray) -> np.ndarray:
     return sum(over_features(_sums_of, phi, codes, arguments=(1,), what="means"))[0] / np.count_nonzero(cells)
 
 
-def group_statistics(fit: ExpressionFit | ComponentFit, means: np.ndarray, group: int) -> GroupStatistics:
+def group_statistics(fit: ComponentFit, means: np.ndarray, group: int) -> GroupStatistics:
     r"""
     Mean log fold change over the cells of each category, its standard error, their ratio and the false sign rate.
 

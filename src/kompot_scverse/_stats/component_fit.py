@@ -7,13 +7,22 @@ import numpy as np
 
 from kompot_scverse._gp.block_share import block_share
 from kompot_scverse._gp.components import Components, Function, Joint, fit_components
-from kompot_scverse._gp.evidence import Grid, evidence_of, grid_posterior, grid_prior, log_evidence, ratio_grid
+from kompot_scverse._gp.evidence import (
+    Grid,
+    evidence_of,
+    grid_posterior,
+    grid_prior,
+    independent_grid,
+    log_evidence,
+    ratio_grid,
+)
 from kompot_scverse._gp.right_hands import RightHands
 from kompot_scverse._gp.sample_sums import SampleSums
 from kompot_scverse._gp.variance_table import VarianceTable
 from kompot_scverse._gp.varying_coefficients import VaryingCoefficients, contrast_design
 
 from .design_matrix import canonical_design
+from .sample_covariance import SampleCovariance
 
 MAX_JOINT = 6
 """Coefficients of a design up to which all their covariances are kept."""
@@ -77,6 +86,8 @@ class ComponentFit:
     """Sum of FFᵀ over all cells: features × features."""
     block_share: float | None = None
     """Of the variance of the samples' fields, what those of a block have in common; None without blocks."""
+    between: list[SampleCovariance] | None = None
+    """What the variance between samples adds to the variance of every condition, where it is no component of the model."""
 
     def weights(self, condition: int) -> np.ndarray:
         """Weights of the smoothed expression of a condition, or of a coefficient: genes × features."""
@@ -94,9 +105,17 @@ class ComponentFit:
         """Posterior variance of the fold change."""
         return self.components.variances[self.n_conditions + group - 1]
 
+    def fold_change_covariance(self, group: int) -> np.ndarray:
+        """Posterior covariance of the weights of the fold change where genes share it, as with a given noise: features × features."""
+        table = self.fold_change_table(group)
+        return table.loads[0, 0] * table.covariances[0].dense(table.axes)
+
     def fold_change_variance(self, features: np.ndarray, group: int) -> np.ndarray:
         """Posterior variance of the fold change at features or at means of features: genes × places."""
-        return self.fold_change_table(group).variances(features)
+        variance = self.fold_change_table(group).variances(features)
+        if self.between is None:
+            return variance
+        return variance + self.between[0].variance(features).T + self.between[group].variance(features).T
 
     def distance(self, group: int) -> np.ndarray:
         """Mahalanobis distance of the fold change of every gene from zero."""
@@ -143,22 +162,41 @@ class ComponentModel:
     """
     The model of one modality, with the prior of the variance ratios once it is learnt.
 
+    With a noise that is given (:func:`independent_grid`) the grid has one point, so that there is nothing to learn, all that the
+    cells say counts, and the means are not flat but 0: the model of Kompot.
+
     Parameters
     ----------
     gram
-        Sum of FFᵀ of every sample, the first feature a constant: samples × features × features.
+        Sum of FFᵀ of every sample, the first feature a constant if no noise is given: samples × features × features.
     design
         Design of the samples, and what is asked for.
     samples
         Whether samples have fields of their own; without them, differences between samples count as those of conditions.
     points
         Features of places that cover the cell states.
+    sigma
+        Standard deviation of the noise, where it is given with an amplitude of 1; the columns of the design are then contrasts of
+        conditions.
     """
 
-    def __init__(self, gram: np.ndarray, design: FieldDesign, *, samples: bool, points: np.ndarray) -> None:
-        self.model, self.design = VaryingCoefficients(gram, design.matrix), design
+    def __init__(
+        self,
+        gram: np.ndarray,
+        design: FieldDesign,
+        *,
+        samples: bool = False,
+        points: np.ndarray,
+        sigma: float | None = None,
+    ) -> None:
+        self.design, n_columns = design, design.matrix.shape[1]
         self.block_share: float | None = None
-        self.grid: Grid = ratio_grid(samples=samples, effects=design.matrix.shape[1] > 1)
+        if sigma is None:
+            self.model = VaryingCoefficients(gram, design.matrix)
+            self.grid: Grid = ratio_grid(samples=samples, effects=n_columns > 1)
+        else:
+            self.model = VaryingCoefficients(gram, design.matrix, (0.0, 0.0), constant=False)
+            self.grid = independent_grid(n_columns, sigma)
         own_mean = gram[:, 0] / np.maximum(gram[:, :1, 0], 1)
         self.points = np.vstack([points, own_mean[gram[:, 0, 0] > 0]])
         self.functions = [Function(columns) for columns in design.levels]

@@ -8,6 +8,7 @@ import dask.array as da
 import numpy as np
 
 from kompot_scverse._gp.lazy import as_dask
+from kompot_scverse._gp.parallel import compute_here
 from kompot_scverse._gp.posterior import posterior_weights, spectrum
 
 CHUNK = 1024
@@ -33,10 +34,6 @@ class SampleCovariance:
         factor = as_dask(target, self.factor.chunks) if isinstance(target, np.ndarray) else target.lazy()
         return SampleCovariance(factor, kept=target)
 
-    def joined(self, other: "SampleCovariance") -> da.Array:
-        """Factor of the sum of two covariances."""
-        return da.concatenate([self.factor, other.factor], axis=2)
-
     def dense(self, phi: np.ndarray, gene: int) -> np.ndarray:
         """Covariance of one gene at the cells with features `phi` (cells × rank): cells × cells."""
         left = phi @ np.asarray(self.factor[gene])
@@ -44,7 +41,9 @@ class SampleCovariance:
 
     def variance(self, phi: np.ndarray) -> np.ndarray:
         """Variance of every gene at the cells with features `phi`, the diagonal of :meth:`dense`: cells × genes."""
-        return factor_variance(phi, np.asarray(self.factor))
+        edges = np.cumsum([0, *self.factor.chunks[0]])
+        chunks = [self.factor[start:stop] for start, stop in zip(edges[:-1], edges[1:], strict=True)]
+        return np.hstack([factor_variance(phi, compute_here(chunk)[0]) for chunk in chunks])
 
 
 def factor_variance(phi: np.ndarray, factor: np.ndarray) -> np.ndarray:

@@ -7,14 +7,12 @@ import numpy as np
 from kompot_scverse._gp.features import CellFeatures, Features
 from kompot_scverse._gp.lazy import as_dask
 from kompot_scverse._gp.variance_table import VarianceTable, table_forms
-from kompot_scverse._keys import Keys
 from kompot_scverse._results.de_fields import DEPlan
 from kompot_scverse._results.disk import DiskStore
 from kompot_scverse._results.subsets import SubsetMerger
 from kompot_scverse._runs.features import FEATURES
 from kompot_scverse._runs.row_prints import row_print
 from kompot_scverse._stats.component_fit import ComponentFit
-from kompot_scverse._stats.expression import ExpressionFit
 from kompot_scverse._stats.lazy_layers import Layer, lazy_lfsr, lazy_mixture_std, lazy_product, lazy_std
 from kompot_scverse._stats.sample_covariance import CHUNK, SampleCovariance
 
@@ -39,10 +37,9 @@ def condition_values(job: Job, fitted: DEFit, merger: SubsetMerger) -> Values:
     basis_key, phi = merger.basis
     values: Values = {("obsm", basis_key): phi} if isinstance(phi, np.ndarray) else {}
     if task.design.formula is not None:
-        assert isinstance(model, ComponentFit)
         return _lazy_layers(values | _effect_values(job, model, fitted.features, merger), task.plan)
     weights, forms = [], []
-    if isinstance(model, ComponentFit):
+    if task.plan.estimated:
         forms = table_forms(model.components.variances, fitted.features)
     for number, condition in enumerate(task.design.conditions):
         keys = task.plan.keys(task.design, condition)
@@ -50,24 +47,23 @@ def condition_values(job: Job, fitted: DEFit, merger: SubsetMerger) -> Values:
         weights.append(merger(model.weights(number).astype(np.float32), "varm", key))
         values["varm", key] = weights[-1]
         values["layers", keys.of(condition, "imputed")] = lazy_product(phi, weights[-1])
-        if isinstance(model, ComponentFit):
-            names = [keys.of(condition, what, varies=True) for what in ("variances", "variance_weights", "std")]
-            table = model.variance_table(number)
+        names = [keys.of(condition, what, varies=True) for what in ("variances", "variance_weights", "std")]
+        table = model.variance_table(number)
+        if task.plan.estimated:
             values["layers", names[-1]] = store_table(values, names, table, forms[number], merger)
-        else:
-            _given_amplitudes(
-                values,
-                model,
-                number,
-                (keys, condition),
-                fitted.features,
-                merger,
-                job.disk if task.plan.factors else None,
-            )
+            continue
+        std = values["obs", keys.of(condition, "std")] = table.shared_std(fitted.features)
+        if model.between is not None:
+            between, key = model.between[number], keys.of(condition, "sample_weights")
+            if task.plan.factors:
+                factor = values["varm", key] = _placed_factor(between, merger, key, job.disk)
+            else:
+                factor = merger.alone(between.kept, names[-1])
+            values["layers", names[-1]] = lazy_std(phi, factor, std**2)
     for number, group in enumerate(task.design.groups, start=1):
         keys = task.plan.keys(task.design, group)
         change = values["layers", keys.field("fold_change")] = lazy_product(phi, weights[number] - weights[0])
-        if isinstance(model, ComponentFit):
+        if task.plan.estimated:
             names = [keys.field(what, varies=True) for what in ("variances", "variance_weights", "fold_change_std")]
             table = model.fold_change_table(number)
             deviation = store_table(values, names, table, forms[model.n_conditions + number - 1], merger)
@@ -107,28 +103,6 @@ def _effect_values(job: Job, model: ComponentFit, features: Features, merger: Su
         values["layers", names[-1]] = deviation
         values["layers", keys.field("lfsr", varies=True)] = lazy_lfsr(change, deviation)
     return values
-
-
-def _given_amplitudes(
-    values: Values,
-    model: ExpressionFit,
-    number: int,
-    named: tuple[Keys, object],
-    features: Features,
-    merger: SubsetMerger,
-    disk: DiskStore | None,
-) -> None:
-    """Standard deviation of a condition in the model that has one amplitude and noise for all genes; without `disk` its factor is not kept."""
-    keys, condition = named
-    std = values["obs", keys.of(condition, "std")] = model.posteriors[number].std(features)
-    if model.covariances is not None:
-        covariance, key = model.covariances[number], keys.of(condition, "sample_weights")
-        layer = keys.of(condition, "std", varies=True)
-        if disk is None:
-            factor = merger.alone(covariance.kept, layer)
-        else:
-            factor = values["varm", key] = _placed_factor(covariance, merger, key, disk)
-        values["layers", layer] = lazy_std(merger.basis[1], factor, std**2)
 
 
 def store_table(values: Values, names: list[str], table: VarianceTable, forms: np.ndarray, merger: SubsetMerger) -> Any:

@@ -1,7 +1,8 @@
 """The computation behind `kp.tl.de`: moments, posteriors, distances, null genes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -12,21 +13,22 @@ from kompot_scverse._gp.features import CellFeatures, Features, stored
 from kompot_scverse._gp.moments import collect_moments
 from kompot_scverse._gp.noise_floor import check_noise
 from kompot_scverse._gp.parallel import return_freed_memory
-from kompot_scverse._gp.posterior import posterior
+from kompot_scverse._gp.posterior import posterior_weights, spectrum
 from kompot_scverse._gp.sample_sums import SampleSums
 from kompot_scverse._gp.states import States
 from kompot_scverse._gp.varying_coefficients import with_constant
 from kompot_scverse._results.disk import DiskStore
 from kompot_scverse._stats.combine import cauchy_combination
 from kompot_scverse._stats.component_fit import ComponentFit, ComponentModel, FieldDesign
+from kompot_scverse._stats.constant_genes import share_constant
 from kompot_scverse._stats.design import Design
 from kompot_scverse._stats.design_matrix import with_unit_columns
 from kompot_scverse._stats.effect import Effect
-from kompot_scverse._stats.expression import ExpressionFit, fit_expression
 from kompot_scverse._stats.fdr import compare_with_null
 from kompot_scverse._stats.null_genes import choose_null_genes, residual_null_moments
-from kompot_scverse._stats.sample_covariance import CHUNK
+from kompot_scverse._stats.sample_covariance import CHUNK, SampleCovariance, sample_covariance
 from kompot_scverse._stats.score_testing import score_test
+from kompot_scverse._stats.variance_between import with_variance_between
 from kompot_scverse.settings import GPSettings, StorageSettings, TestSettings
 
 from ._genes_read import GenesRead
@@ -34,14 +36,16 @@ from ._null_moments import ShuffledMoments, shuffled_moments
 
 N_PLACES = 128
 """Pivots on which the table of variances is built."""
+type Keeper = Callable[[ComponentFit, list[SampleCovariance]], ComponentFit]
+"""Adds the covariance between the replicates of each condition to a fit."""
 
 
 @dataclass(frozen=True)
 class DEModel:
     """Fits of the genes and of the null genes."""
 
-    genes: ExpressionFit | ComponentFit
-    nulls: ExpressionFit | ComponentFit | None
+    genes: ComponentFit
+    nulls: ComponentFit | None
     cell_pvalues: list[np.ndarray] | None = None
     """p of every gene in every contrast, about cells; None where there are replicates, or with given amplitudes."""
 
@@ -64,7 +68,7 @@ def fit_model(
     design: Design,
     gp: GPSettings,
     test: TestSettings,
-    keep: Callable[[ExpressionFit], ExpressionFit] = lambda fit: fit,
+    keep: Keeper = with_variance_between,
 ) -> DEModel:
     """
     Fit every condition (and replicate) to the expression and to shuffled genes.
@@ -82,7 +86,7 @@ def fit_model(
     gp, test
         Settings.
     keep
-        Computes the variance between replicates of the genes and keeps it, see :func:`factor_keeper`.
+        Adds the variance between replicates to the fit and keeps it, see :func:`factor_keeper`.
     """
     n_null, rng = test.null_genes if test.null_mahalanobis is None else 0, np.random.default_rng(test.rng)
     chosen = genes.chosen[choose_null_genes(len(genes.chosen), n_null, rng)] if n_null else None
@@ -92,28 +96,30 @@ def fit_model(
         genes.y, features, codes, n_samples, weights=ones, extract=chosen, grams=True, what="expression"
     )
     genes = genes.check(moments.squares[:, :, 0])
-    gram = moments.grams
+    sums = SampleSums(moments.grams, moments.cross, moments.squares[:, :, 0], genes.rounding)
+    sigma = None if gp.estimated else float(gp.sigma)
+    if sigma is not None:
+        check_noise(sums.gram, sigma)
     shuffled = None
     if chosen is not None:
         shuffled = shuffled_moments(moments, len(chosen), states.x, features, design, rng)
+        if test.null == "residuals" and sigma is not None:
+            shuffled = _of_residuals(shuffled, sums.genes(chosen), features, codes, sigma)
     try:
-        if gp.estimated:
-            sums = SampleSums(gram, moments.cross, moments.squares[:, :, 0], genes.rounding)
-            return _estimated(sums, genes, states, design, shuffled)
-        sigma = float(gp.sigma)
-        check_noise(gram, sigma)
-        sums_of_features = sample_sums(features, codes, n_samples)
-        nulls = None
-        if shuffled is not None and chosen is not None:
-            cross = shuffled.cross
-            if test.null == "residuals":
-                pooled = posterior(gram.sum(axis=0), moments.cross[:, chosen].sum(axis=0), sigma).weights
-                cross = residual_null_moments(
-                    cross, pooled, features, codes, gram, shuffled.cells, shuffled.permutations
-                )
-            nulls = _fit(gram, cross, sigma, design, sums_of_features).computed()
-        cross = moments.cross if _is_all(genes) else moments.cross[:, genes.chosen]
-        return DEModel(keep(_fit(gram, cross, sigma, design, sums_of_features)), nulls)
+        own = sums if _is_all(genes) else sums.genes(genes.chosen)
+        samples = design.sample_key is not None
+        places = _places(states, constant=sigma is None)
+        model = ComponentModel(sums.gram, _field_design(design), samples=samples, points=places, sigma=sigma)
+        fit = model.learn_and_fit(sums, genes.reference, genes.chosen)
+        nulls = None if shuffled is None else model.fit(replace(sums, cross=shuffled.cross, square=shuffled.square))
+        if sigma is not None:
+            of_features = sample_sums(features, codes, n_samples)
+            if nulls is not None and shuffled is not None:
+                nulls = _with_given_noise(nulls, replace(sums, cross=shuffled.cross), of_features, design, sigma)
+            return DEModel(_with_given_noise(fit, own, of_features, design, sigma, keep), nulls)
+        if samples:
+            return DEModel(fit, nulls)
+        return DEModel(fit, nulls, [_cell_test(own, design, number) for number in range(1, len(design.conditions))])
     finally:
         return_freed_memory()
 
@@ -122,20 +128,31 @@ def _is_all(genes: GenesRead) -> bool:
     return np.array_equal(genes.chosen, np.arange(genes.y.shape[1]))
 
 
-def _estimated(
-    sums: SampleSums, genes: GenesRead, states: States, design: Design, shuffled: ShuffledMoments | None
-) -> DEModel:
-    """The varying-coefficient model, its amplitudes and noise estimated for every gene."""
-    samples = design.sample_key is not None
-    model = ComponentModel(sums.gram, _field_design(design), samples=samples, points=_places(states))
-    own = sums if _is_all(genes) else sums.genes(genes.chosen)
-    fit = model.learn_and_fit(sums, genes.reference, genes.chosen)
-    nulls = (
-        None if shuffled is None else model.fit(SampleSums(sums.gram, shuffled.cross, shuffled.square, sums.rounding))
+def _of_residuals(
+    shuffled: ShuffledMoments, sums: SampleSums, features: Features, codes: np.ndarray, sigma: float
+) -> ShuffledMoments:
+    """The sums of genes of which the residuals from a fit to all conditions are shuffled."""
+    pooled = posterior_weights(spectrum(sums.gram.sum(axis=0)), sums.cross.sum(axis=0), sigma)
+    cross = residual_null_moments(
+        shuffled.cross, pooled, features, codes, sums.gram, shuffled.cells, shuffled.permutations
     )
-    if samples:
-        return DEModel(fit, nulls)
-    return DEModel(fit, nulls, [_cell_test(own, design, number) for number in range(1, len(design.conditions))])
+    return replace(shuffled, cross=cross)
+
+
+def _with_given_noise(
+    fit: ComponentFit,
+    sums: SampleSums,
+    of_features: np.ndarray,
+    design: Design,
+    sigma: float,
+    keep: Keeper = with_variance_between,
+) -> ComponentFit:
+    """A fit with the variance between samples that is no component of it, and one function of genes that are constant."""
+    share_constant(fit, sums.gram, sums.cross, of_features, design.sample_conditions, sigma)
+    if design.sample_key is None:
+        return fit
+    replicates = [design.members(number, usable=True) for number in range(len(design.conditions))]
+    return keep(fit, [sample_covariance(sums.gram, sums.cross, sigma, members) for members in replicates])
 
 
 def _field_design(design: Design) -> FieldDesign:
@@ -144,13 +161,6 @@ def _field_design(design: Design) -> FieldDesign:
         return FieldDesign.of_conditions(design.sample_conditions)
     contrasts = [effect.contrast for effect in design.formula.directed]
     return FieldDesign.of_matrix(design.formula.matrix, contrasts, design.formula.blocks)
-
-
-def _fit(gram: np.ndarray, cross: np.ndarray, sigma: float, design: Design, sums: np.ndarray) -> ExpressionFit:
-    """Every condition by itself, with given amplitude and noise."""
-    conditions = range(len(design.conditions))
-    replicates = None if design.sample_key is None else [design.members(number, usable=True) for number in conditions]
-    return fit_expression(gram, cross, sigma, [design.members(number) for number in conditions], replicates, sums)
 
 
 def _cell_test(sums: SampleSums, design: Design, number: int) -> np.ndarray:
@@ -183,24 +193,25 @@ def _effect_test(sums: SampleSums, design: Design, effect: Effect) -> np.ndarray
     return cauchy_combination(np.stack([score_test(sums, column) for column in scaled.T]))
 
 
-def _places(states: States) -> np.ndarray:
+def _places(states: States, *, constant: bool) -> np.ndarray:
     """Features of the first pivots, which differ most: they cover the cell states."""
     basis = states.model.basis
-    return with_constant(basis.features(basis.pivots[:N_PLACES]))
+    places = basis.features(basis.pivots[:N_PLACES])
+    return with_constant(places) if constant else places
 
 
-def factor_keeper(storage: StorageSettings, disk: DiskStore, mod: str = "") -> Callable[[ExpressionFit], ExpressionFit]:
+def factor_keeper(storage: StorageSettings, disk: DiskStore, mod: str = "") -> Keeper:
     """What computes the variance between replicates once and keeps it, in float32, in memory or on disk."""
     if storage.sample_covariance != "disk":
-        return lambda fit: fit.computed(lambda shape: np.empty(shape, dtype=np.float32))
+        return partial(with_variance_between, create=lambda shape: np.empty(shape, dtype=np.float32))
     number = count()
 
-    def keep(fit: ExpressionFit) -> ExpressionFit:
-        def create(shape: tuple[int, ...]) -> Any:
-            return disk.create(f"{f'{mod}.' if mod else ''}replicates_{next(number)}", shape, (CHUNK, *shape[1:]))
+    def create(shape: tuple[int, ...]) -> Any:
+        return disk.create(f"{f'{mod}.' if mod else ''}replicates_{next(number)}", shape, (CHUNK, *shape[1:]))
 
+    def keep(fit: ComponentFit, covariances: list[SampleCovariance]) -> ComponentFit:
         with disk.writing():
-            return fit.computed(create)
+            return with_variance_between(fit, covariances, create)
 
     return keep
 

@@ -14,7 +14,6 @@ from kompot_scverse._results.subsets import SubsetMerger, genes_covered
 from kompot_scverse._runs.build import RunContent
 from kompot_scverse._runs.fingerprint import array_print, design_prints
 from kompot_scverse._stats.category_statistics import GroupStatistics, category_means, group_statistics, mean_features
-from kompot_scverse._stats.component_fit import ComponentFit
 from kompot_scverse._stats.design import MIN_CELLS
 from kompot_scverse._stats.effect import Effect
 from kompot_scverse._stats.lazy_layers import lazy_average
@@ -100,8 +99,7 @@ def _contrast(job: Job, fitted: DEFit, number: int) -> GeneResults:
         found["cell_pvalue"] = model.cell_pvalues[number - 1]
     effect, mean = task.design.effect(number), mean_features(fitted.features, task.design.compared(number))
     if effect is not None and effect.omnibus:
-        if isinstance(model.genes, ComponentFit):
-            found["standard_deviations"] = model.genes.standard_deviations(None)
+        found["standard_deviations"] = model.genes.standard_deviations(None)
         if task.categories is not None:
             found["group_levels"] = np.stack(
                 [_levels(model, effect, own) for own in _category_means(task, fitted, number)]
@@ -111,7 +109,7 @@ def _contrast(job: Job, fitted: DEFit, number: int) -> GeneResults:
         # numbered among those with a direction
         number = 1 + [one.key for one in task.design.formula.directed].index(effect.key)
     distances = model.genes.distance(number)
-    if isinstance(model.genes, ComponentFit):
+    if job.request.gp.estimated:
         found["standard_deviations"] = model.genes.standard_deviations(number)
     return GeneResults(
         distances,
@@ -187,7 +185,7 @@ def _params(job: Job, fitted: DEFit) -> dict[str, Any]:
     params |= describe_comparison(request, task.formula)
     if fitted.sums is not None and fitted.depths is not None:
         params |= {"reference_genes": int(fitted.sums.reference.sum()), "tested_at_equal_depth": fitted.depths.known}
-    if isinstance(fitted.model.genes, ComponentFit):
+    if request.gp.estimated:
         params["prior_variance"] = round(fitted.model.genes.prior_variance, 9)
         if fitted.model.genes.block_share is not None:
             params["block_share"] = round(fitted.model.genes.block_share, 6)

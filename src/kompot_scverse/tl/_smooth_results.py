@@ -8,7 +8,6 @@ from kompot_scverse._messages import logger
 from kompot_scverse._results.subsets import SubsetMerger, genes_covered
 from kompot_scverse._runs.build import RunContent
 from kompot_scverse._runs.fingerprint import design_prints
-from kompot_scverse._stats.component_fit import ComponentFit
 from kompot_scverse._stats.lazy_layers import lazy_product
 
 from ._de_fit import DEFit
@@ -31,12 +30,12 @@ def results(job: Job, fitted: DEFit) -> Results:
     }
     if not recipe:
         values["obsm", basis] = phi
-    if isinstance(model, ComponentFit):
+    table = model.variance_table(0)
+    if job.request.gp.estimated:
         names = [f"{task.prefix}_{what}" for what in ("variances", "variance_weights", "std")]
-        table = model.variance_table(0)
         values["layers", names[-1]] = store_table(values, names, table, table.forms(phi), merger).lazy()
     else:
-        values["obs", f"{task.prefix}_std"] = model.posteriors[0].std(fitted.features)
+        values["obs", f"{task.prefix}_std"] = table.shared_std(phi)
     merger.warn()
     params["updated_run"] = max(merger.updated, default=None)
     summary = {"n_genes": task.n_genes} | genes_covered(task.frame.var_names, task.numbers, merger.updated)
