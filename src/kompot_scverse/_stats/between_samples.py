@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from .linear_model import SampleDesign, fit_linear
+from .linear_model import SampleDesign
 
 GRID = np.concatenate([[0.0], np.geomspace(0.25, 64, 9)])
 """Variances between samples in units of the median sampling variance."""
@@ -60,28 +60,41 @@ def between_samples(
     """
     known = np.arange(len(level)) if reference is None else np.flatnonzero(reference)
     unit = float(np.median(np.diag(covariance)))
-    log = np.empty((len(known), len(GRID)))
-    for k, omega in enumerate(GRID):
-        total = covariance + omega * unit * np.eye(len(covariance))
-        fit = fit_linear(means[:, known], total, design)
-        log[:, k] = -0.5 * (fit.log_determinant + fit.df * fit.variance / cell_variance[known])
-    likelihood = np.exp(log - log.max(axis=1, keepdims=True))
+    likelihood = _likelihood(means[:, known] / np.sqrt(cell_variance[known]), covariance, GRID * unit, design)
     if len(known) < 2 * GENES_PER_BIN:
         quantile = np.interp(QUANTILE, np.cumsum(_distribution(likelihood)), GRID)
         return np.full(len(level), min(MARGIN * float(quantile), LARGEST))
     order = np.argsort(level[known], kind="stable")
     edges = _halving(len(known))
     bins = [order[start:stop] for start, stop in zip(edges[:-1], edges[1:], strict=True)]
-    found = EXCESS * np.maximum.accumulate([_distribution(likelihood[own]) @ GRID for own in bins])
+    found = EXCESS * np.maximum.accumulate([_distribution(likelihood[:, own]) @ GRID for own in bins])
     omega = np.interp(level, [np.median(level[known[own]]) for own in bins], found)
     return STEPS[np.searchsorted(STEPS, np.minimum(omega, STEPS[-1]))]
 
 
+def _likelihood(
+    y: NDArray[np.float64], covariance: NDArray[np.float64], between: NDArray[np.float64], design: SampleDesign
+) -> NDArray[np.float64]:
+    """Restricted likelihood of every gene under V + ω I, for all ω at once, relative to its best: points x genes.
+
+    Along the principal axes of V among the residuals, the variances for all ω are diagonal.
+    """
+    u, singular, _ = np.linalg.svd(design.matrix)
+    residual = u[:, int((singular > singular[0] * 1e-10).sum()) :]
+    sampling, axes = np.linalg.eigh(residual.T @ covariance @ residual)
+    variances = sampling + between[:, None]
+    log = (-0.5 / variances) @ np.square((residual @ axes).T @ y)
+    log -= 0.5 * np.log(variances).sum(axis=1)[:, None]
+    log -= log.max(axis=0)
+    return np.exp(log, out=log)
+
+
 def _distribution(likelihood: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities of the points of the grid; `likelihood` is genes x points."""
+    """Probabilities of the points of the grid; `likelihood` is points x genes."""
+    likelihood = np.ascontiguousarray(likelihood)
     mass = np.full(len(GRID), 1 / len(GRID))
     for _ in range(ITERATIONS):
-        mass = mass * ((1 / (likelihood @ mass)) @ likelihood) / len(likelihood)
+        mass = mass * (likelihood @ (1 / (mass @ likelihood))) / likelihood.shape[1]
     return mass
 
 

@@ -24,13 +24,14 @@ def fit_groups(
     design
         As of :func:`fit_linear`.
     """
-    members = [np.flatnonzero(groups == number) for number in range(len(covariances))]
-    used = [number for number, own in enumerate(members) if len(own)]
+    used, sizes = np.unique(groups, return_counts=True)
     if len(used) <= 1:
-        return fit_linear(y, covariances[used[0] if used else 0], design)
-    fits = [fit_linear(y[:, members[number]], covariances[number], design) for number in used]
-    back = np.argsort(np.concatenate([members[number] for number in used]), kind="stable")
-    sizes = [len(members[number]) for number in used]
+        return fit_linear(y, covariances[used[0] if len(used) else 0], design)
+    order = np.argsort(groups, kind="stable")
+    pieces = np.split(y[:, order], np.cumsum(sizes)[:-1], axis=1)
+    fits = [fit_linear(own, covariances[number], design) for number, own in zip(used, pieces, strict=True)]
+    back = np.empty_like(order)
+    back[order] = np.arange(len(order))
 
     def joined(values: list) -> NDArray[np.float64]:
         return np.concatenate(values, axis=-1)[..., back]

@@ -94,16 +94,16 @@ def fit_linear(y: NDArray[np.floating], covariance: NDArray[np.float64], design:
         Need not be of full rank as long as the contrast is estimable.
     """
     root = np.linalg.cholesky(covariance)
-    x, y = np.linalg.solve(root, design.matrix), np.linalg.solve(root, y)
-    u, singular, vt = np.linalg.svd(x, full_matrices=False)
-    keep = singular > singular[0] * 1e-10
-    u, singular, vt = u[:, keep], singular[keep], vt[keep]
-    direction = ((vt @ design.contrast).T / singular).T
-    coordinates = u.T @ y
-    residual = y - u @ coordinates
-    df = len(y) - int(keep.sum())
+    u, singular, vt = np.linalg.svd(np.linalg.solve(root, design.matrix))
+    singular = singular[singular > singular[0] * 1e-10]
+    rank = len(singular)
+    direction = ((vt[:rank] @ design.contrast).T / singular).T
+    # coordinates of independent samples: first those within the model, then those of the residuals
+    turn = np.linalg.solve(root.T, u).T
+    residual = turn[rank:] @ y
+    df = len(y) - rank
     fit = LinearFit(
-        effect=direction.T @ coordinates,
+        effect=(direction.T @ turn[:rank]) @ y,
         scale=float(np.linalg.norm(direction)),
         variance=np.einsum("sg,sg->g", residual, residual) / max(df, 1),
         df=df,
@@ -117,7 +117,7 @@ def fit_linear(y: NDArray[np.floating], covariance: NDArray[np.float64], design:
     return replace(
         fit,
         scale=np.linalg.norm(direction, axis=0)[:, None],
-        squared=np.square(basis.T @ coordinates).sum(axis=0),
+        squared=np.square((basis.T @ turn[:rank]) @ y).sum(axis=0),
         n_contrasts=basis.shape[1],
     )
 
