@@ -20,6 +20,8 @@ PRODUCT_ROWS = 1024
 """Rows summed in the precision of the expression; longer sums are accumulated in float64."""
 DENSE, DENSE_ROWS = 0.15, 256
 """Share of stored values from which a product with the zeros is faster, and rows of which they are filled in at a time."""
+FEW = 8
+"""Columns below which a product with the stored values alone is faster in any case."""
 CACHE = 2**21
 """Bytes of a sparse product beyond which it is worth sorting its values by genes first."""
 
@@ -177,7 +179,7 @@ def _products(values: Rows, left: np.ndarray, codes: np.ndarray, rank: int) -> d
     by_genes = not dense and n_genes * n_columns * left.itemsize > CACHE
     for sample in np.unique(codes[codes >= 0]):
         own = np.flatnonzero(codes == sample)
-        total, squares = np.zeros((n_genes, n_columns)), np.zeros((n_genes, n_columns - rank))
+        total, squares = None, np.zeros((n_genes, n_columns - rank))
         for start in range(0, len(own), PRODUCT_ROWS):
             rows: slice | np.ndarray = own[start : start + PRODUCT_ROWS]
             if len(own) == len(codes):
@@ -186,17 +188,32 @@ def _products(values: Rows, left: np.ndarray, codes: np.ndarray, rank: int) -> d
             block: Any = values[rows] if sparse is None else csr_rows(sparse, rows)
             if by_genes:
                 block = block.tocsc()
-            product = _filled_product if dense and sparse is not None else _product
-            total += product(block, left[rows])
+            filled = dense and sparse is not None
+            product = (_filled_product if filled else _product)(block, left[rows])
+            total = product.astype(np.float64) if total is None else np.add(total, product, out=total)
             if n_columns > rank:
-                squared = block.power(2) if sp.issparse(block) else np.square(block)
-                squares += product(squared, left[rows, rank:])
+                squares += _of_squares(block, left[rows, rank:], filled=filled)
         found[int(sample)] = total, squares
     return found
 
 
 def _product(block: Any, left: np.ndarray) -> np.ndarray:
     return block.T @ left
+
+
+def _of_squares(block: Any, left: np.ndarray, *, filled: bool) -> np.ndarray:
+    """The same of the squares."""
+    if not sp.issparse(block):
+        return _product(np.square(block), left)
+    if left.shape[1] < FEW:
+        # one value after the other would lose more digits in single precision than a dense product
+        found = np.zeros((block.shape[1], left.shape[1]))
+        for start in range(0, block.shape[0], DENSE_ROWS):
+            rows = slice(start, start + DENSE_ROWS)
+            part = csr_rows(block, rows) if block.format == "csr" else block[rows]
+            found += _product(part.astype(np.float64).power(2), left[rows].astype(np.float64, copy=False))
+        return found
+    return (_filled_product if filled else _product)(block.power(2), left)
 
 
 def _filled_product(block: sp.csr_array, left: np.ndarray) -> np.ndarray:
