@@ -179,7 +179,8 @@ def _products(values: Rows, left: np.ndarray, codes: np.ndarray, rank: int) -> d
     by_genes = not dense and n_genes * n_columns * left.itemsize > CACHE
     for sample in np.unique(codes[codes >= 0]):
         own = np.flatnonzero(codes == sample)
-        total, squares = None, np.zeros((n_genes, n_columns - rank))
+        total: Any = None
+        squares = np.zeros((n_genes, n_columns - rank))
         for start in range(0, len(own), PRODUCT_ROWS):
             rows: slice | np.ndarray = own[start : start + PRODUCT_ROWS]
             if len(own) == len(codes):
@@ -190,7 +191,7 @@ def _products(values: Rows, left: np.ndarray, codes: np.ndarray, rank: int) -> d
                 block = block.tocsc()
             filled = dense and sparse is not None
             product = (_filled_product if filled else _product)(block, left[rows])
-            total = product.astype(np.float64) if total is None else np.add(total, product, out=total)
+            total = product.astype(np.float64, copy=False) if total is None else np.add(total, product, out=total)
             if n_columns > rank:
                 squares += _of_squares(block, left[rows, rank:], filled=filled)
         found[int(sample)] = total, squares
@@ -207,11 +208,12 @@ def _of_squares(block: Any, left: np.ndarray, *, filled: bool) -> np.ndarray:
         return _product(np.square(block), left)
     if left.shape[1] < FEW:
         # one value after the other would lose more digits in single precision than a dense product
-        found = np.zeros((block.shape[1], left.shape[1]))
-        for start in range(0, block.shape[0], DENSE_ROWS):
-            rows = slice(start, start + DENSE_ROWS)
-            part = csr_rows(block, rows) if block.format == "csr" else block[rows]
-            found += _product(part.astype(np.float64).power(2), left[rows].astype(np.float64, copy=False))
+        double, found = left.astype(np.float64, copy=False), np.zeros((block.shape[1], left.shape[1]))
+        step = DENSE_ROWS if filled else block.shape[0]
+        for start in range(0, block.shape[0], step):
+            rows = slice(start, start + step)
+            part = csr_rows(block, rows) if filled else block
+            found += _product(part.astype(np.float64).power(2), double[rows])
         return found
     return (_filled_product if filled else _product)(block.power(2), left)
 
