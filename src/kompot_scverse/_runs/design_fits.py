@@ -31,7 +31,7 @@ def design_fits(view: RunView, gene: int) -> tuple[SampleFits, Samples]:
     weights = []
     for number, row in enumerate(rows):
         cells = samples.codes == number
-        weights.append(fit_samples(phi[cells], y[cells], coefficients @ row, ratio, view.run.params["sigma"]))
+        weights.append(fit_samples(phi[cells], y[cells], coefficients @ row, ratio))
     warn_of_changes(view)
     names = [(samples.levels[level], str(number)) for number, level in enumerate(samples.level)]
     fits = SampleFits(

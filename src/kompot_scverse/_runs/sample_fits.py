@@ -80,7 +80,7 @@ def sample_fits(view: RunView, gene: int) -> SampleFits:
 
     Where the run estimated variance components, the function of a sample is that of its condition and its own field,
     :math:`w_c + (I / \rho + G_s)^{-1} (B_s - G_s w_c)` with the ratio :math:`\rho` of the sample's variance to that of the
-    noise. With given amplitudes it is :math:`w_s = (G_s + \sigma^2 I)^{-1} B_s`, from the sample's own cells; warns where
+    noise. With given amplitudes :math:`\rho = 1 / \sigma^2`, and 0 is in the place of :math:`w_c`; warns where
     these are not the weights whose deviations the run stored. Likewise where the fingerprint of expression and cells in
     memory is another one.
 
@@ -100,11 +100,12 @@ def sample_fits(view: RunView, gene: int) -> SampleFits:
     names: list[tuple[str, Any]] = []
     weights, own_weights = [], {}
     codes = np.full(len(phi), -1)
-    ratio = sample_ratio(view, gene)
+    ratio, estimated = sample_ratio(view, gene), view.run.params["sigma"] == "evidence"
     for role, cells in zip(ROLES, view.conditions(), strict=True):
         cells = cells & run_mask(view)
         stored = view.read(f"{role}_weights")
         own_weights[role] = np.asarray(stored[gene], dtype=np.float64)
+        around = own_weights[role] if estimated else np.zeros(phi.shape[1])
         for label in labels.cat.categories:
             rows = np.flatnonzero(cells & (labels == label).to_numpy())
             if len(rows) < MIN_CELLS:
@@ -112,7 +113,7 @@ def sample_fits(view: RunView, gene: int) -> SampleFits:
             codes[rows] = len(names)
             names.append((role, str(label)))
             own = phi[rows]
-            weights.append(fit_samples(own, y[rows], own_weights[role], ratio, view.run.params["sigma"]))
+            weights.append(fit_samples(own, y[rows], around, ratio))
     every = np.array([label for _, label in names])
     fits = SampleFits(
         names=pd.MultiIndex.from_tuples(names, names=["role", "sample"]),
@@ -137,9 +138,9 @@ def run_mask(view: RunView) -> np.ndarray:
     return np.ones(view.data.n_obs, dtype=bool)
 
 
-def sample_ratio(view: RunView, gene: int) -> float | None:
+def sample_ratio(view: RunView, gene: int) -> float:
     """
-    Variance of the sample process of a gene over that of the noise; None where the noise is given.
+    Variance of the sample process of a gene over that of the noise; with given amplitudes, that of the whole function of a sample.
 
     Parameters
     ----------
@@ -149,16 +150,14 @@ def sample_ratio(view: RunView, gene: int) -> float | None:
         Position of the gene.
     """
     if view.run.params["sigma"] != "evidence":
-        return None
+        return float(view.run.params["sigma"]) ** -2
     sample, noise = (float(view.read(f"{name}_sd").iloc[gene]) for name in ("sample", "noise"))
     return (sample / noise) ** 2 / view.run.params["prior_variance"] if noise > 0 else 0.0
 
 
-def fit_samples(
-    phi: np.ndarray, y: np.ndarray, condition: np.ndarray, ratio: float | None, sigma: float | str
-) -> np.ndarray:
+def fit_samples(phi: np.ndarray, y: np.ndarray, condition: np.ndarray, ratio: float) -> np.ndarray:
     """
-    Weights of the function of one sample: around its condition, or by itself where the noise is given.
+    Weights of the function of one sample around its condition.
 
     Parameters
     ----------
@@ -167,19 +166,14 @@ def fit_samples(
     y
         Their expression.
     condition
-        Weights of its condition, or of its row of a design.
+        Weights of its condition, or of its row of a design; 0 for a sample by itself.
     ratio
         From :func:`sample_ratio`.
-    sigma
-        SD of the noise, where given.
     """
-    eigen, cross = spectrum(phi.T @ phi), y @ phi
-    if ratio is None:
-        return posterior_weights(eigen, cross[None], float(sigma))[0]
     if ratio == 0:
         return condition
-    residual = cross - phi.T @ (phi @ condition)
-    return condition + posterior_weights(eigen, residual[None], 1 / np.sqrt(ratio))[0]
+    residual = y @ phi - phi.T @ (phi @ condition)
+    return condition + posterior_weights(spectrum(phi.T @ phi), residual[None], 1 / np.sqrt(ratio))[0]
 
 
 def _is_changed(view: RunView) -> bool:
