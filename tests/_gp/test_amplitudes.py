@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from kompot_scverse._gp.amplitudes import GRID, choose_amplitudes, chosen_variances, log_evidence, solve_prior
+from kompot_scverse._gp.amplitudes import (
+    GRID,
+    Marginal,
+    choose_amplitudes,
+    chosen_variances,
+    log_evidence,
+    solve_prior,
+)
 
 RNG = np.random.default_rng(0)
 PHI = RNG.normal(size=(60, 5))
@@ -60,3 +67,19 @@ def test_beside_regions_the_variances_of_fields_are_means_over_the_grid():
     assert found[2] == GRID[6]
     # without a region they are as chosen
     np.testing.assert_array_equal(chosen_variances(HESSIAN, LINEAR, BLOCKS, np.array([3, -1])), [GRID[3], 0.0])
+
+
+@pytest.mark.parametrize("first", [np.array([1, 1, 1, 0, 0], dtype=bool), np.array([0, 1, 0, 1, 0], dtype=bool)])
+@pytest.mark.parametrize("columns", [1, 3])
+def test_weights_integrated_out_leave_the_evidence_as_it_is(first, columns):
+    linear = PHI.T @ RNG.normal(size=(60, columns))
+    marginal = Marginal(HESSIAN, linear, first)
+    others = np.array([0.0, 0.3, 2.0])[-np.count_nonzero(~first) :]
+    for variance in (0.0, 0.1, 10.0):
+        variances = np.empty(5)
+        variances[first], variances[~first] = variance, others
+        expected = log_evidence(HESSIAN, linear, variances)
+        assert marginal.log_evidence(variance, others) == pytest.approx(expected, rel=1e-10)
+        assert marginal.log_evidence(variance, 0 * others) == pytest.approx(
+            log_evidence(HESSIAN, linear, np.where(first, variance, 0.0)), rel=1e-10, abs=1e-12
+        )

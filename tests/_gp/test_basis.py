@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kompot_scverse._gp import basis as module
-from kompot_scverse._gp.basis import expected_rank, fit_basis
+from kompot_scverse._gp.basis import Basis, expected_rank, fit_basis
 from kompot_scverse._gp.kernel import Kernel
 from kompot_scverse._gp.mellon import kernel_function, load_mellon
 
@@ -21,27 +21,32 @@ def x() -> np.ndarray:
     return np.random.default_rng(0).normal(size=(300, 3))
 
 
+def basis_of(x: np.ndarray, kernel: Kernel, **settings) -> Basis:
+    return fit_basis(x, kernel, **settings)[0]
+
+
 def test_features_reproduce_kernel(x, kernel):
-    basis = fit_basis(x, kernel, rtol=1e-8)
+    basis, left_out = fit_basis(x, kernel, rtol=1e-8)
     phi = basis.features(x)
     assert phi.shape == (300, basis.rank)
     assert basis.residual <= 1e-8
     # |residual covariance| ≤ its diagonal's maximum
     residual = kernel.diagonal(x) - np.square(phi).sum(axis=1)
     assert residual.mean() == pytest.approx(basis.residual, abs=1e-10)
+    np.testing.assert_allclose(left_out, residual, atol=1e-10)
     np.testing.assert_allclose(phi @ phi.T, kernel(x, x), atol=residual.max() + 1e-10)
 
 
 def test_cholesky_of_the_pivots(x, kernel):
-    basis = fit_basis(x, kernel, rtol=1e-4)
+    basis = basis_of(x, kernel, rtol=1e-4)
     np.testing.assert_allclose(basis.cholesky @ basis.cholesky.T, kernel(basis.pivots, basis.pivots), atol=1e-12)
     assert (np.triu(basis.cholesky, 1) == 0).all()
     np.testing.assert_allclose(basis.features(basis.pivots), basis.cholesky, atol=1e-9)
 
 
 def test_rank_is_no_larger_than_needed_or_allowed(x, kernel):
-    full = fit_basis(x, kernel, rtol=1e-4)
-    shorter = fit_basis(x, kernel, max_rank=full.rank - 1, rtol=1e-4)
+    full = basis_of(x, kernel, rtol=1e-4)
+    shorter = basis_of(x, kernel, max_rank=full.rank - 1, rtol=1e-4)
     assert shorter.rank == full.rank - 1
     assert shorter.residual > 1e-4 >= full.residual
     np.testing.assert_array_equal(shorter.pivots, full.pivots[:-1])
@@ -49,21 +54,21 @@ def test_rank_is_no_larger_than_needed_or_allowed(x, kernel):
 
 def test_order_of_cells_does_not_matter(x, kernel):
     order = np.random.default_rng(1).permutation(len(x))
-    a, b = fit_basis(x, kernel), fit_basis(x[order], kernel)
+    a, b = basis_of(x, kernel), basis_of(x[order], kernel)
     np.testing.assert_array_equal(a.pivots, b.pivots)
 
 
 def test_fewer_cells_than_rank(kernel):
     x = np.random.default_rng(2).normal(size=(12, 3))
-    basis = fit_basis(x, kernel, rtol=0)
+    basis = basis_of(x, kernel, rtol=0)
     assert basis.rank == 12
     phi = basis.features(x)
     np.testing.assert_allclose(phi @ phi.T, kernel(x, x), atol=1e-8)
 
 
 def test_duplicates_and_identical_cells(x, kernel):
-    assert fit_basis(np.ones((40, 3)), kernel, rtol=0).rank == 1
-    doubled = fit_basis(np.concatenate([x[:20], x[:20]]), kernel, rtol=0)
+    assert basis_of(np.ones((40, 3)), kernel, rtol=0).rank == 1
+    doubled = basis_of(np.concatenate([x[:20], x[:20]]), kernel, rtol=0)
     assert doubled.rank == 20
 
 
@@ -73,7 +78,7 @@ def test_nearly_the_same_cells_add_nothing(x, kernel, apart, rtol):
     """A feature vector longer than the prior allows is the sign of distances that cancel."""
     x = x[:60]
     near = np.concatenate([x, x + apart * np.random.default_rng(1).normal(size=x.shape)])
-    one, both = fit_basis(x, kernel, rtol=rtol), fit_basis(near, kernel, rtol=rtol)
+    one, both = basis_of(x, kernel, rtol=rtol), basis_of(near, kernel, rtol=rtol)
     assert both.rank == one.rank
     assert np.square(both.features(near)).sum(axis=1).max() <= 1 + 1e-9
     a, b = one.features(x), both.features(near[60:])
@@ -83,27 +88,27 @@ def test_nearly_the_same_cells_add_nothing(x, kernel, apart, rtol):
 def test_order_does_not_matter_where_cells_tie(kernel):
     """On a lattice many cells have the same residual, and the same first coordinates."""
     grid = np.stack(np.meshgrid(*[np.arange(4.0)] * 4), axis=-1).reshape(-1, 4)
-    first = fit_basis(grid, kernel, rtol=1e-4)
+    first = basis_of(grid, kernel, rtol=1e-4)
     for seed in range(3):
         order = np.random.default_rng(seed).permutation(len(grid))
-        np.testing.assert_array_equal(fit_basis(grid[order], kernel, rtol=1e-4).pivots, first.pivots)
+        np.testing.assert_array_equal(basis_of(grid[order], kernel, rtol=1e-4).pivots, first.pivots)
         # rounding does not choose between cells that tie
-        turned = fit_basis(grid[order] * 0.1 / 0.1 + 1e-9, kernel, rtol=1e-4)
+        turned = basis_of(grid[order] * 0.1 / 0.1 + 1e-9, kernel, rtol=1e-4)
         np.testing.assert_allclose(turned.pivots, first.pivots, atol=1e-8)
 
 
 def test_covariances_that_are_none():
     cov = load_mellon().cov
     with pytest.raises(ValueError, match="no prior of a function"):
-        fit_basis(np.zeros((5, 2)), Kernel(cov.Linear(ls=1.0)))
+        basis_of(np.zeros((5, 2)), Kernel(cov.Linear(ls=1.0)))
     with pytest.raises(ValueError, match="no prior of a function"):
-        fit_basis(np.eye(5), Kernel(cov.Matern52(ls=1.0) * -1.0))
+        basis_of(np.eye(5), Kernel(cov.Matern52(ls=1.0) * -1.0))
     with pytest.raises(ValueError, match="not finite between"):
-        fit_basis(np.eye(5) * 3, Kernel((cov.Matern52(ls=1.0) + -0.5) ** 0.5))
+        basis_of(np.eye(5) * 3, Kernel((cov.Matern52(ls=1.0) + -0.5) ** 0.5))
 
 
 def test_cells_without_a_state_have_no_features(x, kernel):
-    basis = fit_basis(x, kernel)
+    basis = basis_of(x, kernel)
     y = x[:5].copy()
     y[1, 0], y[3, 2] = np.nan, np.inf
     phi = basis.features(y)
@@ -112,7 +117,7 @@ def test_cells_without_a_state_have_no_features(x, kernel):
 
 
 def test_blocks_do_not_matter(x, kernel, monkeypatch):
-    basis = fit_basis(x, kernel)
+    basis = basis_of(x, kernel)
     whole = basis.features(x)
     monkeypatch.setattr(module, "BLOCK", 37)
     np.testing.assert_allclose(basis.features(x), whole, atol=1e-9)
@@ -122,9 +127,10 @@ def test_pivots_from_a_draw_serve_all_cells(x, kernel, monkeypatch):
     """A far cluster that the draw of candidates misses still gets pivots."""
     far = np.concatenate([x, [[30.0, 0, 0]]])
     monkeypatch.setattr(module, "MAX_CANDIDATES", 200)
-    basis = fit_basis(far, kernel, rtol=1e-4)
+    basis, left_out = fit_basis(far, kernel, rtol=1e-4)
     assert basis.residual <= 1e-4
     residual = 1 - np.square(basis.features(far)).sum(axis=1)
+    np.testing.assert_allclose(left_out, residual, atol=1e-12)
     assert residual.mean() <= 1e-4
 
 
@@ -138,5 +144,5 @@ def test_rank_is_extrapolated_along_a_power():
 
 def test_long_fits_show_their_progress(capsys, monkeypatch, x, kernel):
     monkeypatch.setattr("kompot_scverse._gp.progress.DELAY", 0.0)
-    fit_basis(x, kernel, rtol=1e-6)
+    basis_of(x, kernel, rtol=1e-6)
     assert re.search(r"basis: .*/\d+ \[", capsys.readouterr().err)

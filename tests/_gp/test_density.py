@@ -32,7 +32,7 @@ def test_log_density_is_mellons():
     distances = nearest_neighbor_distances(x)
     ls, d = length_scale(distances), fractal_dimension(x)
     mu = prior_log_density(distances, d)
-    phi = fit_basis(x, Kernel(kernel_function(None, ls)), rtol=0).features(x)
+    phi = fit_basis(x, Kernel(kernel_function(None, ls)), rtol=0)[0].features(x)
     ours = fit_density(phi, distances, d, mu).log_density(phi)
     with jax.enable_x64(True):
         estimator = load_mellon().DensityEstimator(

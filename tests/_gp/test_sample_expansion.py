@@ -50,7 +50,13 @@ def both(request: pytest.FixtureRequest):
 def test_information_about_shared_field_and_effects_is_that_of_the_margin(both):
     curvature, _, joint = both
     covariance = np.linalg.inv(joint.precision)[joint.own :, joint.own :]
-    np.testing.assert_allclose(np.linalg.inv(curvature.matrix), covariance, rtol=1e-6, atol=1e-8)
+    factor = np.block(
+        [
+            [curvature.factor, np.zeros((RANK, EFFECTS * RANK))],
+            [curvature.half.T, np.linalg.cholesky(curvature.effects)],
+        ]
+    )
+    np.testing.assert_allclose(np.linalg.inv(factor @ factor.T), covariance, rtol=1e-6, atol=1e-8)
     of_effects = np.linalg.inv(covariance[RANK:, RANK:])
     np.testing.assert_allclose(curvature.effects, of_effects, rtol=1e-6, atol=1e-8)
 

@@ -1,7 +1,7 @@
 """Prior variances of Gaussian fields, chosen by evidence on a grid that contains zero."""
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, cholesky, solve_triangular
 from scipy.special import softmax
 
 GRID = 10.0 ** np.arange(-3, 4.1, 0.5)
@@ -32,11 +32,7 @@ def solve_prior(
     The mode, the covariance, the log evidence relative to that of all variances 0, and its determinant part
     :math:`-\tfrac12 \log|I + D^{1/2} H D^{1/2}|`.
     """
-    on = variances > 0
-    root = np.sqrt(variances[on])
-    scaled = hessian[np.ix_(on, on)] * np.outer(root, root)
-    scaled[np.diag_indices_from(scaled)] += 1
-    factor = cho_factor(scaled, lower=True)
+    on, root, factor = scaled_factor(hessian, variances)
     half_linear = root * linear[on]
     solved = cho_solve(factor, half_linear)
     determinant = -float(np.log(np.diag(factor[0])).sum())
@@ -44,6 +40,14 @@ def solve_prior(
     weights[on] = root * solved
     covariance[np.ix_(on, on)] = cho_solve(factor, np.diag(root)) * root[:, None]
     return weights, covariance, determinant + float(half_linear @ solved) / 2, determinant
+
+
+def prior_mode(hessian: np.ndarray, linear: np.ndarray, variances: np.ndarray) -> np.ndarray:
+    """The mode of :func:`solve_prior` alone."""
+    on, root, factor = scaled_factor(hessian, variances)
+    weights = np.zeros(len(linear))
+    weights[on] = root * cho_solve(factor, root * linear[on])
+    return weights
 
 
 def choose_amplitudes(
@@ -74,10 +78,12 @@ def choose_amplitudes(
     position = np.full(blocks.max() + 1, START) if start is None else start.copy()
     kept: dict[tuple[int, ...], float] = {}
 
+    marginal = Marginal(hessian, linear, blocks == 0)
+
     def evidence(candidate: np.ndarray) -> float:
         key = tuple(candidate)
         if key not in kept:
-            kept[key] = log_evidence(hessian, linear, values[candidate][blocks])
+            kept[key] = marginal.log_evidence(values[candidate[0]], values[candidate][blocks[~marginal.first]])
         return kept[key]
 
     for sweep in range(SWEEPS):
@@ -118,11 +124,62 @@ def chosen_variances(hessian: np.ndarray, linear: np.ndarray, blocks: np.ndarray
     found = values[position]
     if not found[N_FIELDS:].any():
         return found
+    marginal = Marginal(hessian, linear, blocks == 0)
     for block in range(N_FIELDS):
         candidates = np.tile(found, (len(values), 1))
         candidates[:, block] = values
-        found[block] = softmax([log_evidence(hessian, linear, own[blocks]) for own in candidates]) @ values
+        evidence = [marginal.log_evidence(own[0], own[blocks[~marginal.first]]) for own in candidates]
+        found[block] = softmax(evidence) @ values
     return found
+
+
+class Marginal:
+    """
+    The likelihood of :func:`solve_prior` without its first weights, which are integrated out once for each of their prior variances.
+
+    Parameters
+    ----------
+    hessian
+        H: rank × rank.
+    linear
+        b: rank, or rank × columns with weights of their own.
+    first
+        Whether a weight is of those that are integrated out; they have one variance.
+    """
+
+    def __init__(self, hessian: np.ndarray, linear: np.ndarray, first: np.ndarray) -> None:
+        self.first = first
+        self._hessian = [[hessian[np.ix_(rows, columns)] for columns in (first, ~first)] for rows in (first, ~first)]
+        self._linear = [linear.reshape(len(first), -1)[rows] for rows in (first, ~first)]
+        self._kept: dict[float, tuple[np.ndarray, np.ndarray, float]] = {}
+
+    def at(self, variance: float) -> tuple[np.ndarray, np.ndarray, float]:
+        """H and b (weights × columns) of the others, and the log evidence where these are 0."""
+        if variance not in self._kept:
+            self._kept[variance] = self._integrated(variance)
+        return self._kept[variance]
+
+    def log_evidence(self, variance: float, others: np.ndarray) -> float:
+        """As :func:`log_evidence`, with the prior variance of the first weights and those of the others."""
+        hessian, linear, alone = self.at(variance)
+        return alone + log_evidence(hessian, linear, others)
+
+    def _integrated(self, variance: float) -> tuple[np.ndarray, np.ndarray, float]:
+        (own, crossed), (_, hessian) = self._hessian
+        of_own, linear = self._linear
+        if variance == 0 or not len(own):
+            return hessian, linear, 0.0
+        root = float(np.sqrt(variance))
+        scaled = own * variance
+        scaled[np.diag_indices_from(scaled)] += 1
+        try:
+            factor = cholesky(scaled, lower=True, overwrite_a=True, check_finite=False)
+        except LinAlgError:  # the largest variances with features that hardly differ
+            return hessian, linear, -np.inf
+        left = solve_triangular(factor, np.hstack([of_own, crossed]) * root, lower=True, check_finite=False)
+        known, left = left[:, : of_own.shape[1]], left[:, of_own.shape[1] :]
+        alone = float(np.square(known).sum()) / 2 - of_own.shape[1] * float(np.log(np.diag(factor)).sum())
+        return hessian - left.T @ left, linear - left.T @ known, alone
 
 
 def log_evidence(hessian: np.ndarray, linear: np.ndarray, variances: np.ndarray) -> float:
@@ -138,16 +195,21 @@ def log_evidence(hessian: np.ndarray, linear: np.ndarray, variances: np.ndarray)
     variances
         Prior variance of each weight.
     """
-    on = variances > 0
-    if not on.any():
+    if not variances.any():
         return 0.0
-    root = np.sqrt(variances[on])
-    scaled = hessian[np.ix_(on, on)] * np.outer(root, root)
-    scaled[np.diag_indices_from(scaled)] += 1
     try:
-        factor = cho_factor(scaled, lower=True, overwrite_a=True, check_finite=False)
+        on, root, factor = scaled_factor(hessian, variances)
     except LinAlgError:  # the largest variances with features that hardly differ
         return -np.inf
     columns = root[:, None] * linear.reshape(len(on), -1)[on]
     explained = float(np.sum(columns * cho_solve(factor, columns))) / 2
     return explained - columns.shape[1] * float(np.log(np.diag(factor[0])).sum())
+
+
+def scaled_factor(hessian: np.ndarray, variances: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple]:
+    """Which weights have a prior variance, its root D½, and the Cholesky factor of I + D½HD½."""
+    on = variances > 0
+    root = np.sqrt(variances[on])
+    scaled = hessian[np.ix_(on, on)] * np.outer(root, root)
+    scaled[np.diag_indices_from(scaled)] += 1
+    return on, root, cho_factor(scaled, lower=True, overwrite_a=True, check_finite=False)

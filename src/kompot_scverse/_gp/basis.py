@@ -75,7 +75,9 @@ class Basis:
         return self.kernel.solved(self.pivots, self.cholesky, x)
 
 
-def fit_basis(x: np.ndarray | Points, kernel: Kernel, *, max_rank: int = 5000, rtol: float = 1e-6) -> Basis:
+def fit_basis(
+    x: np.ndarray | Points, kernel: Kernel, *, max_rank: int = 5000, rtol: float = 1e-6
+) -> tuple[Basis, np.ndarray]:
     """
     Choose pivot cells by greedy pivoted Cholesky.
 
@@ -93,6 +95,10 @@ def fit_basis(x: np.ndarray | Points, kernel: Kernel, *, max_rank: int = 5000, r
         Largest number of pivots.
     rtol
         Largest mean residual prior variance, relative to the mean prior variance.
+
+    Returns
+    -------
+    The basis, and the prior variance that it leaves out at every cell.
 
     Raises
     ------
@@ -120,11 +126,12 @@ def fit_basis(x: np.ndarray | Points, kernel: Kernel, *, max_rank: int = 5000, r
         chosen, cholesky, residual = _pivoted_cholesky(x[rows], prior[candidates], kernel, max_rank, target)
         basis = Basis(x[rows[chosen]], cholesky, kernel, float(residual.mean() / prior.mean()))
         if len(candidates) == n:
-            return basis
-        residual = np.maximum(prior - explained_variance(basis, x)[order], 0.0)
+            return basis, residual[np.argsort(order)]
+        explained = np.concatenate(over_cells(_squared_length, x, arguments=(basis,), what="residuals"))
+        residual = np.maximum(prior - explained[order], 0.0)
         basis = Basis(basis.pivots, cholesky, kernel, float(residual.mean() / prior.mean()))
         if residual.mean() <= target or basis.rank == max_rank:
-            return basis
+            return basis, residual[np.argsort(order)]
         # some region was missed by the draw: let the cells that fit worst be pivots, too; candidates that fit badly
         # add nothing, and if only they were taken there would be no end
         residual[candidates] = -1.0
@@ -171,12 +178,8 @@ def _pivoted_cholesky(
     return chosen, np.tril(rows[: len(chosen), chosen].T), residual
 
 
-def explained_variance(basis: Basis, x: np.ndarray | Points) -> np.ndarray:
-    """Prior variance that a basis explains at every cell: |Φ(x)|²."""
-    return np.concatenate(over_cells(_squared_length, x, arguments=(basis,), what="residuals"))
-
-
 def _squared_length(x: np.ndarray, basis: Basis) -> np.ndarray:
+    """Prior variance that a basis explains."""
     phi = basis.features(x)
     return np.einsum("cr,cr->c", phi, phi)
 

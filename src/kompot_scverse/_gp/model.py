@@ -40,6 +40,8 @@ class CellStates:
     """Length scale in the units of the representation; None if the kernel brought its own."""
     ls_error: float
     """Relative standard error of the length scale; 0 if it was given or all cells entered."""
+    left_out: np.ndarray
+    """Prior variance that the basis leaves out at every pooled cell."""
     neighbors: NeighborSets | None
     """Distances of the pooled cells to their nearest neighbours; None where they were not needed for every cell."""
 
@@ -87,7 +89,7 @@ def fit_cell_states(
             # a geometric mean; of all points there is nothing drawn
             error = float(np.log(found[found > 0]).std() * np.sqrt(max(0.0, 1 / len(found) - 1 / len(points))))
     kernel = Kernel(kernel_function(gp.kernel, ls if ls is not None else 1.0), frame)
-    basis = fit_basis(x, kernel, max_rank=int(gp.n_landmarks), rtol=gp.rtol)
+    basis, left_out = fit_basis(x, kernel, max_rank=int(gp.n_landmarks), rtol=gp.rtol)
     if basis.residual > max(gp.rtol, 1e-12) and basis.rank >= min(gp.n_landmarks, len(x)):
         logger.warning(
             "The basis reached its largest rank, %d, with a residual prior variance of %.1e (asked for: %.1e). "
@@ -97,7 +99,7 @@ def fit_cell_states(
     logger.info(
         "Basis: rank %d, residual %.1e, length scale %s.", basis.rank, basis.residual, f"{ls:.4g}" if ls else "own"
     )
-    return CellStates(frame, basis, ls, error, neighbors)
+    return CellStates(frame, basis, ls, error, left_out, neighbors)
 
 
 def n_queries(n_points: int) -> int:

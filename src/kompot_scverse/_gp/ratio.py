@@ -8,15 +8,16 @@ from scipy.special import expit
 
 from kompot_scverse._messages import logger
 
-from .amplitudes import choose_amplitudes, chosen_variances, solve_prior
+from .amplitudes import choose_amplitudes, chosen_variances, prior_mode, solve_prior
 from .cell_blocks import CellBlocks
 from .device import numerics
 
 ROUNDS = 8
 """Newton steps at most in which the amplitudes are still chosen."""
 MAX_STEPS = 100
-TOLERANCE = 1e-18
-"""Newton decrement at which to stop: the squared distance from the mode, in posterior standard deviations."""
+TOLERANCE = 1e-9
+"""Newton decrement of the last step: the squared distance from the mode before it, in posterior standard deviations. That after it is
+smaller than its square."""
 LARGEST_MOVE = 4.0
 """A step that moves the log odds of a cell by more is shortened while the amplitudes are chosen."""
 
@@ -144,9 +145,11 @@ def fit_ratio(
         now = _moments(cells, late, theta)
     if chosen is None or not chosen.any():
         return _nothing(rank, blocks)
-    # weights of blocks that were dropped on the way
-    theta[1:] *= chosen[blocks] > 0
-    theta, now = _newton(cells, late, theta, chosen[blocks])
+    dropped = (theta[1:] != 0) & (chosen[blocks] == 0)
+    if dropped.any():
+        theta[1:][dropped] = 0.0
+        now = _moments(cells, late, theta)
+    theta, now = _newton(cells, late, theta, now, chosen[blocks])
     hessian, linear = _without_level(now, theta)
     _, covariance, _, determinant = solve_prior(hessian, linear, chosen[blocks])
     on = chosen[blocks] > 0
@@ -172,15 +175,14 @@ def _nothing(rank: int, blocks: np.ndarray) -> RatioFit:
 
 
 def _newton(
-    cells: CellBlocks, late: np.ndarray, theta: np.ndarray, variances: np.ndarray
+    cells: CellBlocks, late: np.ndarray, theta: np.ndarray, now: _Moments, variances: np.ndarray
 ) -> tuple[np.ndarray, _Moments]:
-    """Mode of the posterior with given prior variances."""
+    """Mode of the posterior with given prior variances, from `theta` with its moments."""
     on = variances > 0
 
     def objective(moments: _Moments, at: np.ndarray) -> float:
         return moments.value - float(np.sum(at[1:][on] ** 2 / variances[on])) / 2
 
-    now = _moments(cells, late, theta)
     for _ in range(MAX_STEPS):
         step = _solve(now, theta, variances) - theta
         slope = now.gradient.copy()
@@ -237,7 +239,7 @@ def _without_level(now: _Moments, theta: np.ndarray) -> tuple[np.ndarray, np.nda
 
 def _solve(now: _Moments, theta: np.ndarray, variances: np.ndarray) -> np.ndarray:
     """Where the expansion of the log posterior around `theta` is largest."""
-    weights = solve_prior(*_without_level(now, theta), variances)[0]
+    weights = prior_mode(*_without_level(now, theta), variances)
     full = now.hessian[0] @ theta + now.gradient[0]
     level = (full - now.hessian[0, 1:] @ weights) / now.hessian[0, 0]
     return np.append(level, weights)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_solve
 
-from .amplitudes import GRID, choose_amplitudes, log_evidence
+from .amplitudes import GRID, Marginal, choose_amplitudes, scaled_factor
 
 MOST = 12
 """Regions at most."""
@@ -24,12 +24,12 @@ class _Choice:
     """Of each chosen region, by its number."""
     evidence: float = -np.inf
 
-    def variances(self, blocks: np.ndarray, n_regions: int) -> np.ndarray:
-        """Prior variance of every weight."""
+    def variances(self, blocks: np.ndarray, n_regions: int) -> tuple[float, np.ndarray]:
+        """Prior variance of the weights of the first block, and of all others."""
         values = np.append(GRID, 0.0)  # position -1 is 0
-        own = np.zeros(n_regions)
+        fields, own = values[list(self.fields)], np.zeros(n_regions)
         own[list(self.regions)] = values[list(self.regions.values())]
-        return np.concatenate([values[list(self.fields)][blocks], own])
+        return float(fields[0]), np.append(fields[blocks[blocks > 0]], own)
 
 
 def choose_regions(hessian: np.ndarray, linear: np.ndarray, blocks: np.ndarray) -> np.ndarray:
@@ -62,12 +62,10 @@ def choose_regions(hessian: np.ndarray, linear: np.ndarray, blocks: np.ndarray) 
     return np.array(sorted(best.regions), dtype=np.intp)
 
 
-@dataclass(frozen=True)
 class _Problem:
-    hessian: np.ndarray
-    linear: np.ndarray
-    blocks: np.ndarray
-    n_regions: int
+    def __init__(self, hessian: np.ndarray, linear: np.ndarray, blocks: np.ndarray, n_regions: int) -> None:
+        self.blocks, self.n_regions = blocks, n_regions
+        self.marginal = Marginal(hessian, linear, np.append(blocks == 0, np.zeros(n_regions, dtype=bool)))
 
     def climb(self, choice: _Choice) -> _Choice:
         """Take the best step until none gains."""
@@ -81,27 +79,25 @@ class _Problem:
         return choice
 
     def _weighed(self, choice: _Choice) -> _Choice:
-        variances = choice.variances(self.blocks, self.n_regions)
-        found = log_evidence(self.hessian, self.linear, variances)
+        found = self.marginal.log_evidence(*choice.variances(self.blocks, self.n_regions))
         return replace(choice, evidence=found - len(choice.regions) * np.log(self.n_regions))
 
     def _further(self, choice: _Choice) -> list[_Choice]:
         """The choice with the best further region, whose evidence with the others as they are is a formula of one weight."""
         if len(choice.regions) >= min(MOST, self.n_regions):
             return []
-        variances = choice.variances(self.blocks, self.n_regions)
-        on, rank = variances > 0, len(self.blocks)
-        information, linear = np.diag(self.hessian)[rank:].copy(), self.linear[rank:]
-        if on.any():
-            root = np.sqrt(variances[on])
-            inner = self.hessian[np.ix_(on, on)] * np.outer(root, root) + np.eye(len(root))
-            factor = cho_factor(inner, lower=True)
-            crossed = root[:, None] * self.hessian[np.ix_(on, np.arange(rank, len(variances)))]
+        of_first, others = choice.variances(self.blocks, self.n_regions)
+        hessian, linear, _ = self.marginal.at(of_first)
+        first = len(others) - self.n_regions
+        information, of_regions = np.diag(hessian)[first:].copy(), linear[first:]
+        if others.any():
+            on, root, factor = scaled_factor(hessian, others)
+            crossed = root[:, None] * hessian[on, first:]
             solved = cho_solve(factor, crossed)
             information -= np.einsum("ij,ij->j", crossed, solved)
-            linear = linear - solved.T @ (root[:, None] * self.linear[on])
+            of_regions = of_regions - solved.T @ (root[:, None] * linear[on])
         scaled = np.maximum(information, 0)[:, None] * GRID
-        explained = np.square(linear).sum(axis=1)[:, None] * GRID / (1 + scaled)
+        explained = np.square(of_regions).sum(axis=1)[:, None] * GRID / (1 + scaled)
         gain = (explained - linear.shape[1] * np.log1p(scaled)) / 2 - np.log(self.n_regions)
         gain[list(choice.regions)] = -np.inf
         region, position = np.unravel_index(int(gain.argmax()), gain.shape)

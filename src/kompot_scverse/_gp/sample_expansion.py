@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, eigh
+from scipy.linalg import cholesky, eigh, solve_triangular
 
 from .multinomial import Fields, State
 
@@ -23,20 +23,27 @@ class Information:
     matrices: list[np.ndarray]
     """E of each sample: rank × rank."""
     roots: list[np.ndarray]
-    """D½Q of each sample: rank × rank."""
+    """D½Q of each sample, of the weights that have a prior variance: rank × these."""
     values: list[np.ndarray]
-    """Λ of each sample: rank."""
+    """Λ of each sample."""
+    crossed: list[np.ndarray]
+    """E D½Q of each sample."""
 
     @classmethod
     def of(cls, matrices: list[np.ndarray], variances: np.ndarray) -> "Information":
         """From the information of each sample and the prior variances of the weights."""
-        deviation = np.sqrt(variances)
-        roots, spectra = [], []
+        on = np.flatnonzero(variances)
+        deviation = np.sqrt(variances[on])
+        roots, spectra, crossed = [], [], []
         for matrix in matrices:
-            values, vectors = eigh(matrix * np.outer(deviation, deviation), check_finite=False)
-            roots.append(deviation[:, None] * vectors)
+            own = matrix[np.ix_(on, on)] * np.outer(deviation, deviation)
+            values, vectors = eigh(own, overwrite_a=True, check_finite=False, driver="evd")
+            root = np.zeros((len(matrix), len(on)))
+            root[on] = deviation[:, None] * vectors
+            roots.append(root)
             spectra.append(np.maximum(values, 0.0))
-        return cls(matrices, roots, spectra)
+            crossed.append(matrix[:, on] @ root[on])
+        return cls(matrices, roots, spectra, crossed)
 
 
 def typical(
@@ -81,10 +88,10 @@ class Curvature:
     """What the prior variances of the samples are multiplied by."""
     design: np.ndarray
     """Samples × effects."""
-    matrix: np.ndarray
-    """Information about the shared field and the effects, one after the other."""
     factor: np.ndarray
-    """Cholesky factor of the information about the shared field: rank × rank."""
+    """Cholesky factor L of the information about the shared field: rank × rank."""
+    half: np.ndarray
+    """L⁻¹ times the information that shared field and effects have in common: rank × (effects · rank)."""
     effects: np.ndarray
     """Information about the effects: (effects · rank) squared."""
 
@@ -93,17 +100,18 @@ class Curvature:
         rank = now.score.shape[1]
         linear, targets = np.zeros((1 + self.design.shape[1], rank)), np.empty_like(now.score)
         log_evidence = 0.0
-        known = zip(self.known.matrices, self.known.roots, self.known.values, strict=True)
-        for number, (matrix, root, values) in enumerate(known):
+        known = self.known
+        of_samples = zip(known.matrices, known.roots, known.values, known.crossed, strict=True)
+        for number, (matrix, root, values, crossed) in enumerate(of_samples):
             target = now.of_samples[number] @ matrix + now.score[number]
             shrunk = 1 + self.scale * values
             inner = target @ root
-            of_sample = target - matrix @ (root @ (self.scale / shrunk * inner))
+            of_sample = target - crossed @ (self.scale / shrunk * inner)
             linear += np.outer(np.append(1.0, self.design[number]), of_sample)
             log_evidence += 0.5 * float(np.sum(self.scale * inner**2 / shrunk - np.log(shrunk)))
             targets[number] = target
-        of_effects = linear[1:].ravel() - self.matrix[rank:, :rank] @ cho_solve((self.factor, True), linear[0])
-        return Expansion(self, of_effects, linear, targets, log_evidence)
+        of_field = solve_triangular(self.factor, linear[0], lower=True, check_finite=False)
+        return Expansion(self, linear[1:].ravel() - self.half.T @ of_field, of_field, targets, log_evidence)
 
 
 @dataclass(frozen=True)
@@ -113,8 +121,8 @@ class Expansion:
     curvature: Curvature
     linear: np.ndarray
     """Linear term of the effects: effects · rank."""
-    of_fields: np.ndarray
-    """Those of the shared field and of the effects: (1 + effects) × rank."""
+    of_field: np.ndarray
+    """L⁻¹ times that of the shared field: rank."""
     targets: np.ndarray
     """Those of the samples: samples × rank."""
     of_samples: float
@@ -122,17 +130,17 @@ class Expansion:
 
     def log_evidence(self) -> float:
         """Of the prior variance of the samples' fields, whatever shared field and effects are."""
-        factor = cho_factor(self.curvature.matrix, lower=True, check_finite=False)
-        linear = self.of_fields.ravel()
-        explained = 0.5 * float(linear @ cho_solve(factor, linear))
-        return self.of_samples + explained - float(np.log(np.diag(factor[0])).sum())
+        factor = cholesky(self.curvature.effects, lower=True, check_finite=False)
+        half = np.append(self.of_field, solve_triangular(factor, self.linear, lower=True, check_finite=False))
+        roots = np.append(np.diag(self.curvature.factor), np.diag(factor))
+        return self.of_samples + 0.5 * float(half @ half) - float(np.log(roots).sum())
 
     def mode(self, delta: np.ndarray) -> Fields:
         """The samples' fields that are most likely with some effects (effects · rank)."""
         rank = self.targets.shape[1]
         effects = delta.reshape(-1, rank)
-        rest = self.of_fields[0] - self.curvature.matrix[:rank, rank:] @ delta
-        field = cho_solve((self.curvature.factor, True), rest)
+        rest = self.of_field - self.curvature.half @ delta
+        field = solve_triangular(self.curvature.factor, rest, lower=True, trans=1, check_finite=False)
         own, known, scale = np.empty_like(self.targets), self.curvature.known, self.curvature.scale
         means = field + self.curvature.design @ effects
         for number, (matrix, root, values) in enumerate(zip(known.matrices, known.roots, known.values, strict=True)):
@@ -154,16 +162,18 @@ def integrate(known: Information, scale: float, design: np.ndarray) -> Curvature
     design
         Samples × effects.
     """
-    rank, size = len(known.matrices[0]), 1 + design.shape[1]
-    matrix = np.zeros((size, rank, size, rank))
-    for number, (own, root, values) in enumerate(zip(known.matrices, known.roots, known.values, strict=True)):
-        crossed = own @ root
-        left = own - (crossed * (scale / (1 + scale * values))) @ crossed.T
-        row = np.append(1.0, design[number])
+    rank, n_effects = len(known.matrices[0]), design.shape[1]
+    rows, codes = np.unique(np.column_stack([np.ones(len(design)), design]), axis=0, return_inverse=True)
+    matrix = np.zeros((1 + n_effects, rank, 1 + n_effects, rank))
+    for code, row in enumerate(rows):
+        left = np.zeros((rank, rank))
+        for number in np.flatnonzero(codes == code):
+            taken = known.crossed[number] * np.sqrt(scale / (1 + scale * known.values[number]))
+            left += known.matrices[number] - taken @ taken.T
         for i, j in zip(*np.nonzero(np.outer(row, row)), strict=True):
             matrix[i, :, j] += row[i] * row[j] * left
-    total = matrix.reshape(size * rank, size * rank)
+    total = matrix.reshape((1 + n_effects) * rank, -1)
     total[np.diag_indices_from(total)] += SHARED
-    factor = cho_factor(total[:rank, :rank], lower=True, check_finite=False)
-    effects = total[rank:, rank:] - total[rank:, :rank] @ cho_solve(factor, total[:rank, rank:])
-    return Curvature(known, scale, design, total, factor[0], (effects + effects.T) / 2)
+    factor = cholesky(total[:rank, :rank], lower=True, check_finite=False)
+    half = solve_triangular(factor, total[:rank, rank:], lower=True, check_finite=False)
+    return Curvature(known, scale, design, factor, half, total[rank:, rank:] - half.T @ half)

@@ -7,7 +7,7 @@ from scipy.special import expit
 
 from kompot_scverse._messages import logger
 
-from .amplitudes import GRID, choose_amplitudes, chosen_variances, solve_prior
+from .amplitudes import GRID, choose_amplitudes, chosen_variances, prior_mode, solve_prior
 from .cell_blocks import CellBlocks
 from .features import Features
 from .mass_level import mass_level
@@ -216,7 +216,7 @@ def _fit_scaled(cells: Cells, now: State, blocks: np.ndarray, shape: np.ndarray)
         same = new_scale == scale and chosen is not None and (found == chosen).all()
         scale, chosen = new_scale, found
         variances = chosen_variances(information, expansion.linear, of_effects, found)
-        delta = solve_prior(information, expansion.linear, variances[of_effects])[0]
+        delta = prior_mode(information, expansion.linear, variances[of_effects])
         step = expansion.mode(delta) - now.fields
         move = cells.largest_move(step)
         now = cells.at(now.fields + step * min(1.0, LARGEST_MOVE / max(move, 1e-300)), now.levels)

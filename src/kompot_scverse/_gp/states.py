@@ -2,12 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from .basis import explained_variance
 from .features import CellFeatures
 from .frame import fit_frame
 from .model import CellStates, fit_cell_states
@@ -31,12 +29,14 @@ class States:
     model: CellStates
     n_cells: int
     """Number of cells that length scale and basis come from."""
+    left_out: np.ndarray
+    """Prior variance that the basis leaves out at each of them; NaN for other cells."""
     components: np.ndarray | None = None
     """Numbers of the components of the representation that are used; None for all."""
 
     def rows(self, take: Callable[[Any], Any]) -> "States":
         """Rows of the cells of an array, as `take` returns them."""
-        return replace(self, x=take(self.x))
+        return replace(self, x=take(self.x), left_out=take(self.left_out))
 
     @property
     def rank(self) -> int:
@@ -52,11 +52,6 @@ class States:
         components = np.arange(self.x.shape[1]) if self.components is None else self.components
         ls = cast("float", self.model.ls)  # a kernel with its own has no name
         return FeatureRecipe.of(features, self.model.frame, components, kernel_name(gp.kernel), ls)
-
-    @cached_property
-    def left_out(self) -> np.ndarray:
-        """Prior variance that the basis leaves out at every cell."""
-        return self.model.basis.kernel.diagonal(self.x) - explained_variance(self.model.basis, self.x)
 
     def describe(self, gp: "GPSettings") -> dict[str, Any]:
         """Settings of the Gaussian process as resolved."""
@@ -114,4 +109,6 @@ def fit_states(
     """
     points = Points(x, fit_frame(x if cells.all() else x[cells]))
     model = fit_cell_states(points if cells.all() else points.piece(cells), gp, distances=distances)
-    return States(use_rep, points, model, int(cells.sum()))
+    left_out = np.full(len(x), np.nan)
+    left_out[cells] = model.left_out
+    return States(use_rep, points, model, int(cells.sum()), left_out)
