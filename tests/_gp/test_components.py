@@ -53,6 +53,35 @@ def test_posterior_is_that_of_the_dense_model(case: Case, number: int):
     np.testing.assert_allclose(np.stack([fit.sample, fit.state, fit.effect]), point[:, None] * sigma2, rtol=1e-9)
 
 
+@pytest.mark.parametrize("number", range(len(POINTS)))
+def test_with_means_of_0_and_a_given_noise_it_is_that_of_the_dense_model(case: Case, number: int):
+    """The same ratios, but no flat coefficients: the prior of the coefficients is all that differs."""
+    point, noise = POINTS[number], 0.7
+    sums = sample_sums(case.phi, case.y, case.codes, len(case.conditions))
+    block = np.zeros(len(case.conditions), dtype=int)
+    model = VaryingCoefficients(sums.gram, case.design, (0.0, 0.0), block, 0.3, constant=False)
+    alike = 0.3 + 0.7 * (case.codes[:, None] == case.codes)
+    k, x = case.phi @ case.phi.T, case.design[case.codes]
+    inverse = np.linalg.inv(np.eye(len(k)) + k * (point[0] * alike + point[1] + point[2] * (x[:, 1:] @ x[:, 1:].T)))
+    change = case.design[case.conditions == 1][0] - case.design[0]
+    functions = [Function(case.design[0]), Function(change, tested=True)]
+    fit = fit_components(model, sums, Grid(POINTS[[number]], noise), given(np.ones((N_GENES, 1))), functions, case.phi)
+    new = np.random.default_rng(1).normal(size=(7, RANK))
+    for index, a in enumerate([functions[0].columns, change]):
+        cross = (new @ case.phi.T) * (x[:, 1:] @ a[1:] * point[2] + a[0] * point[1])
+        mean = cross @ inverse @ case.y
+        np.testing.assert_allclose(new @ fit.weights[index].T, mean, rtol=1e-8, atol=1e-8)
+        prior = (new @ new.T) * (point[1] * a[0] ** 2 + point[2] * (a[1:] @ a[1:]))
+        covariance = noise * (prior - cross @ inverse @ cross.T)
+        np.testing.assert_allclose(
+            fit.variances[index].variances(new), np.tile(covariance.diagonal(), (N_GENES, 1)), rtol=1e-7, atol=1e-10
+        )
+        if index == 1 and point[2] > 0:
+            pinv = np.linalg.pinv(covariance, rcond=1e-9, hermitian=True)
+            expected = np.einsum("ig,ij,jg->g", mean, pinv, mean)
+            np.testing.assert_allclose(fit.distances[index] ** 2, expected, rtol=1e-5)
+
+
 def test_average_over_the_grid_is_the_mixture_of_its_points(case: Case):
     probability = np.random.default_rng(2).dirichlet(np.ones(len(POINTS)), N_GENES)
     columns = case.design[case.conditions == 1][0] - case.design[0]

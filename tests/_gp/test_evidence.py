@@ -8,9 +8,11 @@ from kompot_scverse._gp.evidence import (
     Grid,
     grid_posterior,
     grid_prior,
+    independent_grid,
     log_evidence,
     ratio_grid,
 )
+from kompot_scverse._gp.varying_coefficients import contrast_design
 
 
 @pytest.fixture(scope="module", params=list(CONDITIONS))
@@ -87,3 +89,12 @@ def test_the_posterior_is_by_the_rule_of_bayes_without_what_hardly_matters():
     found = grid_posterior(evidence, prior)
     np.testing.assert_allclose(found[0], np.array([0.10, 0.15, 0.06]) / 0.31)
     np.testing.assert_allclose(found[1], [0, 5 / 8, 3 / 8], rtol=1e-9)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_one_point_of_the_grid_is_that_of_independent_conditions(n):
+    grid = independent_grid(n, 0.4)
+    design = contrast_design(np.arange(n))
+    _, state, effect = grid.points[0] * grid.noise
+    prior = state * np.outer(design[:, 0], design[:, 0]) + effect * design[:, 1:] @ design[:, 1:].T
+    np.testing.assert_allclose(prior, np.eye(n), atol=1e-14)

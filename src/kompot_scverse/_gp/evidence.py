@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import dask
 import numpy as np
 
+from .mixing import mixing_weights
 from .parallel import compute_here
 from .progress import progress_bar
 from .right_hands import RightHands
@@ -229,7 +230,7 @@ def grid_prior(evidence: np.ndarray) -> np.ndarray:
     """
     Probability of each point of the grid, learnt from all genes: the mixing distribution of most likelihood.
 
-    By the EM algorithm (Laird 1978, JASA 73, 805), stopped early; genes that say nothing (a likelihood that is equal
+    By the EM algorithm (:func:`mixing_weights`), stopped early; genes that say nothing (a likelihood that is equal
     everywhere) are left out. A millionth is spread evenly, so that a gene unlike all others can follow its own likelihood.
 
     Parameters
@@ -238,15 +239,11 @@ def grid_prior(evidence: np.ndarray) -> np.ndarray:
         From :func:`log_evidence`.
     """
     n_points = evidence.shape[1]
-    informative = np.flatnonzero(np.ptp(evidence, axis=1) > 0)
-    mass = np.full(n_points, 1 / n_points)
-    if len(informative) == 0:
-        return mass
-    chosen = evidence[informative]
+    chosen = evidence[np.ptp(evidence, axis=1) > 0]
+    if len(chosen) == 0:
+        return np.full(n_points, 1 / n_points)
     likelihood = np.exp(chosen - chosen.max(axis=1, keepdims=True)).astype(np.float32)
-    for _ in range(ITERATIONS):
-        weight = 1 / (likelihood @ mass.astype(np.float32))
-        mass = mass * (weight @ likelihood).astype(np.float64) / len(informative)
+    mass = mixing_weights(likelihood, ITERATIONS)
     mass = mass / mass.sum()
     return (1 - 1e-6) * mass + 1e-6 / n_points
 

@@ -1,6 +1,7 @@
 """Replicate-aware test of differential abundance: soft cell numbers per sample and neighbourhood."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,21 +77,39 @@ def abundance_test(mass: NDArray[np.float64], gram: NDArray[np.float64], design:
     design
         Design of the samples.
     """
-    n_cells = mass.sum(axis=1)
-    share = mass.sum(axis=0) / n_cells.sum()
-    pooled_gram = gram.sum(axis=0)
-    norm = np.maximum(np.diag(pooled_gram), TINY)
-    logit = np.log((mass + PRIOR_CELLS) / (n_cells[:, None] - mass + PRIOR_CELLS))
-    z, pvalue = (np.full(len(share), np.nan) for _ in range(2))
-    effect = np.full((len(share), *design.contrast.shape[1:]), np.nan)
-    tested = np.flatnonzero((mass.mean(axis=0) >= MIN_EXPECTED_CELLS) & (share < 1))
+    m = mass.shape[1]
+    z, pvalue = (np.full(m, np.nan) for _ in range(2))
+    effect = np.full((m, *design.contrast.shape[1:]), np.nan)
+    tested, share, logit, unit = tested_logits(mass, gram)
     if len(tested) == 0:
         return AbundanceTest(effect, z, pvalue, pvalue.copy())
 
     # in units of the counting SD of one cell all neighbourhoods have the same covariance between samples, 1/n
-    unit = np.sqrt(norm[tested] / mass.sum(axis=0)[tested] / (share[tested] * (1 - share[tested])))
-    observed, covariance = logit[:, tested] / unit, tempered_covariance(np.diag(1 / n_cells), BETWEEN_SAMPLES)
-    test = fit_blocks(observed, covariance, design, share[tested]).test(np.log(share[tested]), "limma")
+    covariance = tempered_covariance(np.diag(1 / mass.sum(axis=1)), BETWEEN_SAMPLES)
+    test = fit_blocks(logit / unit, covariance, design, share).test(np.log(share), "limma")
     effect[tested], z[tested], pvalue[tested] = (test.effect * unit).T, test.z, test.pvalue
+    pooled_gram = gram.sum(axis=0)
+    norm = np.maximum(np.diag(pooled_gram), TINY)
     overlap = pooled_gram / np.sqrt(np.outer(norm, norm))
     return AbundanceTest(effect, z, pvalue, spatial_fdr(pvalue, 1 / overlap.sum(axis=1)))
+
+
+def tested_logits(mass: NDArray[np.float64], gram: NDArray[np.float64]) -> tuple[NDArray[Any], ...]:
+    """Logits of the shares of the samples' cells, as :func:`abundance_test` compares them.
+
+    Parameters
+    ----------
+    mass, gram
+        As there.
+
+    Returns
+    -------
+    Numbers of the neighbourhoods that are tested; of these, their share of all cells, the logits, samples x neighbourhoods, and
+    the standard deviation that counting gives those of a single cell.
+    """
+    n_cells = mass.sum(axis=1)
+    share = mass.sum(axis=0) / n_cells.sum()
+    tested = np.flatnonzero((mass.mean(axis=0) >= MIN_EXPECTED_CELLS) & (share < 1))
+    own, share = mass[:, tested], share[tested]
+    unit = np.sqrt(np.diagonal(gram.sum(axis=0))[tested] / own.sum(axis=0) / (share * (1 - share)))
+    return tested, share, np.log((own + PRIOR_CELLS) / (n_cells[:, None] - own + PRIOR_CELLS)), unit

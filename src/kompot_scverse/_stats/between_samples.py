@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from kompot_scverse._gp.mixing import mixing_weights
+
 from .linear_model import SampleDesign
 
 GRID = np.concatenate([[0.0], np.geomspace(0.25, 64, 9)])
@@ -60,14 +62,14 @@ def between_samples(
     """
     known = np.arange(len(level)) if reference is None else np.flatnonzero(reference)
     unit = float(np.median(np.diag(covariance)))
-    likelihood = _likelihood(means[:, known] / np.sqrt(cell_variance[known]), covariance, GRID * unit, design)
+    likelihood = _likelihood(means[:, known] / np.sqrt(cell_variance[known]), covariance, GRID * unit, design).T
     if len(known) < 2 * GENES_PER_BIN:
-        quantile = np.interp(QUANTILE, np.cumsum(_distribution(likelihood)), GRID)
+        quantile = np.interp(QUANTILE, np.cumsum(mixing_weights(likelihood, ITERATIONS)), GRID)
         return np.full(len(level), min(MARGIN * float(quantile), LARGEST))
     order = np.argsort(level[known], kind="stable")
     edges = _halving(len(known))
     bins = [order[start:stop] for start, stop in zip(edges[:-1], edges[1:], strict=True)]
-    found = EXCESS * np.maximum.accumulate([_distribution(likelihood[:, own]) @ GRID for own in bins])
+    found = EXCESS * np.maximum.accumulate([mixing_weights(likelihood[own], ITERATIONS) @ GRID for own in bins])
     omega = np.interp(level, [np.median(level[known[own]]) for own in bins], found)
     return STEPS[np.searchsorted(STEPS, np.minimum(omega, STEPS[-1]))]
 
@@ -87,15 +89,6 @@ def _likelihood(
     log -= 0.5 * np.log(variances).sum(axis=1)[:, None]
     log -= log.max(axis=0)
     return np.exp(log, out=log)
-
-
-def _distribution(likelihood: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities of the points of the grid; `likelihood` is points x genes."""
-    likelihood = np.ascontiguousarray(likelihood)
-    mass = np.full(len(GRID), 1 / len(GRID))
-    for _ in range(ITERATIONS):
-        mass = mass * (likelihood @ (1 / (mass @ likelihood))) / likelihood.shape[1]
-    return mass
 
 
 def _halving(n: int) -> list[int]:

@@ -6,6 +6,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from kompot_scverse._gp.mixing import mixing_weights
+
 from .between_samples import evenly_chosen
 from .block_correlation import block_correlation, block_covariance
 from .grouped_fit import fit_groups
@@ -114,17 +116,9 @@ def fit_blocks(
     tiny = np.finfo(float).tiny
     log = np.stack([-0.5 * (fit.log_determinant + fit.df * np.log(np.maximum(fit.variance, tiny))) for fit in fits])
     likelihood = np.exp(log - log.max(axis=0))
-    mass = _shares(likelihood[:, known])
+    mass = mixing_weights(likelihood[:, known].T, ITERATIONS)
     likely = mass >= LEAST
     probability = likelihood[likely] * mass[likely, None]
     probability /= np.maximum(probability.sum(axis=0), tiny)
     mean = float(mass @ GRID)
     return BlockFit([fit for fit, use in zip(fits, likely, strict=True) if use], probability, mean)
-
-
-def _shares(likelihood: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share of the genes at every point of the grid, by expectation-maximisation; `likelihood` is points x genes."""
-    mass = np.full(len(likelihood), 1 / len(likelihood))
-    for _ in range(ITERATIONS):
-        mass = mass * (likelihood @ (1 / (mass @ likelihood))) / likelihood.shape[1]
-    return mass

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from kompot_scverse._gp.mixing import mixing_weights
+
 GRID_POINTS = 30
 BINS = 300
 ITERATIONS = 100
@@ -82,8 +84,4 @@ def fit_npmle(variance: NDArray[np.float64], df: int) -> VarianceDistribution:
     prior = VarianceDistribution(np.exp(np.linspace(*ends, GRID_POINTS)), np.full(GRID_POINTS, 1 / GRID_POINTS), df)
     counts, edges = np.histogram(np.log(np.clip(variance, np.exp(ends[0]), None)), bins=BINS)
     likelihood = prior.likelihood(np.exp((edges[1:] + edges[:-1]) / 2))
-    share = counts / counts.sum()
-    mass = prior.mass
-    for _ in range(ITERATIONS):
-        mass = mass * (share / (likelihood @ mass) @ likelihood)
-    return VarianceDistribution(prior.grid, mass, df)
+    return VarianceDistribution(prior.grid, mixing_weights(likelihood, ITERATIONS, counts / counts.sum()), df)

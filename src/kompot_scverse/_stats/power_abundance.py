@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from .abundance_testing import MIN_EXPECTED_CELLS, PRIOR_CELLS, abundance_test
+from .abundance_testing import abundance_test, tested_logits
 from .linear_model import SampleDesign
 from .power import draw_samples, two_groups
 
@@ -85,11 +85,11 @@ def excess_variance(mass: NDArray[np.float64], gram: NDArray[np.float64], design
     mass, gram, design
         As in :func:`abundance_test`.
     """
-    logit, unit, weight = _logits(mass, gram)
+    _, share, logit, unit = tested_logits(mass, gram)
     left = np.eye(len(mass)) - design.matrix @ np.linalg.pinv(design.matrix)
     total = np.square(left @ logit).sum(axis=0) / design.residual_df
     counting = np.square(unit) * float(np.diag(left) @ (1 / mass.sum(axis=1))) / design.residual_df
-    return max(float(weight @ (total - counting)), 0.0)
+    return max(float(share / share.sum() @ (total - counting)), 0.0)
 
 
 def scaled_to(pool: CellPool, variance: float, rng: np.random.Generator) -> CellPool:
@@ -101,16 +101,3 @@ def scaled_to(pool: CellPool, variance: float, rng: np.random.Generator) -> Cell
     drawn = float(np.log(shares / (1 - shares)).var(axis=0, ddof=1) @ (share / share.sum()))
     factor = min(variance / drawn, LARGEST) if drawn > 0 else 0.0
     return replace(pool, features=pool.features * np.sqrt(factor))
-
-
-def _logits(
-    mass: NDArray[np.float64], gram: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Logits of the tested neighbourhoods, the counting standard deviation of one cell, and weights that sum to one."""
-    n_cells = mass.sum(axis=1)
-    share = mass.sum(axis=0) / n_cells.sum()
-    tested = (mass.mean(axis=0) >= MIN_EXPECTED_CELLS) & (share < 1)
-    own, share = mass[:, tested], share[tested]
-    unit = np.sqrt(np.diagonal(gram.sum(axis=0))[tested] / own.sum(axis=0) / (share * (1 - share)))
-    logit = np.log((own + PRIOR_CELLS) / (n_cells[:, None] - own + PRIOR_CELLS))
-    return logit, unit, share / share.sum()
