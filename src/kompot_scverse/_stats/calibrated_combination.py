@@ -67,6 +67,8 @@ def calibrated(
         Their degrees of freedom; None for normal deviates.
     """
     values, vectors = np.linalg.eigh(correlation)
+    # rounding decides on the sign of an eigenvector, and what is drawn should not depend on it
+    vectors *= np.where(np.cos(np.arange(len(vectors))) @ vectors < 0, -1.0, 1.0)
     # quasi-random numbers are most even in the first dimensions, so these get the largest eigenvalues
     root = (vectors * np.sqrt(np.maximum(values, 0)))[:, ::-1].T
     uniform = Sobol(len(root), rng=0).random_base2(LOG_DRAWS)

@@ -14,6 +14,7 @@ from kompot_scverse._gp.moments import collect_moments
 from kompot_scverse._gp.noise_floor import check_noise
 from kompot_scverse._gp.parallel import return_freed_memory
 from kompot_scverse._gp.posterior import posterior_weights, spectrum
+from kompot_scverse._gp.representative import representative
 from kompot_scverse._gp.sample_sums import SampleSums
 from kompot_scverse._gp.states import States
 from kompot_scverse._gp.varying_coefficients import with_constant
@@ -34,8 +35,6 @@ from kompot_scverse.settings import GPSettings, StorageSettings, TestSettings
 from ._genes_read import GenesRead
 from ._null_moments import ShuffledMoments, shuffled_moments
 
-N_PLACES = 128
-"""Pivots on which the table of variances is built."""
 type Keeper = Callable[[ComponentFit, list[SampleCovariance]], ComponentFit]
 """Adds the covariance between the replicates of each condition to a fit."""
 
@@ -108,7 +107,9 @@ def fit_model(
     try:
         own = sums if _is_all(genes) else sums.genes(genes.chosen)
         samples = design.sample_key is not None
-        places = _places(states, constant=sigma is None)
+        places = states.model.basis.features(representative(states, design.cells))
+        if sigma is None:
+            places = with_constant(places)
         model = ComponentModel(sums.gram, _field_design(design), samples=samples, points=places, sigma=sigma)
         fit = model.learn_and_fit(sums, genes.reference, genes.chosen)
         nulls = None if shuffled is None else model.fit(replace(sums, cross=shuffled.cross, square=shuffled.square))
@@ -191,13 +192,6 @@ def _effect_test(sums: SampleSums, design: Design, effect: Effect) -> np.ndarray
     # as far apart as two conditions of the same number of cells
     scaled = directions * np.sqrt(cells.sum()) / 2
     return cauchy_combination(np.stack([score_test(sums, column) for column in scaled.T]))
-
-
-def _places(states: States, *, constant: bool) -> np.ndarray:
-    """Features of the first pivots, which differ most: they cover the cell states."""
-    basis = states.model.basis
-    places = basis.features(basis.pivots[:N_PLACES])
-    return with_constant(places) if constant else places
 
 
 def factor_keeper(storage: StorageSettings, disk: DiskStore, mod: str = "") -> Keeper:
