@@ -35,6 +35,20 @@ def test_one_test_many_times_is_that_test() -> None:
     np.testing.assert_allclose(calibrated(p, np.ones((5, 5)), np.ones(5), np.full(5, 7)), p, rtol=0.06)
 
 
+def test_signs_of_eigenvectors_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    correlation = np.corrcoef(rng.normal(size=(6, 9)))
+    p, eigh = np.geomspace(1e-4, 0.9, 20), np.linalg.eigh
+    expected = calibrated(p, correlation, np.ones(6))
+
+    def turned(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        values, vectors = eigh(matrix)
+        return values, vectors * np.array([-1, 1, -1, -1, 1, -1])
+
+    monkeypatch.setattr(np.linalg, "eigh", turned)
+    np.testing.assert_allclose(calibrated(p, correlation, np.ones(6)), expected, rtol=1e-12)
+
+
 def test_the_correlation_is_that_over_the_genes_that_two_tests_have() -> None:
     rng = np.random.default_rng(2)
     matrix = np.array([[1, 0.7, 0.2], [0.7, 1, 0.4], [0.2, 0.4, 1.0]])

@@ -60,6 +60,15 @@ def test_single_neighborhood_gives_weighted_means() -> None:
     np.testing.assert_allclose(found, rare.sum(axis=0), rtol=0.03)
 
 
+@pytest.mark.parametrize("members", [[True, False], [True, True]])
+def test_a_gene_with_one_value_does_not_vary(members: list[bool]) -> None:
+    soft = np.random.default_rng(0).dirichlet([0.3, 0.3], 500)
+    y = np.repeat([[0.1, 1.7, 1e5]], 500, axis=0)
+    data = node_means(collect_neighborhood_moments(soft, y, np.arange(500) % 6), np.array(members), HALVES)
+    np.testing.assert_array_equal(data.cell_variance, 0)
+    np.testing.assert_array_equal(data.n_expressing, 0)
+
+
 def test_group_means_are_the_two_way_regression() -> None:
     """Witness: weighted least squares of all (sample, neighbourhood) means on sample and neighbourhood dummies."""
     moments, tree, _ = moments_of()

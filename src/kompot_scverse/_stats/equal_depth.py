@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from kompot_scverse._gp.row_pieces import row_pieces
 from kompot_scverse._gp.row_tasks import RowReader
 
+from .layer_survey import LARGEST_COUNT
 from .thinning import TABULATED, Thinning
 
 
@@ -60,7 +61,7 @@ class EqualDepthReader:
             own, data = changed[cells], block.data[places]
             cells = cells[own]
             counts = np.expm1(data[own].astype(np.float64) * self.scale) / worth[cells]
-            counts = np.rint(counts).astype(np.int64)
+            counts = np.rint(np.minimum(counts, LARGEST_COUNT)).astype(np.int64)
             data[own] = thinning.few(np.minimum(counts, TABULATED), cells) / self.scale
             many = counts > TABULATED
             large.append((np.flatnonzero(own)[many] + places.start, counts[many], cells[many]))

@@ -17,6 +17,8 @@ WHOLE = 0.99
 """Share of the values that must be whole multiples of the smallest one of their cell."""
 TOLERANCE = (0.02, 1e-4)
 """How far a multiple may be from whole: absolutely, and of itself for the rounding of large values."""
+LARGEST_COUNT = 2.0**31
+"""More molecules of a gene no cell has; so large a multiple of anything is whole, up to rounding."""
 LARGEST = 700.0
 """Values above this are no logarithms; their powers of e would overflow."""
 
@@ -139,7 +141,7 @@ def _units(values: NDArray[np.floating], sizes: NDArray[np.integer], scale: floa
     unit[some] = np.minimum.reduceat(linear, (np.cumsum(sizes) - sizes)[some])
     ratio = linear / np.repeat(unit, sizes)
     off = np.abs(ratio - np.rint(ratio)) - TOLERANCE[1] * ratio
-    whole = int(((off <= TOLERANCE[0]) & (linear > 0)).sum())
+    whole = int(((off <= TOLERANCE[0]) & (linear > 0) & (ratio < LARGEST_COUNT) & (values * scale < LARGEST)).sum())
     # below 0 are no counts
     unit[unit <= 0] = np.nan
     return unit, whole

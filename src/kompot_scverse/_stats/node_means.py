@@ -95,7 +95,9 @@ def node_means(moments: NeighborhoodMoments, members: NDArray[np.bool_], contras
         # where no neighbourhood has samples of both sides, rounding errors are all there is
         size[size < 1e-9 * np.abs(of_sample).max()] = 0
     second, third = (np.sum(mass * size**k, axis=0) for k in (2, 3))
-    within = np.maximum(squares - pooled**2 / per_neighborhood[:, None], 0)
+    within = squares - pooled**2 / per_neighborhood[:, None]
+    # of a gene with one value in all cells, rounding is all there is
+    within[within < 1e-12 * squares] = 0
     variance, mean = within / per_neighborhood[:, None], pooled / per_neighborhood[:, None]
     skew = np.divide(variance**2, mean, out=np.zeros_like(mean), where=mean > 0)
     return NodeMeans(
