@@ -71,7 +71,14 @@ def test_other_values_tell_nothing(counts, units, codes):
     y = np.log1p(counts * units[:, None])
     rng = np.random.default_rng(3)
     corrected = y * rng.uniform(0.5, 2, 60)
-    for other in (corrected, y - y.mean(axis=0), np.sqrt(counts * units[:, None]), np.zeros((250, 60)), 10 * y, 1e6 * y):
+    for other in (
+        corrected,
+        y - y.mean(axis=0),
+        np.sqrt(counts * units[:, None]),
+        np.zeros((250, 60)),
+        10 * y,
+        1e6 * y,
+    ):
         found = survey(other, codes)
         assert found.scale is None
         assert np.isnan(found.unit).all()
