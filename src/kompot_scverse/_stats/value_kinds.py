@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -79,16 +80,23 @@ def value_kinds(block: NDArray[np.floating] | sp.csr_array) -> ValueKinds:
     if not (np.isfinite(y.data) & (y.data != 0)).all():
         y.data[~np.isfinite(y.data)] = 0
         y.eliminate_zeros()
-    n = y.shape[0]
-    cells = np.repeat(np.arange(n, dtype=np.int32), np.diff(y.indptr))
-    broken = np.bincount(cells[y.data != np.rint(y.data)], minlength=n)
-    below, above = (np.bincount(cells[chosen], minlength=n) > 0 for chosen in (y.data < 0, y.data > 1))
-    counts = (broken == 0) & above & ~below
+    n, sizes = y.shape[0], np.diff(y.indptr)
+    some = np.flatnonzero(sizes)
+
+    def per_cell(reduce: np.ufunc, values: NDArray[Any], of_none: float) -> NDArray[Any]:
+        found = np.full(n, of_none, dtype=values.dtype)
+        if len(some):
+            found[some] = reduce.reduceat(values, y.indptr[some])
+        return found
+
+    broken = per_cell(np.logical_or, y.data != np.rint(y.data), False)
+    lowest, highest = per_cell(np.minimum, y.data, np.inf), per_cell(np.maximum, y.data, -np.inf)
+    below = lowest < 0
+    counts = ~broken & (highest > 1) & ~below
     clean = ~(counts | below)
-    lowest = np.full(n, np.inf)
-    np.minimum.at(lowest, cells, y.data)
-    own = np.flatnonzero(clean[cells])
+    own = np.flatnonzero(np.repeat(clean, sizes))
     own = own[:: max(1, len(own) // MAX_VALUES)]
+    cells = np.searchsorted(y.indptr, own, side="right") - 1
     return ValueKinds(
         n_cells=n,
         n_counts=int(counts.sum()),
@@ -97,7 +105,7 @@ def value_kinds(block: NDArray[np.floating] | sp.csr_array) -> ValueKinds:
         scaled=_is_scaled(y, below),
         whole=not broken[clean].any(),
         data=y.data[own],
-        lowest=lowest[cells[own]],
+        lowest=lowest[cells],
     )
 
 
@@ -118,7 +126,9 @@ def _is_scaled(y: sp.csr_array, below: NDArray[np.bool_]) -> bool:
 def _mean_and_std(y: sp.csr_array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and standard deviation of the genes that vary."""
     n = max(y.shape[0], 1)
-    mean = np.asarray(y.sum(axis=0)).ravel() / n
-    std = np.sqrt(np.maximum(np.asarray(y.power(2).sum(axis=0)).ravel() / n - mean**2, 0))
+    mean, square = (
+        np.bincount(y.indices, weights=values, minlength=y.shape[1]) / n for values in (y.data, np.square(y.data))
+    )
+    std = np.sqrt(np.maximum(square - mean**2, 0))
     varies = std > 1e-9
     return mean[varies], std[varies]
