@@ -10,7 +10,7 @@ from pages import DESIGN, EVIL, Page, read_page
 
 import kompot_scverse as kp
 from kompot_scverse._report import figures
-from kompot_scverse._report.markup import tag
+from kompot_scverse._runs.markup import tag
 
 
 @pytest.fixture(scope="session")

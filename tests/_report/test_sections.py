@@ -2,8 +2,8 @@
 
 from pages import read_page
 
-from kompot_scverse._report.markup import Html, tag
 from kompot_scverse._report.sections import Section, contents
+from kompot_scverse._runs.markup import Html, tag
 
 
 def test_headings_are_nested_and_linked() -> None:

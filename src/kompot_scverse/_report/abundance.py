@@ -2,9 +2,9 @@
 
 from kompot_scverse import get, pl
 from kompot_scverse._runs.da_calls import da_calls
+from kompot_scverse._runs.markup import Html, tag
 
 from .figures import part, plotted
-from .markup import Html, tag
 from .run import ReportedRun
 from .samples import influence, sample_maps
 from .sections import Section

@@ -8,8 +8,8 @@ import pandas as pd
 from kompot_scverse._data.resolve import obs_column
 from kompot_scverse._data.sample_table import first_cells
 from kompot_scverse._data.tables import column_of
+from kompot_scverse._runs.markup import Html, joined, tag
 
-from .markup import Html, joined, tag
 from .run import ReportedRun
 from .tables import count, data_table
 

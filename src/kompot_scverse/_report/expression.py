@@ -3,10 +3,10 @@
 import pandas as pd
 
 from kompot_scverse import get, pl
+from kompot_scverse._runs.markup import Html, tag
 
 from .figures import part, plotted
 from .genes import gene_table
-from .markup import Html, tag
 from .run import ReportedRun
 from .samples import influence, sample_maps, samples
 from .sections import Section

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .markup import Html, tag
+from kompot_scverse._runs.markup import Html, tag
+
 from .run import ReportedRun
 
 DPI = 110

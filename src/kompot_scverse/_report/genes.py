@@ -8,8 +8,8 @@ import pandas as pd
 from kompot_scverse import get
 from kompot_scverse._data.resolve import obs_column
 from kompot_scverse._keys import column_name
+from kompot_scverse._runs.markup import Html, joined
 
-from .markup import Html, joined
 from .run import ReportedRun
 from .tables import data_table
 

@@ -5,13 +5,13 @@ from importlib.resources import files
 from typing import Any
 
 import kompot_scverse
+from kompot_scverse._runs.markup import Html, joined, tag
 
 from .abundance import abundance, cells_called
 from .checks import checks
 from .design import design
 from .expression import expression, genes_called
 from .figures import drawing, part
-from .markup import Html, joined, tag
 from .provenance import provenance, without_paths
 from .run import KINDS, ReportedRun
 from .sections import Section, contents

@@ -6,8 +6,8 @@ from typing import Any
 
 from kompot_scverse import RunInfo
 from kompot_scverse._runs.html import display
+from kompot_scverse._runs.markup import Html, joined, tag
 
-from .markup import Html, joined, tag
 from .run import KINDS, ReportedRun
 from .tables import facts
 

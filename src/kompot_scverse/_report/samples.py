@@ -5,9 +5,9 @@ from typing import Literal
 import pandas as pd
 
 from kompot_scverse import get, pl
+from kompot_scverse._runs.markup import Html, tag
 
 from .figures import plotted
-from .markup import Html, tag
 from .run import ReportedRun
 from .tables import data_table
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .markup import Html, joined, tag
+from kompot_scverse._runs.markup import Html, joined, tag
 
 
 @dataclass

@@ -1,9 +1,9 @@
 """Programs and gene sets of a run of differential expression."""
 
 from kompot_scverse import get, pl
+from kompot_scverse._runs.markup import Html
 
 from .figures import part, plotted
-from .markup import Html
 from .run import ReportedRun
 from .tables import data_table
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .markup import Html, joined, tag
+from kompot_scverse._runs.markup import Html, joined, tag
 
 FILTERED = 12
 """Rows from which on a table has a field that filters it."""

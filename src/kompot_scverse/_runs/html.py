@@ -1,8 +1,9 @@
 """Tables of runs as text and as HTML that reads well on light and on dark ground."""
 
-import html
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from .markup import Html, tag
 
 CELL = "text-align:left;vertical-align:top;color:inherit;background:none;padding:2px 10px 2px 0;border:none"
 TABLE = "border-collapse:collapse;color:inherit;background:none;width:auto;margin:2px 0 6px;font-size:inherit"
@@ -39,41 +40,35 @@ def text_table(rows: Iterable[Sequence[str]], width: int = 100) -> list[str]:
     return ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
-def html_table(rows: Iterable[Sequence[str]], header: Sequence[str] = (), notice: Sequence[str] = ()) -> str:
+def html_table(rows: Iterable[Sequence[str]], header: Sequence[str] = (), notice: Sequence[str] = ()) -> Html:
     """Rows as a table; cells that start with one of `notice` are set off."""
 
-    def cell(text: str) -> str:
-        marked = html.escape(str(text))
-        if notice and str(text).startswith(tuple(notice)):
-            marked = f"<span style='{NOTICE}'>{marked}</span>"
-        return f"<td style='{CELL}'>{marked}</td>"
+    def cell(text: str) -> Html:
+        noticed = notice and str(text).startswith(tuple(notice))
+        return tag("td", tag("span", text, style=NOTICE) if noticed else text, style=CELL)
 
-    head = "".join(f"<th style='{HEAD}'>{html.escape(name)}</th>" for name in header)
-    body = "".join(f"<tr style='background:none'>{''.join(cell(one) for one in row)}</tr>" for row in rows)
+    head = [tag("tr", *(tag("th", name, style=HEAD) for name in header))] if header else []
+    body = [tag("tr", *map(cell, row), style="background:none") for row in rows]
     # colours are inherited, so that the table follows the theme of the notebook or page; a wide one scrolls within it
-    table = f"<table style='{TABLE}'>{f'<tr>{head}</tr>' if head else ''}{body}</table>"
-    return f"<div style='overflow-x:auto'>{table}</div>"
+    return tag("div", tag("table", *head, *body, style=TABLE), style="overflow-x:auto")
 
 
-def text_list(texts: Iterable[str]) -> str:
+def text_list(texts: Iterable[str]) -> Html:
     """Sentences below each other."""
-    items = "".join(f"<li>{html.escape(text)}</li>" for text in texts)
-    return f"<ul style='margin:2px 0 6px;padding-left:20px'>{items}</ul>"
+    return tag("ul", *(tag("li", text) for text in texts), style="margin:2px 0 6px;padding-left:20px")
 
 
-def details(title: str, content: str, *, opened: bool = False) -> str:
+def details(title: str, content: Html, *, opened: bool = False) -> Html:
     """A part that folds."""
-    return f"<details{' open' if opened else ''}><summary style='cursor:pointer'>{html.escape(title)}</summary>{content}</details>"
+    return tag("details", tag("summary", title, style="cursor:pointer"), content, open=opened)
 
 
-def page(title: str, subtitle: str, content: Iterable[str]) -> str:
+def page(title: str, subtitle: str, content: Iterable[Html]) -> Html:
     """All of it."""
-    return (
-        f"<div style='color:inherit;line-height:1.4'><b>{html.escape(title)}</b>"
-        f"<div style='opacity:.75'>{html.escape(subtitle)}</div>{''.join(content)}</div>"
-    )
+    head = tag("b", title), tag("div", subtitle, style="opacity:.75")
+    return tag("div", *head, *content, style="color:inherit;line-height:1.4")
 
 
-def code(text: str) -> str:
+def code(text: str) -> Html:
     """Python code."""
-    return f"<pre style='color:inherit;background:rgba(128,128,128,.12);padding:6px;border-radius:4px'>{html.escape(text)}</pre>"
+    return tag("pre", text, style="color:inherit;background:rgba(128,128,128,.12);padding:6px;border-radius:4px")

@@ -34,13 +34,8 @@ class SampleCovariance:
         factor = as_dask(target, self.factor.chunks) if isinstance(target, np.ndarray) else target.lazy()
         return SampleCovariance(factor, kept=target)
 
-    def dense(self, phi: np.ndarray, gene: int) -> np.ndarray:
-        """Covariance of one gene at the cells with features `phi` (cells × rank): cells × cells."""
-        left = phi @ np.asarray(self.factor[gene])
-        return left @ left.T
-
     def variance(self, phi: np.ndarray) -> np.ndarray:
-        """Variance of every gene at the cells with features `phi`, the diagonal of :meth:`dense`: cells × genes."""
+        """Variance of every gene at the cells with features `phi`, cells × rank: cells × genes."""
         edges = np.cumsum([0, *self.factor.chunks[0]])
         chunks = [self.factor[start:stop] for start, stop in zip(edges[:-1], edges[1:], strict=True)]
         return np.hstack([factor_variance(phi, compute_here(chunk)[0]) for chunk in chunks])

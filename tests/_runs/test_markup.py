@@ -3,7 +3,7 @@
 import pytest
 from pages import read_page
 
-from kompot_scverse._report.markup import Html, joined, tag
+from kompot_scverse._runs.markup import Html, joined, tag
 
 
 @pytest.mark.parametrize("text", ["<script>", "a & b", '"quoted"', "it's", "</td>", "&lt;"])
