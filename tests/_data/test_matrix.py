@@ -1,6 +1,7 @@
 """Matrices of every container, number type, byte order and width of indices: the values of dense float64."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import zarr
 from anndata import AnnData
 
 import kompot_scverse as kp
+from kompot_scverse._data import stored_rows
 from kompot_scverse._data.features import feature_values
 from kompot_scverse._data.matrix import as_float, in_memory, matrix_reader
 
@@ -259,3 +261,38 @@ def test_what_is_lazy_or_in_a_file_is_brought_into_memory_sparse_where_it_was(tm
         assert isinstance(found, sp.csr_array)
         np.testing.assert_array_equal(found.toarray(), values.toarray())
     np.testing.assert_array_equal(in_memory(da.ones((3, 2))), np.ones((3, 2)))
+
+
+def chunks_read(monkeypatch, reader):
+    """How often each chunk of a zarr store is read, by array."""
+    counts, plain = Counter(), zarr.storage.LocalStore.get
+
+    async def counted(store, key, *others, **more):
+        counts[key] += 1
+        return await plain(store, key, *others, **more)
+
+    monkeypatch.setattr(zarr.storage.LocalStore, "get", counted)
+    for rows in reader.chunks:
+        reader.read(slice(*rows))
+    return {key: n for key, n in counts.items() if "/c/" in key}
+
+
+def test_blocks_of_rows_are_whole_chunks_of_a_dense_array(tmp_path, monkeypatch):
+    monkeypatch.setattr(stored_rows, "DISK_VALUES", 8 * 1000)
+    values = np.arange(5000.0 * 8).reshape(5000, 8)
+    array = zarr.create_array(tmp_path / "x.zarr", name="X", data=values, chunks=(700, 3))
+    counts = chunks_read(monkeypatch, matrix_reader(array, None, "X"))
+    assert set(counts.values()) == {1}
+    assert len(counts) == 8 * 3
+
+
+def test_few_chunks_of_a_compressed_matrix_are_read_twice(tmp_path, monkeypatch):
+    monkeypatch.setattr(stored_rows, "DISK_VALUES", 2000)
+    monkeypatch.setattr(stored_rows, "DISK_ROWS", (1, 4096))
+    values = sp.random(8192, 8, density=0.5, format="csr", rng=np.random.default_rng(0))
+    group = zarr.open_group(tmp_path / "x.zarr", mode="w")
+    ad.io.write_elem(group, "X", values, dataset_kwargs={"chunks": (1000,), "shards": None})
+    counts = chunks_read(monkeypatch, matrix_reader(ad.io.sparse_dataset(group["X"]), None, "X"))
+    of_data = [n for key, n in counts.items() if key.startswith("X/data")]
+    assert len(of_data) == -(-values.nnz // 1000)
+    assert sum(of_data) <= len(of_data) * (1 + 1.5 / stored_rows.CHUNKS)

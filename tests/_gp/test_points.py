@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kompot_scverse._gp.frame import fit_frame
-from kompot_scverse._gp.points import Points, columns_of, piece
+from kompot_scverse._gp.points import Points, columns_of, joined, piece
 
 X = np.random.default_rng(0).normal(3.0, 40.0, size=(50, 4))
 
@@ -26,5 +26,8 @@ def test_rows_and_columns_are_those_in_the_frame(kind: type) -> None:
         assert sent.values.dtype == kind
         np.testing.assert_array_equal(sent[:], whole[rows])
         np.testing.assert_array_equal(piece(whole, rows), whole[rows])
+        blocks = [piece(points, slice(0, 20)), piece(points, slice(20, 50))]
+        np.testing.assert_array_equal(joined(blocks)[rows], whole[rows])
+    np.testing.assert_array_equal(joined([whole[:9], whole[9:]]), whole)
     np.testing.assert_array_equal(np.asarray(points), whole)
     np.testing.assert_array_equal(np.stack(list(columns_of(points))), whole.T)

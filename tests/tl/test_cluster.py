@@ -14,7 +14,7 @@ import scipy.sparse as sp
 import zarr
 
 import kompot_scverse as kp
-from kompot_scverse._data import matrix
+from kompot_scverse._data import stored_rows
 from kompot_scverse._gp import over_cells
 from kompot_scverse._gp.points import piece
 
@@ -89,8 +89,9 @@ def in_file(study, path):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(matrix, "DISK_ROWS", (50, 50))
-    monkeypatch.setattr(over_cells, "BLOCK_ON_WORKER", 50)
+    monkeypatch.setattr(stored_rows, "DISK_ROWS", (50, 50))
+    # some rows of the expression belong to two blocks of the representation
+    monkeypatch.setattr(over_cells, "BLOCK_ON_WORKER", 70)
 
 
 @pytest.mark.usefixtures("small_blocks")

@@ -12,13 +12,9 @@ import scipy.sparse as sp
 from kompot_scverse._gp.row_pieces import csr_rows
 from kompot_scverse._messages import logger
 
-from .stored_rows import stored_rows
+from .stored_rows import rows_at_a_time, stored_rows
 
 UNKNOWN_DENSITY = 0.1
-DISK_ROWS = (1024, 32_768)
-"""Rows read at a time from a file, a power of two: at least and at most, so that larger blocks of cells are several of these."""
-DISK_VALUES = 2**21
-"""About as many values are read at a time: many chunks of the file, and little memory."""
 GPU = ("cupy", "cupyx")
 """Libraries whose arrays are in the memory of a GPU."""
 FILES = ("h5py", "zarr", "anndata")
@@ -162,16 +158,9 @@ def matrix_reader(values: Any, columns: np.ndarray | None, name: str) -> MatrixR
     if hasattr(values, "to_memory") and getattr(values, "format", None) == "csc":
         # rows of a csc file would be searched in the whole file again and again
         return matrix_reader(values.to_memory(), columns, name)
-    rows = _rows_at_a_time(values)
+    rows = rows_at_a_time(values)
     chunks = [(start, min(start + rows, shape[0])) for start in range(0, shape[0], rows)]
     return MatrixReader(values, columns, shape, chunks, name)
-
-
-def _rows_at_a_time(values: Any) -> int:
-    """Rows of a file that hold as many values as are read at a time."""
-    n_values = values.group["data"].shape[0] if hasattr(values, "group") else math.prod(values.shape)
-    rows = DISK_VALUES / max(n_values / max(values.shape[0], 1), 1)
-    return int(np.clip(2 ** round(math.log2(rows)), *DISK_ROWS))
 
 
 def as_float(values: Any, name: str) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Rows of a matrix in a file, which every process opens for itself."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -10,6 +11,12 @@ import h5py
 import numpy as np
 import scipy.sparse as sp
 
+DISK_ROWS = (1024, 32_768)
+"""Rows read at a time from a file, a power of two: at least and at most, so that larger blocks of cells are several of these."""
+DISK_VALUES, LARGEST_READ = 2**21, 2**23
+"""About as many values are read at a time, little memory; where chunks of the file are large, more, up to the second number."""
+CHUNKS = 8
+"""Chunks of values that are read at a time, at least, of a compressed matrix."""
 COMPARED = 2**17
 """Rows of an array that are compared at a time."""
 
@@ -108,3 +115,17 @@ def _parent(array: Any) -> Any:
     import zarr
 
     return zarr.open_group(array.store, path=array.path.rpartition("/")[0], mode="r")
+
+
+def rows_at_a_time(values: Any) -> int:
+    """Rows of a file that hold as many values as are read at a time; where chunks are of rows, whole ones: none is decompressed twice."""
+    sparse = hasattr(values, "group")
+    stored = values.group["data"] if sparse else values
+    of_chunk = (getattr(stored, "chunks", None) or (1,))[0]
+    n_values = max(math.prod(stored.shape) / max(values.shape[0], 1), 1)
+    # the first and the last chunk of values are read for the neighbours, too
+    wanted = np.clip(CHUNKS * of_chunk, DISK_VALUES, LARGEST_READ) if sparse else DISK_VALUES
+    rows = int(np.clip(2 ** round(math.log2(wanted / n_values)), *DISK_ROWS))
+    if sparse or of_chunk * n_values > LARGEST_READ:
+        return rows
+    return max(round(rows / of_chunk), 1) * of_chunk

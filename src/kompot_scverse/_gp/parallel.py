@@ -17,13 +17,20 @@ if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
 
-def compute_here(*tasks: object) -> tuple:
+def compute_here(*tasks: object, reads: bool = False) -> tuple:
     """
     Compute dask objects on threads of this process, whatever client is active.
 
     The tasks are the parallel part: threads of the linear algebra inside them would compete for the cores, so they are
     held back meanwhile. `dask.config.set(scheduler="synchronous")` and `num_workers` are heeded. When this returns or
     raises, no task is running any more.
+
+    Parameters
+    ----------
+    *tasks
+        Dask objects.
+    reads
+        Whether tasks begin by reading a file. Then there is one thread more than cores: it reads while the others compute.
     """
     try:
         # schedulers as functions: given their names, dask would import distributed, which takes a second
@@ -31,7 +38,7 @@ def compute_here(*tasks: object) -> tuple:
             if dask.config.get("scheduler", None) in ("synchronous", "sync", "single-threaded"):
                 return dask.compute(*tasks, scheduler=dask.get)
             # a pool of our own: dask's would go on with the tasks at hand after an error
-            with ThreadPoolExecutor(dask.config.get("num_workers", None) or CPU_COUNT) as pool:
+            with ThreadPoolExecutor(dask.config.get("num_workers", None) or CPU_COUNT + reads) as pool:
                 return dask.compute(*tasks, scheduler=dask.threaded.get, pool=pool)
     finally:
         return_freed_memory()

@@ -50,3 +50,13 @@ def columns_of(x: "np.ndarray | Points") -> Any:
 def piece(values: Any, rows: slice | np.ndarray) -> Any:
     """What a worker needs to have some rows: these rows, or of what computes them the means to do so."""
     return values.piece(rows) if hasattr(values, "piece") else values[rows]
+
+
+def joined(blocks: list[Any]) -> Any:
+    """Points or arrays of several blocks, one after the other."""
+    first = blocks[0]
+    if len(blocks) == 1:
+        return first
+    if isinstance(first, Points):
+        return Points(np.concatenate([block.values for block in blocks]), first.frame)
+    return np.concatenate(blocks)

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from .in_turn import combined_there
 from .over_cells import count_when_done, held_by_workers, ranges_on_workers
 from .parallel import cluster_client, compute_here, in_pairs
-from .points import Points, piece
+from .points import joined, piece
 from .progress import progress_bar
 
 TASK_ROWS = 4096
@@ -107,7 +107,8 @@ def map_rows(
 
         task = dask.delayed(run, pure=False)
         parts = [task(rows) for rows in row_tasks(y, codes)]
-        return compute_here(in_pairs(parts, dask.delayed(combine, pure=False)))[0]
+        total = in_pairs(parts, dask.delayed(combine, pure=False))
+        return compute_here(total, reads=y.chunks is not None)[0]
 
 
 def _on_workers(
@@ -124,40 +125,36 @@ def _on_workers(
 
     def submitted() -> Iterator[Any]:
         for rows in tasks:
-            own: list[Any] = []
-            place: tuple[Any, slice | None] = (None, None)
+            own, blocks, within = [], [], None
             for one in of_rows:
-                held = _place(one, rows)
-                if held is None:
-                    own.append(piece(one, rows))
-                else:
+                if hasattr(one, "without_points") and isinstance(rows, slice):
                     own.append(one.without_points(rows))
-                    place = held_by_workers(client, one.x)[held[0]], held[1]
-            yield client.submit(_on_worker, function, y.piece(rows), *place, *own, pure=False)
+                    numbers, within = _place(len(one.x), rows)
+                    blocks = held_by_workers(client, one.x)[numbers]
+                else:
+                    own.append(piece(one, rows))
+            yield client.submit(_on_worker, function, y.piece(rows), blocks, within, *own, pure=False)
 
     sizes = (int((codes[rows] >= 0).sum()) for rows in tasks)
     return combined_there(client, count_when_done(submitted(), sizes, advance), combine)
 
 
-def _place(of_points: Any, rows: slice | np.ndarray) -> tuple[int, slice] | None:
-    """Number of the block of the representation that has the rows, and where in it; None where it is not one alone."""
-    if not hasattr(of_points, "without_points") or not isinstance(rows, slice):
-        return None
-    size = ranges_on_workers(len(of_points.x))[0].stop
-    number = rows.start // size
-    first = number * size
-    return (number, slice(rows.start - first, rows.stop - first)) if rows.stop <= first + size else None
+def _place(n: int, rows: slice) -> tuple[slice, slice]:
+    """Numbers of the blocks of the representation that have the rows, and where in them, one after the other."""
+    size = ranges_on_workers(n)[0].stop
+    first = rows.start // size
+    return slice(first, -(-rows.stop // size)), slice(rows.start - first * size, rows.stop - first * size)
 
 
 def _on_worker(
     function: Callable[..., Any],
     y: RowReader,
-    block: np.ndarray | Points | None,
+    blocks: list[Any],
     within: slice | None,
     *of_rows: Any,
 ) -> Any:
     every = slice(None)
-    if block is not None and within is not None:
-        x = piece(block, within)
+    if within is not None:
+        x = piece(joined(blocks), within)
         of_rows = tuple(replace(one, x=x) if hasattr(one, "without_points") else one for one in of_rows)
     return function(y, every, *(one[every] for one in of_rows))

@@ -115,7 +115,8 @@ def _abundance_items(s: Sizes) -> list[Item]:
 
 
 def _reading_items(s: Sizes) -> list[Item]:
-    g, columns, threads = s.n_genes, max(s.rank, s.n_weights), os.cpu_count() or 1
+    # one more reads a file meanwhile
+    g, columns, threads = s.n_genes, max(s.rank, s.n_weights), (os.cpu_count() or 1) + s.in_file
     # one pass for the fits and, before it, one for the sums and squares of the tests
     products = max(g * s.rank, 2 * s.n_tested * s.n_weights)
     tasks = sum(-(-s.n_cells // s.n_samples // TASK_ROWS) for _ in range(s.n_samples))
