@@ -194,11 +194,11 @@ class ComponentModel:
         if sigma is None:
             self.model = VaryingCoefficients(gram, design.matrix)
             self.grid: Grid = ratio_grid(samples=samples, effects=n_columns > 1)
+            own_mean = gram[:, 0] / np.maximum(gram[:, :1, 0], 1)
+            self.points = np.vstack([points, own_mean[gram[:, 0, 0] > 0]])
         else:
             self.model = VaryingCoefficients(gram, design.matrix, (0.0, 0.0), constant=False)
-            self.grid = independent_grid(n_columns, sigma)
-        own_mean = gram[:, 0] / np.maximum(gram[:, :1, 0], 1)
-        self.points = np.vstack([points, own_mean[gram[:, 0, 0] > 0]])
+            self.grid, self.points = independent_grid(n_columns, sigma), points
         self.functions = [Function(columns) for columns in design.levels]
         self.functions += [Function(columns, tested=True) for columns in design.effects]
         self.n_conditions, self.joint = len(design.levels), design.joint
