@@ -103,6 +103,9 @@ def test_a_device_gives_the_same(features, monkeypatch):
     blocks = CellBlocks(features, CODES)
     np.testing.assert_allclose(blocks.sum(moments, 1.0)[1], features[:].T.astype(float) @ features[:], atol=1e-12)
     assert blocks._blocks._kept == {}
+    held = blocks.hold(product, weights := np.arange(blocks.shape[1]))
+    assert all(isinstance(one, np.ndarray) for one in held)
+    np.testing.assert_allclose(blocks.sum(of_held, held=held)[0], blocks.map(product, weights) @ features[:], rtol=1e-6)
     with on_threads(1):
         check(features)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,10 @@ class CellBlocks:
     def hold(self, function: Callable[..., np.ndarray], *arguments: Any) -> Held:
         """Arrays of cells, kept where the blocks are."""
         if self._client is None:
-            return list(self._results(function, None, arguments, stay=True))
+            found = self._results(function, None, arguments, stay=True)
+            first = next(found)
+            stay = self._blocks.fit(first.nbytes)
+            return [one if stay else np.asarray(one) for one in chain([first], found)]
         return self._submit(partial(_mapped, function), None, arguments)
 
     def map(self, function: Callable[..., np.ndarray], *arguments: Any) -> np.ndarray:
@@ -133,11 +137,11 @@ class _Blocks:
         self.size = round_size(min(len(features), BLOCK))
         """Rows of all blocks on a device."""
         self._kept: dict[int, Any] = {}
+        self._keeps = False
 
-    @cached_property
-    def _fit(self) -> bool:
-        """Whether all features fit on the device."""
-        return 4 * self.features.shape[0] * self.features.shape[1] <= free_memory()
+    def fit(self, n_bytes: int) -> bool:
+        """Whether as many blocks of a size fit on the device."""
+        return n_bytes * -(-len(self.features) // BLOCK) <= free_memory()
 
     def block_there(self, number: int) -> Any:
         """A block on the device; kept there if all of them fit, else computed again."""
@@ -148,7 +152,9 @@ class _Blocks:
             found = self.features.there(self.features.x[rows], self.size)
         else:
             found = put_rows(self.features[rows], self.size)
-        if self._fit:
+        if number == 0:
+            self._keeps = self.fit(found.nbytes)
+        if self._keeps:
             self._kept[number] = found
         return found
 
