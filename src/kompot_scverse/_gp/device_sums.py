@@ -15,6 +15,8 @@ FEW = 4096
 """Stored values that are moved at least."""
 SEGMENT = FEWEST
 """Rows of one sample summed in the precision of the expression; longer sums are accumulated in float64."""
+TOGETHER = 4
+"""Segments that are multiplied at a time, in a function that is compiled once for all tasks."""
 DENSE, SHARE = 2**28, 0.25
 """Bytes of expression, zeros filled in, that are on the device at a time: at most, and as a share of what features may fill."""
 
@@ -44,14 +46,18 @@ def device_sums(
     if not len(samples):
         return {}, {}
     size = min(_rows_at_a_time(values), round_size(len(codes)))
-    total: Any = None
-    with on_device():
-        phi, sums = put_rows(phi, round_size(len(codes))), _compiled(values.shape[1], len(samples), grams)
+    in_segments, add = _in_segments(values.shape[1]), _add(grams)
+    with on_device() as jnp:
+        phi, n_left = put_rows(phi, round_size(len(codes))), phi.shape[1] + weights.shape[1]
+        widths = (values.shape[1], n_left), (values.shape[1], weights.shape[1]), (phi.shape[1] * grams,) * 2
+        total = tuple(jnp.zeros((len(samples), *width)) for width in widths)
         for start in range(0, len(codes), size):
             rows = slice(start, start + size)
             own = repeat_last(weights[rows].astype(values.dtype, copy=False), size)
-            part = sums(_stored(values, rows, size), phi[rows], own, *_places(codes[rows], samples, size))
-            total = part if total is None else tuple(one + other for one, other in zip(total, part, strict=True))
+            places, of_segments = _places(codes[rows], samples, size)
+            every = in_segments(_stored(values, rows, size), phi[rows], own, places, len(of_segments) * SEGMENT)
+            for number, part in enumerate(of_segments.reshape(-1, TOGETHER)):
+                total = add(total, part, *(one[number] for one in every))
         cross, squares, of_features = (np.array(one) for one in total)
     numbers = samples.tolist()
     products = dict(zip(numbers, zip(cross, squares, strict=True), strict=True))
@@ -65,7 +71,7 @@ def _rows_at_a_time(values: Rows) -> int:
 
 def _places(codes: np.ndarray, samples: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Where each row goes, in segments of one sample, rows that take no part and copies to nowhere; and the sample of each segment."""
-    n_segments = size // SEGMENT + len(samples)
+    n_segments = -(-(size // SEGMENT + len(samples)) // TOGETHER) * TOGETHER
     places, of_segments = np.full(size, n_segments * SEGMENT, dtype=np.int32), np.zeros(n_segments, dtype=np.int32)
     first = 0
     for number, sample in enumerate(samples):
@@ -90,34 +96,40 @@ def _stored(values: Rows, rows: slice, size: int) -> Any:
 
 
 @cache
-def _compiled(n_genes: int, n_samples: int, grams: bool) -> Callable[..., tuple]:
+def _in_segments(n_genes: int) -> Callable[..., tuple]:
+    """A function that puts rows where they belong: expression with its zeros, weights and features, each parts × segments × rows × columns."""
     import jax
 
     jnp = jax.numpy
 
-    def sums(y: Any, phi: Any, weights: Any, places: Any, of_segments: Any) -> tuple:
-        def in_segments(rows: Any) -> Any:
-            empty = jnp.zeros((len(of_segments) * SEGMENT, rows.shape[1]), rows.dtype)
-            return empty.at[places].set(rows, mode="drop").reshape(len(of_segments), SEGMENT, -1)
+    def in_segments(y: Any, phi: Any, weights: Any, places: Any, n_rows: int) -> tuple:
+        def put(rows: Any) -> Any:
+            return jnp.zeros((n_rows, rows.shape[1]), rows.dtype).at[places].set(rows, mode="drop")
 
-        def add(total: tuple, segment: tuple) -> tuple[tuple, None]:
-            sample, dense, left, own = segment
-            own = own.astype(float)
-            of_segment = dense.T @ left, jnp.square(dense).T @ left[:, phi.shape[1] :], own.T @ own
-            return tuple(
-                one.at[sample].add(part.astype(float)) for one, part in zip(total, of_segment, strict=True)
-            ), None
-
-        left, own = jnp.concatenate([phi.astype(weights.dtype), weights], axis=1), phi[:, : phi.shape[1] * grams]
         if isinstance(y, tuple):
             data, genes, ends = y
-            row = jnp.repeat(places, jnp.diff(ends), total_repeat_length=len(data))
-            dense = jnp.zeros((len(of_segments) * SEGMENT, n_genes), data.dtype).at[row, genes].add(data, mode="drop")
-            dense = dense.reshape(len(of_segments), SEGMENT, n_genes)
+            row = places[jnp.searchsorted(ends, jnp.arange(len(data)), side="right") - 1]
+            dense = jnp.zeros((n_rows, n_genes), data.dtype).at[row, genes].add(data, mode="drop")
         else:
-            dense = in_segments(y)
-        widths = (n_genes, left.shape[1]), (n_genes, weights.shape[1]), (own.shape[1],) * 2
-        zero = tuple(jnp.zeros((n_samples, *width)) for width in widths)
-        return jax.lax.scan(add, zero, (of_segments, dense, in_segments(left), in_segments(own)))[0]
+            dense = put(y)
+        n_parts = n_rows // (TOGETHER * SEGMENT)
+        return tuple(one.reshape(n_parts, TOGETHER, SEGMENT, one.shape[1]) for one in (dense, put(weights), put(phi)))
 
-    return jax.jit(sums)
+    return jax.jit(in_segments, static_argnums=4)
+
+
+@cache
+def _add(grams: bool) -> Callable[..., tuple]:
+    """A function that adds the sums of one part."""
+    import jax
+
+    jnp = jax.numpy
+
+    def add(total: tuple, of_segments: Any, dense: Any, weights: Any, phi: Any) -> tuple:
+        left = jnp.concatenate([phi.astype(weights.dtype), weights], axis=2)
+        own = (phi if grams else phi[:, :, :0]).astype(float)
+        pairs = (dense, left), (jnp.square(dense), weights), (own, own)
+        sums = (jnp.einsum("krg,krc->kgc", *pair).astype(float) for pair in pairs)
+        return tuple(one.at[of_segments].add(more) for one, more in zip(total, sums, strict=True))
+
+    return jax.jit(add)
