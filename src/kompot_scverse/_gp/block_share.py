@@ -3,7 +3,8 @@
 import numpy as np
 from scipy.special import logsumexp
 
-from .evidence import Grid, grid_prior, log_evidence
+from .evidence import Grid, log_evidence
+from .grid_prior import grid_prior
 from .sample_sums import SampleSums
 from .varying_coefficients import VaryingCoefficients
 

@@ -10,12 +10,11 @@ from kompot_scverse._gp.components import Components, Function, Joint, fit_compo
 from kompot_scverse._gp.evidence import (
     Grid,
     evidence_of,
-    grid_posterior,
-    grid_prior,
     independent_grid,
     log_evidence,
     ratio_grid,
 )
+from kompot_scverse._gp.grid_prior import grid_posterior, grid_prior
 from kompot_scverse._gp.right_hands import RightHands
 from kompot_scverse._gp.sample_sums import SampleSums
 from kompot_scverse._gp.variance_table import VarianceTable
@@ -225,7 +224,7 @@ class ComponentModel:
             known = place[genes] >= 0
             found = np.empty((len(known), evidence.shape[1]))
             found[known] = evidence[place[genes][known]]
-            found[~known] = evidence_of(hands, self.grid, genes=np.flatnonzero(~known))
+            found[~known] = evidence_of(hands, self.grid, genes=np.flatnonzero(~known), prior=self.prior)
             return found
 
         # a choice of all would be a copy
@@ -244,7 +243,7 @@ class ComponentModel:
 
     def fit(self, sums: SampleSums) -> ComponentFit:
         """Fit further genes, under the prior that has been learnt."""
-        return self._fit(sums, lambda _, hands: evidence_of(hands, self.grid))
+        return self._fit(sums, lambda _, hands: evidence_of(hands, self.grid, prior=self.prior))
 
     def _fit(self, sums: SampleSums, evidence: Callable[[slice, RightHands], np.ndarray]) -> ComponentFit:
         prior = self.prior
