@@ -149,6 +149,9 @@ class TestSettings:
     """Only `de`: estimate fold changes and layers at equal depth, that is, from the expression expected at the sequencing depth of
     the shallowest sample (without `sample_key`, condition) in the same states. The replicate test always does. Needs logs of
     scaled counts."""
+    gene_weights: Literal["power", "equal"] = "power"
+    """Only `de` with `sample_key`: weights of the genes in the q-value. "power": genes of which a twofold change would be seen with so many cells and
+    samples have larger weights; few donors then find more. "equal": q-values are those of Benjamini and Hochberg."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -198,7 +201,7 @@ class TestSettings:
 
 
 DA_ONLY = ("min_lfc", "max_ptp")
-DE_ONLY = ("null_genes", "null", "null_mahalanobis", "all_statistics", "rng", "equal_depth")
+DE_ONLY = ("null_genes", "null", "null_mahalanobis", "all_statistics", "rng", "equal_depth", "gene_weights")
 
 
 @dataclass(frozen=True, kw_only=True)

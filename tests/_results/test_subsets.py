@@ -135,7 +135,7 @@ def test_other_neighborhoods_take_only_what_the_test_gives(done: AnnData) -> Non
         kp.tl.de(adata, "Age", sample_key="Replicate", **call, genes=["Gene0001"], overwrite=True)
     others = adata.var_names != "Gene0001"
     for key in (key for key in done.var if key.startswith("kompot")):
-        gone = key.endswith(("pvalue", "qvalue", "region", "region_probability", "region_lfc"))
+        gone = key.endswith(("pvalue", "qvalue", "weight", "region", "region_probability", "region_lfc"))
         expected = 0 if gone else int(done.var.loc[others, key].notna().sum())
         assert int(adata.var.loc[others, key].notna().sum()) == expected, key
     table = f"{K}_celltype_lfc_se_sample_var"
@@ -168,17 +168,26 @@ def test_genes_in_three_calls_are_called_as_in_one(done: AnnData, sample_key: st
         table = f"{K}_celltype_{statistic}"
         np.testing.assert_allclose(adata.varm[table], done.varm[table], rtol=1e-6)
     np.testing.assert_array_equal(adata.var[f"{K}_is_de_sample_var"], done.var[f"{K}_is_de_sample_var"])
-    p = pd.Series(adata.var[f"{K}_pvalue"]).dropna()
-    np.testing.assert_allclose(adata.var.loc[p.index, f"{K}_qvalue"], false_discovery_control(p))
+    p = check_rates(adata)
     summary = kp.RunInfo(adata).summary
     assert summary["n_genes_in_qvalue"] == len(p)
     assert summary["n_de"] == adata.var[f"{K}_is_de_sample_var"][15:].sum()
+
+
+def check_rates(adata: AnnData) -> pd.Series:
+    """q are those of Benjamini and Hochberg, by scipy, for p over the weights; returns p."""
+    p = pd.Series(adata.var[f"{K}_pvalue"]).dropna()
+    weight = adata.var.loc[p.index, f"{K}_weight"]
+    weight = (weight / weight.mean()).fillna(1)
+    np.testing.assert_allclose(
+        adata.var.loc[p.index, f"{K}_qvalue"], false_discovery_control((p / weight).clip(upper=1))
+    )
+    return p
 
 
 def test_p_of_earlier_calls_count(done: AnnData) -> None:
     adata = done.copy()
     adata.var.loc["Gene0001", f"{K}_pvalue"] = 1e-9
     kp.tl.de(adata, "Age", sample_key="Replicate", **CALL, genes=["Gene0007"], overwrite=True)
-    p = pd.Series(adata.var[f"{K}_pvalue"]).dropna()
-    np.testing.assert_allclose(adata.var.loc[p.index, f"{K}_qvalue"], false_discovery_control(p))
+    check_rates(adata)
     assert adata.var.loc["Gene0001", f"{K}_is_de_sample_var"]

@@ -122,3 +122,13 @@ def test_rates_without_tests() -> None:
     empty = np.full(3, np.nan)
     assert np.isnan(benjamini_hochberg(empty)).all()
     assert np.isnan(spatial_fdr(empty, np.ones(3))).all()
+
+
+def test_weighted_rates_divide_p_by_weights_of_one_on_average() -> None:
+    p, weights = np.array([0.01, np.nan, 0.02, 0.03, 0.9]), np.array([2.0, 100.0, 6.0, 4.0, 4.0])
+    by_hand = np.array([0.02, np.nan, 0.04 / 3, 0.03, 0.9])
+    np.testing.assert_allclose(benjamini_hochberg(p, weights), benjamini_hochberg(by_hand), rtol=1e-12)
+    np.testing.assert_array_equal(benjamini_hochberg(p, np.full(5, 7.0)), benjamini_hochberg(p))
+    weights[2] = np.nan
+    by_hand = np.array([0.01 * 10 / 6, np.nan, 0.02, 0.03 * 10 / 12, min(0.9 * 10 / 12, 1)])
+    np.testing.assert_allclose(benjamini_hochberg(p, weights), benjamini_hochberg(by_hand), rtol=1e-12)

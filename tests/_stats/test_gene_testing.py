@@ -106,9 +106,12 @@ def test_a_gene_does_not_depend_on_what_is_tested_beside_it() -> None:
     np.testing.assert_allclose(gene_test(alone, data["nodes"], groups()).pvalue, both.pvalue[:150], rtol=1e-9)
     chosen = np.array([180, 3, 160])
     np.testing.assert_array_equal(both.subset(chosen).pvalue, both.pvalue[chosen])
-    np.testing.assert_allclose(
-        both.subset(chosen).qvalue, stats.false_discovery_control(both.pvalue[chosen]), rtol=1e-12
-    )
+    np.testing.assert_allclose(few.weight, both.weight[some], rtol=1e-9)
+    weight = both.weight[chosen] / both.weight[chosen].mean()
+    expected = stats.false_discovery_control(np.minimum(both.pvalue[chosen] / weight, 1))
+    np.testing.assert_allclose(both.subset(chosen).qvalue, expected, rtol=1e-12)
+    equal = gene_test(**data, design=groups(), settings=GeneTestSettings(weights="equal"), reference=reference)
+    np.testing.assert_allclose(equal.qvalue, stats.false_discovery_control(both.pvalue), rtol=1e-12)
 
 
 def test_one_contrast_as_several_gives_the_same_p() -> None:
@@ -118,6 +121,7 @@ def test_one_contrast_as_several_gives_the_same_p() -> None:
         gene_test(**data, design=SampleDesign(groups().matrix, np.eye(2)[:, 1:])),
     )
     np.testing.assert_allclose(several.pvalue, one.pvalue, rtol=1e-8)
+    np.testing.assert_allclose(several.qvalue, one.qvalue, rtol=1e-8)
     np.testing.assert_allclose(several.effect[..., 0], one.effect, rtol=1e-8, atol=1e-12)
     np.testing.assert_allclose(several.z, np.abs(one.z), rtol=1e-6, atol=1e-8)
     assert several.subset(np.array([3, 5])).effect.shape == (len(data["nodes"]), 2, 1)

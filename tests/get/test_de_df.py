@@ -8,7 +8,17 @@ from kompot_scverse import GPSettings, TestSettings, tl
 from kompot_scverse.get import de_df
 
 CELLS = ["mahalanobis", "mean_lfc", "local_fdr", "is_de"]
-REPLICATES = ["mahalanobis", "mean_lfc", "pvalue", "qvalue", "local_fdr", "is_de", "mahalanobis_pvalue", "tail_fdr"]
+REPLICATES = [
+    "mahalanobis",
+    "mean_lfc",
+    "pvalue",
+    "qvalue",
+    "weight",
+    "local_fdr",
+    "is_de",
+    "mahalanobis_pvalue",
+    "tail_fdr",
+]
 REPLICATES += ["region", "region_probability", "region_lfc", "region_cells"]
 
 

@@ -71,8 +71,9 @@ def test_calls_that_are_lost_are_counted_and_said(asked, caplog, monkeypatch):
         kp.tl.influence(asked)
     table = kp.get.influence(asked)
     called = asked.var[f"{K}_is_de_sample_var"].to_numpy()
-    threshold = asked.var.loc[called, f"{K}_pvalue"].max()
-    lost = ~(asked.varm[f"{K}_without_pvalue"][called] <= threshold)
+    p, weight = (asked.var.loc[called, f"{K}_{name}"] for name in ("pvalue", "weight"))
+    threshold = (p / weight).max() * weight
+    lost = ~asked.varm[f"{K}_without_pvalue"][called].le(threshold, axis=0)
     assert table["n_lost"].to_dict() == lost.sum().to_dict()
     assert table["n_resting"].sum() == (lost.sum(axis=1) == 1).sum()
     said = [record.getMessage() for record in caplog.records if "called genes rest on" in record.getMessage()]

@@ -21,6 +21,8 @@ class DEPlan:
     """Whether the variance components of each gene are estimated."""
     tested: bool
     """Whether replicates are tested."""
+    weighted: bool = True
+    """Whether genes have weights in the q-value of the replicate test."""
     basis: bool = True
     """Whether the features are kept."""
     factors: bool = True
@@ -77,7 +79,7 @@ def plan_fields(plan: DEPlan, design: Design) -> list[Field]:
 def _omnibus_fields(plan: DEPlan, design: Design, group: object) -> list[Field]:
     """Fields of several contrasts tested together, which have no single direction."""
     keys = plan.keys(design, group)
-    rows = [row for row in _TEST_ROWS if plan.tested and row[1] not in ("neighborhood_lfc", "region_lfc")]
+    rows = [row for row in _TEST_ROWS if plan.tested and row[1] not in ("neighborhood_lfc", "region_lfc", "weight")]
     rows += [row for row in _CELL_TEST_ROWS if plan.cells_tested]
     rows += [
         ("var", f"{name}_sd", False, COMPONENTS[name]) for name in COMPONENTS if plan.estimated and name != "effect"
@@ -158,7 +160,7 @@ def _contrast_fields(plan: DEPlan, design: Design, group: object) -> list[Field]
         rows += [("var", f"{name}_sd", False, text) for name, text in COMPONENTS.items()]
         rows += variance_rows("the log fold change")
     if plan.tested:
-        rows += _TEST_ROWS
+        rows += [row for row in _TEST_ROWS if plan.weighted or row[1] != "weight"]
     if plan.cells_tested:
         rows += _CELL_TEST_ROWS
     if plan.significance:
@@ -216,7 +218,13 @@ _CELL_TEST_ROWS = [
 ]
 _TEST_ROWS = (
     ("var", "pvalue", False, "p-value of the replicate test, combined over neighbourhoods"),
-    ("var", "qvalue", False, "false discovery rate of the replicate test, Benjamini-Hochberg"),
+    (
+        "var",
+        "qvalue",
+        False,
+        "false discovery rate of the replicate test, Benjamini-Hochberg with the weights of the genes",
+    ),
+    ("var", "weight", False, "weight of the gene in the q-value, by how well a change of it would be seen"),
     ("var", "region", False, "node of the tree of neighbourhoods that explains the change of the gene best"),
     ("var", "region_probability", False, "probability that the gene changes, and this node explains it best"),
     ("var", "region_lfc", False, "log fold change of the sample means in this node, natural log"),

@@ -75,11 +75,15 @@ def gene_values(
         columns[keys.field("pvalue_cells")] = results.cell_pvalue
     if results.test is not None:
         columns[keys.field("pvalue")] = results.test.pvalue
+        if plan.weighted and results.levels is None:
+            columns[keys.field("weight")] = results.test.weight
         columns |= {keys.field(f"region{what}"): values for what, values in _regions(results).items()}
     values: dict[tuple[str, str], Any] = {("var", key): place(column, "var", key) for key, column in columns.items()}
     rate = None
     if results.test is not None:
-        rate = values["var", keys.field("qvalue")] = benjamini_hochberg(values["var", keys.field("pvalue")])
+        weight = values.get(("var", keys.field("weight")))
+        rate = benjamini_hochberg(values["var", keys.field("pvalue")], weight)
+        values["var", keys.field("qvalue")] = rate
     elif results.cell_pvalue is not None:
         rate = values["var", keys.field("qvalue_cells")] = benjamini_hochberg(values["var", keys.field("pvalue_cells")])
     elif results.comparison is not None:

@@ -22,12 +22,12 @@ IRRELEVANT = (
 """Parameters that do not change the results of a gene; what the threshold decides is decided again for all genes."""
 REPLICATES = ("sample_key", "paired", "covariates", "samples")
 """Parameters and parts of the fingerprint that change only results of the replicate test or of the variance between replicates."""
-NEIGHBORHOODS = ("n_neighborhoods", "neighborhood_width", "reference_genes", "tested_at_equal_depth")
+NEIGHBORHOODS = ("n_neighborhoods", "neighborhood_width", "reference_genes", "tested_at_equal_depth", "gene_weights")
 """Those that change only results of the replicate test."""
 SAMPLES = ("sample_key", "samples")
 """Of these, those that change all results if the variance between samples is a component of the model."""
 TESTED = (
-    "pvalue", "qvalue", "neighborhood_lfc", "neighborhood_zscore", "region", "region_probability", "region_lfc",
+    "pvalue", "qvalue", "weight", "neighborhood_lfc", "neighborhood_zscore", "region", "region_probability", "region_lfc",
 )  # fmt: skip
 """Endings of the statistics that the replicate test gives."""
 OF_SAMPLES = (*TESTED, "sample_weights")

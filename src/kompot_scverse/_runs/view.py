@@ -26,7 +26,7 @@ NEEDS = {
     'sample_key="<obs column>"': (
         "pvalue", "qvalue", "neighborhoods", "neighborhood_lfc", "neighborhood_zscore", "lfc_pvalue", "lfc_qvalue",
         "reference_sample_weights", "group_sample_weights", "sample_sd", "group_pvalue", "group_qvalue",
-        "region", "region_probability", "region_lfc", "sample_distances",
+        "region", "region_probability", "region_lfc", "sample_distances", "weight",
     ),
     'cell_groups="<obs column>"': ("group_mean_lfc", "group_lfc_se", "group_lfc_zscore", "group_lfsr"),
     "test=kp.TestSettings(null_genes=2000)": ("mahalanobis_local_fdr",),

@@ -42,12 +42,22 @@ def cauchy_combination(
     return np.where(total > 0, np.arctan2(1, statistic) / np.pi, np.nan)
 
 
-def benjamini_hochberg(pvalues: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Adjusted p (Benjamini & Hochberg 1995); NaN stays NaN and does not count as a test."""
+def benjamini_hochberg(pvalues: NDArray[np.float64], weights: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    """Adjusted p (Benjamini & Hochberg 1995); NaN stays NaN and does not count as a test.
+
+    With weights, those of :math:`p_g / w_g` (Genovese, Roeder & Wasserman 2006), after the weights were scaled to one on average over the tests, which
+    a test of unknown weight has. The false discovery rate holds if weights do not depend on p without a change.
+    """
     adjusted = np.full(np.shape(pvalues), np.nan)
     tested = np.isfinite(pvalues)
-    if tested.any():
-        adjusted[tested] = false_discovery_control(pvalues[tested])
+    if not tested.any():
+        return adjusted
+    p = pvalues[tested]
+    if weights is not None:
+        own = weights[tested]
+        own = np.where(np.isfinite(own), own / np.nanmean(own), 1)
+        p = np.minimum(p / own, 1)
+    adjusted[tested] = false_discovery_control(p)
     return adjusted
 
 

@@ -14,6 +14,7 @@ from .between_samples import between_samples
 from .block_testing import BlockFit, fit_blocks
 from .calibrated_combination import calibrated, correlation_between
 from .combine import benjamini_hochberg, cauchy_combination
+from .gene_weights import expected_z, gene_weights
 from .level_trend import remove_level_trend
 from .linear_model import SampleDesign, tempered_covariance
 from .moderated import ModeratedTest
@@ -42,6 +43,8 @@ class GeneTestSettings:
     level_trend: bool = True
     """Remove what genes of one level of expression share (:func:`remove_level_trend`). Not for genes chosen because they
     change together."""
+    weights: Literal["power", "equal"] = "power"
+    """Weights of the genes in the false discovery rate: by how well a change would be seen (:func:`gene_weights`), or the same for all."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,9 @@ class GeneTest:
     pvalue: NDArray[np.float64]
     """Per gene, combined over the nodes; NaN if tested nowhere."""
     qvalue: NDArray[np.float64]
-    """Benjamini-Hochberg over the genes."""
+    """Benjamini-Hochberg over the genes, with their weights."""
+    weight: NDArray[np.float64]
+    """Weight of each gene; of the genes that are learnt from, one on average."""
     effect: NDArray[np.float64]
     """Tested contrast of the sample means, nodes x genes, of several nodes x genes x contrasts; NaN where not tested, as
     the two below."""
@@ -74,9 +79,9 @@ class GeneTest:
 
     def subset(self, genes: NDArray[np.intp]) -> "GeneTest":
         """The test of some of the genes, with q over them alone."""
-        p = self.pvalue[genes]
+        p, weight = self.pvalue[genes], self.weight[genes]
         columns = (values[:, genes] for values in (self.effect, self.z, self.node_pvalue, self.probability))
-        return GeneTest(p, benjamini_hochberg(p), *columns)
+        return GeneTest(p, benjamini_hochberg(p, weight), weight, *columns)
 
 
 def gene_test(
@@ -92,7 +97,8 @@ def gene_test(
     Their covariance comes from the cell numbers and from the variance :func:`between_samples` at the level of the gene, with samples of one block correlated
     (:func:`fit_blocks`). The gene variances are shrunk towards their trend with the variance between cells, for a moderated t-test
     of one contrast or F-test of several. The p-values of a gene are combined over the nodes (Cauchy combination, weights from
-    :func:`weights_from_others`) and held to their level where nodes are correlated (:func:`calibrated`).
+    :func:`weights_from_others`) and held to their level where nodes are correlated (:func:`calibrated`). The q-values are those of p over the
+    weights of the genes (:func:`gene_weights`).
 
     Parameters
     ----------
@@ -110,26 +116,29 @@ def gene_test(
     """
     known = np.ones(moments.sums.shape[2], dtype=bool) if reference is None else reference
     shape = (len(nodes), moments.sums.shape[2])
-    z, pvalue = (np.full(shape, np.nan) for _ in range(2))
+    z, pvalue, expected = (np.full(shape, np.nan) for _ in range(3))
     effect = np.full(shape + design.contrast.shape[1:], np.nan)
 
     with progress_bar(len(nodes), "replicate test", "neighbourhoods") as advance:
         # the moments in a closure: as an argument, dask would look for its own objects in all of them
-        def tested(members: NDArray[np.bool_]) -> tuple[NDArray[np.intp], ModeratedTest] | None:
+        def tested(members: NDArray[np.bool_]) -> tuple[NDArray[np.intp], ModeratedTest, NDArray[np.float64]] | None:
             found = fit_node(moments, members, design, settings, known, len(nodes))
             advance(1)
-            return None if found is None else (found.genes, found.test)
+            return None if found is None else (found.genes, found.test, found.expected)
 
         task = dask.delayed(tested, pure=False)
-        of_nodes = compute_here(*[task(members) for members in nodes])
-    for i, found in enumerate(of_nodes):
+        found_at = compute_here(*[task(members) for members in nodes])
+    for i, found in enumerate(found_at):
         if found is not None:
-            genes, test = found
+            genes, test, expected[i, genes] = found
             effect[i, genes], z[i, genes], pvalue[i, genes] = test.effect.T, test.z, test.pvalue
     # one contrast written as several has a sign, too
     signed = z * np.sign(effect[..., 0]) if effect.shape[2:] == (1,) else z
-    combined = _combined(pvalue, weights_from_others(z, known), signed, known)
-    return GeneTest(combined, benjamini_hochberg(combined), effect, z, pvalue, node_probabilities(z, known))
+    of_nodes = weights_from_others(z, known)
+    combined = _combined(pvalue, of_nodes, signed, known)
+    weight = np.ones(shape[1]) if settings.weights == "equal" else gene_weights(expected, of_nodes, known)
+    rates = benjamini_hochberg(combined, weight)
+    return GeneTest(combined, rates, weight, effect, z, pvalue, node_probabilities(z, known))
 
 
 def _combined(
@@ -160,6 +169,8 @@ class NodeFit:
     design: SampleDesign
     fit: BlockFit
     test: ModeratedTest
+    expected: NDArray[np.float64]
+    """Expected z if the gene changed (:func:`expected_z`)."""
 
 
 def fit_node(
@@ -199,7 +210,8 @@ def fit_node(
     largest_df = fit.df * max(1.0, known.sum() / GENES_PER_DF)
     fit = fit.subset(np.flatnonzero(varies))
     test = fit.test(covariate, settings.prior, known, largest_df, n_nodes)
-    return NodeFit(genes, np.flatnonzero(use), means, typical, spread, rest, fit, test)
+    expected = expected_z(fit, rest, covariate, data.level[genes], known)
+    return NodeFit(genes, np.flatnonzero(use), means, typical, spread, rest, fit, test, expected)
 
 
 def _usable(n_eff: NDArray[np.float64], design: SampleDesign, settings: GeneTestSettings) -> NDArray[np.bool_] | None:

@@ -83,7 +83,9 @@ def genes_without(
     return LeftOut(*found)
 
 
-def rests_on(left_out: NDArray[np.float64], called: NDArray[np.bool_], threshold: float) -> NDArray[np.intp]:
+def rests_on(
+    left_out: NDArray[np.float64], called: NDArray[np.bool_], threshold: float | NDArray[np.float64]
+) -> NDArray[np.intp]:
     """Number of the only unit without which a call is lost; -1 if there is none, or more than one.
 
     Parameters
@@ -93,7 +95,7 @@ def rests_on(left_out: NDArray[np.float64], called: NDArray[np.bool_], threshold
     called
         Whether each gene is called with all samples.
     threshold
-        Largest p or q of a call.
+        Largest p or q of a call, one for all or per gene.
     """
     # what cannot be tested without a unit is lost, too
     lost = ~(left_out <= threshold)

@@ -1,6 +1,7 @@
 """Expected power of the replicate test of genes: studies are drawn from variance components, and tested as real ones are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,8 @@ class Components:
     """Value of one count (:func:`count_unit`); None where expression does not hold logs of counts, and changes as it is."""
     paired: bool = False
     """Whether each donor has a sample in both groups; variances are then those within donors."""
+    weights: Literal["power", "equal"] = "power"
+    """Weights of the genes in the false discovery rate."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,9 @@ def draw_study(
         sums[number] = mass[number][:, None] * mean + error
         squares += mass[number][:, None] * (mean**2 + (noise * now.noise) ** 2) + 2 * mean * error
     found = gene_test(
-        NeighborhoodMoments(mass, gram, sums, squares), parts.nodes, two_groups(n, paired=parts.paired), SETTINGS
+        NeighborhoodMoments(mass, gram, sums, squares),
+        parts.nodes,
+        two_groups(n, paired=parts.paired),
+        replace(SETTINGS, weights=parts.weights),
     )
     return Drawn(genes, sign != 0, found.qvalue <= threshold, np.isfinite(found.qvalue))

@@ -17,7 +17,7 @@ from kompot_scverse._gp.states import States
 from .abundance_testing import AbundanceTest, abundance_test
 from .between_levels import BetweenLevels, between_levels
 from .design import ContrastDesign, Design
-from .gene_testing import GeneTest, gene_test
+from .gene_testing import GeneTest, GeneTestSettings, gene_test
 from .influence import SampleParts
 from .neighborhoods import (
     Neighborhoods,
@@ -130,11 +130,19 @@ def cell_weights(
     return CellWeights(neighborhoods, x, neighborhoods.sparse_weights(x), hard)
 
 
-def compare_genes(sums: SumsOfGenes, weights: CellWeights, design: Design, contrast: ContrastDesign) -> GeneTest:
+def compare_genes(
+    sums: SumsOfGenes,
+    weights: CellWeights,
+    design: Design,
+    contrast: ContrastDesign,
+    settings: GeneTestSettings | None = None,
+) -> GeneTest:
     """Test the chosen genes for a change anywhere; the first nodes of the result are the single neighbourhoods."""
     moments = sample_parts(sums.moments, weights.soft, design, contrast).of()
     nodes = neighborhood_tree(weights.neighborhoods)
-    return gene_test(moments, nodes, contrast.matrix, reference=sums.reference).subset(sums.chosen)
+    return gene_test(moments, nodes, contrast.matrix, settings or GeneTestSettings(), sums.reference).subset(
+        sums.chosen
+    )
 
 
 def compare_categories(sums: SumsOfGenes, weights: CellWeights, design: Design, contrast: ContrastDesign) -> GeneTest:

@@ -23,6 +23,7 @@ COLUMNS = {
     "highest": "highest",
     "pvalue": "pvalue",
     "qvalue": "qvalue",
+    "weight": "weight",
     "pvalue_cells": "pvalue_cells",
     "qvalue_cells": "qvalue_cells",
     "local_fdr": "mahalanobis_local_fdr",
@@ -93,7 +94,7 @@ def de_df(
     Returns
     -------
     Table with the genes as index and the columns `mahalanobis`, `mean_lfc` (natural log, group − reference) and, if the
-    run has them, `pvalue` and `qvalue` (replicate test), `pvalue_cells` and `qvalue_cells` (test of the cells), `local_fdr`,
+    run has them, `pvalue`, `qvalue` and `weight` (replicate test), `pvalue_cells` and `qvalue_cells` (test of the cells), `local_fdr`,
     `is_de`, `mahalanobis_pvalue`, `tail_fdr`, and with replicates where the gene changes: `region` (the node of the tree of
     neighbourhoods that explains its change best, see :func:`regions`), `region_probability`, `region_lfc`, `region_cells` and, with
     `annotate`, `region_annotation`; with `cell_group` `mean_lfc`, `lfc_se`, `lfc_zscore`, `lfsr`, with

@@ -122,6 +122,7 @@ def _components(view: RunView, grid: Grid) -> tuple[Components, np.ndarray]:
         nodes=regions.nodes,
         unit=count_unit(level.mean(axis=0), noise) if counts else None,
         paired=bool(view.run.params.get("paired")),
+        weights=view.run.params.get("gene_weights", "equal"),
     )
     if grid.cell_group is None:
         return parts, np.ones(len(places))

@@ -61,6 +61,7 @@ class DERequest(ExpressionRequest, Comparison):
             estimated=self.gp.estimated,
             tested=tested,
             basis=self.storage.basis is not None,
+            weighted=self.test.gene_weights == "power",
             factors=self.storage.sample_covariance is not None,
         )
 

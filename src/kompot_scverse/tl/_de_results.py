@@ -16,6 +16,7 @@ from kompot_scverse._runs.fingerprint import array_print, design_prints
 from kompot_scverse._stats.category_statistics import GroupStatistics, category_means, group_statistics, mean_features
 from kompot_scverse._stats.design import MIN_CELLS
 from kompot_scverse._stats.effect import Effect
+from kompot_scverse._stats.gene_testing import GeneTestSettings
 from kompot_scverse._stats.lazy_layers import lazy_average
 from kompot_scverse._stats.sample_tests import compare_categories, compare_genes, compare_samples
 
@@ -92,7 +93,7 @@ def _contrast(job: Job, fitted: DEFit, number: int) -> GeneResults:
     found: dict[str, Any] = {}
     if fitted.weights is not None and fitted.sums is not None and task.contrasts is not None:
         arguments = (fitted.sums, fitted.weights, task.design, task.contrasts[number - 1])
-        found["test"] = compare_genes(*arguments)
+        found["test"] = compare_genes(*arguments, GeneTestSettings(weights=job.request.test.gene_weights))
         found["group_test"] = None if task.categories is None else compare_categories(*arguments)
         found["n_neighborhoods"] = fitted.weights.soft.shape[1]
     elif model.cell_pvalues is not None:
@@ -171,6 +172,7 @@ def _params(job: Job, fitted: DEFit) -> dict[str, Any]:
         "null": test.null,
         "fdr_threshold": test.threshold,
         "equal_depth": test.equal_depth,
+        "gene_weights": test.gene_weights,
         "layers": request.storage.layers,
         "rng": seed_of(test.rng),
     }

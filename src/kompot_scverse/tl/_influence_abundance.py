@@ -55,7 +55,9 @@ def changes(pvalue: np.ndarray, stored: np.ndarray) -> tuple[np.ndarray, np.ndar
     return change, np.nan_to_num(change, nan=-1).argmax(axis=0)
 
 
-def lost_calls(names: list[str], rates: np.ndarray, called: np.ndarray, threshold: float) -> dict[str, Any]:
+def lost_calls(
+    names: list[str], rates: np.ndarray, called: np.ndarray, threshold: float | np.ndarray
+) -> dict[str, Any]:
     """How many calls are lost without each unit, and how many without it only."""
     lost = (~(rates <= threshold) & called).sum(axis=1)
     alone = np.bincount(rests_on(rates, called, threshold) + 1, minlength=len(lost) + 1)[1:]

@@ -53,8 +53,8 @@ def de(
     neighbourhoods, which are merged step by step to larger ones. In each, the mean expression of a sample is one
     observation, and the conditions are compared by a moderated t-test (empirical-Bayes shrinkage of gene variances, Smyth
     2004). The p-values of a gene are combined over the neighbourhoods (Cauchy combination, Liu & Xie 2020) and adjusted over
-    genes (Benjamini & Hochberg 1995). Without `sample_key`, a score test tells whether the cells differ; it says nothing
-    about individuals.
+    genes (Benjamini & Hochberg 1995), which are weighted by how well a change of them would be seen (Genovese et al. 2006).
+    Without `sample_key`, a score test tells whether the cells differ; it says nothing about individuals.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def de(
     References
     ----------
     Otto et al. (2025), Kompot, bioRxiv 10.1101/2025.06.03.657769; Otto et al. (2024), Mellon, Nature Methods; Smyth
-    (2004), SAGMB 3, 3; Liu & Xie (2020), JASA 115, 393.
+    (2004), SAGMB 3, 3; Liu & Xie (2020), JASA 115, 393; Genovese et al. (2006), Biometrika 93, 509.
 
     Examples
     --------

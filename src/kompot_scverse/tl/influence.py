@@ -120,7 +120,9 @@ def _of_run(view: RunView, genes: Any) -> Extension:
     own = LeftOut(
         *(values[:, again.chosen] for values in (left_out.effect, left_out.z, left_out.pvalue, left_out.qvalue))
     )
-    threshold = float(pvalue[called].max(initial=0.0))
+    weight = view.numbers("weight") if view.has("weight") else np.ones(len(pvalue))
+    # p over its weight decides
+    threshold = float((pvalue / weight)[called].max(initial=0.0)) * weight[numbers]
     fields = _fields(view, again, numbers, own, pvalue[numbers])
     return Extension(view, fields, {"influence": lost_calls(again.donor_names, own.pvalue, called[numbers], threshold)})
 

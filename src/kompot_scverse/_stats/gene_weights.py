@@ -1,0 +1,96 @@
+"""Weights of the genes in the false discovery rate: how well a change of each would be seen."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+from scipy.stats import chi2
+
+from .block_testing import BlockFit
+from .linear_model import SampleDesign
+from .variance_prior import variance_trend
+
+FOLD = 2.0
+"""Change of the counts that is expected of a gene that changes."""
+LIKELIHOOD_RATIO = 20.0
+"""How much likelier a change must be than none for a call. With 7 to 150, three donors against three find 3.5 to 7 % of the changes
+in monocytes, and 3 % with equal weights; where all cells change, larger ones lose up to 2 of 44 %."""
+LEAST = 0.1
+"""Least weight. A gene that is expected to be hard to see, but changes a lot, has a q at most ten times as large as without weights."""
+
+
+def expected_z(
+    fit: BlockFit,
+    design: SampleDesign,
+    covariate: NDArray[np.float64],
+    level: NDArray[np.float64],
+    reference: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    r"""Expected z of every gene if its counts halved on one side of the contrast; NaN for several contrasts, which have no sides.
+
+    The contrast of the means is :math:`\sum_s c_s \bar y_s`, and so :math:`\sum_s |c_s| / 2` times the difference of two weighted means. With
+    the level :math:`\log(1 + x)`, a change of the counts by the factor 2 is a difference of :math:`\log(1 + x) - \log(1 + x / 2)`; of values below
+    zero, which are not logs of one plus counts, :math:`\log 2`. The standard error is that of the trend of the variances. Neither
+    the effect of a gene nor its own variance takes part, so z does not depend on what is expected of it.
+
+    Parameters
+    ----------
+    fit
+        Fits of all genes.
+    design
+        Of the samples.
+    covariate
+        What the trend of the variances depends on.
+    level
+        Mean expression.
+    reference
+        Genes that the trend is learnt from.
+    """
+    coefficients = np.linalg.pinv(design.matrix).T @ design.contrast
+    if coefficients.ndim == 2 and coefficients.shape[1] > 1:
+        return np.full(len(level), np.nan)
+    # the trend is one of medians
+    median = chi2.median(fit.df) / fit.df
+    squared = np.zeros(len(level))
+    for one, share in zip(fit.fits, fit.probability.mean(axis=1), strict=True):
+        variance = np.exp(variance_trend(covariate, np.log(one.variance), reference)) / median
+        squared += share * np.ravel(one.scale) ** 2 * variance
+    count = np.expm1(np.maximum(level, 0))
+    change = np.log((1 + count) / (1 + count / FOLD)) if level.min() >= 0 else np.log(FOLD)
+    return change * np.abs(coefficients).sum() / 2 / np.sqrt(squared)
+
+
+def gene_weights(
+    expected: NDArray[np.float64], node_weights: NDArray[np.float64], reference: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    r"""Weights of the genes for Benjamini and Hochberg's procedure, one on average (Genovese, Roeder & Wasserman 2006).
+
+    Where the change of a gene has an expected z of :math:`\tau`, its z is :math:`N(0, 1)` without a change and :math:`N(0, 1 + \tau^2)` with one.
+    Most changes are found if all genes are called from the same likelihood ratio on, c, which a gene reaches at
+
+    .. math:: z^2 = 2 (1 + \tau^{-2}) \left(\log c + \tfrac12 \log(1 + \tau^2)\right).
+
+    The weight is proportional to the p of this z: hardly any for :math:`\tau < 1`, and nearly the same for all :math:`\tau > 2`. It is averaged over the
+    nodes with their weights, and mixed with equal weights so that none is below ``LEAST``.
+
+    Parameters
+    ----------
+    expected
+        Expected z, nodes x genes; NaN where not tested.
+    node_weights
+        Weights of the nodes, nodes x genes.
+    reference
+        Genes that have a weight of one on average.
+
+    Returns
+    -------
+    Per gene, NaN if tested nowhere; 1 for all if nothing is expected of any.
+    """
+    known = np.isfinite(expected)
+    if not known[:, reference].any():
+        return np.ones(expected.shape[1])
+    power = np.maximum(np.where(known, expected, 0), 1e-3) ** 2
+    z = np.sqrt(2 * (1 + 1 / power) * (np.log(LIKELIHOOD_RATIO) + np.log1p(power) / 2))
+    found = (node_weights * np.where(known, ndtr(-z), 0)).sum(axis=0)
+    tested = known.any(axis=0)
+    mean = max(float(found[tested & reference].mean()), np.finfo(float).tiny)
+    return np.where(tested, LEAST + (1 - LEAST) * found / mean, np.nan)
