@@ -130,8 +130,9 @@ def gene_test(
         found_at = compute_here(*[task(members) for members in nodes])
     for i, found in enumerate(found_at):
         if found is not None:
-            genes, test, expected[i, genes] = found
+            genes, test, of_change = found
             effect[i, genes], z[i, genes], pvalue[i, genes] = test.effect.T, test.z, test.pvalue
+            expected[i, genes] = of_change
     # one contrast written as several has a sign, too
     signed = z * np.sign(effect[..., 0]) if effect.shape[2:] == (1,) else z
     of_nodes = weights_from_others(z, known)
