@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from kompot_scverse._gp.basis import Basis
 from kompot_scverse._gp.cell_blocks import CellBlocks
-from kompot_scverse._gp.features import CellFeatures
+from kompot_scverse._gp.features import Features as FeaturesOfCells
+from kompot_scverse._gp.features import over_features, stored
 from kompot_scverse._gp.order import canonical_order
-from kompot_scverse._gp.over_cells import over_cells
+from kompot_scverse._gp.parallel import cluster_client
 from kompot_scverse._gp.points import piece
 from kompot_scverse._gp.region_choice import choose_regions
 from kompot_scverse._gp.rough import MAX_CENTERS, rough_basis
@@ -21,6 +23,8 @@ from .neighborhoods import ABUNDANCE_WIDTH, Neighborhoods, fit_neighborhoods, ne
 CELLS_PER_CENTER = 10
 NEGLIGIBLE = 1e-9
 """Share of the largest information below which a combination of effects is not known."""
+KEPT = 2**26
+"""Bytes of features up to which they are computed once."""
 
 
 def n_rough_centers(n_cells: int) -> int:
@@ -93,10 +97,26 @@ class RatioFeatures:
         """Groups of neighbourhoods that may be a region, without all of them: nodes × neighbourhoods."""
         return neighborhood_tree(self.neighborhoods)[:-1].astype(np.float64)
 
+    @cached_property
+    def _with_weights(self) -> FeaturesOfCells:
+        """Smooth and rough features of all cells, and their weights in the neighbourhoods; in memory where they are small."""
+        weights = RegionBasis(self.neighborhoods, np.eye(len(self.neighborhoods.centers)))
+        features = self.states.features(self.rough, weights)
+        small = 4 * features.shape[0] * features.shape[1] <= KEPT and cluster_client() is None
+        return stored(features) if small else features
+
     @property
-    def fields(self) -> CellFeatures:
+    def fields(self) -> FeaturesOfCells:
         """Smooth and rough features of all cells."""
-        return self.states.features(self.rough)
+        known = self._with_weights
+        return known[:, : len(self.blocks)] if isinstance(known, np.ndarray) else self.states.features(self.rough)
+
+    def _with_regions(self, nodes: np.ndarray) -> FeaturesOfCells:
+        """Those of the fields and of regions (regions × neighbourhoods)."""
+        fields, regions = self.fields, RegionBasis(self.neighborhoods, nodes)
+        if isinstance(fields, np.ndarray):
+            return np.hstack([fields, regions.features(self.states.x[:]).astype(np.float32)])
+        return self.states.features(self.rough, regions)
 
     @cached_property
     def _of_fields(self) -> CellBlocks:
@@ -121,8 +141,7 @@ class RatioFeatures:
         numbers = self._differing(codes, design) if len(self.nodes) else np.empty(0, dtype=np.intp)
         if not len(numbers):
             return Features(self._of_fields, self.blocks, 0.0)
-        regions = RegionBasis(self.neighborhoods, self.nodes[numbers])
-        cells = CellBlocks(self.states.features(self.rough, regions), self._of_fields.codes)
+        cells = CellBlocks(self._with_regions(self.nodes[numbers]), self._of_fields.codes)
         blocks = np.append(self.blocks, 2 + np.arange(len(numbers)))
         return Features(cells, blocks, -len(numbers) * float(np.log(len(self.nodes))))
 
@@ -145,16 +164,21 @@ class RatioFeatures:
 
     def _sums(self, codes: np.ndarray, n_samples: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Sums over the cells of the products of features, fields and nodes, and of the features of each sample."""
-        bases = (self.states.model.basis, self.rough, RegionBasis(self.neighborhoods, self.nodes))
-        parts = over_cells(_sums_of, self.states.x, codes, arguments=(bases, n_samples), what="regions")
+        parts = over_features(_sums_of, self._with_weights, codes, arguments=(n_samples,), what="regions")
         gram, sums = (sum(of_blocks) for of_blocks in zip(*parts, strict=True))
-        return gram, sums, np.bincount(codes[codes >= 0], minlength=n_samples).astype(np.float64)
+        # nodes are sums of neighbourhoods
+        nodes = block_diag(np.eye(len(self.blocks)), self.nodes)
+        return (
+            nodes @ gram @ nodes.T,
+            sums @ nodes.T,
+            np.bincount(codes[codes >= 0], minlength=n_samples).astype(np.float64),
+        )
 
 
-def _sums_of(x: np.ndarray, codes: np.ndarray, bases: tuple, n_samples: int) -> tuple[np.ndarray, np.ndarray]:
+def _sums_of(features: np.ndarray, codes: np.ndarray, n_samples: int) -> tuple[np.ndarray, np.ndarray]:
     """Sums over a block of cells."""
     on = codes >= 0
-    rows = np.hstack([basis.features(x[on]) for basis in bases])
+    rows = features[on].astype(np.float64)
     return rows.T @ rows, sums_by_code(rows, codes[on], n_samples)
 
 
