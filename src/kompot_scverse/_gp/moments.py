@@ -118,8 +118,8 @@ def collect_moments(
     shape = (n_samples, y.shape[1])
     found = Moments(
         _stack(total.cross, (*shape, phi.shape[1])),
-        _stack(total.sums, (*shape, weights.shape[1])),
-        _stack(total.squares, (*shape, weights.shape[1])),
+        _stack(total.sums, (*shape, weights.shape[1]), turned=True),
+        _stack(total.squares, (*shape, weights.shape[1]), turned=True),
         None if extract is None else _assemble(total.extracted, codes),
         _stack(total.grams, (n_samples, phi.shape[1], phi.shape[1])),
     )
@@ -127,9 +127,9 @@ def collect_moments(
     return found
 
 
-def _stack(parts: dict[int, np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-    """One array of the samples' sums, zero for a sample without cells; the parts are given up on the way."""
-    out = np.zeros(shape)
+def _stack(parts: dict[int, np.ndarray], shape: tuple[int, ...], *, turned: bool = False) -> np.ndarray:
+    """One array of the samples' sums, zero for a sample without cells, `turned` with the genes next to each other; the parts are given up."""
+    out = np.zeros((shape[0], *shape[:0:-1])).swapaxes(1, 2) if turned else np.zeros(shape)
     for sample in list(parts):
         out[sample] = parts.pop(sample)
     return out
@@ -163,7 +163,7 @@ def _sum_rows(
         part.cross[sample] = product[:, :rank]
         if weights.shape[1]:
             # a copy: the product is given up with `cross`
-            part.sums[sample], part.squares[sample] = product[:, rank:].copy(), squares
+            part.sums[sample], part.squares[sample] = product[:, rank:].copy(order="K"), squares
     if extract is not None:
         part.extracted = [(numbers, sp.csr_array(values[:, extract]))]
     return part
@@ -180,7 +180,7 @@ def _products(values: Rows, left: np.ndarray, codes: np.ndarray, rank: int) -> d
     for sample in np.unique(codes[codes >= 0]):
         own = np.flatnonzero(codes == sample)
         total: Any = None
-        squares = np.zeros((n_genes, n_columns - rank))
+        squares = np.zeros((n_columns - rank, n_genes)).T
         for start in range(0, len(own), PRODUCT_ROWS):
             rows: slice | np.ndarray = own[start : start + PRODUCT_ROWS]
             if len(own) == len(codes):
