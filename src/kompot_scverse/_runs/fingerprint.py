@@ -135,11 +135,12 @@ def _hash_compressed(
     total = 0
     for piece, places in row_pieces(block.indptr):
         data, indices = block.data[places], block.indices[places]
-        own = np.repeat(np.arange(piece.start, piece.stop), np.diff(block.indptr[piece.start : piece.stop + 1]))
-        keep = used[own if by_cells else indices]
-        if not keep.all():
+        sizes = np.diff(block.indptr[piece.start : piece.stop + 1])
+        own = np.repeat(major[piece], sizes)
+        if not (used[piece] if by_cells else used).all():
+            keep = np.repeat(used[piece], sizes) if by_cells else used[indices]
             data, indices, own = data[keep], indices[keep], own[keep]
-        cells, genes = (major[own], minor[indices]) if by_cells else (minor[indices], major[own])
+        cells, genes = (own, minor[indices]) if by_cells else (minor[indices], own)
         total += _hash(data, cells, genes)
     return total
 
@@ -149,7 +150,8 @@ def _hash(values: np.ndarray, cells: np.ndarray, genes: np.ndarray) -> int:
     hashed = plain.view(np.uint64) + cells
     _mix(hashed)
     hashed *= genes
-    hashed[plain == 0] = 0
+    if not plain.all():
+        hashed[plain == 0] = 0
     return int(hashed.sum(dtype=np.uint64))
 
 
@@ -161,11 +163,11 @@ def _keys(numbers: np.ndarray) -> np.ndarray:
 
 def _mix(x: np.ndarray) -> None:
     """Spread every bit over all, in place (the finaliser of splitmix64)."""
-    x ^= x >> np.uint64(30)
-    x *= MIX[0]
-    x ^= x >> np.uint64(27)
-    x *= MIX[1]
-    x ^= x >> np.uint64(31)
+    shifted = np.empty_like(x)
+    for shift, factor in zip((30, 27, 31), (*MIX, None), strict=True):
+        x ^= np.right_shift(x, np.uint64(shift), out=shifted)
+        if factor is not None:
+            x *= factor
 
 
 def _coded(labels: Iterable[object], codes: np.ndarray) -> list[Any]:
