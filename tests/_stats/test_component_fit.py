@@ -103,6 +103,20 @@ def test_conditions_are_a_category():
     np.testing.assert_allclose(second.weights(0) + second.weights(2), first.weights(2), rtol=0, atol=1e-8)
 
 
+def test_the_state_varies_as_the_mean_of_the_conditions_does():
+    conditions = fit(FieldDesign.of_conditions(np.repeat([0, 1, 2], 4)))
+    mean = sum(FEATURES @ conditions.weights(number).T for number in range(3)) / 3
+    np.testing.assert_allclose(conditions.standard_deviations(1)["state"], mean.std(axis=0), rtol=1e-8)
+
+
+def test_state_and_noise_vary_as_much_as_was_simulated(slopes: ComponentFit):
+    found = slopes.standard_deviations(1)
+    # of the typical sample, as the design has it: that of mean age
+    state = FEATURES @ np.linalg.lstsq(FEATURES, Y, rcond=None)[0]
+    assert np.median(np.abs(found["state"] / state.std(axis=0) - 1)) < 0.1
+    np.testing.assert_allclose(found["noise"], 0.5, rtol=0.15)
+
+
 def test_levels_are_the_coefficients(slopes: ComponentFit):
     np.testing.assert_allclose(slopes.weights(1), slopes.fold_change(1), rtol=0, atol=1e-10)
     np.testing.assert_allclose(slopes.weights(2), slopes.fold_change(2), rtol=0, atol=1e-10)

@@ -145,6 +145,13 @@ def test_changed_data_warn(replicated):
     assert {warning.filename for warning in caught} == {__file__}
 
 
+def test_a_choice_of_genes_is_no_change_and_one_of_cells_is(replicated):
+    few = replicated[:, replicated.var_names[:3]].copy()
+    pl.replicates(few, few.var_names[0])
+    with pytest.warns(UserWarning, match="cells changed"):
+        pl.replicates(few[: few.n_obs - 50].copy(), few.var_names[0])
+
+
 def test_mask_of_the_run(adata):
     adata.obs["use"] = np.arange(adata.n_obs) % 5 > 0
     options = {"reference": "Young", "groups": "Old", "sample_key": "Replicate", "layer": "logged_counts"}

@@ -34,6 +34,8 @@ def test_curve_is_the_mean_of_the_layer(aged):
 
 
 def test_what_cannot_be_drawn(aged, simulated):
+    with pytest.raises(TypeError, match=r"`kp\.pl\.trend` has no argument 'linewidht'.*linewidth"):
+        kp.pl.trend(aged, aged.var_names[0], linewidht=2, show=False)
     with pytest.raises(KeyError, match="numeric variable"):
         kp.pl.trend(aged, aged.var_names[0], variable="sex", show=False)
     with pytest.raises(KeyError, match="category of obs"):

@@ -189,7 +189,7 @@ def _contrast_fields(plan: DEPlan, design: Design, group: object) -> list[Field]
 
 
 COMPONENTS = {
-    "state": "SD of the expression over cell states, in the units of the expression",
+    "state": "SD over the cells of the smoothed expression, averaged over the conditions",
     "effect": "root mean square of the log fold change over the cells, natural log",
     "sample": "SD between samples of one condition at a cell state, in the units of the expression",
     "noise": "SD of cells about the smoothed expression, in the units of the expression",

@@ -53,9 +53,7 @@ def design_prints(
         Categories of all cells.
     """
     cells = design.cells
-    found = {
-        "cells": _digest(_texts(adata.obs_names[cells]), *_coded(design.conditions, design.condition_codes[cells]))
-    }
+    found = {"cells": cells_print(adata.obs_names[cells], design.conditions, design.condition_codes[cells])}
     if design.sample_key is not None:
         values = [] if covariates is None else covariates.astype(str).to_numpy().tolist()
         samples = [
@@ -65,6 +63,11 @@ def design_prints(
     if categories is not None:
         found["cell_groups"] = labels_print(categories[cells])
     return found
+
+
+def cells_print(names: Iterable[str], conditions: Iterable[object], codes: np.ndarray) -> str:
+    """Fingerprint of the condition of every cell of a run, with the names of the cells."""
+    return _digest(_texts(names), *_coded(conditions, codes))
 
 
 def labels_print(labels: pd.Series) -> str:

@@ -14,7 +14,7 @@ from kompot_scverse._gp.posterior import posterior_weights, spectrum
 from kompot_scverse._messages import warn
 from kompot_scverse._stats.design import MIN_CELLS
 
-from .fingerprint import matrix_print
+from .fingerprint import cells_print, matrix_print
 from .view import RunView
 
 ROLES = ("reference", "group")
@@ -188,6 +188,13 @@ def _is_changed(view: RunView) -> bool:
     ):
         return False
     cells = np.logical_or(*view.conditions()) & run_mask(view)
+    if view.data.n_vars < view.run.params["n_genes"]:
+        # genes were chosen since, and the print of the expression is one of all together
+        if view.effect is not None:
+            return False
+        codes = view.conditions()[1][cells].astype(np.intp)
+        found = cells_print(view.data.obs_names[cells], [view.reference, view.group], codes)
+        return found != view.run.fingerprint["cells"]
     return matrix_print(values, cells, view.data.var_names) != view.run.fingerprint["expression"]
 
 

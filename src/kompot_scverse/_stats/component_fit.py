@@ -83,6 +83,8 @@ class ComponentFit:
     n_conditions: int
     gram: np.ndarray
     """Sum of FFᵀ over all cells: features × features."""
+    average: np.ndarray
+    """What the state is as a combination of the conditions (or coefficients): of conditions, their mean."""
     block_share: float | None = None
     """Of the variance of the samples' fields, what those of a block have in common; None without blocks."""
     between: list[SampleCovariance] | None = None
@@ -132,7 +134,8 @@ class ComponentFit:
         Standard deviation of each component over the cells, in the units of the expression.
 
         state
-            Of the states: the amplitude times the spread that the process has over these cells.
+            Of the smoothed expression, averaged over the conditions (posterior mean). The amplitude of the state is no measure of it:
+            a marker gene of a cluster needs only a few of the directions, and varies by several times its amplitude.
         effect
             Root mean square of the fold change over the cells (posterior mean and variance); not if `group` is None.
         sample
@@ -142,10 +145,11 @@ class ComponentFit:
         """
         n = self.gram[0, 0]
         second = self.gram / n
-        spread = self.prior_variance - 1 - float(second[0, 1:] @ second[0, 1:])
         found = self.components
+        state = sum(share * weights for share, weights in zip(self.average, found.weights, strict=False))
+        about_mean = second - np.outer(second[0], second[0])
         variances = {
-            "state": found.state * max(spread, 0.0),
+            "state": np.einsum("gi,gi->g", state @ about_mean, state),
             "sample": found.sample * self.prior_variance,
             "noise": found.noise,
         }
@@ -254,4 +258,6 @@ class ComponentModel:
             return grid_posterior(evidence(genes, hands), prior)
 
         found = fit_components(self.model, sums, self.grid, probability, self.functions, self.points, self.joint)
-        return ComponentFit(found, self.n_conditions, sums.gram.sum(axis=0), self.block_share)
+        levels = np.stack(self.design.levels)
+        average = np.linalg.solve(levels.T, np.eye(len(levels))[0])
+        return ComponentFit(found, self.n_conditions, sums.gram.sum(axis=0), average, self.block_share)

@@ -16,6 +16,7 @@ from kompot_scverse._runs.formula_rows import row_at, stepped
 from kompot_scverse._runs.rebuild import layer_at
 from kompot_scverse._runs.view import RunView
 
+from ._artist import check_keywords
 from ._panels import Panels
 from ._style import NORMAL, TITLE, despine, finish, grid
 
@@ -90,6 +91,7 @@ def trend(
     >>> kp.tl.de(adata, kp.Design("~ age", test="age"), sample_key="sample", layer="logged_counts")
     >>> panels = kp.pl.trend(adata, adata.var_names[0], cell_groups="branch")
     """
+    check_keywords(trend, line_kws, "Line2D", scale=False)
     views = [find_view(data, "de", run_id=-1 if run_id is None else run_id, key_added=key_added, group=group, mod=mod)]
     ((view, _, own),) = views[0].of_features(feature_numbers(views[0].data, gene, gene_symbols))
     name = _variable(view, variable)

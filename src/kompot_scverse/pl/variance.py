@@ -67,7 +67,8 @@ def variance(
 
     Returns
     -------
-    The axes. A share is the square of a standard deviation (`K_R_to_G_effect_sd` and so on) over the sum of the squares drawn.
+    The axes. A share is the square of a standard deviation (`K_R_to_G_effect_sd` and so on) over the sum of the squares drawn. The
+    effect counts with the whole difference between the conditions; each differs from their mean by half of it.
 
     Raises
     ------
