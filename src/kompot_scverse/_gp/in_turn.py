@@ -1,5 +1,6 @@
 """Tasks on the workers of a cluster, a few at a time: what is sent or comes back never waits for all cells at once."""
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -21,8 +22,8 @@ def in_turn(client: Any, futures: Iterable[Any]) -> Iterator[Any]:
     futures
         Submits the next task each time that it is asked for one, which is only a few tasks ahead of those that are done.
     """
-    from distributed import wait
-
+    # only where there is a client is the package known to be there
+    wait = sys.modules["distributed"].wait
     n, waiting = AHEAD * max(sum(client.nthreads().values()), 1), deque[Any]()
     with sends_large():
         for future in futures:

@@ -21,7 +21,7 @@ PRODUCT_ROWS = 1024
 DENSE, DENSE_ROWS = 0.15, 256
 """Share of stored values from which a product with the zeros is faster, and rows of which they are filled in at a time."""
 FEW = 8
-"""Columns below which a product with the stored values alone is faster in any case."""
+"""Columns for which a product with the stored values alone is faster in any case."""
 CACHE = 2**21
 """Bytes of a sparse product beyond which it is worth sorting its values by genes first."""
 
@@ -206,16 +206,18 @@ def _of_squares(block: Any, left: np.ndarray, *, filled: bool) -> np.ndarray:
     """The same of the squares."""
     if not sp.issparse(block):
         return _product(np.square(block), left)
-    if left.shape[1] < FEW:
-        # one value after the other would lose more digits in single precision than a dense product
-        double, found = left.astype(np.float64, copy=False), np.zeros((block.shape[1], left.shape[1]))
-        step = DENSE_ROWS if filled else block.shape[0]
-        for start in range(0, block.shape[0], step):
-            rows = slice(start, start + step)
-            part = csr_rows(block, rows) if filled else block
-            found += _product(part.astype(np.float64).power(2), double[rows])
-        return found
-    return (_filled_product if filled else _product)(block.power(2), left)
+    # One value after the other would lose more digits in single precision than a dense product. The first columns are done alike
+    # however many there are: what is found for all cells does not depend on groups of cells.
+    few = left[:, :FEW].astype(np.float64, copy=False)
+    found = np.zeros((block.shape[1], left.shape[1]))
+    step = DENSE_ROWS if filled else block.shape[0]
+    for start in range(0, block.shape[0], step):
+        rows = slice(start, start + step)
+        part = csr_rows(block, rows) if filled else block
+        found[:, :FEW] += _product(part.astype(np.float64).power(2), few[rows])
+    if left.shape[1] > FEW:
+        found[:, FEW:] = (_filled_product if filled else _product)(block.power(2), left[:, FEW:])
+    return found
 
 
 def _filled_product(block: sp.csr_array, left: np.ndarray) -> np.ndarray:
