@@ -1,6 +1,7 @@
 """Features that are computed where they are used are those of the basis, and single precision does no harm."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -42,6 +43,21 @@ def test_rows_are_those_of_the_bases_with_a_constant_and_a_scale(states, monkeyp
     blocks = list(blocks_of(found))
     assert [rows.start for rows, _ in blocks] == [0, 70, 140, 210, 280]
     np.testing.assert_array_equal(np.concatenate([block for _, block in blocks]), found[:])
+
+
+def test_features_of_a_device_are_the_same(states, monkeypatch, request):
+    """In pieces, too; those that stay there have copies of the last row."""
+    rough = rough_basis(states.x[[0, 50, 100]], states.x[np.isfinite(X[:, 0])])
+    features = states.features(rough, constant=True, scale=0.5)
+    expected = features[:]
+    request.getfixturevalue("on_jax")
+    np.testing.assert_allclose(features[:], expected, rtol=1e-6, atol=1e-9)
+    monkeypatch.setattr(module, "VALUES", 256 * features.shape[1])
+    there = replace(features, stay=True)[:]
+    assert there.shape == (512, features.shape[1])
+    np.testing.assert_allclose(
+        there, np.concatenate([expected, np.repeat(expected[-1:], 212, axis=0)]), rtol=1e-6, atol=1e-9
+    )
 
 
 def test_single_precision_changes_posteriors_and_log_ratios_less_than_they_are_uncertain(states):

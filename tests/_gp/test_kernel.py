@@ -43,3 +43,18 @@ def test_a_kernel_that_was_sent_gives_the_same_values(function):
     kernel = Kernel(function, frame)
     again = pickle.loads(pickle.dumps(kernel))
     np.testing.assert_array_equal(again(frame.inward(X), frame.inward(Y)), kernel(frame.inward(X), frame.inward(Y)))
+
+
+@pytest.mark.usefixtures("on_jax")
+@pytest.mark.parametrize("name", ["Matern52", "ExpQuad"])
+def test_covariances_multiplied_by_a_factor_on_a_device(name):
+    """By its name and by mellon; points without coordinates, and at infinity, have none."""
+    frame = fit_frame(X)
+    points, x = frame.inward(X), frame.inward(Y)
+    x[2, 1], x[5, 0] = np.nan, np.inf
+    for function in (Stationary(name, 40.0), getattr(load_mellon().cov, name)(40.0)):
+        kernel = Kernel(function, frame)
+        cholesky = np.linalg.cholesky(kernel(points, points))
+        expected = np.linalg.solve(cholesky, kernel(points, x)).T
+        expected[[2, 5]] = np.nan
+        np.testing.assert_allclose(kernel.solved(points, cholesky, x), expected, rtol=1e-9, atol=1e-12)

@@ -100,6 +100,13 @@ def test_rank_is_that_of_the_kernel(adata, kernel):
     assert int(note.rpartition(" ")[2]) == pytest.approx(rank, rel=0.1, abs=3)
 
 
+def test_a_device_is_named(adata, request):
+    note = "features and sums over cells are computed on cpu; the time is the processor's"
+    assert note not in kp.pp.plan(adata, "da", "Age").notes
+    request.getfixturevalue("on_jax")
+    assert note in kp.pp.plan(adata, "da", "Age").notes
+
+
 def test_arguments_that_the_tool_does_not_have(adata):
     with pytest.raises(TypeError, match="unexpected keyword argument 'layer'"):
         kp.pp.plan(adata, "da", "Age", reference="Young", layer=None)

@@ -82,7 +82,7 @@ def plan_tasks(
     notes += [note for task in tasks for note in _notes(task.design, task.mod)]
     device = accelerator()
     if device is not None:
-        notes.append(f"cells are gone through on {device.device_kind}; the time is what the processor alone would take")
+        notes.append(f"features and sums over cells are computed on {device.device_kind}; the time is the processor's")
     n_layers = sum(task.n_layers for task in tasks)
     if n_layers and storage.layers == "lazy":
         notes.append(f"{n_layers} layers are lazy: they cost nothing until they are read or the object is written")
