@@ -102,9 +102,9 @@ def test_rank_is_that_of_the_kernel(adata, kernel):
 
 def test_a_device_is_named(adata, request):
     note = "features and sums over cells are computed on cpu; the time is the processor's"
-    assert note not in kp.pp.plan(adata, "da", "Age").notes
+    assert note not in kp.pp.plan(adata, "da", "Age", reference="Young", groups="Old").notes
     request.getfixturevalue("on_jax")
-    assert note in kp.pp.plan(adata, "da", "Age").notes
+    assert note in kp.pp.plan(adata, "da", "Age", reference="Young", groups="Old").notes
 
 
 def test_arguments_that_the_tool_does_not_have(adata):
