@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from kompot_scverse._stats.block_testing import fit_blocks
 from kompot_scverse._stats.combine import benjamini_hochberg
 from kompot_scverse._stats.gene_weights import LEAST, LIKELIHOOD_RATIO, expected_z, gene_weights
-from kompot_scverse._stats.linear_model import SampleDesign
+from kompot_scverse._stats.linear_model import SampleDesign, fit_linear
+from kompot_scverse._stats.moderated import moderated_test
 
 N_GENES = 2000
 EVERY = np.ones(N_GENES, dtype=bool)
@@ -17,8 +17,8 @@ def expected(matrix: np.ndarray, contrast: np.ndarray, level: np.ndarray, sd: fl
     """Of genes with this standard deviation between samples, all with the same weight."""
     rng, design = np.random.default_rng(seed), SampleDesign(matrix.astype(float), contrast.astype(float))
     means = level + sd * rng.normal(size=(len(matrix), N_GENES))
-    fit = fit_blocks(means, np.eye(len(matrix)), design, level)
-    return expected_z(fit, design, np.linspace(0, 1, N_GENES), level, EVERY)
+    fit = fit_linear(means, np.eye(len(matrix)), design)
+    return expected_z(moderated_test(fit, np.linspace(0, 1, N_GENES)), design, level)
 
 
 def two_groups(*sizes: int) -> np.ndarray:

@@ -57,11 +57,13 @@ class BlockFit:
         tests = [moderated_test(fit, covariate, prior, reference, few_prior_df, n_nodes) for fit in self.fits]
         if len(tests) == 1:
             return tests[0]
-        effect, variance, pvalue = (
+        effect, variance, pvalue, typical = (
             sum(weight * values for weight, values in zip(self.probability, of_tests, strict=True))
-            for of_tests in zip(*((test.effect, test.stderr**2, test.pvalue) for test in tests), strict=True)
+            for of_tests in zip(
+                *((test.effect, test.stderr**2, test.pvalue, test.typical**2) for test in tests), strict=True
+            )
         )
-        return ModeratedTest(np.asarray(effect), np.sqrt(variance), np.asarray(pvalue))
+        return ModeratedTest(np.asarray(effect), np.sqrt(variance), np.asarray(pvalue), np.sqrt(typical))
 
 
 def fit_blocks(

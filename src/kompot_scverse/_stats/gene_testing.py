@@ -211,7 +211,7 @@ def fit_node(
     largest_df = fit.df * max(1.0, known.sum() / GENES_PER_DF)
     fit = fit.subset(np.flatnonzero(varies))
     test = fit.test(covariate, settings.prior, known, largest_df, n_nodes)
-    expected = expected_z(fit, rest, covariate, data.level[genes], known)
+    expected = expected_z(test, rest, data.level[genes])
     return NodeFit(genes, np.flatnonzero(use), means, typical, spread, rest, fit, test, expected)
 
 

@@ -3,11 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
-from scipy.stats import chi2
 
-from .block_testing import BlockFit
 from .linear_model import SampleDesign
-from .variance_prior import variance_trend
+from .moderated import ModeratedTest
 
 FOLD = 2.0
 """Change of the counts that is expected of a gene that changes."""
@@ -18,45 +16,29 @@ LEAST = 0.1
 """Least weight. A gene that is expected to be hard to see, but changes a lot, has a q at most ten times as large as without weights."""
 
 
-def expected_z(
-    fit: BlockFit,
-    design: SampleDesign,
-    covariate: NDArray[np.float64],
-    level: NDArray[np.float64],
-    reference: NDArray[np.bool_],
-) -> NDArray[np.float64]:
+def expected_z(test: ModeratedTest, design: SampleDesign, level: NDArray[np.float64]) -> NDArray[np.float64]:
     r"""Expected z of every gene if its counts halved on one side of the contrast; NaN for several contrasts, which have no sides.
 
     The contrast of the means is :math:`\sum_s c_s \bar y_s`, and so :math:`\sum_s |c_s| / 2` times the difference of two weighted means. With
     the level :math:`\log(1 + x)`, a change of the counts by the factor 2 is a difference of :math:`\log(1 + x) - \log(1 + x / 2)`; of values below
     zero, which are not logs of one plus counts, :math:`\log 2`. The standard error is that of the trend of the variances. Neither
-    the effect of a gene nor its own variance takes part, so z does not depend on what is expected of it.
+    the effect of a gene nor its own variance takes part, so the p of a gene without a change does not depend on what is expected of it.
 
     Parameters
     ----------
-    fit
-        Fits of all genes.
+    test
+        Of all genes.
     design
         Of the samples.
-    covariate
-        What the trend of the variances depends on.
     level
         Mean expression.
-    reference
-        Genes that the trend is learnt from.
     """
     coefficients = np.linalg.pinv(design.matrix).T @ design.contrast
     if coefficients.ndim == 2 and coefficients.shape[1] > 1:
         return np.full(len(level), np.nan)
-    # the trend is one of medians
-    median = chi2.median(fit.df) / fit.df
-    squared = np.zeros(len(level))
-    for one, share in zip(fit.fits, fit.probability.mean(axis=1), strict=True):
-        variance = np.exp(variance_trend(covariate, np.log(one.variance), reference)) / median
-        squared += share * np.ravel(one.scale) ** 2 * variance
     count = np.expm1(np.maximum(level, 0))
     change = np.log((1 + count) / (1 + count / FOLD)) if level.min() >= 0 else np.log(FOLD)
-    return change * np.abs(coefficients).sum() / 2 / np.sqrt(squared)
+    return change * np.abs(coefficients).sum() / 2 / np.ravel(test.typical)
 
 
 def gene_weights(

@@ -34,6 +34,8 @@ class ModeratedTest:
     """Its standard error with the moderated variance; the moderated t is effect/stderr."""
     pvalue: NDArray[np.float64]
     """Two-sided; of several contrasts, that any of them differs from zero (moderated F)."""
+    typical: NDArray[np.float64]
+    """Standard error with the variance that genes like it have: that of the trend."""
 
     @property
     def z(self) -> NDArray[np.float64]:
@@ -89,9 +91,12 @@ def moderated_test(
             pvalue = 2 * special.stdtr(df, -np.abs(fit.effect) / stderr)
         else:
             pvalue = special.fdtrc(fit.n_contrasts, df, fit.squared / (fit.n_contrasts * variance))
-        return ModeratedTest(fit.effect, stderr, np.maximum(pvalue, SMALLEST_P))
+        typical = fit.scale * np.sqrt(squeezed.variance)
+        return ModeratedTest(fit.effect, stderr, np.maximum(pvalue, SMALLEST_P), typical)
     trend = np.exp(variance_trend(covariate, np.log(fit.variance), known))
     unit = np.sqrt(trend)
+    # the trend is one of medians
+    typical = fit.scale * unit / np.sqrt(special.chdtri(fit.df, 0.5) / fit.df)
     ratio = fit.variance / trend
     # a variance above all that the prior is learnt from is taken as the largest of them, in larger units
     larger = np.sqrt(np.maximum(ratio / ratio[known].max(), 1))
@@ -99,7 +104,7 @@ def moderated_test(
     length = np.abs(fit.effect) / fit.scale if fit.squared is None else np.sqrt(fit.squared)
     pvalue, variance = fit_npmle(ratio[known], fit.df).test(length / unit, ratio, fit.n_contrasts)
     pvalue = supported_tail(np.maximum(pvalue, SMALLEST_P), fit.df, int(known.sum()) * n_nodes)
-    return ModeratedTest(fit.effect, fit.scale * unit * np.sqrt(variance), pvalue)
+    return ModeratedTest(fit.effect, fit.scale * unit * np.sqrt(variance), pvalue, typical)
 
 
 def supported_tail(pvalue: NDArray[np.float64], df: int, n_tests: int) -> NDArray[np.float64]:
