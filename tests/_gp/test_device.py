@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from kompot_scverse._gp import device
+from kompot_scverse._gp import device, device_sums
 from kompot_scverse._gp.device import accelerator, free_memory, numerics, on_device, put_rows, round_size, run_there
 
 RNG = np.random.default_rng(0)
@@ -81,6 +81,15 @@ def test_users_of_jax_keep_their_precision():
     run_there(values, (PHI, CODES), (np.ones(4),), 512)
     assert jax.numpy.ones(1, dtype=float).dtype == np.float32
     assert jax.config.jax_default_matmul_precision is None
+
+
+def test_products_of_single_precision_are_not_rounded_further():
+    with on_device():
+        assert "HIGHEST" in jax.jit(lambda x: x @ x.T).lower(PHI).as_text()
+        assert "HIGHEST" in device_sums._add(True).lower(
+            (np.zeros((1, 3, 5)), np.zeros((1, 3, 1)), np.zeros((1, 4, 4))),
+            np.zeros(1, dtype=int), np.zeros((1, 2, 3), np.float32), np.zeros((1, 2, 1), np.float32), np.zeros((1, 2, 4), np.float32),
+        ).as_text()  # fmt: skip
 
 
 def test_too_little_memory_says_what_to_change():

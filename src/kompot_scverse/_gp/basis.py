@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from .device import accelerator, repeat_last, round_size
+from .device import accelerator, fetch_rows, repeat_last, round_size
 from .kernel import Kernel
 from .order import canonical_order
 from .over_cells import over_cells
@@ -57,9 +57,8 @@ class Basis:
         for start in range(0, len(x), BLOCK):
             block = x[start : start + BLOCK].astype(np.float64, copy=False)
             if accelerator() is not None:
-                out[start : start + BLOCK] = self.features_there(repeat_last(block, round_size(len(block))))[
-                    : len(block)
-                ]
+                found = self.features_there(repeat_last(block, round_size(len(block))))
+                out[start : start + BLOCK] = fetch_rows(found, len(block))
                 continue
             finite = np.isfinite(block).all(axis=1)
             if not finite.any():

@@ -107,6 +107,12 @@ def put_rows(values: Any, size: int) -> Any:
         return jnp.asarray(repeat_last(values, size))
 
 
+def fetch_rows(values: Any, n: int) -> np.ndarray:
+    """The first rows of an array on the device; what went wrong in its computation is raised here."""
+    with on_device():
+        return np.asarray(values)[:n]
+
+
 def run_there(
     function: Callable[..., Any], rows: tuple, arguments: tuple, size: int, *, total: bool = False, stay: bool = False
 ) -> Any:
@@ -135,7 +141,7 @@ def run_there(
         found = _compiled(function, len(rows), fixed, total)(float(size - n), *there, *arguments)
         if stay:
             return found
-        return tuple(np.array(one) for one in found) if isinstance(found, tuple) else np.asarray(found)[:n]
+        return tuple(np.array(one) for one in found) if isinstance(found, tuple) else fetch_rows(found, n)
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .device import accelerator, on_device, repeat_last, round_size
+from .device import accelerator, fetch_rows, on_device, repeat_last, round_size
 from .over_cells import in_blocks, over_cells
 from .parallel import cluster_client
 from .points import Points, piece
@@ -55,7 +55,7 @@ class CellFeatures:
         for start in range(0, len(x), BLOCK):
             block, first = x[start : start + BLOCK], int(self.constant)
             if accelerator() is not None:
-                out[start : start + BLOCK] = self.there(block, round_size(len(block)))[: len(block)]
+                out[start : start + BLOCK] = fetch_rows(self.there(block, round_size(len(block))), len(block))
                 continue
             for basis in self.bases:
                 out[start : start + BLOCK, first : first + basis.rank] = self.scale * basis.features(block)
