@@ -19,7 +19,7 @@ CODES = RNG.integers(0, 3, 300)
     [
         ("cpu", False, []),
         ("gpu", True, ["Features, sums of expression and Newton's sums are computed on Fast."]),
-        ("METAL", False, ["jax has no double precision on Fast; everything is computed on the processor."]),
+        ("METAL", False, ["Fast has no double precision; everything is computed on the processor."]),
     ],
 )
 def test_an_accelerator_is_what_computes_in_double_precision(backend, used, said, monkeypatch, caplog):

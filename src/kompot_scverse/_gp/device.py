@@ -14,8 +14,8 @@ import scipy.special
 
 from kompot_scverse._messages import logger
 
-DOUBLE = ("gpu", "cuda", "rocm", "tpu")
-"""Backends of jax that compute in double precision."""
+DOUBLE = ("gpu", "cuda", "rocm")
+"""Backends of jax that have double precision themselves."""
 FEWEST = 256
 """Rows that a block has at least: fewer are no faster."""
 SHARE, UNKNOWN = 0.5, 2**30
@@ -40,7 +40,7 @@ def _found() -> Any | None:
     if backend == "cpu":
         return None
     if backend not in DOUBLE:
-        logger.info("jax has no double precision on %s; everything is computed on the processor.", device.device_kind)
+        logger.info("%s has no double precision; everything is computed on the processor.", device.device_kind)
         return None
     logger.info("Features, sums of expression and Newton's sums are computed on %s.", device.device_kind)
     return device
