@@ -139,10 +139,8 @@ class Marginal:
 
     Parameters
     ----------
-    hessian
-        H: rank × rank.
-    linear
-        b: rank, or rank × columns with weights of their own.
+    hessian, linear
+        As in :func:`log_evidence`.
     first
         Whether a weight is of those that are integrated out; they have one variance.
     """
