@@ -21,8 +21,9 @@ class GPSettings:
     The Gaussian process over cell states.
 
     By default the amplitude of each component (state, effect, sample) and the noise are estimated for every gene by
-    marginal likelihood. With numbers for both, all genes share them, every condition is smoothed by itself towards 0, and
-    samples have no component of their own: the model of Kompot, :meth:`kompot`.
+    marginal likelihood. A number for `sigma` alone is the noise of all genes, and the amplitudes are estimated beside it. With numbers for
+    both, all genes share them, every condition is smoothed by itself towards 0, and
+    samples have no component of their own: the model of Kompot, :meth:`kompot`. A number for `amplitude` needs one for `sigma`.
 
     Examples
     --------
@@ -39,7 +40,8 @@ class GPSettings:
     estimates it for each gene and component."""
     sigma: float | Literal["evidence"] = "evidence"
     """Noise standard deviation of the expression, in the units of the layer; in natural logs where it holds logs to another
-    base. "evidence" estimates it for each gene."""
+    base. "evidence" estimates it for each gene. A number beside `amplitude="evidence"` allows amplitudes of .01 to 32 times this number. The
+    tests of the cells and of the replicates estimate the noise themselves."""
     ls: float | None = None
     """Length scale in the units of the representation; None estimates it from the pooled cells."""
     ls_factor: float = 10.0
@@ -76,17 +78,19 @@ class GPSettings:
 
     @property
     def estimated(self) -> bool:
-        """Whether amplitudes and noise are estimated for each gene."""
-        return self.sigma == "evidence"
+        """Whether amplitudes are estimated for each gene."""
+        return self.amplitude == "evidence"
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if (self.amplitude == "evidence") != (self.sigma == "evidence"):
+        if self.amplitude != "evidence" and self.sigma == "evidence":
             raise ValueError(
-                f'`amplitude={self.amplitude!r}` and `sigma={self.sigma!r}` go together: both "evidence", or a number each.'
+                f"`amplitude={self.amplitude!r}` needs a noise that is given, too: pass a number as `sigma`, or leave out "
+                "`amplitude`, which is then estimated for each gene."
             )
-        _positive(self, *(() if self.estimated else ("amplitude", "sigma")), "ls_factor", "ls")
-        for name in () if self.estimated else ("amplitude", "sigma"):
+        given = [name for name in ("amplitude", "sigma") if getattr(self, name) != "evidence"]
+        _positive(self, *given, "ls_factor", "ls")
+        for name in given:
             value = getattr(self, name)
             if not SMALLEST <= value <= 1 / SMALLEST:
                 raise ValueError(

@@ -14,7 +14,7 @@ def fit_given_noise(grams: np.ndarray, cross: np.ndarray, sigma: float, members:
     order = np.concatenate(list(members))
     sums = SampleSums(grams[order], cross[order], np.zeros(cross[order].shape[:2]))
     design = FieldDesign.of_conditions(conditions)
-    model = ComponentModel(sums.gram, design, points=np.zeros((1, grams.shape[1])), sigma=sigma)
+    model = ComponentModel(sums.gram, design, points=np.zeros((1, grams.shape[1])), sigma=sigma, independent=True)
     return model.learn_and_fit(sums, np.empty(0, dtype=np.intp), np.arange(cross.shape[1]))
 
 

@@ -20,12 +20,14 @@ def case(request: pytest.FixtureRequest) -> Case:
     return Case(CONDITIONS[request.param])
 
 
+@pytest.mark.parametrize("noise", [None, 0.7])
 @pytest.mark.parametrize("number", range(len(POINTS)))
-def test_posterior_is_that_of_the_dense_model(case: Case, number: int):
+def test_posterior_is_that_of_the_dense_model(case: Case, number: int, noise: float | None):
     point = POINTS[number]
     fixed, residual, sigma2, _, inverse = case.generalized_least_squares(point)
+    sigma2 = sigma2 if noise is None else np.full(N_GENES, noise)
     columns = case.design[case.conditions == 1][0] - case.design[0]
-    grid, probability = Grid(POINTS[[number]]), np.ones((N_GENES, 1))
+    grid, probability = Grid(POINTS[[number]], noise), np.ones((N_GENES, 1))
     state = Function(case.design[0])
     fit = fit_components(
         case.model, case.sums, grid, given(probability), [state, Function(columns, tested=True)], case.features

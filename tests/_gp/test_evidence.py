@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from dense_model import CONDITIONS, POINTS, Case, SmoothCase, sample_sums
+from scipy.linalg import null_space
+from scipy.stats import multivariate_normal
 
 from kompot_scverse._gp.evidence import (
     Grid,
@@ -27,9 +29,24 @@ def test_evidence_is_the_restricted_likelihood_of_the_dense_model(case: Case):
     np.testing.assert_allclose(found, dense - dense.max(axis=1, keepdims=True), rtol=0, atol=1e-8)
 
 
+def test_with_a_given_noise_it_is_the_density_of_what_the_flat_coefficients_leave(case: Case):
+    grid = Grid(POINTS, 0.7)
+    found = log_evidence(case.model, case.sums, grid, hopeless=np.inf)
+    rest = null_space(case.design[case.codes].T)
+    dense = np.stack(
+        [
+            multivariate_normal(cov=0.7 * rest.T @ case.covariance(*point) @ rest).logpdf((rest.T @ case.y).T)
+            for point in POINTS
+        ],
+        axis=1,
+    )
+    np.testing.assert_allclose(found, dense - dense.max(axis=1, keepdims=True), rtol=0, atol=1e-8)
+
+
 @pytest.mark.parametrize(("samples", "hopeless"), [(False, 8), (True, 8), (True, 10)])
-def test_points_that_are_not_tried_have_no_probability(samples: bool, hopeless: float):
-    case, grid = SmoothCase(), ratio_grid(samples=samples)
+@pytest.mark.parametrize("noise", [None, 1.5])
+def test_points_that_are_not_tried_have_no_probability(samples: bool, hopeless: float, noise: float | None):
+    case, grid = SmoothCase(), ratio_grid(samples=samples, noise=noise)
     every = log_evidence(case.model, case.sums, grid, hopeless=np.inf)
     found = log_evidence(case.model, case.sums, grid, hopeless=hopeless)
     tried = np.isfinite(found)

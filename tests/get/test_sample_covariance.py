@@ -14,7 +14,7 @@ FACTORS = {f"{role}_sample_weights": RNG.normal(size=(2, 3, 2)).astype("f4") for
 
 def test_estimated_amplitudes_scale_the_kernel_of_both_conditions() -> None:
     adata = AnnData(np.zeros((5, 2)))
-    params = {"sigma": "evidence", "sample_key": "donor", "prior_variance": 2.0}
+    params = {"amplitude": "evidence", "sample_key": "donor", "prior_variance": 2.0}
     add_run(adata, params=params, obsm={"basis": PHI}, var={"sample_sd": np.array([0.3, 0.5])})
     found = kp.get.sample_covariance(adata, adata.var_names[1], cells=[4, 0])
     np.testing.assert_allclose(found, 2 * 0.25 / 2.0 * (PHI @ PHI.T)[np.ix_([4, 0], [4, 0])], rtol=1e-5)

@@ -177,7 +177,9 @@ class _Average:
         # a constant gene has its mean, and nothing else but rounding
         coefficients[flat] = 0.0
         coefficients[flat, 0] = hands.means[flat]
-        loads[flat], squared[:, flat] = 0.0, 0.0
+        squared[:, flat] = 0.0
+        if grid.noise is None:
+            loads[flat] = 0.0
         return _Averaged(coefficients, squared, loads)
 
     def _noise(self, hands: RightHands, rows: np.ndarray, residual: np.ndarray) -> np.ndarray:

@@ -37,6 +37,10 @@ class Grid:
     noise: float | None = None
     """Variance of the noise where it is given; None: of each gene at its best."""
 
+    def misfit(self, residual: np.ndarray, degrees: float) -> np.ndarray:
+        """Minus twice the log likelihood of residual sums of squares, less what does not depend on the ratios."""
+        return degrees * np.log(residual) if self.noise is None else residual / self.noise
+
     def pairs(self) -> list[tuple[float, list[tuple[float, np.ndarray]]]]:
         """The ratios of the samples, with those of the state under each, and the numbers of the points of both."""
         found = []
@@ -50,7 +54,7 @@ class Grid:
         return found
 
 
-def ratio_grid(*, samples: bool, effects: bool = True) -> Grid:
+def ratio_grid(*, samples: bool, effects: bool = True, noise: float | None = None) -> Grid:
     """
     The grid over which the variance ratios are averaged.
 
@@ -63,13 +67,15 @@ def ratio_grid(*, samples: bool, effects: bool = True) -> Grid:
         Whether samples have fields of their own.
     effects
         Whether there are effects.
+    noise
+        Variance of the noise where it is given.
     """
     step = 1.0 if samples else 0.5
     state = 10.0 ** np.arange(-4, 3.1, step)
     effect = np.concatenate([[0.0], 10.0 ** np.arange(-5, 3.1, step)]) if effects else np.zeros(1)
     sample = np.concatenate([[0.0], 10.0 ** np.arange(-4, 1.1)]) if samples else np.zeros(1)
     rows = [(s, a, b) for s in sample for a in state for b in effect if b <= 3.2 * a]
-    return Grid(np.array(rows))
+    return Grid(np.array(rows), noise)
 
 
 def independent_grid(n_conditions: int, sigma: float) -> Grid:
@@ -124,11 +130,11 @@ def evidence_of(
     relative: bool = True,
 ) -> np.ndarray:
     r"""
-    Log marginal likelihood of the genes of a block at each point, with the noise at its best: genes × points.
+    Log marginal likelihood of the genes of a block at each point, with the noise at its best where it is not given: genes × points.
 
     :math:`-\tfrac{\nu}{2} \log(Q / \nu) - \tfrac12 \log|\cdot|` with the residual sum of squares Q and ν degrees of freedom
-    (restricted likelihood: flat coefficients are integrated out; Patterson & Thompson 1971), relative to the best point.
-    Genes without variation within the precision of the sums have 0 everywhere.
+    (restricted likelihood: flat coefficients are integrated out; Patterson & Thompson 1971), relative to the best point. With a given
+    noise the first term is :math:`-Q / (2 \sigma^2)`. Genes without variation within the precision of the sums have 0 everywhere, unless the noise is given.
 
     Larger ratios of the state than the best are not tried for a gene (their likelihood counts as 0) once its likelihood falls with the
     ratio and would be hopeless, by a margin, if it fell as much again, or more where the determinant grows faster (:func:`_falls_further`). The
@@ -150,7 +156,7 @@ def evidence_of(
     relative
         To the best point of each gene; False to compare models.
     """
-    model, flat = hands.model, hands.flat
+    model, flat = hands.model, hands.flat & (grid.noise is None)
     if relative and len(grid.points) == 1:
         return np.zeros((len(flat) if genes is None else len(genes), 1))
     # a function that explains all but rounding is not worth more than one that leaves a billionth
@@ -185,7 +191,7 @@ def evidence_of(
                 factor = model.factor(sample, state, float(effect.max()))
                 taken = factor.reductions(*factor.transformed(right, own), effect)
                 residual = np.maximum(squares[own, None] - taken, lowest[own, None])
-                log = -0.5 * (model.degrees * np.log(residual) + factor.log_dets(effect) + of_samples)
+                log = -0.5 * (grid.misfit(residual, model.degrees) + factor.log_dets(effect) + of_samples)
                 out[np.ix_(own, points)] = log
                 top = log.max(axis=1)
                 of_this[own] = np.maximum(of_this[own], top)

@@ -156,7 +156,7 @@ def _only_adds_samples(data: Any, known: list[tuple[str, int]], call: dict[str, 
     others = {name: value for name, value in call["arguments"].items() if name != "sample_key"}
     for mod, writer in known:
         run = next(run for run in readable_runs(holder(data, mod)) if run.run_id == writer)
-        if run.analysis == "de" and run.params.get("sigma") == "evidence":
+        if run.analysis == "de" and run.params.get("amplitude") == "evidence":
             # the variance between samples is a component of the model: all estimates change
             return ""
         earlier = run.call

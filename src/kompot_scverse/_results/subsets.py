@@ -204,7 +204,7 @@ class SubsetMerger:
             ignored |= set(NEIGHBORHOODS)
         if not (statistic.endswith(OF_SAMPLES) or key.endswith(SAMPLE_VAR)):
             ignored |= set(REPLICATES)
-            if self.params.get("sigma") == "evidence":
+            if self.params.get("amplitude") == "evidence":
                 ignored -= set(SAMPLES)
         if not statistic.startswith("mahalanobis_"):
             ignored |= set(NULLS)

@@ -100,7 +100,7 @@ def sample_fits(view: RunView, gene: int) -> SampleFits:
     names: list[tuple[str, Any]] = []
     weights, own_weights = [], {}
     codes = np.full(len(phi), -1)
-    ratio, estimated = sample_ratio(view, gene), view.run.params["sigma"] == "evidence"
+    ratio, estimated = sample_ratio(view, gene), view.run.params.get("amplitude") == "evidence"
     for role, cells in zip(ROLES, view.conditions(), strict=True):
         cells = cells & run_mask(view)
         stored = view.read(f"{role}_weights")
@@ -149,7 +149,7 @@ def sample_ratio(view: RunView, gene: int) -> float:
     gene
         Position of the gene.
     """
-    if view.run.params["sigma"] != "evidence":
+    if view.run.params.get("amplitude") != "evidence":
         return float(view.run.params["sigma"]) ** -2
     sample, noise = (float(view.read(f"{name}_sd").iloc[gene]) for name in ("sample", "noise"))
     return (sample / noise) ** 2 / view.run.params["prior_variance"] if noise > 0 else 0.0

@@ -165,13 +165,13 @@ class ComponentModel:
     """
     The model of one modality, with the prior of the variance ratios once it is learnt.
 
-    With a noise that is given (:func:`independent_grid`) the grid has one point, so that there is nothing to learn, all that the
+    With amplitudes that are given, too (:func:`independent_grid`), the grid has one point, so that there is nothing to learn, all that the
     cells say counts, and the means are not flat but 0: the model of Kompot.
 
     Parameters
     ----------
     gram
-        Sum of FFᵀ of every sample, the first feature a constant if no noise is given: samples × features × features.
+        Sum of FFᵀ of every sample, the first feature a constant if amplitudes are estimated: samples × features × features.
     design
         Design of the samples, and what is asked for.
     samples
@@ -179,8 +179,10 @@ class ComponentModel:
     points
         Features of places that cover the cell states.
     sigma
-        Standard deviation of the noise, where it is given with an amplitude of 1; the columns of the design are then contrasts of
-        conditions.
+        Standard deviation of the noise, where it is given.
+    independent
+        Whether conditions have independent functions of amplitude 1, with a given noise; the columns of the design are then contrasts
+        of conditions.
     """
 
     def __init__(
@@ -191,15 +193,18 @@ class ComponentModel:
         samples: bool = False,
         points: np.ndarray,
         sigma: float | None = None,
+        independent: bool = False,
     ) -> None:
         self.design, n_columns = design, design.matrix.shape[1]
         self.block_share: float | None = None
-        if sigma is None:
+        if not independent:
             self.model = VaryingCoefficients(gram, design.matrix)
-            self.grid: Grid = ratio_grid(samples=samples, effects=n_columns > 1)
+            noise = None if sigma is None else sigma**2
+            self.grid: Grid = ratio_grid(samples=samples, effects=n_columns > 1, noise=noise)
             own_mean = gram[:, 0] / np.maximum(gram[:, :1, 0], 1)
             self.points = np.vstack([points, own_mean[gram[:, 0, 0] > 0]])
         else:
+            assert sigma is not None
             self.model = VaryingCoefficients(gram, design.matrix, (0.0, 0.0), constant=False)
             self.grid, self.points = independent_grid(n_columns, sigma), points
         self.functions = [Function(columns) for columns in design.levels]

@@ -69,7 +69,7 @@ def sample_covariance(
     rows = cell_numbers(view.data, cells)
     phi = view.features()[rows]
     params = view.run.params
-    if params["sigma"] == "evidence" and params.get("sample_key") is not None:
+    if params.get("amplitude") == "evidence" and params.get("sample_key") is not None:
         deviation = float(view.read("sample_sd").iloc[number])
         check_rows(view, rows, [number])
         view.warn()

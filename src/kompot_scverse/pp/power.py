@@ -131,5 +131,5 @@ def _check(view: RunView) -> None:
         )
     if view.run.analysis == "de" and params["sigma"] != "evidence":
         raise ValueError(
-            f"{view.capitalised} has one given amplitude and noise for all genes and estimated none; leave out `gp=` in `kp.tl.de`."
+            f"{view.capitalised} has a noise that is given for all genes and not estimated; leave out `sigma` of `gp=` in `kp.tl.de`."
         )

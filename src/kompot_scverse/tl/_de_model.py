@@ -96,24 +96,26 @@ def fit_model(
     )
     genes = genes.check(moments.squares[:, :, 0])
     sums = SampleSums(moments.grams, moments.cross, moments.squares[:, :, 0], genes.rounding)
-    sigma = None if gp.estimated else float(gp.sigma)
-    if sigma is not None:
+    sigma = None if gp.sigma == "evidence" else float(gp.sigma)
+    if sigma is not None and not gp.estimated:
         check_noise(sums.gram, sigma)
     shuffled = None
     if chosen is not None:
         shuffled = shuffled_moments(moments, len(chosen), states.x, features, design, rng)
-        if test.null == "residuals" and sigma is not None:
+        if test.null == "residuals" and sigma is not None and not gp.estimated:
             shuffled = _of_residuals(shuffled, sums.genes(chosen), features, codes, sigma)
     try:
         own = sums if _is_all(genes) else sums.genes(genes.chosen)
         samples = design.sample_key is not None
         places = states.model.basis.features(representative(states, design.cells))
-        if sigma is None:
+        if gp.estimated:
             places = with_constant(places)
-        model = ComponentModel(sums.gram, _field_design(design), samples=samples, points=places, sigma=sigma)
+        model = ComponentModel(
+            sums.gram, _field_design(design), samples=samples, points=places, sigma=sigma, independent=not gp.estimated
+        )
         fit = model.learn_and_fit(sums, genes.reference, genes.chosen)
         nulls = None if shuffled is None else model.fit(replace(sums, cross=shuffled.cross, square=shuffled.square))
-        if sigma is not None:
+        if sigma is not None and not gp.estimated:
             of_features = sample_sums(features, codes, n_samples)
             if nulls is not None and shuffled is not None:
                 nulls = _with_given_noise(nulls, replace(sums, cross=shuffled.cross), of_features, design, sigma)
