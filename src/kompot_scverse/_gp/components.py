@@ -91,7 +91,9 @@ def fit_components(
     covariances, mixings = _tables(model, grid, functions, points)
     of_joint = None if joint is None else _joint_forms(model, grid, joint, points)
     amplitudes = np.zeros((n_genes, 4))
-    weights = [np.zeros((n_genes, model.n_features)) for _ in functions]
+    # weights of sums in single precision are kept, and stored, in it
+    kind = np.float32 if sums.single and grid.noise is None else np.float64
+    weights = [np.zeros((n_genes, model.n_features), dtype=kind) for _ in functions]
     loads = [np.empty((n_genes, mixing.shape[1])) for mixing in mixings]
     joint_loads = None if of_joint is None else np.empty((n_genes, of_joint[1].shape[1]))
     distances = [np.zeros(n_genes) if function.tested else None for function in functions]

@@ -21,6 +21,11 @@ class SampleSums:
     rounding: float = DOUBLE
     """Relative error of the sums."""
 
+    @property
+    def single(self) -> bool:
+        """Whether they are sums in single precision."""
+        return self.rounding >= SINGLE
+
     def genes(self, chosen: slice | np.ndarray) -> "SampleSums":
         """The sums of some genes."""
         return replace(self, cross=self.cross[:, chosen], square=self.square[:, chosen])

@@ -218,17 +218,19 @@ class VaryingCoefficients:
         coefficients
             Genes × coefficients.
         functions
-            a of each, and what its weights are added to: genes × features.
+            a of each, and what its weights are added to, in whose precision they are computed: genes × features.
         """
+        kind = functions[0][1].dtype
+        coefficients, axes = coefficients.astype(kind, copy=False), self.axes.astype(kind, copy=False)
         position = np.argsort(self.order).reshape(self.n_columns, self.n_features)
         used = coefficients.any(axis=0)
         for number, own in enumerate(position):
             # the last axes, of rough functions, are mostly 0 for all genes
             n = 1 + int(np.flatnonzero(used[own]).max(initial=0))
-            column = coefficients[:, own[:n]] @ self.axes[:, :n].T
+            column = coefficients[:, own[:n]] @ axes[:, :n].T
             for of_columns, total in functions:
                 if of_columns[number] != 0:
-                    total += of_columns[number] * column
+                    total += kind.type(of_columns[number]) * column
 
     def left_out(self, of_columns: np.ndarray, point: np.ndarray, kept: np.ndarray) -> np.ndarray:
         """Prior variance over the noise of Σ aⱼ βⱼ in each axis, where a factor leaves it out; else 0."""

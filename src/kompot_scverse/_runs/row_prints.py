@@ -20,8 +20,8 @@ BITS_PER_ROW = 2
 MIN_BITS = 1024
 MAX_ROWS = 2**12
 """Rows that count; of more, those whose hash is a multiple of a number."""
-BLOCK = 2**14
-"""Rows hashed at a time."""
+BLOCK = 2**18
+"""Values hashed at a time."""
 MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -95,15 +95,16 @@ def _hashes(values: np.ndarray | Points) -> np.ndarray:
     width, found = math.prod(values.shape[1:]), np.empty(len(values), dtype=np.uint64)
     finite = np.empty(len(values), dtype=bool)
     odd = np.random.default_rng(0).integers(2**63, size=width, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-    for start in range(0, len(values), BLOCK):
-        rows = values[start : start + BLOCK]
+    step = max(1, BLOCK // max(width, 1))
+    for start in range(0, len(values), step):
+        rows = values[start : start + step]
         flat = rows.reshape(len(rows), width)
-        finite[start : start + BLOCK] = np.isfinite(flat).all(axis=1)
+        finite[start : start + step] = np.isfinite(flat).all(axis=1)
         block = np.ascontiguousarray(flat, dtype=np.float32)
         hashed = (block.view(np.uint32).astype(np.uint64) * odd).sum(axis=1, dtype=np.uint64)
         hashed ^= hashed >> np.uint64(32)
         hashed *= MIX
-        found[start : start + BLOCK] = hashed ^ (hashed >> np.uint64(29))
+        found[start : start + step] = hashed ^ (hashed >> np.uint64(29))
     return found[finite]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from kompot_scverse._gp.block_share import block_share
 from kompot_scverse._gp.components import Components, Function, Joint, fit_components
 from kompot_scverse._gp.evidence import (
+    GENES,
     Grid,
     evidence_of,
     independent_grid,
@@ -157,7 +158,10 @@ class ComponentFit:
             change = self.fold_change(group)
             table = self.fold_change_table(group)
             spread_out = table.loads @ table.traces(second)
-            variances["effect"] = np.einsum("gi,gi->g", change @ second, change) + spread_out
+            for start in range(0, len(change), GENES):
+                own = change[start : start + GENES].astype(np.float64, copy=False)
+                spread_out[start : start + GENES] += np.einsum("gi,gi->g", own @ second, own)
+            variances["effect"] = spread_out
         return {name: np.sqrt(np.maximum(values, 0.0)) for name, values in variances.items()}
 
 

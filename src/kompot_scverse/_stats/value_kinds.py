@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+
+from kompot_scverse._gp.row_pieces import row_pieces
 
 LARGEST = 300.0
 """Values above this are no logarithms; their powers would overflow."""
@@ -76,21 +77,20 @@ def value_kinds(block: NDArray[np.floating] | sp.csr_array) -> ValueKinds:
     block
         Cells x genes; values that are not finite are left out.
     """
-    y = sp.csr_array(block).astype(np.float64)
-    if not (np.isfinite(y.data) & (y.data != 0)).all():
+    y = sp.csr_array(block)
+    if not all((np.isfinite(y.data[places]) & (y.data[places] != 0)).all() for _, places in row_pieces(y.indptr)):
+        y = y.copy()
         y.data[~np.isfinite(y.data)] = 0
         y.eliminate_zeros()
     n, sizes = y.shape[0], np.diff(y.indptr)
-    some = np.flatnonzero(sizes)
-
-    def per_cell(reduce: np.ufunc, values: NDArray[Any], of_none: float) -> NDArray[Any]:
-        found = np.full(n, of_none, dtype=values.dtype)
+    broken, lowest, highest = np.zeros(n, dtype=bool), np.full(n, np.inf), np.full(n, -np.inf)
+    for piece, places in row_pieces(y.indptr):
+        some = np.flatnonzero(sizes[piece])
         if len(some):
-            found[some] = reduce.reduceat(values, y.indptr[some])
-        return found
-
-    broken = per_cell(np.logical_or, y.data != np.rint(y.data), False)
-    lowest, highest = per_cell(np.minimum, y.data, np.inf), per_cell(np.maximum, y.data, -np.inf)
+            values, starts = y.data[places], y.indptr[piece][some] - places.start
+            some += piece.start
+            broken[some] = np.logical_or.reduceat(values != np.rint(values), starts)
+            lowest[some], highest[some] = (one.reduceat(values, starts) for one in (np.minimum, np.maximum))
     below = lowest < 0
     counts = ~broken & (highest > 1) & ~below
     clean = ~(counts | below)
@@ -104,7 +104,7 @@ def value_kinds(block: NDArray[np.floating] | sp.csr_array) -> ValueKinds:
         smallest=float(min(y.data.min(initial=0), 0)),
         scaled=_is_scaled(y, below),
         whole=not broken[clean].any(),
-        data=y.data[own],
+        data=y.data[own].astype(np.float64),
         lowest=lowest[cells],
     )
 
@@ -125,10 +125,12 @@ def _is_scaled(y: sp.csr_array, below: NDArray[np.bool_]) -> bool:
 
 def _mean_and_std(y: sp.csr_array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and standard deviation of the genes that vary."""
-    n = max(y.shape[0], 1)
-    mean, square = (
-        np.bincount(y.indices, weights=values, minlength=y.shape[1]) / n for values in (y.data, np.square(y.data))
-    )
+    sums = np.zeros((2, y.shape[1]))
+    for _, places in row_pieces(y.indptr):
+        values, genes = y.data[places].astype(np.float64), y.indices[places]
+        for total, own in zip(sums, (values, np.square(values)), strict=True):
+            total += np.bincount(genes, weights=own, minlength=y.shape[1])
+    mean, square = sums / max(y.shape[0], 1)
     std = np.sqrt(np.maximum(square - mean**2, 0))
     varies = std > 1e-9
     return mean[varies], std[varies]

@@ -44,7 +44,7 @@ def condition_values(job: Job, fitted: DEFit, merger: SubsetMerger) -> Values:
     for number, condition in enumerate(task.design.conditions):
         keys = task.plan.keys(task.design, condition)
         key = keys.of(condition, "weights")
-        weights.append(merger(model.weights(number).astype(np.float32), "varm", key))
+        weights.append(merger(model.weights(number).astype(np.float32, copy=False), "varm", key))
         values["varm", key] = weights[-1]
         values["layers", keys.of(condition, "imputed")] = lazy_product(phi, weights[-1])
         names = [keys.of(condition, what, varies=True) for what in ("variances", "variance_weights", "std")]
@@ -96,7 +96,7 @@ def _effect_values(job: Job, model: ComponentFit, features: Features, merger: Su
     for number, effect in enumerate(formula.directed, start=1):
         keys = task.plan.keys(task.design, effect.key)
         key = keys.field("effect_weights")
-        own = values["varm", key] = merger(model.fold_change(number).astype(np.float32), "varm", key)
+        own = values["varm", key] = merger(model.fold_change(number).astype(np.float32, copy=False), "varm", key)
         change = values["layers", keys.field("fold_change")] = lazy_product(phi, own)
         names = [keys.field(what, varies=True) for what in ("variances", "variance_weights", "fold_change_std")]
         deviation = store_table(values, names, tables[number - 1], forms[number - 1], merger)

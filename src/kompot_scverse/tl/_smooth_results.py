@@ -23,7 +23,7 @@ def results(job: Job, fitted: DEFit) -> Results:
     basis, phi = f"{task.prefix}_basis", fitted.features
     recipe = features_record(job, phi)
     merger = SubsetMerger(task.frame, task.numbers, task.design, (basis, phi), params, prints, recipe)
-    weights = merger(model.weights(0).astype(np.float32), "varm", f"{task.prefix}_weights")
+    weights = merger(model.weights(0).astype(np.float32, copy=False), "varm", f"{task.prefix}_weights")
     values: dict[tuple[str, str], Any] = {
         ("varm", f"{task.prefix}_weights"): weights,
         ("layers", f"{task.prefix}_imputed"): lazy_product(phi, weights).lazy(),
