@@ -7,7 +7,7 @@ import pytest
 from kompot_scverse._plan import seconds as module
 from kompot_scverse._plan.cost import STAGES, Sizes
 from kompot_scverse._plan.machine import Machine
-from kompot_scverse._plan.seconds import CONSTANT, core_seconds, seconds, work_items
+from kompot_scverse._plan.seconds import CONSTANT, OF_ABUNDANCE, OF_TESTS, core_seconds, seconds, work_items
 
 MACHINE = Machine(dense=4e-11, sparse=2e-10, element=8e-10, cores=4)
 DE = Sizes(
@@ -34,9 +34,10 @@ def test_stages_add_up_and_cores_share_them(sizes):
     assert sum(seconds(sizes, MACHINE).values()) == pytest.approx(serial + (one - serial) / 4)
 
 
-def test_a_machine_half_as_fast_takes_twice_as_long():
-    slow = Machine(dense=8e-11, sparse=4e-10, element=16e-10, cores=4)
-    assert core_seconds(DE, slow) - CONSTANT == pytest.approx(2 * (core_seconds(DE, MACHINE) - CONSTANT))
+@pytest.mark.parametrize(("sizes", "further"), [(DE, OF_TESTS), (DA, OF_ABUNDANCE), (DENSITY, 0.0)])
+def test_a_machine_half_as_fast_takes_twice_as_long(sizes, further):
+    slow, constant = Machine(dense=8e-11, sparse=4e-10, element=16e-10, cores=4), CONSTANT + further
+    assert core_seconds(sizes, slow) - constant == pytest.approx(2 * (core_seconds(sizes, MACHINE) - constant))
 
 
 @pytest.mark.parametrize("sizes", [DE, DA, DENSITY])

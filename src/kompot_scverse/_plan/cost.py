@@ -14,6 +14,7 @@ from kompot_scverse._gp.moments import PRODUCT_ROWS
 from kompot_scverse._gp.row_tasks import TASK_ROWS
 from kompot_scverse._stats.lazy_layers import rows_of_chunk
 from kompot_scverse._stats.null_genes import BATCH_VALUES, SHARED
+from kompot_scverse._stats.ratio_features import KEPT as KEPT_WITH_WEIGHTS
 from kompot_scverse._stats.sample_covariance import CHUNK
 
 STAGES = ("basis", "reading", "null genes", "fitting", "results")
@@ -102,8 +103,15 @@ def _abundance_items(s: Sizes) -> list[Item]:
     if s.n_rough:
         both = s.rank + s.n_rough
         own = s.n_samples if s.replicates else 1
+        with_weights, shape = s.n_obs * (both + s.n_rough) * 4, f"{s.n_obs:,} × {both + s.n_rough}"
         return [
             Item("smooth and rough features", f"{s.n_obs:,} × {both}", min(s.n_obs * both * 4, KEPT), ("results",)),
+            Item(
+                "features of neighbourhoods, too",
+                shape,
+                with_weights if with_weights <= KEPT_WITH_WEIGHTS else 0,
+                ("results",),
+            ),
             Item("log ratios", f"{s.n_conditions} × {s.n_obs:,}", 4 * s.n_conditions * s.n_obs * 8, ("results",)),
             Item("fields of samples", f"{s.n_cells:,} × {own}", s.n_cells * own * 8, ("results",)),
         ]

@@ -6,6 +6,7 @@ import numpy as np
 
 from kompot_scverse._gp.basis import MAX_CANDIDATES
 from kompot_scverse._gp.model import n_queries
+from kompot_scverse._gp.multinomial import MAX_CELLS
 from kompot_scverse._gp.neighbor_choice import LARGE
 from kompot_scverse._gp.neighbor_index import has_faiss
 from kompot_scverse._gp.neighbors import MAX_LOOKED_AT
@@ -15,9 +16,9 @@ from kompot_scverse._stats.support import CELLS_PER_NEIGHBORHOOD, MAX_NEIGHBORHO
 from .cost import Sizes
 from .machine import Machine
 
-CONSTANT = 0.1
-"""Seconds of a call on hardly any data."""
-PAIR, PAIR_OF_SOME = 3.2, 1.0
+CONSTANT, OF_ABUNDANCE, OF_TESTS = 0.1, 0.06, 0.2
+"""Seconds of a call on hardly any data, and further ones of log ratios and of the test of genes."""
+PAIR, PAIR_OF_SOME = 3.2, 1.3
 """Elementwise operations of a pair of cells, in the search of the nearest ones of all cells and of some; beside those of the distance."""
 LISTS_SEARCHED = 75
 """Cells that an index compares each cell with, in units of the square root of their number."""
@@ -25,7 +26,7 @@ GROWING = 6
 """Operations of a product for each of the pivots that are there, whose rows do not fit into the cache."""
 KERNEL = 12
 """Elementwise operations of a covariance."""
-ASSIGNED, PLACED = 12, 110
+ASSIGNED, PLACED = 17, 150
 """Elementwise operations of the weight of a cell in a neighbourhood, and of placing the neighbourhoods by k-means."""
 VALUE = 12
 """Elementwise operations of a stored value, whatever it is multiplied with: checks, blocks, order."""
@@ -37,16 +38,19 @@ GENE = 15_000.0
 """Elementwise operations of a gene whatever the rank."""
 EIGEN, EIGEN_SAMPLES = 120.0, 400.0
 """Products of rank × rank matrices, of all variance ratios."""
-VARIANCES = 7
+VARIANCES = 3
 """Covariances that the posterior variances of a function are stored by."""
 FOLD_CHANGES = 2
 """How often the fold changes of all genes are computed at all cells, for what a gene is summed up in."""
 TEST, TEST_OF_CELLS = 9000.0, 25_000.0
 """Elementwise operations of the test of a gene in a neighbourhood, and without samples of the test of a gene."""
-NEWTON = 16
-"""Passes over the cells of a log ratio."""
-SAMPLE_PASSES, OF_SAMPLES = 25, 60
-"""Further passes with fields of samples, and products of rank × rank matrices for each of them."""
+NEWTON, SCALED, REGIONS = 8, 5, 30
+"""Passes over the cells of a log ratio, elementwise operations of a feature in each, and products of rank × rank matrices for its
+amplitudes and regions."""
+SAMPLE_PASSES, OF_SAMPLES, CHOICES = 25, 30, 3
+"""Further passes with fields of samples, products of rank × rank matrices for each of them, and how often their information is summed."""
+PROBABILITY = 40
+"""Elementwise operations of the probability that a cell is of a sample, with the levels of the samples."""
 DENSITY = 12
 """Passes over the cells of a density."""
 
@@ -102,7 +106,7 @@ def work_items(s: Sizes, machine: Machine) -> list[Work]:
     dense, element = machine.dense, machine.element
     pairs = _pairs(s)
     candidates = min(c, MAX_CANDIDATES)
-    features = r * (KERNEL * element + d * dense) + r**2 / 2 * dense
+    features = _features(r, d, machine)
     items = [
         Work("basis", "constant", CONSTANT, parallel=False),
         Work("basis", "neighbours", pairs * ((PAIR if s.all_neighbors else PAIR_OF_SOME) * element + d * dense)),
@@ -124,6 +128,11 @@ def _pairs(s: Sizes) -> float:
         return c * LISTS_SEARCHED * np.sqrt(c)
     sets = [s.n_conditions, *([s.n_samples] if s.replicates else [])]
     return c**2 + sum(c**2 / n_sets for n_sets in sets)
+
+
+def _features(rank: int, n_dims: int, machine: Machine) -> float:
+    """Seconds of the features of a cell."""
+    return rank * (KERNEL * machine.element + n_dims * machine.dense) + rank**2 / 2 * machine.dense
 
 
 def _neighborhoods(s: Sizes, m: float, passes: int, machine: Machine) -> float:
@@ -149,15 +158,17 @@ def _abundance(s: Sizes, machine: Machine, features: float) -> list[Work]:
         passes = groups * c * both**2 * dense
         found = [
             Work("basis", "rough neighbourhoods", _neighborhoods(s, s.n_rough, 1, machine)),
-            Work("fitting", "features", (s.n_obs + c) * features),
-            Work("fitting", "log ratios", NEWTON * (passes + groups * c * both * element)),
-            Work("fitting", "amplitudes", groups * EIGEN * both**3 * dense),
+            Work("fitting", "constant", OF_ABUNDANCE, parallel=False),
+            Work("fitting", "features", (s.n_obs + c) * _features(both, s.n_dims, machine)),
+            Work("fitting", "log ratios", NEWTON * (passes + SCALED * groups * c * both * element)),
+            Work("fitting", "amplitudes", groups * REGIONS * both**3 * dense),
             Work("results", "variances", groups * s.n_obs * both**2 * dense),
         ]
         if s.replicates:
-            own = c * both * s.n_samples * dense + 20 * c * s.n_samples * element
+            own = c * both * s.n_samples * dense + PROBABILITY * c * s.n_samples * element
+            of_sample = (OF_SAMPLES * both + CHOICES * min(c, MAX_CELLS)) * both**2 * dense
             found.append(Work("fitting", "fields of samples", SAMPLE_PASSES * groups * own))
-            found.append(Work("fitting", "their amplitudes", groups * OF_SAMPLES * s.n_samples * both**3 * dense))
+            found.append(Work("fitting", "their amplitudes", groups * s.n_samples * of_sample))
     if s.n_weights:
         found.append(Work("results", "neighbourhoods", _neighborhoods(s, s.n_weights, 1, machine)))
     return found
@@ -194,6 +205,7 @@ def _expression(s: Sizes, machine: Machine, features: float) -> list[Work]:
         found += [
             Work("reading", "neighbourhoods", _neighborhoods(s, s.n_weights, 2, machine)),
             Work("reading", "sums of samples", tested * ((3 * VALUE + from_file) * element + 2 * s.n_weights * sparse)),
+            Work("results", "constant", OF_TESTS, parallel=False),
             Work("results", "tests", s.n_tested * s.n_weights * TEST * element),
         ]
     else:

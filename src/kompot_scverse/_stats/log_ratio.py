@@ -14,7 +14,7 @@ from .abundance_estimate import Abundance
 from .design import Design
 from .ratio_features import Features, RatioFeatures
 
-PASSES, PASSES_WITH_SAMPLES = 16, 60
+PASSES, PASSES_WITH_SAMPLES = 10, 45
 """Passes over the cells that a fit usually takes, for the progress."""
 SIDES = np.array([[-0.5], [0.5]])
 """Design of two conditions."""
