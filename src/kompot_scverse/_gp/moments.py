@@ -20,8 +20,6 @@ PRODUCT_ROWS = 1024
 """Rows summed in the precision of the expression; longer sums are accumulated in float64."""
 DENSE, DENSE_ROWS = 0.15, 256
 """Share of stored values from which a product with the zeros is faster, and rows of which they are filled in at a time."""
-FEW = 8
-"""Columns for which a product with the stored values alone is faster in any case."""
 CACHE = 2**21
 """Bytes of a sparse product beyond which it is worth sorting its values by genes first."""
 
@@ -190,7 +188,7 @@ def _products(values: Rows, left: np.ndarray, codes: np.ndarray, rank: int) -> d
             if by_genes:
                 block = block.tocsc()
             filled = dense and sparse is not None
-            product = (_filled_product if filled else _product)(block, left[rows])
+            product = _filled_product(block, left[rows]) if filled else block.T @ left[rows]
             total = product.astype(np.float64, copy=False) if total is None else np.add(total, product, out=total)
             if n_columns > rank:
                 squares += _of_squares(block, left[rows, rank:], filled=filled)
@@ -198,30 +196,27 @@ def _products(values: Rows, left: np.ndarray, codes: np.ndarray, rank: int) -> d
     return found
 
 
-def _product(block: Any, left: np.ndarray) -> np.ndarray:
-    return block.T @ left
-
-
 def _of_squares(block: Any, left: np.ndarray, *, filled: bool) -> np.ndarray:
-    """The same of the squares."""
+    """(Y²)ᵀ left."""
     if not sp.issparse(block):
-        return _product(np.square(block), left)
-    # One value after the other would lose more digits in single precision than a dense product. The first columns are done alike
-    # however many there are: what is found for all cells does not depend on groups of cells.
-    few = left[:, :FEW].astype(np.float64, copy=False)
-    found = np.zeros((block.shape[1], left.shape[1]))
+        return np.square(block).T @ left
+    # The first column is done alike however many there are, since what is found for all cells must not depend on groups of cells: by the
+    # stored values, which is faster for one, and in double precision, as one value after the other would else lose digits.
+    first = left[:, :1].astype(np.float64, copy=False)
+    found = np.zeros((left.shape[1], block.shape[1])).T
     step = DENSE_ROWS if filled else block.shape[0]
     for start in range(0, block.shape[0], step):
         rows = slice(start, start + step)
         part = csr_rows(block, rows) if filled else block
-        found[:, :FEW] += _product(part.astype(np.float64).power(2), few[rows])
-    if left.shape[1] > FEW:
-        found[:, FEW:] = (_filled_product if filled else _product)(block.power(2), left[:, FEW:])
+        found[:, :1] += part.astype(np.float64).power(2).T @ first[rows]
+    if left.shape[1] > 1:
+        rest = left[:, 1:]
+        found[:, 1:] = _filled_product(block, rest, squared=True) if filled else block.power(2).T @ rest
     return found
 
 
-def _filled_product(block: sp.csr_array, left: np.ndarray) -> np.ndarray:
-    """The same of a sparse block with many values."""
+def _filled_product(block: sp.csr_array, left: np.ndarray, *, squared: bool = False) -> np.ndarray:
+    """Yᵀ left of a sparse block with many values, or of their squares."""
     gemm = get_blas_funcs("gemm", (left,))
     # BLAS has columns one after the other: it adds to the transpose
     found = np.zeros((block.shape[1], left.shape[1]), dtype=left.dtype).T
@@ -230,6 +225,8 @@ def _filled_product(block: sp.csr_array, left: np.ndarray) -> np.ndarray:
         rows = slice(start, start + DENSE_ROWS)
         filled = buffer[: len(left[rows])]
         csr_rows(block, rows).toarray(out=filled)
+        if squared:
+            np.square(filled, out=filled)
         found = gemm(1.0, left[rows].T, filled.T, trans_b=1, beta=1.0, c=found, overwrite_c=1)
     return found.T
 
