@@ -87,3 +87,12 @@ def test_abundance_holds_no_genes():
 def test_available_memory_is_at_most_that_of_the_machine():
     pages, page = os.sysconf("SC_PHYS_PAGES"), resource.getpagesize()
     assert 0 < available_memory() <= pages * page
+
+
+def test_sums_of_very_many_genes_are_bounded_by_passes() -> None:
+    for in_file in (False, True):
+        many = replace(SIZES, n_samples=60, rank=300, n_weights=64, n_genes=80_000, n_tested=80_000, in_file=in_file)
+        items = {item.name: item.n_bytes for item in memory_items(many)}
+        assert max(items["sums per sample"], items["partial sums"]) < 2.2e9 < 60 * 300 * 80_000 * 8
+        fit, tests = (len(blocks) for blocks in many.passes)
+        assert fit > tests > 1

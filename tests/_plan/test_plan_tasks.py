@@ -6,6 +6,7 @@ import pytest
 from anndata import AnnData
 
 from kompot_scverse._data.targets import resolve_targets
+from kompot_scverse._gp import gene_blocks
 from kompot_scverse._plan.plan_tasks import KEPT, PlannedTask, plan_tasks
 from kompot_scverse._runs.field import Field
 from kompot_scverse._stats.design import Design
@@ -72,3 +73,12 @@ def test_few_replicates_are_said(targets):
     ]
     (warning,) = plan(targets, task("", 10, samples=True)).warnings[:1]
     assert "b has 2 replicates" in warning
+
+
+def test_passes_are_said_where_there_are_several(targets, monkeypatch):
+    one = task("", 300, samples=True)
+    one.sizes.update(n_tested=300, n_weights=8)
+    assert not any("passes" in note for note in plan(targets, one).notes)
+    monkeypatch.setattr(gene_blocks, "LARGEST", 8 * 8 * 16 * 100)
+    (note,) = (note for note in plan(targets, one).notes if "passes" in note)
+    assert note.endswith(": 1 for the fit, 3 for the tests")

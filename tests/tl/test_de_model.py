@@ -5,10 +5,12 @@ import jax
 import numpy as np
 import pytest
 
+import kompot_scverse as kp
+from kompot_scverse._gp import gene_blocks
 from kompot_scverse._gp.mellon import load_mellon
 from kompot_scverse._gp.model import fit_cell_states
 from kompot_scverse.settings import GPSettings
-from kompot_scverse.tl import de
+from kompot_scverse.tl import _de_model, de
 
 K = "kompot_de_ctrl_to_stim"
 
@@ -82,3 +84,38 @@ def test_distances_are_those_of_mellon(kang, mellons):
     error = np.abs(kang.var[f"{K}_mahalanobis"].to_numpy() / expected - 1)
     assert np.median(error) <= 1e-3
     assert error.max() <= 1e-2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"groupby": "Age", "reference": "Young", "test": kp.TestSettings(null_genes=15)},
+        {
+            "groupby": kp.Design("~ Age", test="Age"),
+            "sample_key": "Replicate",
+            "genes": [f"Gene{n:04d}" for n in range(1, 40)],
+        },
+    ],
+    ids=["null genes", "formula and samples"],
+)
+def test_genes_in_several_passes_have_the_results_of_one(simulated, monkeypatch, arguments):
+    kept = {"storage": kp.StorageSettings(layers=None), "layer": "logged_counts"}
+    expected, found = simulated.copy(), simulated.copy()
+    de(expected, **arguments, **kept)
+    passes, plain = [], _de_model.collect_moments
+    monkeypatch.setattr(
+        _de_model, "collect_moments", lambda y, *others, **more: passes.append(y.shape[1]) or plain(y, *others, **more)
+    )
+    monkeypatch.setattr(gene_blocks, "LARGEST", 2**14)
+    de(found, **arguments, **kept)
+    assert len(passes) > 1
+    assert max(passes) < 30
+    for slot in ("var", "varm", "obsm", "obs"):
+        for name in (key for key in getattr(expected, slot) if key not in getattr(simulated, slot)):
+            one, other = (getattr(adata, slot)[name] for adata in (found, expected))
+            if hasattr(one, "toarray"):
+                one, other = one.toarray(), other.toarray()
+            if np.asarray(other).dtype.kind in "fc":
+                np.testing.assert_allclose(one, other, rtol=2e-4, atol=1e-6, err_msg=name)
+            else:
+                np.testing.assert_array_equal(np.asarray(one).astype(str), np.asarray(other).astype(str), err_msg=name)

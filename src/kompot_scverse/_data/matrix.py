@@ -54,10 +54,13 @@ class MatrixReader:
         return replace(self, values=values, shape=(values.shape[0], self.shape[1]), chunks=None)
 
     def select(self, columns: np.ndarray | None) -> "MatrixReader":
-        """A reader of these genes alone; this one must read all, and None stands for them."""
-        if columns is None:
-            return self
-        return replace(self, columns=columns, shape=(self.shape[0], len(columns)))
+        """The same where None stands for all of them."""
+        return self if columns is None else self.of_genes(columns)
+
+    def of_genes(self, columns: np.ndarray) -> "MatrixReader":
+        """A reader of some of its genes."""
+        own = columns if self.columns is None else self.columns[columns]
+        return replace(self, columns=own, shape=(self.shape[0], len(columns)))
 
     def lenient(self) -> "MatrixReader":
         """A reader that takes values that are not finite."""

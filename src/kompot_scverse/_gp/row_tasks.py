@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import reduce
 from typing import Any, Protocol
 
 import dask
@@ -16,6 +17,8 @@ from .progress import progress_bar
 
 TASK_ROWS = 4096
 """Rows of one parallel task."""
+FOLDED = 32
+"""Results that are added up one after the other."""
 
 type Rows = np.ndarray | sp.csr_array | sp.csr_matrix
 
@@ -40,6 +43,10 @@ class RowReader(Protocol):
 
     def piece(self, rows: slice | np.ndarray) -> "RowReader":
         """A reader of these rows alone, small enough to be sent."""
+        ...
+
+    def of_genes(self, columns: np.ndarray) -> "RowReader":
+        """A reader of some of its genes."""
         ...
 
     def read(self, rows: slice | np.ndarray) -> Rows:
@@ -105,10 +112,11 @@ def map_rows(
             advance(int((codes[rows] >= 0).sum()))
             return part
 
-        task = dask.delayed(run, pure=False)
+        task, both = dask.delayed(run, pure=False), dask.delayed(combine, pure=False)
         parts = [task(rows) for rows in row_tasks(y, codes)]
-        total = in_pairs(parts, dask.delayed(combine, pure=False))
-        return compute_here(total, reads=y.chunks is not None)[0]
+        # results of neighbours one by one, so that few wait for others
+        parts = [reduce(both, parts[start : start + FOLDED]) for start in range(0, len(parts), FOLDED)]
+        return compute_here(in_pairs(parts, both), reads=y.chunks is not None)[0]
 
 
 def _on_workers(

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from kompot_scverse._data.stored_rows import DISK_ROWS
 from kompot_scverse._gp.basis import BLOCK, MAX_CANDIDATES
 from kompot_scverse._gp.cell_blocks import KEPT
 from kompot_scverse._gp.evidence import GENES as GENES_BLOCK
 from kompot_scverse._gp.evidence import ratio_grid
+from kompot_scverse._gp.gene_blocks import gene_blocks
 from kompot_scverse._gp.moments import PRODUCT_ROWS
 from kompot_scverse._gp.row_tasks import TASK_ROWS
 from kompot_scverse._stats.lazy_layers import rows_of_chunk
@@ -70,6 +72,13 @@ class Sizes:
     in_blocks: int = 0
     """Sum of the squared sizes of the blocks of a design, whose samples' fields are alike; 0 without any."""
 
+    @property
+    def passes(self) -> tuple[list[slice], list[slice]]:
+        """Genes of each pass over the cells for the fit, beside one in which the prior is learnt, and for the tests."""
+        every = [slice(0, self.n_genes)]
+        fit = gene_blocks(self.n_genes, self.n_samples, self.rank, in_file=self.in_file) if self.estimated else every
+        return fit, gene_blocks(self.n_tested, self.n_samples, 2 * self.n_weights, in_file=self.in_file)
+
 
 @dataclass(frozen=True)
 class Item:
@@ -125,18 +134,22 @@ def _abundance_items(s: Sizes) -> list[Item]:
 def _reading_items(s: Sizes) -> list[Item]:
     # one more reads a file meanwhile
     g, columns, threads = s.n_genes, max(s.rank, s.n_weights), (os.cpu_count() or 1) + s.in_file
-    # one pass for the fits and, before it, one for the sums and squares of the tests
-    products = max(g * s.rank, 2 * s.n_tested * s.n_weights)
+    # passes for the fits and, before them, those for the sums and squares of the tests
+    of_fit, of_test = (blocks[-1].stop - blocks[-1].start for blocks in s.passes)
+    products = max(of_fit * s.rank, 2 * of_test * s.n_weights)
     tasks = sum(-(-s.n_cells // s.n_samples // TASK_ROWS) for _ in range(s.n_samples))
     # float32 products and, where a sample takes several tasks, their float64 sums that wait to be added up
     partial = min(threads, tasks) * 4 + (min(threads, tasks - s.n_samples) * 8 if tasks > s.n_samples else 0) + 8
+    if s.in_file:
+        # of all samples, in each thread and while they wait
+        partial = 8 * s.n_samples * min(threads + 2, -(-s.n_obs // DISK_ROWS[0]))
     task_rows, product_rows = (min(rows, s.n_cells // s.n_samples) for rows in (TASK_ROWS, PRODUCT_ROWS))
     # rows of a task; rows of a product in two orders, and their squares
     row_bytes = 8 * task_rows + 24 * product_rows if s.density < 1 else 8 * (task_rows + 2 * product_rows)
-    sums, own = s.n_samples * g * s.rank * 8, min(s.n_weights, WEIGHTS_PER_CELL)
+    sums, own = s.n_samples * of_fit * s.rank * 8, min(s.n_weights, WEIGHTS_PER_CELL)
     return [
-        Item("sums per sample", f"{s.n_samples} × {g:,} × {s.rank}", sums, ("reading", "null genes", "fitting")),
-        Item("partial sums", f"{g:,} × {columns}", partial * products, ("reading",)),
+        Item("sums per sample", f"{s.n_samples} × {of_fit:,} × {s.rank}", sums, ("reading", "null genes", "fitting")),
+        Item("partial sums", f"{max(of_fit, of_test):,} × {columns}", partial * products, ("reading",)),
         Item("features of row blocks", f"{threads} × {task_rows:,} × {columns}", 2 * threads * task_rows * columns * 8, STAGES[1:4]),
         Item("row blocks", f"{threads} × {task_rows:,} × {g:,}", threads * row_bytes * g * s.density, ("reading",)),
         Item(

@@ -83,6 +83,7 @@ def plan_tasks(
     device = accelerator()
     if device is not None:
         notes.append(f"features and sums over cells are computed on {device.device_kind}; the time is the processor's")
+    notes += [note for one in sizes.values() for note in _passes(one)]
     n_layers = sum(task.n_layers for task in tasks)
     if n_layers and storage.layers == "lazy":
         notes.append(f"{n_layers} layers are lazy: they cost nothing until they are read or the object is written")
@@ -142,6 +143,15 @@ def _notes(design: Design, mod: str) -> list[str]:
         sizes = design.sample_sizes()
         notes.append(f"{len(sizes)} samples of {sizes.min():,} to {sizes.max():,} cells")
     return [f"{mod}: {note}" if mod else note for note in notes]
+
+
+def _passes(sizes: Sizes) -> list[str]:
+    """How often the expression is read where the sums of all genes do not fit at once."""
+    fit, tests = (len(blocks) for blocks in sizes.passes)
+    if fit == tests == 1:
+        return []
+    passes = [f"{fit + (fit > 1)} for the fit", *([f"{tests} for the tests"] if sizes.replicates else [])]
+    return [f"the sums of all genes do not fit at once; passes over the cells: {', '.join(passes)}"]
 
 
 def _warnings(design: Design) -> list[str]:

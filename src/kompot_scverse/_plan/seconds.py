@@ -180,10 +180,12 @@ def _expression(s: Sizes, machine: Machine, features: float) -> list[Work]:
     values, tested = c * (g + s.n_null) * s.density, c * s.n_tested * s.density
     from_file = STORED if s.in_file else 0
     functions = 2 * s.n_conditions - 1
+    of_fit, of_test = (len(blocks) for blocks in s.passes)
+    of_fit += of_fit > 1
     support = min(max(c // max(s.n_conditions, 1) // CELLS_PER_NEIGHBORHOOD, 1), MAX_NEIGHBORHOODS)
     found = [
         Work("reading", "features", s.n_obs * features),
-        Work("reading", "sums", values * ((VALUE + from_file) * element + r * sparse)),
+        Work("reading", "sums", values * (of_fit * (VALUE + from_file) * element + r * sparse)),
         # once more for what the run records of the expression
         Work("results", "fingerprint", c * s.n_all_genes * s.density * (VALUE + from_file) * element),
         Work("fitting", "sums of features", s.n_obs * r**2 * dense),
@@ -204,7 +206,11 @@ def _expression(s: Sizes, machine: Machine, features: float) -> list[Work]:
     if s.replicates:
         found += [
             Work("reading", "neighbourhoods", _neighborhoods(s, s.n_weights, 2, machine)),
-            Work("reading", "sums of samples", tested * ((3 * VALUE + from_file) * element + 2 * s.n_weights * sparse)),
+            Work(
+                "reading",
+                "sums of samples",
+                tested * (of_test * (3 * VALUE + from_file) * element + 2 * s.n_weights * sparse),
+            ),
             Work("results", "constant", OF_TESTS, parallel=False),
             Work("results", "tests", s.n_tested * s.n_weights * TEST * element),
         ]

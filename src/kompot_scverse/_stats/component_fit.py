@@ -227,7 +227,7 @@ class ComponentModel:
         reference, chosen
             Numbers of those to learn from, and of those to fit.
         """
-        evidence = self._learn(sums.genes(reference))
+        evidence = self.learn(sums.genes(reference))
         n_genes = sums.cross.shape[1]
         place = np.full(n_genes, -1)
         place[reference] = np.arange(len(reference))
@@ -244,7 +244,7 @@ class ComponentModel:
         everything = np.array_equal(chosen, np.arange(n_genes))
         return self._fit(sums if everything else sums.genes(chosen), evidence_once)
 
-    def _learn(self, sums: SampleSums) -> np.ndarray:
+    def learn(self, sums: SampleSums) -> np.ndarray:
         """Learn what all genes share; returns the likelihoods of those that it is learnt from."""
         design = self.design
         if design.block is not None:

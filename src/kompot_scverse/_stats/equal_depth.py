@@ -46,6 +46,10 @@ class EqualDepthReader:
         """A reader of these rows alone."""
         return replace(self, reader=self.reader.piece(rows), unit=self.unit[rows], share=self.share[rows])
 
+    def of_genes(self, columns: NDArray[np.intp]) -> "EqualDepthReader":
+        """A reader of some of its genes."""
+        return replace(self, reader=self.reader.of_genes(columns))
+
     def read(self, rows: slice | NDArray[np.intp]) -> NDArray[np.floating] | sp.csr_array:
         """The rows, in the precision of the layer."""
         values, unit, share = self.reader.read(rows), self.unit[rows], self.share[rows]

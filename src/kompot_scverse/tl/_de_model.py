@@ -10,6 +10,8 @@ import numpy as np
 
 from kompot_scverse._gp.feature_sums import sample_sums
 from kompot_scverse._gp.features import CellFeatures, Features, stored
+from kompot_scverse._gp.gene_blocks import collect_in_passes, gene_blocks
+from kompot_scverse._gp.joined_components import joined_components
 from kompot_scverse._gp.moments import collect_moments
 from kompot_scverse._gp.noise_floor import check_noise
 from kompot_scverse._gp.parallel import return_freed_memory
@@ -19,19 +21,16 @@ from kompot_scverse._gp.sample_sums import SampleSums
 from kompot_scverse._gp.states import States
 from kompot_scverse._gp.varying_coefficients import with_constant
 from kompot_scverse._results.disk import DiskStore
-from kompot_scverse._stats.combine import cauchy_combination
 from kompot_scverse._stats.component_fit import ComponentFit, ComponentModel, FieldDesign
 from kompot_scverse._stats.constant_genes import share_constant
 from kompot_scverse._stats.design import Design
-from kompot_scverse._stats.design_matrix import with_unit_columns
-from kompot_scverse._stats.effect import Effect
 from kompot_scverse._stats.fdr import compare_with_null
 from kompot_scverse._stats.null_genes import choose_null_genes, residual_null_moments
 from kompot_scverse._stats.sample_covariance import CHUNK, SampleCovariance, sample_covariance
-from kompot_scverse._stats.score_testing import score_test
 from kompot_scverse._stats.variance_between import with_variance_between
 from kompot_scverse.settings import GPSettings, StorageSettings, TestSettings
 
+from ._cell_tests import cell_tests
 from ._genes_read import GenesRead
 from ._null_moments import ShuffledMoments, shuffled_moments
 
@@ -89,6 +88,10 @@ def fit_model(
     """
     n_null, rng = test.null_genes if test.null_mahalanobis is None else 0, np.random.default_rng(test.rng)
     chosen = genes.chosen[choose_null_genes(len(genes.chosen), n_null, rng)] if n_null else None
+    in_file = genes.y.chunks is not None
+    blocks = gene_blocks(len(genes.chosen), len(design.samples), features.shape[1], in_file=in_file)
+    if gp.estimated and len(blocks) > 1:
+        return _in_passes(genes, blocks, states, features, design, gp, chosen, rng)
     # sums of y² are weighted sums with weight 1
     ones, codes, n_samples = np.ones((len(features), 1)), design.sample_codes, len(design.samples)
     moments = collect_moments(
@@ -107,12 +110,7 @@ def fit_model(
     try:
         own = sums if _is_all(genes) else sums.genes(genes.chosen)
         samples = design.sample_key is not None
-        places = states.model.basis.features(representative(states, design.cells))
-        if gp.estimated:
-            places = with_constant(places)
-        model = ComponentModel(
-            sums.gram, _field_design(design), samples=samples, points=places, sigma=sigma, independent=not gp.estimated
-        )
+        model = _model(sums.gram, states, design, gp)
         fit = model.learn_and_fit(sums, genes.reference, genes.chosen)
         nulls = None if shuffled is None else model.fit(replace(sums, cross=shuffled.cross, square=shuffled.square))
         if sigma is not None and not gp.estimated:
@@ -122,9 +120,59 @@ def fit_model(
             return DEModel(_with_given_noise(fit, own, of_features, design, sigma, keep), nulls)
         if samples:
             return DEModel(fit, nulls)
-        return DEModel(fit, nulls, [_cell_test(own, design, number) for number in range(1, len(design.conditions))])
+        return DEModel(fit, nulls, cell_tests(own, design))
     finally:
         return_freed_memory()
+
+
+def _in_passes(
+    genes: GenesRead,
+    blocks: list[slice],
+    states: States,
+    features: Features,
+    design: Design,
+    gp: GPSettings,
+    null: np.ndarray | None,
+    rng: np.random.Generator,
+) -> DEModel:
+    """The same where the sums of all genes would not fit: what genes share is learnt from a first pass, and each block has one of its own."""
+    codes, n_samples = design.sample_codes, len(design.samples)
+    own: dict[str, Any] = {"weights": np.ones((len(features), 1)), "what": "expression"}
+    learnt = genes.reference if null is None else np.union1d(genes.reference, null)
+    extract = None if null is None else np.searchsorted(learnt, null)
+    y = genes.y.of_genes(learnt)
+    moments = collect_in_passes(y, features, codes, n_samples, extract=extract, grams=True, **own)
+    sums = SampleSums(moments.grams, moments.cross, moments.squares[:, :, 0], genes.rounding)
+    finite = np.isfinite(sums.square).all(axis=0)
+    model = _model(sums.gram, states, design, gp)
+    model.learn(sums.genes(np.flatnonzero(finite & np.isin(learnt, genes.reference))))
+    nulls = None
+    if null is not None:
+        shuffled = shuffled_moments(moments, len(null), states.x, features, design, rng)
+        nulls = model.fit(replace(sums, cross=shuffled.cross, square=shuffled.square))
+    del moments
+    fits, pvalues = [], []
+    for block in blocks:
+        y = genes.y.of_genes(genes.chosen[block])
+        found = collect_moments(y, features, codes, n_samples, **own)
+        sums = replace(sums, cross=found.cross, square=found.squares[:, :, 0])
+        if not np.isfinite(sums.square).all():
+            raise genes.every.not_finite()
+        fits.append(model.fit(sums))
+        pvalues.append([] if design.sample_key is not None else cell_tests(sums, design))
+    joined = joined_components([fit.components for fit in fits])
+    of_cells = [np.concatenate(of_blocks) for of_blocks in zip(*pvalues, strict=True)] or None
+    return DEModel(replace(fits[0], components=joined), nulls, of_cells)
+
+
+def _model(gram: np.ndarray, states: States, design: Design, gp: GPSettings) -> ComponentModel:
+    places = states.model.basis.features(representative(states, design.cells))
+    if gp.estimated:
+        places = with_constant(places)
+    sigma, samples = None if gp.sigma == "evidence" else float(gp.sigma), design.sample_key is not None
+    return ComponentModel(
+        gram, _field_design(design), samples=samples, points=places, sigma=sigma, independent=not gp.estimated
+    )
 
 
 def _is_all(genes: GenesRead) -> bool:
@@ -164,36 +212,6 @@ def _field_design(design: Design) -> FieldDesign:
         return FieldDesign.of_conditions(design.sample_conditions)
     contrasts = [effect.contrast for effect in design.formula.directed]
     return FieldDesign.of_matrix(design.formula.matrix, contrasts, design.formula.blocks)
-
-
-def _cell_test(sums: SampleSums, design: Design, number: int) -> np.ndarray:
-    """The score test of a condition against the first, or of an effect of a formula."""
-    effect = design.effect(number)
-    if effect is not None:
-        return _effect_test(sums, design, effect)
-    members = np.concatenate([design.members(0), design.members(number)])
-    if len(members) == len(sums.gram):
-        # in their own order: a choice of all would be a copy
-        return score_test(sums, design.sample_conditions == number)
-    own = SampleSums(sums.gram[members], sums.cross[members], sums.square[members], sums.rounding)
-    return score_test(own, design.sample_conditions[members] == number)
-
-
-def _effect_test(sums: SampleSums, design: Design, effect: Effect) -> np.ndarray:
-    """The score test of an effect, adjusted for the rest of the design; several contrasts are combined."""
-    assert design.formula is not None
-    matrix = with_unit_columns(design.formula.matrix)
-    contrasts = effect.contrast / np.linalg.norm(design.formula.matrix, axis=0).reshape(
-        -1, *[1] * (effect.contrast.ndim - 1)
-    )
-    cells = sums.gram[:, 0, 0]
-    # what least squares takes of each row for the contrasts; orthogonal to all that is not tested
-    rows = (matrix @ np.linalg.solve((matrix.T * cells) @ matrix, contrasts)).reshape(len(matrix), -1)
-    root = np.sqrt(cells)[:, None]
-    directions = np.linalg.qr(rows * root)[0] / root
-    # as far apart as two conditions of the same number of cells
-    scaled = directions * np.sqrt(cells.sum()) / 2
-    return cauchy_combination(np.stack([score_test(sums, column) for column in scaled.T]))
 
 
 def factor_keeper(storage: StorageSettings, disk: DiskStore, mod: str = "") -> Keeper:

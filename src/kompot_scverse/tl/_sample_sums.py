@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from kompot_scverse._data.matrix import MatrixReader
-from kompot_scverse._gp.moments import collect_moments
+from kompot_scverse._gp.gene_blocks import collect_in_passes
 from kompot_scverse._stats.design import Design
 from kompot_scverse._stats.reference_genes import reference_genes
 from kompot_scverse._stats.sample_tests import ComputedWeights, SumsOfGenes
@@ -48,6 +48,6 @@ def collect_sums(
         chosen = np.searchsorted(read, numbers)
     y = depths.equalised(every.select(read))
     nothing, codes, n_samples = np.empty((columns.shape[0], 0)), design.sample_codes, len(design.samples)
-    moments = collect_moments(y, nothing, codes, n_samples, weights=columns, what="samples")
+    moments = collect_in_passes(y, nothing, codes, n_samples, weights=columns, what="samples")
     genes = np.arange(len(names)) if read is None else read
     return SumsOfGenes(moments, chosen, np.isin(genes, reference), genes)
