@@ -48,7 +48,8 @@ def collect_in_passes(
     if len(blocks) == 1:
         return collect_moments(y, phi, codes, n_samples, weights=weights, extract=extract, grams=grams, what=what)
     cross = np.empty((n_samples, n_genes, rank))
-    sums, squares = (np.empty((n_samples, n_genes, n_weights)) for _ in range(2))
+    # weight by weight, as of a single pass
+    sums, squares = (np.empty((n_samples, n_weights, n_genes)).swapaxes(1, 2) for _ in range(2))
     own_grams = np.zeros((n_samples, rank, rank))
     for block in blocks:
         part = y.of_genes(np.arange(block.start, block.stop))
