@@ -269,9 +269,8 @@ def _covariance(model: VaryingCoefficients, grid: Grid, number: int, function: F
     numbers = np.flatnonzero((grid.points[:, :2] == point[:2]).all(axis=1))
     factor, shrink = _factor(model, grid, numbers)
     left = model.seen_through(factor, function.columns)
-    scaled = left.copy()
-    scaled[:, factor.n_fixed :] *= shrink[np.flatnonzero(numbers == number)[0]]
-    first, left_out = scaled @ left.T, model.left_out(function.columns, point, factor.kept)
+    left[:, factor.n_fixed :] *= np.sqrt(shrink[np.flatnonzero(numbers == number)[0]])
+    first, left_out = left @ left.T, model.left_out(function.columns, point, factor.kept)
     n = len(first)
     first[np.diag_indices(n)] += left_out[:n]
     return Covariance(first, left_out[n:])

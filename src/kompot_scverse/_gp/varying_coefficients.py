@@ -5,7 +5,6 @@ from threading import RLock
 
 import numpy as np
 from scipy.linalg import cholesky, eigh, solve_triangular
-from scipy.sparse import coo_array
 
 from .factor import Factor
 from .posterior import spectrum
@@ -206,8 +205,12 @@ class VaryingCoefficients:
     def seen_through(self, factor: Factor, of_columns: np.ndarray) -> np.ndarray:
         """A Tᵀ with the matrix A that turns the kept coefficients into axes' weights of Σ aⱼ (mⱼ + βⱼ): axes × coefficients."""
         column, axis = np.divmod(self.order[factor.kept], self.n_features)
-        weight, n = of_columns[column], len(factor.kept)
-        return coo_array((weight, (axis, np.arange(n))), shape=(axis.max() + 1, n)).tocsr() @ factor.transform.T
+        left = np.zeros((axis.max() + 1, len(axis)))
+        for number in np.flatnonzero(of_columns):
+            own = np.flatnonzero(column == number)
+            # what is kept of a column are its first axes, in order
+            left[: len(own)] += of_columns[number] * factor.transform[:, own].T
+        return left
 
     def add_weights(self, coefficients: np.ndarray, functions: list[tuple[np.ndarray, np.ndarray]]) -> None:
         """
