@@ -43,3 +43,14 @@ def test_curves_at_other_points() -> None:
     expected = [np.interp(at, centers, [np.median(row[b]) for b in order]) for row in values]
     np.testing.assert_allclose(running_median(covariate, values, 3, at), expected, atol=1e-12)
     assert running_median(covariate, values, 1, at).shape == (2, 3)
+
+
+def test_neither_order_nor_rounding_decide_between_equal_covariates() -> None:
+    rng = np.random.default_rng(0)
+    covariate, values = rng.integers(0, 12, size=90).astype(float), rng.normal(size=(2, 90))
+    order = rng.permutation(90)
+    found = running_median(covariate, values, 4)
+    np.testing.assert_array_equal(running_median(covariate[order], values[:, order], 4), found[:, order])
+    np.testing.assert_allclose(
+        running_median(covariate + rng.uniform(-1e-12, 1e-12, size=90), values, 4), found, atol=1e-9
+    )

@@ -3,6 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+SAME = 1e-9
+"""Share of the range of the covariate by which equals may differ."""
+
 
 def running_median(
     covariate: NDArray[np.float64],
@@ -11,6 +14,8 @@ def running_median(
     at: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Medians of bins of equal size along the covariate, joined by lines; constant beyond the outer ones.
+
+    What has the same covariate as a member of a bin belongs to it, too: neither order nor rounding decide between equals.
 
     Parameters
     ----------
@@ -31,9 +36,13 @@ def running_median(
     at = covariate if at is None else at
     size = -(-n // bins)
     starts = np.linspace(0, n - size, bins).round().astype(int)
-    members = np.argsort(covariate, kind="stable")[starts[:, None] + np.arange(size)]
-    centers = np.median(covariate[members], axis=1)
-    medians = np.median(values[:, members], axis=2)
+    order = np.argsort(covariate, kind="stable")
+    ascending = covariate[order]
+    rounding = SAME * (ascending[-1] - ascending[0])
+    first = np.searchsorted(ascending, ascending[starts] - rounding)
+    end = np.searchsorted(ascending, ascending[starts + size - 1] + rounding, side="right")
+    centers = np.array([np.median(ascending[part]) for part in map(slice, first, end)])
+    medians = np.stack([np.median(values[:, order[part]], axis=1) for part in map(slice, first, end)], axis=1)
     if bins == 1:
         return np.broadcast_to(medians, (len(medians), len(at)))
     # as np.interp, but the place between the bins is found once for all rows
