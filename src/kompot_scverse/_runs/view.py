@@ -18,31 +18,16 @@ from kompot_scverse._keys import Keys, column_name
 from kompot_scverse._messages import warn
 from kompot_scverse._stats.support import SUPPORTED
 
+from .call_for import call_for
 from .features import FEATURES, run_features
 from .history import iterate_runs, overwriter
 from .run import Run
 
-NEEDS = {
-    'sample_key="<obs column>"': (
-        "pvalue", "qvalue", "neighborhoods", "neighborhood_lfc", "neighborhood_zscore", "lfc_pvalue", "lfc_qvalue",
-        "reference_sample_weights", "group_sample_weights", "sample_sd", "group_pvalue", "group_qvalue",
-        "region", "region_probability", "region_lfc", "sample_distances", "weight",
-    ),
-    'cell_groups="<obs column>"': ("group_mean_lfc", "group_lfc_se", "group_lfc_zscore", "group_lfsr"),
-    "test=kp.TestSettings(null_genes=2000)": ("mahalanobis_local_fdr",),
-}  # fmt: skip
-"""Arguments of an analysis without which a statistic is not written."""
 DIRECTED = (
     "mahalanobis", "mean_lfc", "fold_change", "effect_weights", "group_weights", "reference_weights", "sample_sd", "group_mean_lfc",
     "group_lfc_zscore", "group_lfc_se", "group_lfsr", "lfc", "lfc_zscore", "lfc_direction", "neighborhood_lfc", "region_lfc",
 )  # fmt: skip
 """Statistics that effects with several coefficients have none of."""
-ADDED_BY = {
-    "influence": ("influence_sample", "influence_pvalue", "influence_qvalue", "without_pvalue", "without_lfc"),
-    "gene_sets": ("gene_sets",),
-    "programs": ("program", "program_score", "program_1"),
-}
-"""Tools that add statistics to a run."""
 SHOWN = 6
 """Fields that a warning names."""
 
@@ -159,13 +144,7 @@ class RunView:
 
     def call(self, statistic: str) -> str:
         """The call that writes a statistic."""
-        if statistic == "region" and self.run.analysis == "da":
-            return "kp.tl.regions(...)"
-        added = next((tool for tool, names in ADDED_BY.items() if statistic in names), None)
-        if added is not None:
-            return f"kp.tl.{added}(...)"
-        needed = next((argument for argument, names in NEEDS.items() if statistic in names), "")
-        return f"kp.tl.{self.run.analysis}(..., {needed})" if needed else f"kp.tl.{self.run.analysis}(...)"
+        return call_for(self.run.analysis, statistic)
 
     def has(self, statistic: str) -> bool:
         """Whether the run wrote a statistic."""
