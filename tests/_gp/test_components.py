@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from dense_model import CONDITIONS, N_GENES, POINTS, RANK, Case, SmoothCase, sample_sums
 
-from kompot_scverse._gp.components import Function, fit_components
+from kompot_scverse._gp.components import fit_components
 from kompot_scverse._gp.evidence import Grid, log_evidence, ratio_grid
+from kompot_scverse._gp.function_covariances import Function
 from kompot_scverse._gp.grid_prior import grid_posterior, grid_prior
 from kompot_scverse._gp.varying_coefficients import VaryingCoefficients, contrast_design
 

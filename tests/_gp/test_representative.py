@@ -5,9 +5,8 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 
-from kompot_scverse._gp.components import Function
-from kompot_scverse._gp.components import _forms as variances
 from kompot_scverse._gp.evidence import ratio_grid
+from kompot_scverse._gp.function_covariances import Function, function_variances
 from kompot_scverse._gp.representative import representative
 from kompot_scverse._gp.states import fit_states
 from kompot_scverse._gp.variance_table import compress
@@ -30,8 +29,8 @@ def test_the_table_of_variances_is_good_at_all_cells_and_not_only_at_the_edges(d
     model = VaryingCoefficients(np.stack([f.T @ f for f in own]), contrast_design(np.arange(2)))
     places = with_constant(states.model.basis.features(representative(states, cells)))
     grid, fold_change = ratio_grid(samples=False), Function(np.array([0.0, 1.0]))
-    chosen, weights = compress(variances(model, grid, fold_change, places))
-    exact = variances(model, grid, fold_change, features)
+    chosen, weights = compress(function_variances(model, grid, fold_change, places))
+    exact = function_variances(model, grid, fold_change, features)
     apart = np.sqrt(exact[:, chosen] @ weights.T / exact) - 1
     # on pivots alone, fold changes had standard deviations up to 5 % too large at some ratios
     assert np.abs(apart.mean(axis=0)).max() < 0.01

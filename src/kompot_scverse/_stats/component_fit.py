@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kompot_scverse._gp.block_share import block_share
-from kompot_scverse._gp.components import Components, Function, Joint, fit_components
+from kompot_scverse._gp.components import Components, fit_components
 from kompot_scverse._gp.evidence import (
     GENES,
     Grid,
@@ -15,6 +15,7 @@ from kompot_scverse._gp.evidence import (
     log_evidence,
     ratio_grid,
 )
+from kompot_scverse._gp.function_covariances import Function, Joint
 from kompot_scverse._gp.grid_prior import grid_posterior, grid_prior
 from kompot_scverse._gp.right_hands import RightHands
 from kompot_scverse._gp.sample_sums import SampleSums
