@@ -41,8 +41,11 @@ def running_median(
     rounding = SAME * (ascending[-1] - ascending[0])
     first = np.searchsorted(ascending, ascending[starts] - rounding)
     end = np.searchsorted(ascending, ascending[starts + size - 1] + rounding, side="right")
-    centers = np.array([np.median(ascending[part]) for part in map(slice, first, end)])
-    medians = np.stack([np.median(values[:, order[part]], axis=1) for part in map(slice, first, end)], axis=1)
+    centers, medians = np.empty(bins), np.empty((len(values), bins))
+    for width in np.unique(end - first):
+        alike = end - first == width
+        members = order[first[alike, None] + np.arange(width)]
+        centers[alike], medians[:, alike] = np.median(covariate[members], axis=1), np.median(values[:, members], axis=2)
     if bins == 1:
         return np.broadcast_to(medians, (len(medians), len(at)))
     # as np.interp, but the place between the bins is found once for all rows
