@@ -6,7 +6,7 @@ import pytest
 from kompot_scverse._gp.sample_sums import SampleSums
 from kompot_scverse._stats.combine import cauchy_combination
 from kompot_scverse._stats.score_testing import EFFECTS, STATES, score_test
-from kompot_scverse._stats.weighted_chi2 import weighted_chi2_sf
+from kompot_scverse._stats.weighted_chi2 import matched_chi2, matched_sf
 
 
 def sums_of(features: np.ndarray, y: np.ndarray, is_group: np.ndarray) -> SampleSums:
@@ -51,7 +51,7 @@ def test_p_is_that_of_the_dense_score(cells: tuple[np.ndarray, np.ndarray]):
         for ratio in EFFECTS:
             inner = np.linalg.inv(m + np.eye(len(m)) / ratio)
             weights = np.linalg.eigvals(m @ inner).real
-            pvalues.append(weighted_chi2_sf(z @ inner @ z / sigma2, weights))
+            pvalues.append(matched_sf(z @ inner @ z / sigma2, matched_chi2(weights)))
         np.testing.assert_allclose(found[gene], cauchy_combination(np.array(pvalues)), rtol=1e-6)
 
 
@@ -89,7 +89,7 @@ def test_genes_without_variation_have_no_p(cells: tuple[np.ndarray, np.ndarray])
 def test_tail_of_the_weighted_sum_is_that_of_draws(weights: list[float]):
     w = np.array(weights)
     draws = np.square(np.random.default_rng(5).normal(size=(40_000, len(w)))) @ w
-    p = weighted_chi2_sf(draws, w)
+    p = matched_sf(draws, matched_chi2(w))
     # an approximation of the upper tail
     for level, error in ((0.2, 0.01), (0.05, 0.005), (0.001, 0.0006)):
         assert abs((p < level).mean() - level) < error

@@ -26,12 +26,6 @@ def warn_of_picture(name: str) -> None:
         )
 
 
-def informative(name: str, x: np.ndarray) -> np.ndarray:
-    """A representation without its uninformative components, see :func:`informative_components`."""
-    kept = informative_components(name, x)
-    return x if len(kept) == x.shape[1] else np.ascontiguousarray(x[:, kept])
-
-
 def informative_components(name: str, x: np.ndarray) -> np.ndarray:
     """
     Numbers of the components of a representation that say something about the state of a cell; warns of what harms.

@@ -25,12 +25,8 @@ class Components:
     """Posterior variance of every function."""
     distances: list[np.ndarray | None]
     r"""Mahalanobis distance of every tested function from zero: the mean of :math:`f^\top V^{-1} f` over the ratios."""
-    state: np.ndarray
-    """Variance of the state process (its amplitude squared) of each gene, in squared units of the expression."""
-    effect: np.ndarray
-    """Variance of the effect processes."""
     sample: np.ndarray
-    """Variance of the sample processes."""
+    """Variance of the sample processes (their amplitude squared) of each gene, in squared units of the expression."""
     noise: np.ndarray
     """Variance of the noise."""
     joint: JointTable | None = None
@@ -69,7 +65,7 @@ def fit_components(
     n_genes = sums.cross.shape[1]
     covariances, mixings = covariance_tables(model, grid, functions, points)
     of_joint = None if joint is None else joint_covariances(model, grid, joint, points)
-    amplitudes = np.zeros((n_genes, 4))
+    sample, noise = np.zeros(n_genes), np.zeros(n_genes)
     # weights of sums in single precision are kept, and stored, in it
     kind = np.float32 if sums.single and grid.noise is None else np.float64
     weights = [np.zeros((n_genes, model.n_features), dtype=kind) for _ in functions]
@@ -90,18 +86,16 @@ def fit_components(
             own[genes] = found.loads @ mixing
         if of_joint is not None and joint_loads is not None:
             joint_loads[genes] = found.loads @ of_joint[1]
-        amplitudes[genes, :3] = found.loads @ grid.points
-        amplitudes[genes, 3] = found.loads.sum(axis=1)
+        sample[genes] = found.loads @ grid.points[:, 0]
+        noise[genes] = found.loads.sum(axis=1)
 
     run_in_blocks(fill, n_genes, "posteriors")
     return Components(
         weights,
         [VarianceTable(model.axes, own, load) for own, load in zip(covariances, loads, strict=True)],
         distances,
-        state=amplitudes[:, 1],
-        effect=amplitudes[:, 2],
-        sample=amplitudes[:, 0],
-        noise=amplitudes[:, 3],
+        sample=sample,
+        noise=noise,
         joint=None if of_joint is None or joint_loads is None else JointTable(of_joint[0], joint_loads),
     )
 

@@ -17,7 +17,7 @@ def joined_components(parts: list[Components]) -> Components:
 
     loads = joined([[table.loads for table in part.variances] for part in parts])
     distances = iter(joined([[own for own in part.distances if own is not None] for part in parts]))
-    state, effect, sample, noise = joined([[part.state, part.effect, part.sample, part.noise] for part in parts])
+    sample, noise = joined([[part.sample, part.noise] for part in parts])
     joint = first.joint
     if joint is not None:
         joint = replace(joint, loads=np.concatenate([part.joint.loads for part in parts if part.joint is not None]))
@@ -25,8 +25,6 @@ def joined_components(parts: list[Components]) -> Components:
         joined([part.weights for part in parts]),
         [VarianceTable(table.axes, table.covariances, own) for table, own in zip(first.variances, loads, strict=True)],
         [None if own is None else next(distances) for own in first.distances],
-        state=state,
-        effect=effect,
         sample=sample,
         noise=noise,
         joint=joint,

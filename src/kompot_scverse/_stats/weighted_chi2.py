@@ -4,27 +4,9 @@ import numpy as np
 from scipy.stats import ncx2
 
 
-def weighted_chi2_sf(statistic: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    r"""
-    Probability that :math:`\sum_j w_j \chi^2_1` exceeds the statistic, by matching four cumulants.
-
-    Parameters
-    ----------
-    statistic
-        Any shape.
-    weights
-        w, not negative, not all 0.
-
-    References
-    ----------
-    Liu, Tang & Zhang (2009), Computational Statistics & Data Analysis 53, 853-856.
-    """
-    return matched_sf(statistic, matched_chi2(weights))
-
-
 def matched_sf(statistic: np.ndarray, matched: np.ndarray) -> np.ndarray:
-    """
-    Tail probabilities of many sums in one call, which is faster.
+    r"""
+    Probability that :math:`\sum_j w_j \chi^2_1` exceeds the statistic, for many sums in one call, which is faster.
 
     Parameters
     ----------
@@ -38,7 +20,18 @@ def matched_sf(statistic: np.ndarray, matched: np.ndarray) -> np.ndarray:
 
 
 def matched_chi2(weights: np.ndarray) -> np.ndarray:
-    """The noncentral χ² variable that matches the sum: scale, shift, degrees of freedom, noncentrality."""
+    r"""
+    The noncentral χ² variable that matches four cumulants of the sum: scale, shift, degrees of freedom, noncentrality.
+
+    Parameters
+    ----------
+    weights
+        w, not negative, not all 0.
+
+    References
+    ----------
+    Liu, Tang & Zhang (2009), Computational Statistics & Data Analysis 53, 853-856.
+    """
     # divided by the largest: powers of small weights would underflow
     largest = weights.max()
     w = weights / largest
